@@ -1,0 +1,71 @@
+"""Which way each convolution is computed: the one place where that is decided.
+
+Every way gives the same result (to the last bit on small whole numbers), so the choice is one of
+speed, by measurement. `algorithms` lists the ways that can run a given shape, best first;
+`forced` makes the tests take each of them.
+"""
+
+from contextlib import contextmanager
+
+ALGORITHMS = {
+    "conv2d_forward": ("winograd", "direct"),
+    "conv2d_backward_data": ("winograd", "direct"),
+    "conv2d_backward_weights": ("direct",),
+    "conv2d_max_pool2d_forward": ("winograd", "registers", "rows"),
+    "conv2d_max_pool2d_backward_data": ("sparse", "expand"),
+    "conv2d_max_pool2d_backward_weights": ("sparse", "narrow", "expand"),
+}
+
+WINOGRAD_CHANNELS = 12  # below, the transforms cost more than the products save
+NARROW_TAPS = 27  # filters of so few numbers have no row long enough for a vector
+
+_forced = {}
+
+
+@contextmanager
+def forced(kernel, algorithm):
+    """Kernels bound inside take this way; ValueError where it cannot run their shape."""
+    if algorithm not in ALGORITHMS.get(kernel, ()):
+        raise ValueError(f"`{kernel}` knows {ALGORITHMS.get(kernel)}. Received {algorithm!r}.")
+    _forced[kernel] = algorithm
+    try:
+        yield
+    finally:
+        del _forced[kernel]
+
+
+def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=None):
+    """The ways to run `kernel` on this shape, best first."""
+    kh, kw, ic, oc = w_shape
+    square = (kh, kw) == (3, 3) and strides == (1, 1) and dilation == (1, 1)
+    narrow = min(ic, oc) < WINOGRAD_CHANNELS
+    small_pool = pool_size == (2, 2) and pool_strides == (2, 2)
+    if kernel in ("conv2d_forward", "conv2d_backward_data"):
+        ways = ["direct"]
+        if square:
+            ways.insert(narrow, "winograd")
+    elif kernel == "conv2d_max_pool2d_forward":
+        ways = ["registers", "rows"] if small_pool else ["rows"]
+        if small_pool and square:
+            ways.insert(narrow, "winograd")
+    elif kernel == "conv2d_backward_weights":
+        ways = ["direct"]
+    else:
+        # The pool leaves at most this share of the convolution's places a gradient.
+        share = 1 / (pool_strides[0] * pool_strides[1])
+        ways = ["expand"]
+        if dilation[1] == 1:
+            ways.insert(share > 0.5, "sparse")
+            if kernel == "conv2d_max_pool2d_backward_weights" and kh * kw * ic <= NARROW_TAPS:
+                ways.insert(0, "narrow")
+    return ways
+
+
+def choose(kernel, *shape):
+    """The best way, or the forced one."""
+    ways = algorithms(kernel, *shape)
+    if kernel not in _forced:
+        return ways[0]
+    if _forced[kernel] not in ways:
+        raise ValueError(f"`{kernel}` cannot run {_forced[kernel]!r} on {shape}, only {ways}.")
+    return _forced[kernel]

@@ -1,0 +1,11 @@
+/* Every tile's body, compiled once for each instruction set. */
+#include "max_pool.inc.h"
+#include "product.inc.h"
+#include "product_max_pool.inc.h"
+#include "winograd.inc.h"
+#include "sparse_sum.inc.h"
+#include "lists.inc.h"
+#include "narrow_sum.inc.h"
+#include "transpose.inc.h"
+#include "pool2d.inc.h"
+#include "elementwise.inc.h"

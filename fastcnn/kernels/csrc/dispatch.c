@@ -1,0 +1,63 @@
+/* Which instruction sets this build has, best first, and which of them this machine can run. */
+#include <stddef.h>
+
+#include "kernels.h"
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+extern const struct kernels fastcnn_kernels_avx512, fastcnn_kernels_avx2;
+#endif
+extern const struct kernels fastcnn_kernels_baseline;
+
+static const struct kernels *const tables[] = {
+#if defined(__x86_64__)
+    &fastcnn_kernels_avx512,
+    &fastcnn_kernels_avx2,
+#endif
+    &fastcnn_kernels_baseline,
+};
+
+const struct kernels *fastcnn_kernels_at(int i) {
+    return i < (int)(sizeof tables / sizeof *tables) ? tables[i] : NULL;
+}
+
+int fastcnn_kernels_supported(const struct kernels *table) {
+#if defined(__x86_64__)
+    __builtin_cpu_init(); /* its answers include what the operating system saves */
+    if (table == &fastcnn_kernels_avx512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+               __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("bmi2");
+    if (table == &fastcnn_kernels_avx2)
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("bmi2");
+#endif
+    return table != NULL;
+}
+
+#if defined(__x86_64__)
+enum { FLUSH_TO_ZERO = 0x8000, DENORMALS_ARE_ZERO = 0x0040 };
+unsigned long long fastcnn_flush_denormals(void) {
+    const unsigned state = _mm_getcsr();
+    _mm_setcsr(state | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO);
+    return state;
+}
+void fastcnn_restore_denormals(unsigned long long state) {
+    /* Flags that a tile raised are not the caller's either. */
+    _mm_setcsr((unsigned)state);
+}
+#elif defined(__aarch64__)
+enum { FLUSH_TO_ZERO = 1 << 24 };
+unsigned long long fastcnn_flush_denormals(void) {
+    unsigned long long state;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(state));
+    __asm__ volatile("msr fpcr, %0" ::"r"(state | FLUSH_TO_ZERO));
+    return state;
+}
+void fastcnn_restore_denormals(unsigned long long state) {
+    __asm__ volatile("msr fpcr, %0" ::"r"(state));
+}
+#else
+unsigned long long fastcnn_flush_denormals(void) { return 0; }
+void fastcnn_restore_denormals(unsigned long long state) { (void)state; }
+#endif

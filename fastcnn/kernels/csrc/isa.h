@@ -1,0 +1,53 @@
+/* What every isa_*.c starts with: system headers, which must stay outside the target region, and
+ * the words that GCC and Clang spell differently. */
+#ifndef FASTCNN_ISA_H
+#define FASTCNN_ISA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kernels.h"
+
+#define TILE static inline __attribute__((always_inline))
+#define PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define BEGIN_TARGET(isa) \
+    PRAGMA(clang attribute push(__attribute__((target(isa))), apply_to = function))
+#define END_TARGET _Pragma("clang attribute pop")
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define BEGIN_TARGET(isa) _Pragma("GCC push_options") PRAGMA(GCC target(isa))
+#define END_TARGET _Pragma("GCC pop_options")
+#define UNROLL _Pragma("GCC unroll 24")
+#endif
+
+#define TABLE(isa_name)                                                                   \
+    {                                                                                     \
+        .name = isa_name,                                                                 \
+        .lanes = LANES,                                                                   \
+        .product_block = product_block,                                                   \
+        .product = product,                                                               \
+        .product_max_pool_block = product_max_pool_block,                                 \
+        .product_max_pool = product_max_pool,                                             \
+        .winograd_filter = winograd_filter,                                               \
+        .winograd_input = winograd_input,                                                 \
+        .winograd_output = winograd_output,                                               \
+        .sparse_sum_columns = sparse_sum_columns,                                         \
+        .sparse_sum = sparse_sum,                                                         \
+        .narrow_block = narrow_block,                                                     \
+        .narrow_sum = narrow_sum,                                                         \
+        .lists_by_place = lists_by_place,                                                 \
+        .lists_by_channel = lists_by_channel,                                             \
+        .transpose = transpose,                                                           \
+        .max_pool2d_forward = max_pool2d_forward,                                         \
+        .max_pool2d_backward = max_pool2d_backward,                                       \
+        .average_pool2d_forward = average_pool2d_forward,                                 \
+        .average_pool2d_backward = average_pool2d_backward,                               \
+        .relu_forward = relu_forward,                                                     \
+        .relu_backward = relu_backward,                                                   \
+        .from_uint8 = from_uint8,                                                         \
+        .from_float64 = from_float64,                                                     \
+        .adam_update = adam_update,                                                       \
+    }
+
+#endif

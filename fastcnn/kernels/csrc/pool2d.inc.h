@@ -1,0 +1,87 @@
+/* Pooling, one output row at a time, channels in vectors (struct pool in kernels.h). */
+static void max_pool2d_forward(const struct pool *p) {
+    for (ptrdiff_t o = 0; o < p->columns_out; o++) {
+        const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
+        const ptrdiff_t window_start = o * p->stride - p->left;
+        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+            const tail t = tail_of(p->channels - c);
+            const float *corner = p->x + from * p->channels + c;
+            vec best = load_tail(corner, t);
+            ivec place =
+                ibroadcast((int)(p->first_row * p->window_columns + from - window_start));
+            for (ptrdiff_t r = 0; r < p->rows; r++)
+                for (ptrdiff_t q = from; q < to; q++) {
+                    const vec value =
+                        load_tail(p->x + r * p->row_size + q * p->channels + c, t);
+                    const bvec better =
+                        either(greater(value, best), but_not(unordered(value, value), unordered(best, best)));
+                    const int here =
+                        (int)((p->first_row + r) * p->window_columns + q - window_start);
+                    best = choose(better, value, best);
+                    place = ichoose(better, ibroadcast(here), place);
+                }
+            if (p->relu) {
+                const bvec closed = less_equal(best, broadcast(0));
+                best = choose(closed, broadcast(0), best);
+                place = ichoose(closed, ibroadcast(CLOSED), place);
+            }
+            const ptrdiff_t at = o * p->channels + c;
+            store_tail(p->y + at, best, t);
+            if (p->argmax8) store_u8_tail(p->argmax8 + at, place, t);
+            if (p->argmax32) store_i32_tail(p->argmax32 + at, place, t);
+        }
+    }
+}
+
+static void average_pool2d_forward(const struct pool *p) {
+    for (ptrdiff_t o = 0; o < p->columns_out; o++) {
+        const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
+        const vec places = broadcast((float)(p->rows * (to - from)));
+        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+            const tail t = tail_of(p->channels - c);
+            vec sum = broadcast(0);
+            for (ptrdiff_t r = 0; r < p->rows; r++)
+                for (ptrdiff_t q = from; q < to; q++)
+                    sum += load_tail(p->x + r * p->row_size + q * p->channels + c, t);
+            store_tail(p->y + o * p->channels + c, sum / places, t);
+        }
+    }
+}
+
+static void max_pool2d_backward(const struct pool *p) {
+    for (ptrdiff_t o = 0; o < p->columns_out; o++) {
+        const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
+        const ptrdiff_t window_start = o * p->stride - p->left;
+        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+            const tail t = tail_of(p->channels - c);
+            const ptrdiff_t at = o * p->channels + c;
+            const vec dy = load_tail(p->y + at, t);
+            const ivec place = p->argmax8 ? load_u8_tail(p->argmax8 + at, t)
+                                          : load_i32_tail(p->argmax32 + at, t);
+            for (ptrdiff_t r = 0; r < p->rows; r++)
+                for (ptrdiff_t q = from; q < to; q++) {
+                    const int here =
+                        (int)((p->first_row + r) * p->window_columns + q - window_start);
+                    float *dx = p->dx + r * p->row_size + q * p->channels + c;
+                    const vec share = choose(equal(place, ibroadcast(here)), dy, broadcast(0));
+                    store_tail(dx, load_tail(dx, t) + share, t);
+                }
+        }
+    }
+}
+
+static void average_pool2d_backward(const struct pool *p) {
+    for (ptrdiff_t o = 0; o < p->columns_out; o++) {
+        const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
+        const vec places = broadcast((float)(p->rows * (to - from)));
+        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+            const tail t = tail_of(p->channels - c);
+            const vec share = load_tail(p->y + o * p->channels + c, t) / places;
+            for (ptrdiff_t r = 0; r < p->rows; r++)
+                for (ptrdiff_t q = from; q < to; q++) {
+                    float *dx = p->dx + r * p->row_size + q * p->channels + c;
+                    store_tail(dx, load_tail(dx, t) + share, t);
+                }
+        }
+    }
+}

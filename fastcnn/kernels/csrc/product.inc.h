@@ -1,0 +1,100 @@
+/* The sum of products behind convolutions and dense layers (struct product in kernels.h).
+ *
+ * pixels x vectors accumulators stay in registers while the sum runs; each step loads the weights'
+ * vectors once and broadcasts one x for every pixel. The sizes are constants of each instance, so
+ * the loops over them vanish.
+ */
+TILE void product_tile(const struct product *p, const float *x, float *y, const tail last,
+                       const int pixels, const int vectors) {
+    const ptrdiff_t x_pixel = p->x_pixel, x_step = p->x_step, w_step = p->w_step;
+    vec sum[MAX_ACCUMULATORS];
+    UNROLL for (int i = 0; i < pixels; i++)
+        UNROLL for (int v = 0; v < vectors; v++) {
+            const float *start = p->accumulate ? y + i * p->y_pixel : p->b;
+            sum[i * vectors + v] = !start             ? broadcast(0)
+                                   : v == vectors - 1 ? load_tail(start + v * LANES, last)
+                                                      : load(start + v * LANES);
+        }
+    for (ptrdiff_t s = 0; s < p->segments; s++) {
+        const float *xs = x + p->x_segments[s];
+        const float *ws = p->w + p->w_segments[s];
+        for (ptrdiff_t k = p->steps; k > 0; k--) {
+            vec weight[MAX_VECTORS];
+            UNROLL for (int v = 0; v < vectors; v++) weight[v] =
+                v == vectors - 1 ? load_tail(ws + v * LANES, last) : load(ws + v * LANES);
+            UNROLL for (int i = 0; i < pixels; i++) {
+                const vec value = broadcast(xs[i * x_pixel]);
+                UNROLL for (int v = 0; v < vectors; v++) sum[i * vectors + v] =
+                    multiply_add(value, weight[v], sum[i * vectors + v]);
+            }
+            xs += x_step;
+            ws += w_step;
+        }
+    }
+    UNROLL for (int i = 0; i < pixels; i++)
+        UNROLL for (int v = 0; v < vectors; v++) {
+            vec out = sum[i * vectors + v];
+            if (p->relu) out = choose(less_equal(out, broadcast(0)), broadcast(0), out);
+            if (v == vectors - 1)
+                store_tail(y + i * p->y_pixel + v * LANES, out, last);
+            else
+                store(y + i * p->y_pixel + v * LANES, out);
+        }
+}
+
+typedef void product_instance(const struct product *, const float *, float *, tail);
+
+/* One function for each (pixels, vectors) that fits the registers. */
+#define INSTANCE(pixels, vectors)                                                                  \
+    static void product_##pixels##x##vectors(const struct product *p, const float *x, float *y,    \
+                                             tail last) {                                          \
+        product_tile(p, x, y, last, pixels, vectors);                                              \
+    }
+#define UP_TO_3(I, v) I(1, v) I(2, v) I(3, v)
+#define UP_TO_4(I, v) UP_TO_3(I, v) I(4, v)
+#define UP_TO_6(I, v) UP_TO_4(I, v) I(5, v) I(6, v)
+#define UP_TO_8(I, v) UP_TO_6(I, v) I(7, v) I(8, v)
+#define UP_TO_12(I, v) UP_TO_8(I, v) I(9, v) I(10, v) I(11, v) I(12, v)
+#define NAME(pixels, vectors) product_##pixels##x##vectors,
+#if MAX_ACCUMULATORS >= 24
+#define EACH(I) UP_TO_12(I, 1) UP_TO_12(I, 2) UP_TO_8(I, 3) UP_TO_6(I, 4)
+EACH(INSTANCE)
+static product_instance *const product_1[] = {NULL, UP_TO_12(NAME, 1)};
+static product_instance *const product_2[] = {NULL, UP_TO_12(NAME, 2)};
+static product_instance *const product_3[] = {NULL, UP_TO_8(NAME, 3)};
+static product_instance *const product_4[] = {NULL, UP_TO_6(NAME, 4)};
+static const int most_pixels[] = {0, 12, 12, 8, 6};
+#else
+#define EACH(I) UP_TO_12(I, 1) UP_TO_6(I, 2) UP_TO_4(I, 3) UP_TO_3(I, 4)
+EACH(INSTANCE)
+static product_instance *const product_1[] = {NULL, UP_TO_12(NAME, 1)};
+static product_instance *const product_2[] = {NULL, UP_TO_6(NAME, 2)};
+static product_instance *const product_3[] = {NULL, UP_TO_4(NAME, 3)};
+static product_instance *const product_4[] = {NULL, UP_TO_3(NAME, 4)};
+static const int most_pixels[] = {0, 12, 6, 4, 3};
+#endif
+static product_instance *const *const product_instances[] = {NULL, product_1, product_2, product_3,
+                                                             product_4};
+
+/* Two vectors by many pixels read the fewest weights from the second cache; few pixels want more
+ * vectors, so that enough sums are under way to hide the latency of a multiply-add. */
+static ptrdiff_t product_block(ptrdiff_t pixels, ptrdiff_t channels) {
+    const ptrdiff_t vectors = (channels + LANES - 1) / LANES;
+    const ptrdiff_t wish = pixels > most_pixels[4] ? 2 : pixels > most_pixels[4] / 2 ? 4 : 4;
+    const ptrdiff_t take = vectors <= wish ? vectors : vectors == 3 ? 3 : wish;
+    return take * LANES;
+}
+
+/* The tiles of one row are as equal as can be: 13 pixels are 7 + 6, not 12 + 1. */
+static void product(const struct product *p) {
+    const int vectors = (int)((p->channels + LANES - 1) / LANES);
+    const tail last = tail_of(p->channels - (vectors - 1) * LANES);
+    const ptrdiff_t tiles = (p->pixels + most_pixels[vectors] - 1) / most_pixels[vectors];
+    ptrdiff_t from = 0;
+    for (ptrdiff_t t = 0; t < tiles; t++) {
+        const ptrdiff_t to = p->pixels * (t + 1) / tiles;
+        product_instances[vectors][to - from](p, p->x + from * p->x_pixel, p->y + from * p->y_pixel,
+                                              last);
+        from = to;
+    }
+}

@@ -1,0 +1,46 @@
+/* The vector type of AVX-512: 16 floats, 32 registers, a mask register for tails. */
+#define LANES 16
+#define MAX_ACCUMULATORS 24
+#define MAX_VECTORS 4
+typedef __m512 vec;
+typedef __m512i ivec;
+typedef __mmask16 bvec; /* one truth value a lane */
+typedef __mmask16 tail; /* which lanes of a last, partly filled vector count */
+
+TILE tail tail_of(ptrdiff_t n) { return n >= 16 ? 0xFFFF : (tail)((1u << n) - 1); }
+TILE vec load(const float *p) { return _mm512_loadu_ps(p); }
+TILE vec load_tail(const float *p, tail t) { return _mm512_maskz_loadu_ps(t, p); }
+TILE void store(float *p, vec a) { _mm512_storeu_ps(p, a); }
+TILE void store_tail(float *p, vec a, tail t) { _mm512_mask_storeu_ps(p, t, a); }
+TILE vec broadcast(float a) { return _mm512_set1_ps(a); }
+TILE ivec ibroadcast(int a) { return _mm512_set1_epi32(a); }
+TILE vec multiply_add(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
+TILE vec vsqrt(vec a) { return _mm512_sqrt_ps(a); }
+TILE bvec greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+TILE bvec less_equal(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+TILE bvec unordered(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q); }
+TILE int any(bvec a) { return a != 0; }
+TILE bvec both(bvec a, bvec b) { return a & b; }
+TILE bvec either(bvec a, bvec b) { return a | b; }
+TILE bvec but_not(bvec a, bvec b) { return a & (bvec)~b; }
+TILE vec choose(bvec m, vec a, vec b) { return _mm512_mask_blend_ps(m, b, a); }
+TILE ivec ichoose(bvec m, ivec a, ivec b) { return _mm512_mask_blend_epi32(m, b, a); }
+TILE void store_i32_tail(int32_t *p, ivec a, tail t) { _mm512_mask_storeu_epi32(p, t, a); }
+TILE void store_u8_tail(uint8_t *p, ivec a, tail t) { _mm512_mask_cvtepi32_storeu_epi8(p, t, a); }
+TILE bvec equal(ivec a, ivec b) { return _mm512_cmpeq_epi32_mask(a, b); }
+TILE ivec load_i32_tail(const int32_t *p, tail t) { return _mm512_maskz_loadu_epi32(t, p); }
+TILE ivec load_u8_tail(const uint8_t *p, tail t) {
+    return _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(t, p));
+}
+TILE ivec iadd(ivec a, ivec b) { return _mm512_add_epi32(a, b); }
+TILE ivec imultiply(ivec a, ivec b) { return _mm512_mullo_epi32(a, b); }
+TILE ivec indices(void) {
+    return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+TILE bvec in_tail(tail t) { return t; }
+/* The true lanes one behind the other (a store of LANES elements each), and how many they are. */
+TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
+    _mm512_storeu_ps(p, _mm512_maskz_compress_ps(m, a));
+    _mm512_storeu_si512(q, _mm512_maskz_compress_epi32(m, b));
+    return __builtin_popcount(m);
+}

@@ -1,0 +1,73 @@
+/* A vector of four floats in the compiler's own vector language: SSE2, which every x86-64 has, and
+ * NEON on 64-bit ARM; elsewhere the compiler makes of it what the machine has. Tails go element by
+ * element.
+ */
+#define LANES 4
+#if defined(__aarch64__)
+#define MAX_ACCUMULATORS 24 /* of 32 registers */
+#else
+#define MAX_ACCUMULATORS 12 /* of 16 registers */
+#endif
+#define MAX_VECTORS 4
+typedef float vec __attribute__((vector_size(16)));
+typedef int32_t ivec __attribute__((vector_size(16)));
+typedef float vec_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+typedef ivec bvec; /* all bits of a true lane are set */
+typedef int tail;
+
+TILE tail tail_of(ptrdiff_t n) { return n > 4 ? 4 : (tail)n; }
+TILE vec load(const float *p) { return *(const vec_unaligned *)p; }
+TILE vec load_tail(const float *p, tail t) {
+    if (t == 4) return load(p);
+    return (vec){p[0], t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, 0};
+}
+TILE void store(float *p, vec a) { *(vec_unaligned *)p = a; }
+TILE void store_tail(float *p, vec a, tail t) {
+    if (t == 4)
+        store(p, a);
+    else
+        for (int i = 0; i < t; i++) p[i] = a[i];
+}
+TILE vec broadcast(float a) { return (vec){a, a, a, a}; }
+TILE ivec ibroadcast(int a) { return (ivec){a, a, a, a}; }
+TILE vec multiply_add(vec a, vec b, vec c) { return a * b + c; }
+TILE vec vsqrt(vec a) {
+    return (vec){__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]),
+                 __builtin_sqrtf(a[3])};
+}
+TILE bvec greater(vec a, vec b) { return a > b; }
+TILE bvec less_equal(vec a, vec b) { return a <= b; }
+TILE bvec unordered(vec a, vec b) { return (a != a) | (b != b); }
+TILE int any(bvec a) { return (a[0] | a[1] | a[2] | a[3]) != 0; }
+TILE bvec both(bvec a, bvec b) { return a & b; }
+TILE bvec either(bvec a, bvec b) { return a | b; }
+TILE bvec but_not(bvec a, bvec b) { return a & ~b; }
+TILE ivec ichoose(bvec m, ivec a, ivec b) { return (m & a) | (~m & b); }
+TILE vec choose(bvec m, vec a, vec b) { return (vec)ichoose(m, (ivec)a, (ivec)b); }
+TILE void store_i32_tail(int32_t *p, ivec a, tail t) {
+    for (int i = 0; i < t; i++) p[i] = a[i];
+}
+TILE void store_u8_tail(uint8_t *p, ivec a, tail t) {
+    for (int i = 0; i < t; i++) p[i] = (uint8_t)a[i];
+}
+TILE bvec equal(ivec a, ivec b) { return a == b; }
+TILE ivec load_i32_tail(const int32_t *p, tail t) {
+    return (ivec){p[0], t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, t > 3 ? p[3] : 0};
+}
+TILE ivec load_u8_tail(const uint8_t *p, tail t) {
+    return (ivec){p[0], t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, t > 3 ? p[3] : 0};
+}
+TILE ivec iadd(ivec a, ivec b) { return a + b; }
+TILE ivec imultiply(ivec a, ivec b) { return a * b; }
+TILE ivec indices(void) { return (ivec){0, 1, 2, 3}; }
+TILE bvec in_tail(tail t) { return indices() < ibroadcast(t); }
+/* The true lanes one behind the other (up to LANES elements are written), and how many they are. */
+TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
+    int n = 0;
+    for (int i = 0; i < LANES; i++) {
+        p[n] = a[i];
+        q[n] = b[i];
+        n -= m[i]; /* a true lane is -1 */
+    }
+    return n;
+}

@@ -1,0 +1,102 @@
+/* Winograd's F(2x2, 3x3) (Lavin & Gray 2015): a 2x2 tile of the output of a 3x3 convolution with
+ * 16 products instead of 36:
+ *
+ *     Y = A' [ (G w G') . (B' x B) ] A,   x a 4x4 patch of the image, two columns and rows apart
+ *
+ *     B' = 1  0 -1  0      G = 1    0    0       A' = 1  1  1  0
+ *          0  1  1  0          1/2  1/2  1/2          0  1 -1 -1
+ *          0 -1  1  0          1/2 -1/2  1/2
+ *          0  1  0 -1          0    0    1
+ *
+ * All constants are powers of two, so small whole numbers stay exact. The 16 products, each a
+ * matrix product over the channels, are `product`'s; here are the three transforms.
+ */
+
+/* u[i * u_plane + c] for the 16 places i of one filter's row of channels; w[tap * w_plane + c].
+ * `flip` turns the filter by 180 degrees, as the gradient for the image wants it. */
+static void winograd_filter(const float *w, ptrdiff_t w_plane, float *u, ptrdiff_t u_plane,
+                            ptrdiff_t channels, int flip) {
+    const vec half = broadcast(0.5f);
+    for (ptrdiff_t c = 0; c < channels; c += LANES) {
+        const tail t = tail_of(channels - c);
+        vec g[3][3], h[4][3];
+        UNROLL for (int k = 0; k < 9; k++) g[k / 3][k % 3] =
+            load_tail(w + (flip ? 8 - k : k) * w_plane + c, t);
+        UNROLL for (int k = 0; k < 3; k++) {
+            const vec outer = (g[0][k] + g[2][k]) * half, inner = g[1][k] * half;
+            h[0][k] = g[0][k];
+            h[1][k] = outer + inner;
+            h[2][k] = outer - inner;
+            h[3][k] = g[2][k];
+        }
+        UNROLL for (int k = 0; k < 4; k++) {
+            const vec outer = (h[k][0] + h[k][2]) * half, inner = h[k][1] * half;
+            float *to = u + 4 * k * u_plane + c;
+            store_tail(to, h[k][0], t);
+            store_tail(to + u_plane, outer + inner, t);
+            store_tail(to + 2 * u_plane, outer - inner, t);
+            store_tail(to + 3 * u_plane, h[k][2], t);
+        }
+    }
+}
+
+/* One row of tiles: v[i * v_plane + tile * channels + c]. */
+static void winograd_input(const struct winograd *p) {
+    for (ptrdiff_t tile = 0; tile < p->tiles; tile++)
+        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+            const tail t = tail_of(p->channels - c);
+            const float *x = p->x + 2 * tile * p->channels + c;
+            vec d[4][4], e[4][4];
+            UNROLL for (int r = 0; r < 4; r++)
+                UNROLL for (int s = 0; s < 4; s++) d[r][s] =
+                    load_tail(x + r * p->x_row + s * p->channels, t);
+            UNROLL for (int s = 0; s < 4; s++) {
+                e[0][s] = d[0][s] - d[2][s];
+                e[1][s] = d[1][s] + d[2][s];
+                e[2][s] = d[2][s] - d[1][s];
+                e[3][s] = d[1][s] - d[3][s];
+            }
+            float *v = p->planes + tile * p->channels + c;
+            UNROLL for (int r = 0; r < 4; r++) {
+                store_tail(v + (4 * r + 0) * p->plane, e[r][0] - e[r][2], t);
+                store_tail(v + (4 * r + 1) * p->plane, e[r][1] + e[r][2], t);
+                store_tail(v + (4 * r + 2) * p->plane, e[r][2] - e[r][1], t);
+                store_tail(v + (4 * r + 3) * p->plane, e[r][1] - e[r][3], t);
+            }
+        }
+}
+
+TILE void winograd_output_tile(const float *m, ptrdiff_t plane, vec bias, const tail t, vec y[4]) {
+    vec p[4][4], q[2][4];
+    UNROLL for (int k = 0; k < 16; k++) p[k / 4][k % 4] = load_tail(m + k * plane, t);
+    UNROLL for (int k = 0; k < 4; k++) {
+        q[0][k] = p[0][k] + p[1][k] + p[2][k];
+        q[1][k] = p[1][k] - p[2][k] - p[3][k];
+    }
+    UNROLL for (int r = 0; r < 2; r++) {
+        y[2 * r] = q[r][0] + q[r][1] + q[r][2] + bias;
+        y[2 * r + 1] = q[r][1] - q[r][2] - q[r][3] + bias;
+    }
+}
+
+/* One row of tiles, stored as up to two rows of the output, or as one row of 2x2 maxima. */
+static void winograd_output(const struct winograd *p) {
+    for (ptrdiff_t tile = 0; tile < p->tiles; tile++)
+        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+            const tail t = tail_of(p->channels - c);
+            const vec bias = p->b ? load_tail(p->b + c, t) : broadcast(0);
+            vec y[4];
+            winograd_output_tile(p->planes + tile * p->channels + c, p->plane, bias, t, y);
+            if (p->pool) {
+                const ptrdiff_t at = tile * p->channels + c;
+                store_max_pool_2x2(y[0], y[1], y[2], y[3], p->relu, p->y + at,
+                                   p->argmax ? p->argmax + at : NULL, t);
+                continue;
+            }
+            UNROLL for (int k = 0; k < 4; k++) {
+                if (k / 2 >= p->rows || 2 * tile + k % 2 >= p->columns) continue;
+                if (p->relu) y[k] = choose(less_equal(y[k], broadcast(0)), broadcast(0), y[k]);
+                store_tail(p->y + k / 2 * p->y_row + (2 * tile + k % 2) * p->channels + c, y[k], t);
+            }
+        }
+}

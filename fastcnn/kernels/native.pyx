@@ -1,0 +1,137 @@
+# The compiled kernels: loops over images, output rows and channel blocks, and all threads.
+#
+# Each kernel is a class that is bound once to its arrays and then called. The register tiles that
+# do the arithmetic are in csrc/ and are reached through `table`, one instruction set's functions.
+# Arrays are checked by the door, kernels/__init__.py; nothing here checks them again.
+"""Compiled kernels, bound to their arrays: the same names and arguments as `reference`."""
+
+from cython.parallel cimport parallel, prange
+from libc.math cimport expf, logf
+from libc.string cimport memcpy, memset
+
+import os
+
+import numpy as np
+
+from fastcnn.kernels import choice
+
+
+cdef extern from "csrc/kernels.h":
+    ctypedef struct Product "struct product":
+        const float *x
+        const float *w
+        const float *b
+        float *y
+        const Py_ssize_t *x_segments
+        const Py_ssize_t *w_segments
+        Py_ssize_t segments, steps
+        Py_ssize_t x_pixel, x_step, w_step, y_pixel
+        Py_ssize_t pixels, channels
+        int accumulate, relu
+
+    ctypedef struct ProductMaxPool "struct product_max_pool":
+        Product sum
+        Py_ssize_t x_row
+        unsigned char *argmax
+
+    ctypedef struct WinogradRow "struct winograd":
+        const float *x
+        Py_ssize_t x_row
+        float *planes
+        Py_ssize_t plane, tiles, channels
+        const float *b
+        float *y
+        unsigned char *argmax
+        Py_ssize_t y_row, rows, columns
+        int relu, pool
+
+    ctypedef struct SparseSum "struct sparse_sum":
+        const float *values
+        const float *data
+        const int *offsets
+        const int *starts
+        const int *counts
+        const int *places
+        float *y
+        Py_ssize_t groups, rows, columns, data_row, y_row
+
+    ctypedef struct NarrowSum "struct narrow_sum":
+        const float *x
+        const float *dy
+        const unsigned char *argmax
+        float *dw
+        float *db
+        const Py_ssize_t *taps
+        Py_ssize_t tap_count, channels, oc
+        Py_ssize_t windows_h, windows_w, pool_h, pool_w, stride_h, stride_w
+        Py_ssize_t x_row, x_column
+
+    ctypedef struct Pool "struct pool":
+        const float *x
+        float *y
+        float *dx
+        unsigned char *argmax8
+        int *argmax32
+        const Py_ssize_t *columns
+        Py_ssize_t first_row, rows
+        Py_ssize_t window_columns, stride, left
+        Py_ssize_t columns_out, channels, row_size
+        int relu
+
+    ctypedef struct Table "struct kernels":
+        const char *name
+        int lanes
+        Py_ssize_t (*product_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*product)(const Product *) noexcept nogil
+        Py_ssize_t (*product_max_pool_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*product_max_pool)(const ProductMaxPool *) noexcept nogil
+        void (*winograd_filter)(
+            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, int
+        ) noexcept nogil
+        void (*winograd_input)(const WinogradRow *) noexcept nogil
+        void (*winograd_output)(const WinogradRow *) noexcept nogil
+        Py_ssize_t (*sparse_sum_columns)(Py_ssize_t) noexcept nogil
+        void (*sparse_sum)(const SparseSum *) noexcept nogil
+        Py_ssize_t (*narrow_block)(Py_ssize_t) noexcept nogil
+        void (*narrow_sum)(const NarrowSum *) noexcept nogil
+        void (*lists_by_place)(
+            const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, int, int, float *, int *,
+            int *, int *
+        ) noexcept nogil
+        void (*lists_by_channel)(
+            const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const int *,
+            const int *, int, Py_ssize_t, float *, int *, int *, float *
+        ) noexcept nogil
+        void (*transpose)(
+            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*max_pool2d_forward)(const Pool *) noexcept nogil
+        void (*max_pool2d_backward)(const Pool *) noexcept nogil
+        void (*average_pool2d_forward)(const Pool *) noexcept nogil
+        void (*average_pool2d_backward)(const Pool *) noexcept nogil
+        void (*relu_forward)(const float *, float *, Py_ssize_t) noexcept nogil
+        void (*relu_backward)(const float *, const float *, float *, Py_ssize_t) noexcept nogil
+        void (*from_uint8)(const unsigned char *, float *, Py_ssize_t) noexcept nogil
+        void (*from_float64)(const double *, float *, Py_ssize_t) noexcept nogil
+        void (*adam_update)(
+            float *, const float *, float *, float *, Py_ssize_t, const float *
+        ) noexcept nogil
+
+    const Table *fastcnn_kernels_at(int) noexcept nogil
+    int fastcnn_kernels_supported(const Table *) noexcept nogil
+    unsigned long long fastcnn_flush_denormals() noexcept nogil
+    void fastcnn_restore_denormals(unsigned long long) noexcept nogil
+
+cdef extern from "csrc/threads.h":
+    int fastcnn_has_openmp
+    int fastcnn_max_threads() noexcept nogil
+    int fastcnn_thread() noexcept nogil
+
+
+include "native_kernel.pxi"
+include "native_conv2d.pxi"
+include "native_winograd.pxi"
+include "native_max_pool.pxi"
+include "native_dense.pxi"
+include "native_pool2d.pxi"
+include "native_elementwise.pxi"

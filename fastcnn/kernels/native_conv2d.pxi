@@ -1,0 +1,279 @@
+# Convolutions: y = x * w, dx = dy * transposed w, dw = x' * dy, as sums of products.
+
+cdef class Conv2D(Kernel):
+    # The sizes that the three share, and one image with its padding around it.
+    cdef Py_ssize_t n, h, w, ic, kh, kw, oc, oh, ow, sh, sw, dh, dw, top, left, bottom, right
+    cdef Py_ssize_t[::1] x_segments, w_segments
+
+    cdef sizes(self, x_shape, w_shape, y_shape, strides, pads, dilation):
+        self.n, self.h, self.w, self.ic = x_shape[0], x_shape[1], x_shape[2], x_shape[3]
+        self.kh, self.kw, self.oc = w_shape[0], w_shape[1], w_shape[3]
+        self.oh, self.ow = y_shape[1], y_shape[2]
+        self.sh, self.sw = strides
+        self.dh, self.dw = dilation
+        self.top, self.bottom, self.left, self.right = pads
+        self.work = <double>self.n * self.oh * self.ow * self.kh * self.kw * self.ic * self.oc
+
+    cdef forward_segments(self, Py_ssize_t width):
+        # Without horizontal dilation a filter row meets one contiguous run of pixels.
+        taps = np.arange(self.kh if self.dw == 1 else self.kh * self.kw)
+        kh, kw = (taps, taps * 0) if self.dw == 1 else np.divmod(taps, self.kw)
+        self.x_segments = (kh * self.dh * width + kw * self.dw) * self.ic
+        self.w_segments = (kh * self.kw + kw) * self.ic * self.oc
+
+    cdef void forward_product(self, Product *p, Py_ssize_t width) noexcept nogil:
+        # What all rows of the output share; `width` is that of the padded image.
+        p.x_segments, p.w_segments = &self.x_segments[0], &self.w_segments[0]
+        p.segments = self.x_segments.shape[0]
+        p.steps = self.kw * self.ic if self.dw == 1 else self.ic
+        p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.sw * self.ic, 1, self.oc, self.oc
+        p.pixels, p.accumulate = self.ow, 0
+
+    cdef void forward_rows(
+        self, const float *x, const float *w, const float *b, float *y, Py_ssize_t first,
+        Py_ssize_t last, Py_ssize_t width, bint relu,
+    ) noexcept nogil:
+        # Output rows [first, last) of one image; x is the padded image row that `first` begins at.
+        cdef Product p
+        cdef Py_ssize_t done = 0, oh
+        self.forward_product(&p, width)
+        p.relu = relu
+        while done < self.oc:  # a block of the weights stays in cache for all rows
+            p.channels = min(table.product_block(self.ow, self.oc - done), self.oc - done)
+            p.w = w + done
+            p.b = b + done if b != NULL else NULL
+            for oh in range(first, last):
+                p.x = x + (oh - first) * self.sh * width * self.ic
+                p.y = y + oh * self.ow * self.oc + done
+                table.product(&p)
+            done += p.channels
+
+
+cdef void pad_rows(
+    const float *image, float *padded, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
+    Py_ssize_t top, Py_ssize_t left, Py_ssize_t padded_width, Py_ssize_t first, Py_ssize_t rows,
+) noexcept nogil:
+    # Rows [first, first + rows) of the image with `top` rows and `left` columns of zeros before it
+    # and as many after it as padded_width and the rows asked for leave.
+    cdef Py_ssize_t row_size = padded_width * channels, width_size = width * channels
+    cdef Py_ssize_t before = left * channels, r, source
+    cdef float *row
+    for r in range(rows):
+        row = padded + r * row_size
+        source = first + r - top
+        if source < 0 or source >= height:
+            memset(row, 0, row_size * sizeof(float))
+            continue
+        memset(row, 0, before * sizeof(float))
+        memcpy(row + before, image + source * width_size, width_size * sizeof(float))
+        memset(
+            row + before + width_size, 0, (row_size - before - width_size) * sizeof(float)
+        )
+
+
+cdef class Conv2DForward(Conv2D):
+    # A piece is some rows of the output of one image.
+    cdef const float[:, :, :, ::1] x, weights
+    cdef const float[::1] b
+    cdef float[:, :, :, ::1] y
+    cdef bint relu, padded
+    cdef Py_ssize_t padded_width, pieces, piece_rows
+
+    def __init__(self, x, w, b, y, strides, pads, dilation, relu):
+        self.algorithm = "direct"
+        self.x, self.weights, self.b, self.y = x, w, b, y
+        self.sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
+        self.relu = relu
+        self.padded = any(pads)
+        self.padded_width = self.w + self.left + self.right
+        self.forward_segments(self.padded_width)
+        self.pieces = min(max(1, chunks(16, max(self.n, 1))), max(self.oh, 1))
+        self.piece_rows = chunks(self.oh, self.pieces)
+        self.tasks = self.n * self.pieces
+        if self.padded:
+            rows = (self.piece_rows - 1) * self.sh + (self.kh - 1) * self.dh + 1
+            self.allocate_scratch(rows * self.padded_width * self.ic)
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t n = i // self.pieces, first = i % self.pieces * self.piece_rows
+        cdef Py_ssize_t last = min(first + self.piece_rows, self.oh)
+        if first >= last:
+            return
+        cdef const float *x = &self.x[n, 0, 0, 0] + first * self.sh * self.w * self.ic
+        if self.padded:
+            pad_rows(
+                &self.x[n, 0, 0, 0], scratch, self.h, self.w, self.ic, self.top, self.left,
+                self.padded_width, first * self.sh,
+                (last - first - 1) * self.sh + (self.kh - 1) * self.dh + 1,
+            )
+            x = scratch
+        cdef const float *b = &self.b[0] if self.b is not None else NULL
+        cdef const float *w = &self.weights[0, 0, 0, 0]
+        cdef float *y = &self.y[n, 0, 0, 0]
+        self.forward_rows(x, w, b, y, first, last, self.padded_width, self.relu)
+
+
+cdef class Conv2DBackwardData(Conv2D):
+    # dx at input row ih gets dy at row (ih + top - kh * dh) / sh where that is whole: the rows of
+    # one phase, (ih + top) % sh, meet the same taps at the same distances, and dy is read
+    # contiguously. So each phase is a convolution of the padded dy with some of the taps.
+    cdef const float[:, :, :, ::1] dy, weights
+    cdef float[:, :, :, ::1] dx
+    cdef float[:, :, ::1] transposed  # (kh * kw, oc, ic)
+    cdef Py_ssize_t[::1] segment_start  # of each phase (row phase * sw + column phase)
+    cdef Py_ssize_t before_h, before_w, padded_height, padded_width
+
+    def __init__(self, dy, w, dx, strides, pads, dilation):
+        self.algorithm = "direct"
+        self.dy, self.weights, self.dx = dy, w, dx
+        self.sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
+        self.transposed = np.empty((self.kh * self.kw, self.oc, self.ic), np.float32)
+        self.preparations = self.kh * self.kw
+        self.prepares_weights = True
+        self.tasks = self.n
+        self.before_h = (self.kh - 1) * self.dh // self.sh
+        self.before_w = (self.kw - 1) * self.dw // self.sw
+        # dy's rows 0 .. (h - 1 + top) / sh are asked for; those past its end are zeros
+        self.padded_height = (self.h - 1 + self.top) // self.sh + 1 + self.before_h
+        self.padded_width = max(
+            (self.w - 1 + self.left) // self.sw + 1, self.ow
+        ) + self.before_w
+        self.allocate_scratch(self.padded_height * self.padded_width * self.oc)
+        x_segments, w_segments, start = [], [], [0]
+        for phase_h in range(self.sh):
+            for phase_w in range(self.sw):
+                for kh in range(self.kh):
+                    for kw in range(self.kw):
+                        up, left = kh * self.dh - phase_h, kw * self.dw - phase_w
+                        if up % self.sh or left % self.sw:
+                            continue
+                        row = self.before_h - up // self.sh
+                        column = self.before_w - left // self.sw
+                        x_segments.append((row * self.padded_width + column) * self.oc)
+                        w_segments.append((kh * self.kw + kw) * self.oc * self.ic)
+                start.append(len(x_segments))
+        self.x_segments = np.array(x_segments, np.intp)
+        self.w_segments = np.array(w_segments, np.intp)
+        self.segment_start = np.array(start, np.intp)
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        table.transpose(
+            &self.weights[i // self.kw, i % self.kw, 0, 0], self.oc, &self.transposed[i, 0, 0],
+            self.ic, self.ic, self.oc,
+        )
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        pad_rows(
+            &self.dy[i, 0, 0, 0], scratch, self.oh, self.ow, self.oc, self.before_h, self.before_w,
+            self.padded_width, 0, self.padded_height,
+        )
+        cdef Py_ssize_t ih, iw, phase_w, start, row
+        cdef Product p
+        p.b = NULL
+        p.steps, p.accumulate, p.relu = self.oc, 0, 0
+        p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.oc, 1, self.ic, self.sw * self.ic
+        p.w = &self.transposed[0, 0, 0]
+        for ih in range(self.h):
+            row = (ih + self.top) // self.sh
+            for phase_w in range(self.sw):
+                iw = (phase_w - self.left) % self.sw  # the first column of this phase
+                if iw < 0:
+                    iw += self.sw
+                if iw >= self.w:
+                    continue
+                start = (ih + self.top) % self.sh * self.sw + phase_w
+                p.segments = self.segment_start[start + 1] - self.segment_start[start]
+                p.x_segments = &self.x_segments[0] + self.segment_start[start]
+                p.w_segments = &self.w_segments[0] + self.segment_start[start]
+                p.pixels = (self.w - 1 - iw) // self.sw + 1
+                p.x = scratch + (
+                    row * self.padded_width + (iw + self.left) // self.sw
+                ) * self.oc
+                p.y = &self.dx[i, ih, iw, 0]
+                product_blocks(&p, self.ic)
+
+
+cdef class Conv2DBackwardWeights(Conv2D):
+    # A task owns some rows (kh, kw, ic) of dw and sums them over all images.
+    cdef const float[:, :, :, ::1] x, dy
+    cdef float[:, :, :, ::1] dw_, padded
+    cdef float[::1] db
+    cdef Py_ssize_t padded_width, runs, run_size, pieces, piece_size
+
+    def __init__(self, x, dy, dw, db, strides, pads, dilation):
+        self.algorithm = "direct"
+        self.x, self.dy, self.dw_, self.db = x, dy, dw, db
+        self.sizes(x.shape, dw.shape, dy.shape, strides, pads, dilation)
+        self.padded_width = self.w + self.left + self.right
+        self.padded = None
+        if any(pads):
+            height = self.h + self.top + self.bottom
+            self.padded = np.empty((self.n, height, self.padded_width, self.ic), np.float32)
+            self.preparations = self.n
+        # without horizontal dilation the rows of one kh are one contiguous run of x
+        self.runs = self.kh if self.dw == 1 else self.kh * self.kw
+        self.run_size = self.kw * self.ic if self.dw == 1 else self.ic
+        self.pieces = chunks(self.run_size, 48)
+        self.piece_size = chunks(self.run_size, self.pieces)
+        self.tasks = self.runs * self.pieces + (db is not None)
+        rows = np.arange(self.oh)
+        self.x_segments = rows * self.sh * self.padded_width * self.ic
+        self.w_segments = rows * self.ow * self.oc
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        pad_rows(
+            &self.x[i, 0, 0, 0], &self.padded[i, 0, 0, 0], self.h, self.w, self.ic, self.top,
+            self.left, self.padded_width, 0, self.h + self.top + self.bottom,
+        )
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef float one = 1
+        cdef Py_ssize_t zero = 0, n, offset
+        cdef Py_ssize_t run = i // self.pieces, first = i % self.pieces * self.piece_size
+        cdef Product p
+        p.b, p.relu = NULL, 0
+        if run == self.runs:  # db: the product of ones and dy
+            p.x, p.w, p.y = &one, &self.dy[0, 0, 0, 0], &self.db[0]
+            p.x_segments = p.w_segments = &zero
+            p.segments, p.steps, p.accumulate = 1, self.n * self.oh * self.ow, 0
+            p.x_pixel = p.x_step = p.y_pixel = 0
+            p.w_step, p.pixels = self.oc, 1
+            product_blocks(&p, self.oc)
+            return
+        if self.dw == 1:
+            offset = run * self.dh * self.padded_width * self.ic
+        else:
+            offset = (
+                run // self.kw * self.dh * self.padded_width + run % self.kw * self.dw
+            ) * self.ic
+        p.x_segments, p.w_segments = &self.x_segments[0], &self.w_segments[0]
+        p.segments, p.steps = self.oh, self.ow
+        p.x_pixel, p.x_step, p.w_step, p.y_pixel = 1, self.sw * self.ic, self.oc, self.oc
+        p.pixels = min(self.piece_size, self.run_size - first)
+        if p.pixels <= 0:
+            return
+        p.y = &self.dw_[0, 0, 0, 0] + (run * self.run_size + first) * self.oc
+        if self.n == 0:
+            memset(p.y, 0, p.pixels * self.oc * sizeof(float))
+        for n in range(self.n):
+            p.x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
+            p.x = p.x + offset + first
+            p.w = &self.dy[n, 0, 0, 0]
+            p.accumulate = n > 0
+            product_blocks(&p, self.oc)
+
+
+def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
+    if choice.choose("conv2d_forward", w.shape, strides, dilation) == "winograd":
+        return Winograd(x, w, b, y, None, (pads[0], pads[2]), relu, False, False)
+    return Conv2DForward(x, w, b, y, strides, pads, dilation, relu)
+
+
+def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
+    if choice.choose("conv2d_backward_data", w.shape, strides, dilation) == "winograd":
+        return Winograd(dy, w, None, dx, None, (2 - pads[0], 2 - pads[2]), False, False, True)
+    return Conv2DBackwardData(dy, w, dx, strides, pads, dilation)
+
+
+def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
+    return Conv2DBackwardWeights(x, dy, dw, db, strides, pads, dilation)

@@ -1,0 +1,159 @@
+# The instruction set in use, the number of threads, and `Kernel`, which runs them.
+#
+# A call is cut into `tasks`. A task writes output elements that no other task writes, each summed
+# in one fixed order, so any number of threads gives the same bits.
+
+cdef const Table *table = NULL
+cdef int thread_count = 1
+cdef bint thread_exact = False
+cdef bint forked = False
+
+# Below this many multiply-adds a second thread costs more than it brings.
+cdef double WORK_PER_THREAD = 2.0e5
+
+
+def instruction_sets():
+    """Names of the instruction sets that this build has and this machine runs, best first."""
+    names = []
+    cdef int i = 0
+    while fastcnn_kernels_at(i) != NULL:
+        if fastcnn_kernels_supported(fastcnn_kernels_at(i)):
+            names.append(fastcnn_kernels_at(i).name.decode())
+        i += 1
+    return names
+
+
+def instruction_set():
+    """The name of the instruction set in use."""
+    return table.name.decode()
+
+
+def set_instruction_set(name):
+    """Use the instruction set `name` from now on; ValueError where this machine cannot."""
+    global table
+    if name not in instruction_sets():
+        raise ValueError(
+            f"The instruction set must be one of {instruction_sets()} on this machine. "
+            f"Received {name!r}."
+        )
+    cdef int i = 0
+    while fastcnn_kernels_at(i).name.decode() != name:
+        i += 1
+    table = fastcnn_kernels_at(i)
+
+
+def set_num_threads(int count, bint exact):
+    """Use at most `count` threads, and no more than OpenMP grants unless `exact`."""
+    global thread_count, thread_exact
+    thread_count, thread_exact = count, exact
+
+
+cdef int grant() noexcept nogil:
+    # How many threads a large kernel may use now.
+    if forked or not fastcnn_has_openmp:
+        return 1
+    return thread_count if thread_exact else min(thread_count, fastcnn_max_threads())
+
+
+def num_threads():
+    """How many threads a large kernel uses now."""
+    return grant()
+
+
+def has_openmp():
+    """Whether this build can use more than one thread."""
+    return bool(fastcnn_has_openmp)
+
+
+def _after_fork():
+    # libgomp's threads do not survive a fork and waiting for them hangs (GCC bug 60035).
+    global forked
+    forked = True
+
+
+os.register_at_fork(after_in_child=_after_fork)
+set_instruction_set(os.environ.get("FASTCNN_ISA") or instruction_sets()[0])
+
+
+cdef class Kernel:
+    """A kernel bound to its arrays; a call runs it once.
+
+    `version` tells whether the weights are those of the last call: copies of them in another
+    layout are made again only when it differs, or is not given.
+    """
+    cdef readonly str algorithm   # one of choice.ALGORITHMS, or None where there is no choice
+    cdef Py_ssize_t preparations  # tasks that must be done before the others
+    cdef bint prepares_weights    # and need not be repeated while the weights stay as they are
+    cdef object version
+    cdef Py_ssize_t tasks
+    cdef double work              # multiply-adds of a call, or what takes as long
+    cdef float[:, ::1] scratch    # one row a thread
+
+    def __cinit__(self, *arguments):
+        self.scratch = None  # a memoryview that was never set is not None
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        pass
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        pass
+
+    cdef allocate_scratch(self, Py_ssize_t size):
+        rows = max(thread_count, 1)
+        # a cache line more than needed between rows, so that threads do not share one
+        self.scratch = np.empty((rows, size + 16), np.float32)
+
+    def __call__(self, version=None):
+        cdef Py_ssize_t preparations = self.preparations
+        if self.prepares_weights:
+            if version is not None and version == self.version:
+                preparations = 0
+            self.version = version
+        cdef int threads = grant()
+        threads = <int>min(<double>threads, max(self.work / WORK_PER_THREAD, 1.))
+        if self.scratch is not None:
+            threads = min(threads, <int>self.scratch.shape[0])
+        with nogil:
+            run(self, preparations, threads)
+
+
+cdef void run(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef unsigned long long state = 0
+    if threads == 1:
+        state = fastcnn_flush_denormals()
+        for i in range(preparations):
+            kernel.prepare(i, scratch_of(kernel, 0))
+        for i in range(kernel.tasks):
+            kernel.task(i, scratch_of(kernel, 0))
+        fastcnn_restore_denormals(state)
+        return
+    with parallel(num_threads=threads):
+        state = fastcnn_flush_denormals()
+        for i in prange(preparations, schedule="static"):
+            kernel.prepare(i, scratch_of(kernel, fastcnn_thread()))
+        for j in prange(kernel.tasks, schedule="static"):
+            kernel.task(j, scratch_of(kernel, fastcnn_thread()))
+        fastcnn_restore_denormals(state)
+
+
+cdef inline float *scratch_of(Kernel kernel, int thread) noexcept nogil:
+    return &kernel.scratch[thread, 0] if kernel.scratch is not None else NULL
+
+
+cdef inline void product_blocks(Product *p, Py_ssize_t channels) noexcept nogil:
+    # The product for any number of channels, one register block of them after the other.
+    cdef Product block = p[0]
+    cdef Py_ssize_t done = 0
+    while done < channels:
+        block.channels = min(table.product_block(p.pixels, channels - done), channels - done)
+        block.w = p.w + done
+        block.b = p.b + done if p.b != NULL else NULL
+        block.y = p.y + done
+        table.product(&block)
+        done += block.channels
+
+
+cdef Py_ssize_t chunks(Py_ssize_t items, Py_ssize_t most) noexcept nogil:
+    # How many pieces of at most `most` items.
+    return (items + most - 1) // most

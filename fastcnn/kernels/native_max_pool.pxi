@@ -1,0 +1,446 @@
+# Convolutions with a max-pool behind them. Forward, the pool happens where the convolution's
+# output is still in registers or in cache. Backward, only the places that won their window (and
+# that relu left open) have a gradient, at most one in four behind a 2x2 pool: the sums run over a
+# list of them (cf. Rippel & Adams 2014, who skipped the rest with locks and private sums).
+
+cdef class Conv2DMaxPool2D(Conv2D):
+    # What the three share beside a convolution's sizes.
+    cdef Py_ssize_t ph, pw, pool_h, pool_w, pool_sh, pool_sw  # pooled rows and columns; the pool
+    cdef Py_ssize_t padded_width
+    cdef bint is_padded
+
+    cdef pooled_sizes(
+        self, x_shape, w_shape, y_shape, strides, pads, dilation, pool_size, pool_strides
+    ):
+        size = conv2d_output(x_shape, w_shape, strides, pads, dilation)
+        self.sizes(x_shape, w_shape, (y_shape[0], *size, y_shape[3]), strides, pads, dilation)
+        self.ph, self.pw = y_shape[1], y_shape[2]
+        self.pool_h, self.pool_w = pool_size
+        self.pool_sh, self.pool_sw = pool_strides
+        self.padded_width = self.w + self.left + self.right
+        self.is_padded = any(pads)
+
+
+def conv2d_output(x_shape, w_shape, strides, pads, dilation):
+    """(rows, columns) of a convolution's output."""
+    return tuple(
+        (x_shape[1 + axis] + pads[2 * axis] + pads[2 * axis + 1]
+         - (w_shape[axis] - 1) * dilation[axis] - 1) // strides[axis] + 1
+        for axis in (0, 1)
+    )
+
+
+cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
+    # A piece is some rows of the pooled output of one image. "registers": 2x2 windows never leave
+    # them; "rows": the convolution's rows that a piece needs lie in scratch.
+    cdef const float[:, :, :, ::1] x, weights
+    cdef const float[::1] b
+    cdef float[:, :, :, ::1] y
+    cdef unsigned char[:, :, :, ::1] argmax
+    cdef bint relu, in_registers
+    cdef Py_ssize_t pieces, piece_rows, padded_size
+    cdef Py_ssize_t[:, ::1] columns
+
+    def __init__(
+        self, x, w, b, y, argmax, strides, pads, dilation, relu, pool_size, pool_strides, algorithm
+    ):
+        self.algorithm = algorithm
+        self.x, self.weights, self.b, self.y, self.argmax = x, w, b, y, argmax
+        self.pooled_sizes(
+            x.shape, w.shape, y.shape, strides, pads, dilation, pool_size, pool_strides
+        )
+        self.relu, self.in_registers = relu, algorithm == "registers"
+        self.forward_segments(self.padded_width)
+        self.pieces = min(max(1, chunks(16, max(self.n, 1))), max(self.ph, 1))
+        self.piece_rows = chunks(self.ph, self.pieces)
+        self.tasks = self.n * self.pieces
+        conv_rows = (self.piece_rows - 1) * self.pool_sh + self.pool_h
+        image_rows = (conv_rows - 1) * self.sh + (self.kh - 1) * self.dh + 1
+        self.padded_size = 0
+        if self.is_padded:
+            self.padded_size = chunks(image_rows * self.padded_width * self.ic, 16) * 16
+        size = self.padded_size
+        if not self.in_registers:
+            size += conv_rows * self.ow * self.oc
+            start = np.arange(self.pw) * self.pool_sw
+            self.columns = np.stack([start, start + self.pool_w], 1)
+        if size:
+            self.allocate_scratch(size)
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t n = i // self.pieces, first = i % self.pieces * self.piece_rows
+        cdef Py_ssize_t last = min(first + self.piece_rows, self.ph), ph
+        if first >= last:
+            return
+        cdef Py_ssize_t conv_first = first * self.pool_sh
+        cdef Py_ssize_t conv_rows = (last - 1 - first) * self.pool_sh + self.pool_h
+        cdef const float *x = &self.x[n, 0, 0, 0] + conv_first * self.sh * self.w * self.ic
+        if self.is_padded:
+            pad_rows(
+                &self.x[n, 0, 0, 0], scratch, self.h, self.w, self.ic, self.top, self.left,
+                self.padded_width, conv_first * self.sh,
+                (conv_rows - 1) * self.sh + (self.kh - 1) * self.dh + 1,
+            )
+            x = scratch
+        if self.in_registers:
+            self.pool_in_registers(n, first, last, x)
+            return
+        cdef float *conv = scratch + self.padded_size
+        cdef const float *b = &self.b[0] if self.b is not None else NULL
+        cdef const float *w = &self.weights[0, 0, 0, 0]
+        self.forward_rows(x, w, b, conv, 0, conv_rows, self.padded_width, False)
+        cdef Pool q
+        q.columns, q.columns_out, q.channels = &self.columns[0, 0], self.pw, self.oc
+        q.first_row, q.rows, q.row_size = 0, self.pool_h, self.ow * self.oc
+        q.window_columns, q.stride, q.left = self.pool_w, self.pool_sw, 0
+        q.relu, q.argmax8, q.argmax32 = self.relu, NULL, NULL
+        for ph in range(first, last):
+            q.x = conv + (ph - first) * self.pool_sh * q.row_size
+            q.y = &self.y[n, ph, 0, 0]
+            if self.argmax is not None:
+                q.argmax8 = &self.argmax[n, ph, 0, 0]
+            table.max_pool2d_forward(&q)
+
+    cdef void pool_in_registers(
+        self, Py_ssize_t n, Py_ssize_t first, Py_ssize_t last, const float *x
+    ) noexcept nogil:
+        cdef ProductMaxPool q
+        self.forward_product(&q.sum, self.padded_width)
+        q.x_row = self.sh * self.padded_width * self.ic
+        q.sum.pixels, q.sum.relu = self.pw, self.relu
+        cdef Py_ssize_t done = 0, ph
+        while done < self.oc:
+            q.sum.channels = min(
+                table.product_max_pool_block(self.pw, self.oc - done), self.oc - done
+            )
+            q.sum.w = &self.weights[0, 0, 0, 0] + done
+            q.sum.b = &self.b[0] + done if self.b is not None else NULL
+            for ph in range(first, last):
+                q.sum.x = x + 2 * (ph - first) * q.x_row
+                q.sum.y = &self.y[n, ph, 0, 0] + done
+                q.argmax = &self.argmax[n, ph, 0, 0] + done if self.argmax is not None else NULL
+                table.product_max_pool(&q)
+            done += q.sum.channels
+
+
+cdef class SparseBackwardData(Conv2DMaxPool2D):
+    # An image a task: for each place of dx's patches, the list of channels that are live there,
+    # then the sum of their filters. The filters lie transposed, in blocks that fit the first cache.
+    cdef const float[:, :, :, ::1] dy, weights
+    cdef const unsigned char[:, :, :, ::1] argmax
+    cdef float[:, :, :, ::1] dx
+    cdef float[:, :, ::1] blocks  # (block of rows and columns of the filter, oc, rows * columns)
+    cdef Py_ssize_t padded_height, rows, columns, row_blocks, column_blocks, entries
+    cdef int[::1] places
+
+    def __init__(
+        self, dy, argmax, w, dx, strides, pads, dilation, pool_size, pool_strides
+    ):
+        self.algorithm = "sparse"
+        self.dy, self.argmax, self.weights, self.dx = dy, argmax, w, dx
+        self.pooled_sizes(
+            dx.shape, w.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
+        )
+        self.padded_height = self.h + self.top + self.bottom
+        self.rows = min(<Py_ssize_t>3, self.kh)
+        self.row_blocks = chunks(self.kh, self.rows)
+        run = self.kw * self.ic
+        lanes = table.lanes
+        fits = max(BLOCK_BYTES // (4 * self.oc * self.rows * lanes), 1) * lanes
+        widest = min(table.sparse_sum_columns(self.rows), fits)
+        self.column_blocks = chunks(run, widest)
+        self.columns = chunks(chunks(run, self.column_blocks), lanes) * lanes
+        self.column_blocks = chunks(run, self.columns)
+        self.blocks = np.zeros(
+            (self.row_blocks * self.column_blocks, self.oc, self.rows * self.columns), np.float32
+        )
+        self.preparations = self.row_blocks * self.column_blocks
+        self.prepares_weights = True
+        self.tasks = self.n
+        self.work /= self.pool_sh * self.pool_sw
+        groups = self.ph * self.pw * self.pool_h * self.pool_w
+        self.entries = chunks(self.ph * self.pw * self.oc + lanes, 16) * 16
+        self.allocate_scratch(
+            self.is_padded * self.padded_height * self.padded_width * self.ic
+            + 2 * self.entries + 2 * groups
+        )
+        # where the patch begins, for each window and each place in it
+        window, place = np.divmod(np.arange(groups), self.pool_h * self.pool_w)
+        oh = window // max(self.pw, 1) * self.pool_sh + place // self.pool_w
+        ow = window % max(self.pw, 1) * self.pool_sw + place % self.pool_w
+        offset = (oh * self.sh * self.padded_width + ow * self.sw) * self.ic
+        self.places = offset.astype(np.intc)
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t first_row = i // self.column_blocks * self.rows, r
+        cdef Py_ssize_t first = i % self.column_blocks * self.columns
+        cdef Py_ssize_t run = self.kw * self.ic
+        for r in range(min(self.rows, self.kh - first_row)):
+            table.transpose(
+                &self.weights[0, 0, 0, 0] + ((first_row + r) * run + first) * self.oc, self.oc,
+                &self.blocks[i, 0, r * self.columns], self.rows * self.columns,
+                min(self.columns, run - first), self.oc,
+            )
+
+    cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
+        cdef Py_ssize_t size = self.padded_height * self.padded_width * self.ic
+        cdef float *dx = scratch if self.is_padded else &self.dx[n, 0, 0, 0]
+        cdef float *values = scratch + (size if self.is_padded else 0)
+        cdef int *offsets = <int *>(values + self.entries)
+        cdef int *starts = offsets + self.entries
+        cdef Py_ssize_t groups = self.places.shape[0], b, row, column
+        cdef SparseSum p
+        if self.ph * self.pw > 0:
+            table.lists_by_place(
+                &self.dy[n, 0, 0, 0], &self.argmax[n, 0, 0, 0], self.ph * self.pw, self.oc,
+                <int>(self.pool_h * self.pool_w), <int>(self.rows * self.columns), values, offsets,
+                starts, starts + groups,
+            )
+        memset(dx, 0, size * sizeof(float))
+        p.values, p.offsets, p.starts, p.counts = values, offsets, starts, starts + groups
+        p.places, p.groups = &self.places[0], groups
+        p.data_row, p.y_row = self.columns, self.dh * self.padded_width * self.ic
+        for b in range(self.blocks.shape[0]):
+            row = b // self.column_blocks * self.rows
+            column = b % self.column_blocks * self.columns
+            p.rows = min(self.rows, self.kh - row)
+            p.columns = min(self.columns, self.kw * self.ic - column)
+            p.data = &self.blocks[b, 0, 0]
+            p.y = dx + row * p.y_row + column
+            table.sparse_sum(&p)
+        if self.is_padded:
+            for row in range(self.h):
+                memcpy(
+                    &self.dx[n, row, 0, 0],
+                    dx + ((row + self.top) * self.padded_width + self.left) * self.ic,
+                    self.w * self.ic * sizeof(float),
+                )
+
+
+cdef Py_ssize_t BLOCK_BYTES = 40960  # of transposed filters: what the first cache holds beside dx
+cdef Py_ssize_t OWNED = 16           # output channels a task owns
+
+
+cdef class SparseBackwardWeights(Conv2DMaxPool2D):
+    # A task owns some output channels and does all images for them, so nothing is summed twice:
+    # for each channel the list of its live windows, then the sum of the patches of x they meet.
+    cdef const float[:, :, :, ::1] x, dy
+    cdef const unsigned char[:, :, :, ::1] argmax
+    cdef float[:, :, :, ::1] dw_, padded
+    cdef float[::1] db
+    cdef Py_ssize_t padded_height, group, capacity, columns
+    cdef int[::1] corners  # where the patch of a window's first place begins
+    cdef int[::1] steps    # and how far on it begins for each value of argmax
+    cdef int[::1] places, starts
+
+    def __init__(
+        self, x, dy, argmax, dw, db, strides, pads, dilation, pool_size, pool_strides
+    ):
+        self.algorithm = "sparse"
+        self.x, self.dy, self.argmax, self.dw_, self.db = x, dy, argmax, dw, db
+        self.pooled_sizes(
+            x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
+        )
+        self.padded_height = self.h + self.top + self.bottom
+        self.padded = None
+        if self.is_padded:
+            self.padded = np.empty(
+                (self.n, self.padded_height, self.padded_width, self.ic), np.float32
+            )
+            self.preparations = self.n
+        self.tasks = chunks(self.oc, OWNED)
+        self.work /= self.pool_sh * self.pool_sw
+        windows = np.arange(self.ph * self.pw)
+        oh = windows // max(self.pw, 1) * self.pool_sh * self.sh
+        ow = windows % max(self.pw, 1) * self.pool_sw * self.sw
+        self.corners = ((oh * self.padded_width + ow) * self.ic).astype(np.intc)
+        place = np.arange(256)
+        step = place // self.pool_w * self.sh * self.padded_width + place % self.pool_w * self.sw
+        self.steps = (step * self.ic).astype(np.intc)
+        # as many images at once as leave x in the first cache
+        image = self.padded_height * self.padded_width * self.ic
+        self.group = min(max(SPARSE_IMAGES // max(image, 1), 1), max(self.n, 1))
+        self.capacity = self.group * self.ph * self.pw
+        run = self.kw * self.ic
+        widest = table.sparse_sum_columns(min(<Py_ssize_t>3, self.kh))
+        self.columns = chunks(chunks(run, chunks(run, widest)), table.lanes) * table.lanes
+        self.places = (np.arange(OWNED) * self.kh * run).astype(np.intc)
+        self.starts = (np.arange(OWNED) * self.capacity).astype(np.intc)
+        self.allocate_scratch(
+            OWNED * (self.kh * run + 2 * self.capacity) + 2 * OWNED
+        )
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        pad_rows(
+            &self.x[i, 0, 0, 0], &self.padded[i, 0, 0, 0], self.h, self.w, self.ic, self.top,
+            self.left, self.padded_width, 0, self.padded_height,
+        )
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t first = i * OWNED, run = self.kw * self.ic, windows = self.ph * self.pw
+        cdef Py_ssize_t owned = min(OWNED, self.oc - first), size = self.kh * run
+        cdef Py_ssize_t image = self.padded_height * self.padded_width * self.ic
+        cdef float *sums = scratch  # (owned, kh, kw * ic)
+        cdef float *values = sums + OWNED * size
+        cdef int *offsets = <int *>(values + OWNED * self.capacity)
+        cdef int *counts = offsets + OWNED * self.capacity
+        cdef float *bias = <float *>(counts + OWNED)
+        cdef Py_ssize_t n, m, row, column
+        cdef SparseSum p
+        memset(sums, 0, owned * size * sizeof(float))
+        memset(bias, 0, owned * sizeof(float))
+        p.values, p.offsets, p.starts, p.counts = values, offsets, &self.starts[0], counts
+        p.places, p.groups = &self.places[0], owned
+        p.data_row, p.y_row = self.dh * self.padded_width * self.ic, run
+        n = 0
+        while n < self.n:
+            memset(counts, 0, owned * sizeof(int))
+            for m in range(n, min(n + self.group, self.n)):
+                table.lists_by_channel(
+                    &self.dy[m, 0, 0, first], &self.argmax[m, 0, 0, first], windows, owned, self.oc,
+                    &self.corners[0], &self.steps[0], <int>((m - n) * image), self.capacity,
+                    values, offsets, counts, bias,
+                )
+            column = row = 0
+            while row < self.kh:
+                p.rows = min(<Py_ssize_t>3, self.kh - row)
+                p.columns = min(self.columns, run - column)
+                p.data = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
+                p.data = p.data + row * p.data_row + column
+                p.y = sums + row * run + column
+                table.sparse_sum(&p)
+                column += self.columns
+                if column >= run:
+                    column, row = 0, row + 3
+            n += self.group
+        table.transpose(sums, size, &self.dw_[0, 0, 0, first], self.oc, owned, size)
+        if self.db is not None:
+            memcpy(&self.db[first], bias, owned * sizeof(float))
+
+
+cdef Py_ssize_t SPARSE_IMAGES = 22000  # floats of x
+
+
+cdef class Expanded(Kernel):
+    # The gradient that dy and argmax stand for, written out, and an ordinary convolution's kernel.
+    cdef Kernel unpool, inner
+
+    def __init__(self, dy, argmax, full, pool_size, pool_strides, inner):
+        self.algorithm = "expand"
+        self.inner = inner
+        self.unpool = max_pool2d_backward(
+            dy, argmax, full, pool_size=pool_size, strides=pool_strides, pads=(0, 0, 0, 0)
+        )
+        self.preparations = self.unpool.tasks + self.inner.preparations
+        self.tasks, self.work, self.scratch = self.inner.tasks, self.inner.work, self.inner.scratch
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        if i < self.unpool.tasks:
+            self.unpool.task(i, scratch)
+        else:
+            self.inner.prepare(i - self.unpool.tasks, scratch)
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        self.inner.task(i, scratch)
+
+
+cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
+    # For filters of few numbers, such as a first layer's: one place of all windows after the
+    # other, dy where it won and zero elsewhere. A task owns some output channels.
+    cdef const float[:, :, :, ::1] x, dy
+    cdef const unsigned char[:, :, :, ::1] argmax
+    cdef float[:, :, :, ::1] dw_
+    cdef float[:, :, :, ::1] padded
+    cdef float[::1] db
+    cdef Py_ssize_t padded_height, owned
+    cdef Py_ssize_t[::1] taps
+
+    def __init__(
+        self, x, dy, argmax, dw, db, strides, pads, dilation, pool_size, pool_strides
+    ):
+        self.algorithm = "narrow"
+        self.x, self.dy, self.argmax, self.dw_, self.db = x, dy, argmax, dw, db
+        self.pooled_sizes(
+            x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
+        )
+        self.padded_height = self.h + self.top + self.bottom
+        self.padded = None
+        if self.is_padded:
+            self.padded = np.empty(
+                (self.n, self.padded_height, self.padded_width, self.ic), np.float32
+            )
+            self.preparations = self.n
+        kh, kw, ic = np.indices((self.kh, self.kw, self.ic)).reshape(3, -1)
+        self.taps = (kh * self.dh * self.padded_width + kw * self.dw) * self.ic + ic
+        self.owned = table.narrow_block(self.oc)
+        self.tasks = chunks(self.oc, self.owned)
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        pad_rows(
+            &self.x[i, 0, 0, 0], &self.padded[i, 0, 0, 0], self.h, self.w, self.ic, self.top,
+            self.left, self.padded_width, 0, self.padded_height,
+        )
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t first = i * self.owned, n
+        cdef NarrowSum p
+        p.taps, p.tap_count, p.oc = &self.taps[0], self.taps.shape[0], self.oc
+        p.channels = min(self.owned, self.oc - first)
+        p.windows_h, p.windows_w, p.pool_h, p.pool_w = self.ph, self.pw, self.pool_h, self.pool_w
+        p.x_row, p.x_column = self.sh * self.padded_width * self.ic, self.sw * self.ic
+        p.stride_h, p.stride_w = self.pool_sh, self.pool_sw
+        p.dw, p.db = &self.dw_[0, 0, 0, first], &self.db[first] if self.db is not None else NULL
+        for n in range(self.taps.shape[0]):
+            memset(p.dw + n * self.oc, 0, p.channels * sizeof(float))
+        if p.db != NULL:
+            memset(p.db, 0, p.channels * sizeof(float))
+        for n in range(self.n):
+            p.x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
+            p.dy, p.argmax = &self.dy[n, 0, 0, first], &self.argmax[n, 0, 0, first]
+            table.narrow_sum(&p)
+
+
+def conv2d_max_pool2d_forward(
+    x, w, b, y, argmax, *, strides, pads, dilation, relu, pool_size, pool_strides
+):
+    algorithm = choice.choose(
+        "conv2d_max_pool2d_forward", w.shape, strides, dilation, pool_size, pool_strides
+    )
+    if algorithm == "winograd":
+        return Winograd(x, w, b, y, argmax, (pads[0], pads[2]), relu, True, False)
+    return Conv2DMaxPool2DForward(
+        x, w, b, y, argmax, strides, pads, dilation, relu, pool_size, pool_strides, algorithm
+    )
+
+
+def conv2d_max_pool2d_backward_data(
+    dy, argmax, w, dx, *, strides, pads, dilation, pool_size, pool_strides
+):
+    algorithm = choice.choose(
+        "conv2d_max_pool2d_backward_data", w.shape, strides, dilation, pool_size, pool_strides
+    )
+    if algorithm == "sparse":
+        return SparseBackwardData(
+            dy, argmax, w, dx, strides, pads, dilation, pool_size, pool_strides
+        )
+    size = conv2d_output(dx.shape, w.shape, strides, pads, dilation)
+    full = np.empty((len(dy), *size, w.shape[3]), np.float32)
+    inner = conv2d_backward_data(full, w, dx, strides=strides, pads=pads, dilation=dilation)
+    return Expanded(dy, argmax, full, pool_size, pool_strides, inner)
+
+
+def conv2d_max_pool2d_backward_weights(
+    x, dy, argmax, dw, db, *, strides, pads, dilation, pool_size, pool_strides
+):
+    algorithm = choice.choose(
+        "conv2d_max_pool2d_backward_weights", dw.shape, strides, dilation, pool_size, pool_strides
+    )
+    if algorithm != "expand":
+        kind = SparseBackwardWeights if algorithm == "sparse" else NarrowBackwardWeights
+        return kind(x, dy, argmax, dw, db, strides, pads, dilation, pool_size, pool_strides)
+    size = conv2d_output(x.shape, dw.shape, strides, pads, dilation)
+    full = np.empty((len(dy), *size, dw.shape[3]), np.float32)
+    inner = conv2d_backward_weights(
+        x, full, dw, db, strides=strides, pads=pads, dilation=dilation
+    )
+    return Expanded(dy, argmax, full, pool_size, pool_strides, inner)

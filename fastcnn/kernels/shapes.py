@@ -1,0 +1,73 @@
+"""Shape arithmetic of windows that slide over images: output sizes and padding, as Keras defines them."""
+
+
+def pair(value, name, minimum=1):
+    """`value` (an int or two ints) as a tuple (vertical, horizontal) of ints >= `minimum`."""
+    values = (value, value) if isinstance(value, int) else value
+    try:
+        first, second = (int(part) for part in values)
+        whole = (first, second) == tuple(values)
+    except (TypeError, ValueError):
+        whole = False
+    if not whole or isinstance(value, (str, bool)):
+        raise ValueError(
+            f"The argument `{name}` must be an integer or a tuple of 2 integers. "
+            f"Received {name}={value!r}."
+        )
+    if min(first, second) < minimum:
+        cannot = "0" if 0 in (first, second) else "negative numbers"
+        raise ValueError(
+            f"The argument `{name}` cannot contain {cannot}. Received {name}={value!r}."
+        )
+    return first, second
+
+
+def check_padding(padding):
+    """`padding` in lower case, "valid" or "same"."""
+    known = padding.lower() if isinstance(padding, str) else padding
+    if known not in ("valid", "same"):
+        raise ValueError(
+            f'The argument `padding` must be "valid" or "same". Received padding={padding!r}.'
+        )
+    return known
+
+
+def resolve_padding(padding, size, window, stride, dilation=1):
+    """(before, after) along one axis.
+
+    "valid" adds nothing. "same" makes the output ceil(size / stride) long and puts the odd extra
+    place after the image (bottom or right), as Keras does.
+    """
+    if check_padding(padding) == "valid":
+        return 0, 0
+    reach = (window - 1) * dilation + 1
+    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2
+
+
+def output_size(size, window, stride, dilation=1, before=0, after=0):
+    """floor((size + before + after - reach) / stride) + 1, reach = (window - 1) * dilation + 1.
+
+    Less than 1 where the window does not fit into the padded image.
+    """
+    reach = (window - 1) * dilation + 1
+    return (size + before + after - reach) // stride + 1
+
+
+def window_geometry(image, window, strides, padding, dilation=(1, 1)):
+    """(out_height, out_width), (top, bottom, left, right) of a window sliding over `image`.
+
+    image, window, strides, dilation: (vertical, horizontal). Raises ValueError where the window
+    does not fit even once.
+    """
+    pads, out = [], []
+    for size, length, stride, spread in zip(image, window, strides, dilation, strict=True):
+        before, after = resolve_padding(padding, size, length, stride, spread)
+        pads += [before, after]
+        out.append(output_size(size, length, stride, spread, before, after))
+    if min(out) < 1 and min(image) > 0:
+        raise ValueError(
+            f"A window of {tuple(window)} (dilation {tuple(dilation)}) does not fit into an image "
+            f'of {tuple(image)} with padding="{padding}".'
+        )
+    return (max(out[0], 0), max(out[1], 0)), tuple(pads)

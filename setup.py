@@ -1,0 +1,115 @@
+"""Builds fastcnn's one extension: an OpenMP probe and a debug switch; the rest is pyproject.toml.
+
+FASTCNN_NO_OPENMP=1 builds a serial extension, FASTCNN_DEBUG=1 one with bounds checks and symbols.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+KERNELS = Path("fastcnn/kernels")
+C_FLAGS = ["-O3", "-g0", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]
+DEBUG = os.environ.get("FASTCNN_DEBUG") == "1"
+SERIAL = os.environ.get("FASTCNN_NO_OPENMP") == "1"
+
+
+def compiles(compiler, program, flags):
+    """Whether the compiler makes a program of this C source, and what it says."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, "probe.c")
+        source.write_text(program)
+        command = [*compiler, str(source), "-o", str(Path(folder, "probe")), *flags]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True)
+        except OSError as error:
+            return False, str(error)
+        return done.returncode == 0, done.stderr
+
+
+class Build(build_ext):
+    """Probes the compiler before it builds, and keeps the source tree runnable."""
+
+    def build_extensions(self):
+        compiler = self.compiler.compiler_so[:1]
+        works, _ = compiles(compiler, "int main(void) { return 0; }", [])
+        if not works:
+            sys.exit(
+                f"fastcnn needs a C compiler, and `{compiler[0]}` does not work here. "
+                "Install gcc or clang (Debian, Ubuntu: apt-get install gcc libc6-dev)."
+            )
+        works, why = compiles(compiler, "#include <Python.h>\nint main(void) { return 0; }", [
+            f"-I{sysconfig.get_paths()['include']}"
+        ])
+        if not works:
+            sys.exit(
+                "fastcnn needs the headers of this Python, and Python.h does not compile here. "
+                "Install them (Debian, Ubuntu: apt-get install python3-dev)."
+            )
+        if not SERIAL:
+            program = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }"
+            works, _ = compiles(compiler, program, ["-fopenmp"])
+            if not works:
+                sys.exit(
+                    f"fastcnn's threads need OpenMP, and `{compiler[0]} -fopenmp` does not work "
+                    "here. Install it (Debian, Ubuntu: libgomp1 with gcc, libomp-dev with clang), "
+                    "or set FASTCNN_NO_OPENMP=1 for a build that uses one thread."
+                )
+            for extension in self.extensions:
+                extension.extra_compile_args.append("-fopenmp")
+                extension.extra_link_args.append("-fopenmp")
+        super().build_extensions()
+
+    def run(self):
+        super().run()
+        self.copy_into_source_tree()
+
+    def copy_into_source_tree(self):
+        """`python -m fastcnn.fashion` beside the sources finds fastcnn/ there first: let it work."""
+        if self.inplace:
+            return
+        for extension in self.extensions:
+            built = Path(self.get_ext_fullpath(extension.name))
+            beside = KERNELS / built.name
+            if built.exists() and KERNELS.is_dir():
+                shutil.copy2(built, beside)
+
+
+extension = Extension(
+    "fastcnn.kernels.native",
+    [
+        str(KERNELS / "native.pyx"),
+        *(str(path) for path in sorted(KERNELS.glob("csrc/*.c"))),
+    ],
+    include_dirs=[str(KERNELS)],
+    depends=[
+        str(path) for pattern in ("*.pxi", "csrc/*.h") for path in sorted(KERNELS.glob(pattern))
+    ],
+    extra_compile_args=[*C_FLAGS, "-g"] if DEBUG else C_FLAGS,
+    py_limited_api=True,
+    define_macros=[("Py_LIMITED_API", "0x030B0000")],
+)
+
+setup(
+    ext_modules=cythonize(
+        [extension],
+        compiler_directives={
+            "language_level": 3,
+            "binding": True,
+            "boundscheck": DEBUG,
+            "wraparound": False,
+            "initializedcheck": False,
+            "cdivision": True,
+        },
+        show_all_warnings=True,
+    ),
+    cmdclass={"build_ext": Build},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+)

@@ -1,0 +1,1 @@
+"""The tests; `shapes` and `kernel_cases` are shared with benchmarks/."""

@@ -1,0 +1,29 @@
+"""What every test file shares: the machine's instruction sets, and settings put back afterwards."""
+
+import pytest
+
+import fastcnn
+from fastcnn import kernels
+
+ALL_SETS = ("avx512", "avx2", "baseline", "neon")
+
+
+@pytest.fixture(autouse=True)
+def _settings_as_they_were():
+    """No test leaves another backend, instruction set or thread count behind."""
+    backend, instruction_set = fastcnn.config.backend(), kernels.instruction_set()
+    yield
+    fastcnn.config.set_backend(backend)
+    fastcnn.config.set_num_threads(None)
+    kernels.set_instruction_set(instruction_set)
+
+
+@pytest.fixture(params=ALL_SETS)
+def instruction_set(request):
+    """Runs the test once on every instruction set of this machine, and proves that it ran."""
+    if request.param not in kernels.instruction_sets():
+        pytest.skip(f"this machine does not have {request.param}")
+    fastcnn.config.set_backend("native")
+    kernels.set_instruction_set(request.param)
+    assert kernels.instruction_set() == request.param
+    return request.param

@@ -1,0 +1,128 @@
+"""Turns a named case into the arrays of every kernel that can run it: shared by kernel tests.
+
+A `Call` is a kernel's name, its arrays in order (outputs hold rubbish), its keywords, and the
+length of its longest sum, from which the tolerance on real data is derived.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastcnn.kernels import checks, reference
+
+
+@dataclass
+class Call:
+    """One kernel on one set of arrays."""
+
+    kernel: str
+    arrays: list
+    config: dict
+    terms: int  # of the longest sum
+
+    @property
+    def outputs(self):
+        """The places of the arrays that the kernel writes and that are there."""
+        written = [is_written for *_, is_written, _ in checks.arrays_of(self.kernel)]
+        present = [array is not None for array in self.arrays]
+        return [i for i, both in enumerate(zip(written, present, strict=True)) if all(both)]
+
+    def fresh(self, dtype=None):
+        """Copies of the arrays, outputs that are not read first filled with NaN (or 77)."""
+        copies = []
+        for i, array in enumerate(self.arrays):
+            copy = None if array is None else array.copy()
+            if copy is not None and dtype and copy.dtype == np.float32:
+                copy = copy.astype(dtype)
+            if i in self.outputs and self.kernel != "adam_update":
+                copy[...] = np.nan if copy.dtype.kind == "f" else 77
+            copies.append(copy)
+        return copies
+
+    def reference(self, dtype=None):
+        """The arrays after the reference kernel."""
+        arrays = self.fresh(dtype)
+        getattr(reference, self.kernel)(*arrays, **self.config)
+        return arrays
+
+    def magnitude(self):
+        """The reference kernel on |arrays| in float64: what rounding errors scale with."""
+        arrays = self.fresh(np.float64)
+        for array in arrays:
+            if array is not None and array.dtype == np.float64:
+                np.abs(array, out=array)
+        getattr(reference, self.kernel)(*arrays, **self.config)
+        return arrays
+
+
+def integers(rng, *shape, most=4):
+    """Small whole numbers as float32: sums of their products are exact in any order."""
+    return rng.integers(-most, most + 1, shape).astype(np.float32)
+
+
+def reals(rng, *shape):
+    """Normal numbers as float32."""
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def conv2d_calls(case, rng, draw, relu=True, bias=True):
+    """Forward and both gradients of one convolution."""
+    config = {"strides": case.strides, "pads": case.pads, "dilation": case.dilation}
+    x, w, y = draw(rng, *case.x_shape), draw(rng, *case.w_shape), draw(rng, *case.y_shape)
+    b = draw(rng, case.oc) if bias else None
+    places, taps = math.prod(case.y_shape[:3]), math.prod(case.kernel_size)
+    yield Call("conv2d_forward", [x, w, b, y], {**config, "relu": relu}, taps * case.ic + 1)
+    yield Call("conv2d_backward_data", [y, w, x], config, taps * case.oc)
+    yield Call("conv2d_backward_weights", [x, y, w, b], config, max(places, 1))
+
+
+def conv2d_max_pool2d_calls(case, rng, draw, pool_size, pool_strides, relu=True, bias=True):
+    """The three kernels of a convolution with a max-pool behind it; none where it does not fit."""
+    _, oh, ow, oc = case.y_shape
+    size = [
+        (full - window) // stride + 1
+        for full, window, stride in zip((oh, ow), pool_size, pool_strides, strict=True)
+    ]
+    if min(size) < 1:
+        return
+    forward, data, weights = conv2d_calls(case, rng, draw, relu, bias)
+    pool = {"pool_size": pool_size, "pool_strides": pool_strides}
+    y = draw(rng, case.n, *size, oc)
+    argmax = np.empty(y.shape, np.uint8)
+    x, w, b, _ = forward.arrays
+    config = {**forward.config, **pool}
+    forward = Call("conv2d_max_pool2d_forward", [x, w, b, y, argmax], config, forward.terms)
+    yield forward
+    argmax = forward.reference()[4]
+    config = {**data.config, **pool}
+    overlap = math.prod(
+        -(-window // stride) for window, stride in zip(pool_size, pool_strides, strict=True)
+    )
+    terms = data.terms * overlap
+    yield Call("conv2d_max_pool2d_backward_data", [y, argmax, w, x], config, terms)
+    terms = weights.terms * overlap
+    yield Call("conv2d_max_pool2d_backward_weights", [x, y, argmax, w, b], config, terms)
+
+
+def pool2d_calls(case, rng, draw):
+    """Forward and gradient of max- and average-pooling."""
+    config = {"pool_size": case.pool_size, "strides": case.strides, "pads": case.pads}
+    x, y = draw(rng, *case.x_shape), draw(rng, *case.y_shape)
+    argmax = np.empty(case.y_shape, checks.argmax_type(case.pool_size))
+    places = math.prod(case.pool_size)
+    forward = Call("max_pool2d_forward", [x, y, argmax], config, 1)
+    yield forward
+    yield Call("max_pool2d_backward", [y, forward.reference()[2], x], config, places)
+    yield Call("average_pool2d_forward", [x, y], config, places + 1)
+    yield Call("average_pool2d_backward", [y, x], config, places + 1)
+
+
+def dense_calls(case, rng, draw, relu=True, bias=True):
+    """Forward and both gradients of one dense layer."""
+    x, w = draw(rng, case.n, case.inputs), draw(rng, case.inputs, case.outputs)
+    y = draw(rng, case.n, case.outputs)
+    b = draw(rng, case.outputs) if bias else None
+    yield Call("dense_forward", [x, w, b, y], {"relu": relu}, case.inputs + 1)
+    yield Call("dense_backward_data", [y, w, x], {}, case.outputs)
+    yield Call("dense_backward_weights", [x, y, w, b], {}, max(case.n, 1))
