@@ -1,0 +1,70 @@
+"""fastcnn: train and run small convolutional networks on a CPU, through the Keras API.
+
+import fastcnn as keras
+
+model = keras.Sequential([
+    keras.Input((28, 28, 1)),
+    keras.layers.Conv2D(64, 3, activation="relu"),
+    keras.layers.MaxPooling2D(),
+    keras.layers.Flatten(),
+    keras.layers.Dense(10, activation="softmax"),
+])
+model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+model.fit(x, y, epochs=5)
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+from fastcnn import (
+    activations,
+    backend,
+    callbacks,
+    config,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    random,
+    utils,
+)
+from fastcnn.config import show_config
+from fastcnn.layers import Input, Layer
+from fastcnn.models import Model, Sequential
+
+LAZY = ("datasets", "keras")  # imported when first used
+
+__all__ = [
+    "Input",
+    "Layer",
+    "Model",
+    "Sequential",
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "datasets",
+    "initializers",
+    "keras",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "random",
+    "show_config",
+    "utils",
+]
+
+
+def __getattr__(name):
+    if name in LAZY:
+        return import_module(f"fastcnn.{name}")
+    raise AttributeError(f"module 'fastcnn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *LAZY})

@@ -1,0 +1,64 @@
+"""Checks of arguments that several modules share: each error names what arrived."""
+
+import numpy as np
+
+
+def check_count(value, name, minimum=1):
+    """`value` as an int of at least `minimum`."""
+    is_count = hasattr(value, "__index__") and not isinstance(value, (bool, np.ndarray))
+    if not is_count or value < minimum:
+        kind = "a positive integer" if minimum == 1 else f"an integer >= {minimum}"
+        raise ValueError(f"The argument `{name}` must be {kind}. Received {name}={value!r}.")
+    return int(value)
+
+
+def check_fraction(value, name, including_one=False):
+    """`value` as a float in [0, 1), or in [0, 1]."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not (is_number and 0 <= value <= 1) or (value == 1 and not including_one):
+        interval = "[0, 1]" if including_one else "[0, 1)"
+        raise ValueError(f"The argument `{name}` must be in {interval}. Received {name}={value!r}.")
+    return float(value)
+
+
+def check_shape(shape, name="shape"):
+    """`shape` as a tuple of positive ints or None; an int stands for a tuple of one."""
+    if isinstance(shape, (int, np.integer)):
+        shape = (shape,)
+    try:
+        sizes = tuple(None if size is None else int(size) for size in shape)
+        exact = all(size is None or size == given for size, given in zip(sizes, shape, strict=True))
+    except (TypeError, ValueError):
+        exact = False
+    if not exact or isinstance(shape, str) or any(s is not None and s < 1 for s in sizes):
+        raise ValueError(
+            f"The argument `{name}` must be a tuple of positive integers. "
+            f"Received {name}={shape!r}."
+        )
+    return sizes
+
+
+def check_data_format(data_format):
+    """Accepts None and "channels_last"."""
+    if data_format not in (None, "channels_last"):
+        raise ValueError(
+            'The argument `data_format` must be "channels_last" (batch, height, width, channels): '
+            f"this package has one layout only. Received data_format={data_format!r}."
+        )
+    return "channels_last"
+
+
+def check_verbose(verbose):
+    """`verbose` as 0, 1 or 2; "auto" is 1."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise ValueError(
+            f"The argument `verbose` must be 0, 1, 2 or 'auto'. Received verbose={verbose!r}."
+        )
+    return 1 if verbose == "auto" else int(verbose)
+
+
+def matches(shape, wanted):
+    """Whether `shape` is `wanted`, in which None stands for any size."""
+    return len(shape) == len(wanted) and all(
+        want is None or size == want for size, want in zip(shape, wanted, strict=True)
+    )

@@ -1,0 +1,170 @@
+"""Callbacks: a program's hooks into `fit`, `evaluate` and `predict`.
+
+    >>> import fastcnn as keras
+    >>> class StopWhenGood(keras.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         if logs["accuracy"] > 0.95:
+    ...             self.model.stop_training = True
+
+`self.model` and `self.params` (verbose, epochs, steps) are there when a hook runs. Batch hooks cost
+something in every step only if they are written: a class without them is not called for batches.
+"""
+
+HOOKS = tuple(
+    f"on_{name}_{when}"
+    for name in ("epoch", "train", "test", "predict")
+    for when in ("begin", "end")
+)
+BATCH_HOOKS = tuple(
+    f"on_{name}_batch_{when}" for name in ("train", "test", "predict") for when in ("begin", "end")
+)
+
+
+class Callback:
+    """Base of all callbacks: every hook does nothing.
+
+    Attributes:
+        model: the model that runs.
+        params: dictionary with `verbose`, `epochs` and `steps`.
+    """
+
+    def __init__(self):
+        self.params = None
+        self._model = None
+
+    @property
+    def model(self):
+        return self._model
+
+    def set_model(self, model):
+        self._model = model
+
+    def set_params(self, params):
+        self.params = params
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Before each epoch of `fit`, counted from 0."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """After each epoch and its validation; `logs` holds loss, metrics and val_..."""
+
+    def on_batch_begin(self, batch, logs=None):
+        """Old name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch, logs=None):
+        """Old name of `on_train_batch_end`."""
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Before each step of `fit`."""
+        self.on_batch_begin(batch, logs=logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """After each step of `fit`; `logs` is the running mean of this epoch."""
+        self.on_batch_end(batch, logs=logs)
+
+    def on_test_batch_begin(self, batch, logs=None):
+        """Before each step of `evaluate`, also for validation within `fit`."""
+
+    def on_test_batch_end(self, batch, logs=None):
+        """After each step of `evaluate`."""
+
+    def on_predict_batch_begin(self, batch, logs=None):
+        """Before each step of `predict`."""
+
+    def on_predict_batch_end(self, batch, logs=None):
+        """After each step of `predict`; logs["outputs"] is the batch's result."""
+
+    def on_train_begin(self, logs=None):
+        """Once, at the start of `fit`."""
+
+    def on_train_end(self, logs=None):
+        """Once, at the end of `fit`."""
+
+    def on_test_begin(self, logs=None):
+        """At the start of `evaluate` or validation."""
+
+    def on_test_end(self, logs=None):
+        """At the end of `evaluate` or validation."""
+
+    def on_predict_begin(self, logs=None):
+        """At the start of `predict`."""
+
+    def on_predict_end(self, logs=None):
+        """At the end of `predict`."""
+
+
+class History(Callback):
+    """What happened in each epoch; `fit` returns it.
+
+    Attributes:
+        history: dictionary of lists, one value per epoch: loss, metrics, val_...
+        epoch: list of the epochs' numbers.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.history = {}
+        self.epoch = []
+
+    def on_train_begin(self, logs=None):
+        self.epoch = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+        self.model.history = self
+
+
+class CallbackList:
+    """Calls a list of callbacks, hook by hook.
+
+    Attributes:
+        wants: dictionary from each batch hook to the callbacks that really implement it.
+    """
+
+    def __init__(self, callbacks=None, model=None, params=None):
+        if callbacks is None:
+            callbacks = []
+        elif not isinstance(callbacks, (list, tuple)):
+            callbacks = [callbacks]
+        for callback in callbacks:
+            if not (hasattr(callback, "set_model") and hasattr(callback, "on_epoch_end")):
+                raise ValueError(
+                    "Each callback must be an instance of `keras.callbacks.Callback`. "
+                    f"Received {callback!r}."
+                )
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params or {})
+        self.wants = {hook: self._implementing(hook) for hook in BATCH_HOOKS}
+
+    def append(self, callback, model, params):
+        """Add one more, at the end."""
+        callback.set_model(model)
+        callback.set_params(params)
+        self.callbacks.append(callback)
+        self.wants = {hook: self._implementing(hook) for hook in BATCH_HOOKS}
+
+    def _implementing(self, hook):
+        names = {hook, hook.replace("_train", "")}  # on_batch_end is on_train_batch_end's old name
+        return [
+            callback
+            for callback in self.callbacks
+            if any(
+                getattr(type(callback), name, None) is not getattr(Callback, name, None)
+                or name in vars(callback)
+                for name in names
+            )
+        ]
+
+    def call(self, hook, *arguments):
+        """Call `hook` of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+
+    def call_batch(self, hook, batch, logs):
+        """Call a batch hook of those that implement it."""
+        for callback in self.wants[hook]:
+            getattr(callback, hook)(batch, logs)

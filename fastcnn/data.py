@@ -1,0 +1,257 @@
+"""From the arrays that a user hands over to the batches that a step reads.
+
+`Samples` checks x, y and the weights once. A `Feed` goes through them in batches: it owns the order
+and, for each batch size, one `Batch` of buffers that stay where they are, so that kernels can be
+bound to them. Images are gathered by a kernel, from uint8 as well, so no float copy of a whole set
+is ever made.
+"""
+
+import numpy as np
+
+from fastcnn import kernels, random
+from fastcnn.arguments import matches
+from fastcnn.variables import aligned
+
+GATHERED = ("uint8", "float32", "float64")  # what the gather kernel reads
+
+
+def gatherable(array, name):
+    """`array` in a layout and type that batches can be gathered from, a copy only if it must."""
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"`{name}` must be an array of numbers. Received dtype {array.dtype}.")
+    exact = array.dtype.isnative and array.dtype.name in GATHERED
+    return np.require(array, None if exact else np.float32, ["C", "A"])
+
+
+def as_array(value, name):
+    """The array that a user gave as `name`, or one clear error."""
+    if value is None:
+        raise ValueError(f"The argument `{name}` is missing.")
+    if isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
+        if len(value) != 1:
+            raise ValueError(f"`{name}` must be one array. Received a list of {len(value)} arrays.")
+        value = value[0]
+    if not isinstance(value, np.ndarray):
+        if hasattr(value, "element_spec") or hasattr(value, "__next__") or callable(value):
+            raise NotImplementedError(
+                f"`{name}` must be an array: data sets and generators are not supported yet. "
+                f"Received {type(value)}."
+            )
+        try:
+            value = np.asarray(value)
+        except ValueError as error:
+            raise ValueError(f"`{name}` cannot be made an array: {error}.") from None
+    if value.dtype.kind not in "fiub":
+        raise ValueError(f"`{name}` must be an array of numbers. Received dtype {value.dtype}.")
+    if value.ndim == 0:
+        raise ValueError(f"`{name}` must have a batch axis. Received a single number.")
+    return value
+
+
+def fit_images(x, input_shape):
+    """x in the shape (n, *input_shape[1:]); a last axis of 1 may be missing or too much.
+
+    Raises:
+        ValueError: the shape does not fit the model.
+    """
+    wanted = input_shape[1:]
+    if x.ndim == len(wanted) and (wanted[-1:] == (1,)):
+        x = x[..., None]
+    elif x.ndim == len(wanted) + 2 and x.shape[-1] == 1:
+        x = x[..., 0]
+    if x.ndim == 0 or not matches(x.shape[1:], wanted):
+        shape = ", ".join(["n", *map(str, wanted)])
+        raise ValueError(
+            f"The model takes inputs of shape ({shape}). Received an array of shape {x.shape}."
+        )
+    return x
+
+
+class Samples:
+    """x, targets and weights of equal length, checked.
+
+    Args:
+        x: array (n, ...).
+        y: targets or None.
+        sample_weight: (n,) or (n, 1) or None.
+    """
+
+    def __init__(self, x, y=None, sample_weight=None):
+        self.x = as_array(x, "x")
+        if self.x.ndim == 1:
+            self.x = self.x[:, None]
+        self.y = None if y is None else as_array(y, "y")
+        self.weights = None
+        if self.y is not None and len(self.y) != len(self.x):
+            raise ValueError(
+                "x and y must have the same number of samples. "
+                f"Received {len(self.x)} in x and {len(self.y)} in y."
+            )
+        if sample_weight is not None:
+            weights = as_array(sample_weight, "sample_weight")
+            if weights.ndim == 2 and weights.shape[1] == 1:
+                weights = weights[:, 0]
+            if weights.shape != (len(self.x),):
+                raise ValueError(
+                    f"`sample_weight` must hold one number per sample, shape ({len(self.x)},). "
+                    f"Received shape {weights.shape}."
+                )
+            self.weights = np.ascontiguousarray(weights, np.float32)
+
+    def __len__(self):
+        return len(self.x)
+
+    def split(self, fraction):
+        """(first, last) samples, the last `fraction` of them in the second; views, not copies."""
+        if not 0 < fraction < 1:
+            raise ValueError(f"`validation_split` must be between 0 and 1. Received {fraction!r}.")
+        cut = int(np.floor(len(self) * (1 - fraction)))
+        if cut in (0, len(self)):
+            raise ValueError(
+                f"{len(self)} samples are too few for `validation_split`={fraction}: "
+                "one part would be empty."
+            )
+        return self._part(slice(0, cut)), self._part(slice(cut, None))
+
+    def _part(self, place):
+        part = object.__new__(Samples)
+        part.x = self.x[place]
+        part.y = None if self.y is None else self.y[place]
+        part.weights = None if self.weights is None else self.weights[place]
+        return part
+
+    def weigh_classes(self, class_weight):
+        """Weights from a dictionary from class to weight; a missing class counts 1."""
+        if class_weight is not None:
+            if self.weights is not None:
+                raise ValueError("Give either `class_weight` or `sample_weight`, not both.")
+            self.weights = class_weights(self.y, class_weight)
+        return self
+
+    def prepare(self, input_shape, loss=None, output_shape=None):
+        """Bring x and y into the forms that the model and its loss read."""
+        self.x = gatherable(fit_images(self.x, input_shape), "x")
+        if loss is not None:
+            if self.y is None:
+                raise ValueError("The argument `y` is missing: the loss needs targets.")
+            y = loss.prepare(self.y, output_shape)
+            self.y = y if y.dtype == np.int64 and y.ndim < len(output_shape) else gatherable(y, "y")
+        return self
+
+
+def class_weights(y, class_weight):
+    """One weight per sample from a dictionary of class weights."""
+    if y is None or not isinstance(class_weight, dict):
+        raise ValueError(
+            "`class_weight` must be a dictionary from class to weight, and needs y. "
+            f"Received {class_weight!r}."
+        )
+    if y.ndim > 2 or (y.ndim == 2 and y.shape[1] == 0):
+        raise ValueError(f"`class_weight` needs y of one or two axes. Received shape {y.shape}.")
+    if y.ndim == 2:
+        y = y.argmax(1) if y.shape[1] > 1 else y[:, 0]
+    classes, which = np.unique(np.round(y).astype(np.int64), return_inverse=True)
+    table = np.array([class_weight.get(int(label), 1.0) for label in classes], np.float32)
+    return table[which.reshape(-1)]
+
+
+class Batch:
+    """The buffers of one batch size: `load` fills them, steps read them.
+
+    Attributes:
+        x: (size, ...) float images, the model's own input buffer.
+        targets: int64 labels or float targets, or None.
+        weights: float (size,) sample weights, or None.
+        begin: the place of the batch's first sample in the order of this epoch.
+    """
+
+    def __init__(self, feed, size, x):
+        self._feed = feed
+        self.size = size
+        self.begin = 0
+        self.x = x
+        self._indices = np.empty(size, np.int64)
+        samples = feed.samples
+        self._gather = kernels.bind("gather", samples.x, self._indices, x)
+        self.targets = self._gather_targets = self.weights = None
+        y = samples.y
+        if y is not None:
+            if y.dtype == np.int64:
+                self.targets = np.empty((size, *y.shape[1:]), np.int64)
+            else:
+                self.targets = aligned((size, *y.shape[1:]), x.dtype)
+                self._gather_targets = kernels.bind("gather", y, self._indices, self.targets)
+        if samples.weights is not None:
+            self.weights = np.empty(size, x.dtype)
+
+    def load(self):
+        """Fill the buffers with the batch that starts at `begin`."""
+        feed = self._feed
+        place = slice(self.begin, self.begin + self.size)
+        self._indices[...] = feed.order[place]
+        self._gather()
+        if self._gather_targets is not None:
+            self._gather_targets()
+        elif self.targets is not None:
+            self.targets[...] = feed.labels[place]
+        if self.weights is not None:
+            self.weights[...] = feed.weights[place]
+
+
+class Feed:
+    """Batches of `samples`, again and again.
+
+    Args:
+        samples: prepared `Samples`.
+        batch_size: positive int.
+        input_buffer: function of (batch size, sample's shape) that returns the model's buffer.
+        shuffle: whether each pass has a new order, drawn from the package's generator.
+    """
+
+    def __init__(self, samples, batch_size, input_buffer, shuffle=False):
+        self.samples = samples
+        self.batch_size = min(batch_size, len(samples))
+        self.steps = -(-len(samples) // batch_size)
+        self.shuffle = shuffle
+        self.order = np.arange(len(samples))
+        self.labels = samples.y
+        self.weights = samples.weights
+        self._input_buffer = input_buffer
+        self._batches = {}
+
+    def __iter__(self):
+        """Yield each `Batch`, not loaded yet."""
+        samples = self.samples
+        if self.shuffle:
+            self.order = random.generator().permutation(len(samples))
+            if samples.y is not None and samples.y.dtype == np.int64:
+                self.labels = samples.y[self.order]
+            if samples.weights is not None:
+                self.weights = samples.weights[self.order]
+        full = len(samples) // self.batch_size
+        batch = self._batch(self.batch_size)
+        for step in range(full):
+            batch.begin = step * self.batch_size
+            yield batch
+        rest = len(samples) - full * self.batch_size
+        if rest:
+            batch = self._batch(rest)
+            batch.begin = full * self.batch_size
+            yield batch
+
+    def _batch(self, size):
+        batch = self._batches.get(size)
+        if batch is None:
+            x = self._input_buffer(size, self.samples.x.shape[1:])
+            batch = self._batches[size] = Batch(self, size, x)
+        return batch
+
+
+def unpack(data):
+    """(x, y, sample_weight) from (x, y) or (x, y, sample_weight)."""
+    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+        raise ValueError(
+            "`validation_data` must be (x, y) or (x, y, sample_weight). "
+            f"Received an object of type {type(data)}."
+        )
+    return (*data, None)[:3]

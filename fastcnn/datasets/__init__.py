@@ -1,0 +1,29 @@
+"""Data sets that tutorials train on, found on this machine or fetched, always verified.
+
+    from fastcnn.datasets import fashion_mnist
+    (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
+
+`fashion_mnist`, `mnist` and `cifar10` each have `load_data(path=None)`; `fetch.py` says where they
+look. `read_idx` reads a person's own files in MNIST's format. All of it is imported at first use,
+so `import fastcnn` stays quick.
+"""
+
+import importlib
+
+_MODULES = ("cifar10", "fashion_mnist", "mnist")
+
+__all__ = [*_MODULES, "read_idx"]
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name == "read_idx":
+        from fastcnn.datasets.idx import read_idx
+
+        return read_idx
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,112 @@
+"""CIFAR-10: 60,000 colour 32x32 images in ten classes (Krizhevsky 2009).
+
+The members of its archive are Python 2 pickles. Nothing here unpickles: each member holds its
+images as one string of bytes and its labels as one list of small numbers, and `find_arrays` finds
+the two by their bytes and looks at nothing else.
+"""
+
+import re
+import struct
+
+import numpy as np
+
+from fastcnn.datasets import fetch
+
+BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+IMAGES_PER_BATCH = 10000
+IMAGE_BYTES = 3 * 32 * 32
+CLASS_NAMES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+)
+
+# The entry "labels" of the pickled dictionary: an empty list `]`, then runs of
+# `( K label K label ... e`. `q` and a byte after a value only number it, for later reference.
+_LABELS = re.compile(rb"labels(?:q.)?\](?:q.)?((?:\((?:K[\x00-\x09])+e)+)", re.DOTALL)
+
+
+def find_arrays(batch, count):
+    """The images and labels in the bytes of one batch file.
+
+    Args:
+        batch: bytes of a member such as `data_batch_1`.
+        count: how many images it must hold.
+
+    Returns:
+        uint8 arrays (count, 32, 32, 3), a view of a channels-first one, and (count,).
+
+    Raises:
+        ValueError: the images or the labels are not there, or there are not `count` of them.
+    """
+    found = _LABELS.search(batch)
+    labels = found[1].translate(None, b"(Ke") if found else b""
+    if len(labels) != count:
+        raise ValueError(f"expected {count} labels, found {len(labels)}.")
+    marker = b"T" + struct.pack("<i", count * IMAGE_BYTES)  # `T`: a string, its length, its bytes
+    start = batch.find(marker) + len(marker)
+    pixels = batch[start : start + count * IMAGE_BYTES] if start >= len(marker) else b""
+    if len(pixels) != count * IMAGE_BYTES:
+        raise ValueError(f"expected {count * IMAGE_BYTES} bytes of images, found {len(pixels)}.")
+    images = np.frombuffer(pixels, np.uint8).reshape(count, 3, 32, 32)
+    return images.transpose(0, 2, 3, 1), np.frombuffer(labels, np.uint8)
+
+
+def read(path, file):
+    """The images and labels of all batches of a verified archive, in the order of `BATCHES`."""
+    import tarfile
+
+    fetch.verify(path, file)
+    count = IMAGES_PER_BATCH
+    x = np.empty((len(BATCHES) * count, 32, 32, 3), np.uint8)
+    y = np.empty((len(BATCHES) * count, 1), np.uint8)
+    with tarfile.open(path, "r:gz") as archive:
+        members = {member.name: member for member in archive}
+        for index, name in enumerate(BATCHES):
+            batch = archive.extractfile(members[f"cifar-10-batches-py/{name}"]).read()
+            rows = slice(index * count, (index + 1) * count)
+            x[rows], y[rows, 0] = find_arrays(batch, count)
+    return x, y
+
+
+DATASET = fetch.Dataset(
+    name="cifar-10",
+    files=(
+        fetch.DataFile(
+            "cifar-10-python.tar.gz",
+            170498071,
+            "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+            aliases=("cifar-10-batches-py-target_archive",),
+        ),
+    ),
+    read=read,
+    elsewhere={"Keras's cache": "{keras}/datasets", "torchvision's folder": "data"},
+    mirrors=("https://www.cs.toronto.edu/~kriz/",),
+)
+
+
+def load_data(path=None):
+    """CIFAR-10 as `(x_train, y_train), (x_test, y_test)`.
+
+    Args:
+        path: a folder that holds `cifar-10-python.tar.gz`. When it is left out,
+            or the file is not there, the search goes on as `fastcnn/datasets/fetch.py`
+            says, and ends with a download.
+
+    Returns:
+        uint8 arrays of shapes (50000, 32, 32, 3), (50000, 1), (10000, 32, 32, 3), (10000, 1).
+        `CLASS_NAMES[label]` is the class in words.
+
+    Raises:
+        FileNotFoundError: no place has the file; the message lists every place and why.
+    """
+    x, y = fetch.load(DATASET, path)["cifar-10-python.tar.gz"]
+    train = (len(BATCHES) - 1) * IMAGES_PER_BATCH
+    return (x[:train], y[:train]), (x[train:], y[train:])

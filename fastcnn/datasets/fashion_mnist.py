@@ -1,0 +1,94 @@
+"""Fashion-MNIST: 70,000 grey 28x28 images of clothes in ten classes (MIT licence, Zalando SE)."""
+
+import hashlib
+
+from fastcnn.datasets import fetch
+from fastcnn.datasets.idx import idx_header, read_idx
+
+CLASS_NAMES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+
+
+def read(path, file):
+    """The array of one IDX file, refused unless its unzipped bytes are the pinned ones."""
+    array = read_idx(path)
+    header = idx_header(array)
+    digest = hashlib.sha256(header)
+    digest.update(array)
+    fetch.check(path, file, len(header) + array.nbytes, digest.hexdigest())
+    return array
+
+
+DATASET = fetch.Dataset(
+    name="fashion-mnist",
+    files=(
+        fetch.DataFile(
+            "train-images-idx3-ubyte",
+            47040016,
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            gzipped=True,
+        ),
+        fetch.DataFile(
+            "train-labels-idx1-ubyte",
+            60008,
+            "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+            gzipped=True,
+        ),
+        fetch.DataFile(
+            "t10k-images-idx3-ubyte",
+            7840016,
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            gzipped=True,
+        ),
+        fetch.DataFile(
+            "t10k-labels-idx1-ubyte",
+            10008,
+            "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            gzipped=True,
+        ),
+    ),
+    read=read,
+    elsewhere={
+        "Keras's cache": "{keras}/datasets/fashion-mnist",
+        "torchvision's folder": "data/FashionMNIST/raw",
+        "Debian's package": "/usr/share/datasets/fashion-mnist",  # Ubuntu's as well
+    },
+    mirrors=(
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        # Not served over https; like all others, what comes is compared with the hashes above.
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+    ),
+    debian_package="dataset-fashion-mnist",
+    debian_folder="/usr/share/datasets/fashion-mnist",
+)
+
+
+def load_data(path=None):
+    """Fashion-MNIST as `(x_train, y_train), (x_test, y_test)`.
+
+    Args:
+        path: a folder that holds the four IDX files, gzipped or not. When it is left out,
+            or they are not there, the search goes on as `fastcnn/datasets/fetch.py`
+            says, and ends with a download.
+
+    Returns:
+        uint8 arrays of shapes (60000, 28, 28), (60000,), (10000, 28, 28), (10000,).
+        `CLASS_NAMES[label]` is the class in words.
+
+    Raises:
+        FileNotFoundError: no place has the set; the message lists every place and why.
+    """
+    contents = fetch.load(DATASET, path)
+    x_train, y_train, x_test, y_test = (contents[file.name] for file in DATASET.files)
+    return (x_train, y_train), (x_test, y_test)

@@ -1,0 +1,295 @@
+"""Find a data set on this machine, or fetch it, and let nothing through that is not the real one.
+
+`load` tries these places in turn; the first complete, verified set wins:
+
+1. the folder given as `path=`, then the one in the environment variable FASTCNN_DATA
+   (the folder itself, or the sub-folder named after the data set);
+2. fastcnn's own cache: FASTCNN_HOME, else $XDG_CACHE_HOME/fastcnn, else ~/.cache/fastcnn;
+3. where other packages keep it (`Dataset.elsewhere`);
+4. a download into the cache (`Dataset.mirrors`);
+5. the package of a Debian-family system (`Dataset.debian_package`), see `debian.py`.
+
+FASTCNN_OFFLINE=1 turns 4 and 5 off. The cache keeps files unzipped, so they load at once, and
+their SHA-256 is compared at every load: `sha256sum` of a file there is the number in its source.
+A damaged file is told of in a warning, as is a folder that was asked for and does not serve.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastcnn.datasets import debian
+from fastcnn.datasets.idx import CHUNK, open_unzipped
+
+TIMEOUT = 10  # seconds a server may stay silent
+LEFTOVER_AGE = 24 * 3600  # seconds after which a killed process's unfinished files are removed
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a data set.
+
+    Args:
+        name: its name, unzipped.
+        size: its unzipped bytes.
+        sha256: of the unzipped bytes, in hexadecimal.
+        gzipped: whether places may keep it, and mirrors serve it, as `name + ".gz"`.
+        aliases: other names under which places keep it.
+    """
+
+    name: str
+    size: int
+    sha256: str
+    gzipped: bool = False
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def served_as(self):
+        return self.name + ".gz" if self.gzipped else self.name
+
+    def candidates(self, folder):
+        """The files in `folder` that may be this one, best first; empty when there is none."""
+        names = dict.fromkeys((self.name, self.served_as, *self.aliases))
+        return [folder / name for name in names if (folder / name).is_file()]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a data set consists of and where it may be found.
+
+    Args:
+        name: its name, and that of its folder in the cache.
+        files: its `DataFile`s.
+        read: `read(path, file)` returns the content of one file, and raises ValueError when it is
+            not the pinned one (see `check`).
+        elsewhere: places of others, a name for people -> a folder; `{keras}` stands for Keras's
+            home, `~` for the person's own, and a relative folder is under the working folder.
+        mirrors: URLs to which `served_as` is appended.
+        debian_package: the name of the distribution's package, if there is one.
+        debian_folder: the folder of the files in that package.
+    """
+
+    name: str
+    files: tuple[DataFile, ...]
+    read: Callable[[Path, DataFile], Any]
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    mirrors: tuple[str, ...] = ()
+    debian_package: str | None = None
+    debian_folder: str | None = None
+
+
+def load(dataset, path=None):
+    """The content of every file of `dataset`: a dict of file name -> what `dataset.read` gives.
+
+    Args:
+        dataset: a `Dataset`.
+        path: a folder to look in before all other places.
+
+    Raises:
+        FileNotFoundError: no place has the whole set. The message lists every place and why.
+    """
+    if path is not None and not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"The argument `path` must be a folder. Received path={path!r}")
+    failures = []
+    for label, template, asked_for in _local_places(dataset, path):
+        try:
+            folder = Path(template).expanduser()
+            if asked_for and (folder / dataset.name).is_dir():
+                folder /= dataset.name
+            return _read_all(dataset, folder)
+        except (OSError, ValueError, RuntimeError) as error:
+            failures.append(f"{label}: {error}")
+            if asked_for or isinstance(error, ValueError):
+                warnings.warn(f"{failures[-1]} Looking further.", stacklevel=3)
+    try:
+        cache = Path(_cache_template(dataset)).expanduser().absolute()
+        if _fetch(dataset, cache, failures):
+            return _read_all(dataset, cache)
+    except (OSError, ValueError, RuntimeError) as error:
+        failures.append(f"fetching into fastcnn's cache: {error}")
+    tried = "\n".join(f"  {number}. {text}" for number, text in enumerate(failures, 1))
+    raise FileNotFoundError(
+        f"The data set {dataset.name} was not found. Every place tried, and why it failed:\n{tried}"
+    )
+
+
+def check(path, file, size, sha256):
+    """Raise ValueError unless these are the pinned size and SHA-256 of `file`; `path` is named."""
+    if size != file.size:
+        raise ValueError(f"{path}: expected {file.size} bytes, found {size}.")
+    if sha256 != file.sha256:
+        raise ValueError(f"{path}: expected SHA-256 {file.sha256}, found {sha256}.")
+
+
+def verify(path, file):
+    """Raise ValueError unless the bytes of the file at `path` are the pinned ones."""
+    with open(path, "rb") as stream:
+        _copy(stream, None, path, file)
+
+
+def _local_places(dataset, path):
+    """Yield (label, folder, whether a person asked for it) of steps 1 to 3."""
+    if path is not None:
+        yield "the argument path=", path, True
+    if folder := os.environ.get("FASTCNN_DATA"):
+        yield "the environment variable FASTCNN_DATA", folder, True
+    yield "fastcnn's cache", _cache_template(dataset), False
+    keras = os.environ.get("KERAS_HOME") or "~/.keras"
+    for label, template in dataset.elsewhere.items():
+        yield label, template.replace("{keras}", keras), False
+
+
+def _cache_template(dataset):
+    home = os.environ.get("FASTCNN_HOME")
+    if not home:
+        home = os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "fastcnn")
+    return os.path.join(home, dataset.name)
+
+
+def _read_all(dataset, folder):
+    """Read every file of the set from `folder`, each from its first candidate that is sound."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}.")
+    candidates = {file: file.candidates(folder) for file in dataset.files}
+    missing = [file.name for file, paths in candidates.items() if not paths]
+    if missing:
+        raise FileNotFoundError(f"{folder} lacks {', '.join(missing)}.")
+    return {file.name: _read_one(dataset, file, paths) for file, paths in candidates.items()}
+
+
+def _read_one(dataset, file, paths):
+    damage = None
+    for path in paths:
+        try:
+            return dataset.read(path, file)
+        except ValueError as error:
+            damage = damage or error
+    raise damage
+
+
+def _fetch(dataset, cache, failures):
+    """Bring the set into `cache` by step 4 or 5; says why not in `failures` and returns False."""
+    attempts = {mirror: functools.partial(_download, mirror) for mirror in dataset.mirrors}
+    if dataset.debian_package:
+        attempts[f"the system's package {dataset.debian_package}"] = _unpack_debian
+    if os.environ.get("FASTCNN_OFFLINE", "0") not in ("", "0"):
+        failures += [f"{label}: not tried, because FASTCNN_OFFLINE is set." for label in attempts]
+        return False
+    with _private_folder(cache) as temp:
+        for label, attempt in attempts.items():
+            try:
+                attempt(dataset, cache, temp)
+                return True
+            except (OSError, ValueError) as error:
+                failures.append(f"{label}: {error}")
+                print(f"fastcnn: {error}", file=sys.stderr)
+    return False
+
+
+def _missing(dataset, cache):
+    """Yield the files that the cache does not have in a sound state."""
+    for file in dataset.files:
+        try:
+            verify(cache / file.name, file)
+        except (OSError, ValueError):
+            yield file
+
+
+def _download(mirror, dataset, cache, temp):
+    """Step 4: fetch the files that the cache lacks from one mirror."""
+    print(f"fastcnn: downloading {dataset.name} from {mirror}", file=sys.stderr)
+    with _progress_bar() as progress:
+        for file in _missing(dataset, cache):
+            part = temp / file.served_as
+            _fetch_url(mirror + file.served_as, part, file.size + CHUNK, progress)
+            _store(part, cache / file.name, file)
+
+
+def _unpack_debian(dataset, cache, temp):
+    """Step 5: the same from the distribution's own package."""
+    root = debian.fetch_package(dataset.debian_package, temp)
+    folder = root / dataset.debian_folder.lstrip("/")
+    for file in _missing(dataset, cache):
+        candidates = file.candidates(folder)
+        if not candidates:
+            raise FileNotFoundError(f"the package has no {file.name} in {dataset.debian_folder}.")
+        _store(candidates[0], cache / file.name, file)
+
+
+def _fetch_url(url, target, limit, progress):
+    """Download `url` into the file `target`, at most `limit` bytes."""
+    import http.client
+    import urllib.request
+
+    request = urllib.request.Request(url, headers={"User-Agent": "fastcnn"})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, open(target, "wb") as out:
+            expected = answer.length
+            task = progress.add_task(target.name, total=expected)
+            received = 0
+            while chunk := answer.read(CHUNK // 8):
+                received += len(chunk)
+                if received > limit:
+                    raise ValueError(f"{url}: expected at most {limit} bytes, found more.")
+                out.write(chunk)
+                progress.update(task, completed=received)
+    except http.client.HTTPException as error:
+        raise OSError(f"{url}: the answer was cut short or not HTTP: {error!r}") from error
+    except OSError as error:
+        raise OSError(f"{url}: {error}") from error
+    if expected is not None and received != expected:
+        raise OSError(f"{url}: expected {expected} bytes, found {received}.")
+
+
+def _store(source, target, file):
+    """Unzip and verify `source` beside it, then rename it to `target` in one step."""
+    whole = source.with_name(file.name + ".verified")
+    opener = open_unzipped if file.gzipped else functools.partial(open, mode="rb")
+    with opener(source) as stream, open(whole, "wb") as out:
+        _copy(stream, out, source, file)
+    os.replace(whole, target)
+
+
+def _copy(stream, out, path, file):
+    """Copy `stream` to `out` (None: nowhere), little beyond the pinned size; check what it held."""
+    digest, size = hashlib.sha256(), 0
+    while size <= file.size and (chunk := stream.read(CHUNK)):
+        digest.update(chunk)
+        size += len(chunk)
+        if out is not None:
+            out.write(chunk)
+    check(path, file, f"more than {file.size}" if size > file.size else size, digest.hexdigest())
+
+
+@contextlib.contextmanager
+def _private_folder(cache):
+    """A folder inside the cache for unfinished files, gone afterwards; clears up old ones."""
+    cache.mkdir(parents=True, exist_ok=True)
+    for leftover in cache.glob(".fetch-*"):
+        with contextlib.suppress(OSError):
+            if leftover.stat().st_mtime < time.time() - LEFTOVER_AGE:
+                shutil.rmtree(leftover)
+    with tempfile.TemporaryDirectory(
+        prefix=".fetch-", dir=cache, ignore_cleanup_errors=True
+    ) as temp:
+        yield Path(temp)
+
+
+def _progress_bar():
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    name = TextColumn("{task.description}")
+    columns = (name, BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    console = Console(stderr=True)
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)

@@ -1,0 +1,285 @@
+"""Initializers: where a layer's first weights come from.
+
+    >>> from fastcnn import initializers
+    >>> weights = initializers.GlorotUniform(seed=1)((3, 3, 1, 64))
+    >>> weights.shape, weights.dtype.name
+    ((3, 3, 1, 64), 'float32')
+
+Without a `seed` they draw from the package's generator (`utils.set_random_seed`). With an integer
+seed every call returns the same values, as in Keras. Fans are counted as in Keras: for a kernel of
+shape (..., in, out) with k places in front, fan_in = k * in and fan_out = k * out.
+"""
+
+import math
+
+import numpy as np
+
+from fastcnn import config, random
+from fastcnn.registry import Configurable, Registry
+
+registry = Registry("initializer", "keras.initializers")
+
+
+class Initializer(Configurable):
+    """Base: `initializer(shape, dtype=None)` returns a new array."""
+
+    def __call__(self, shape, dtype=None):
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__(shape, dtype).")
+
+
+@registry.register("zeros", "zero")
+class Zeros(Initializer):
+    """All zeros."""
+
+    def __call__(self, shape, dtype=None):
+        return np.zeros(shape, dtype or config.floatx())
+
+
+@registry.register("ones", "one")
+class Ones(Initializer):
+    """All ones."""
+
+    def __call__(self, shape, dtype=None):
+        return np.ones(shape, dtype or config.floatx())
+
+
+@registry.register("constant")
+class Constant(Initializer):
+    """All equal to `value`."""
+
+    def __init__(self, value=0.0):
+        self.value = value
+
+    def __call__(self, shape, dtype=None):
+        return np.full(shape, self.value, dtype or config.floatx())
+
+    def get_config(self):
+        return {"value": self.value}
+
+
+class RandomInitializer(Initializer):
+    """Base of those that draw: holds the seed and hands out the generator."""
+
+    def __init__(self, seed=None):
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
+            raise ValueError(f"The argument `seed` must be None or an integer. Received {seed!r}.")
+        self.seed = seed
+
+    def _generator(self):
+        return random.generator() if self.seed is None else np.random.default_rng(self.seed)
+
+    def get_config(self):
+        return {"seed": self.seed}
+
+
+@registry.register("random_normal", "normal")
+class RandomNormal(RandomInitializer):
+    """Normal distribution with `mean` and `stddev`."""
+
+    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+        super().__init__(seed)
+        self.mean = mean
+        self.stddev = stddev
+
+    def __call__(self, shape, dtype=None):
+        values = self._generator().normal(self.mean, self.stddev, shape)
+        return values.astype(dtype or config.floatx())
+
+    def get_config(self):
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
+@registry.register("truncated_normal")
+class TruncatedNormal(RandomNormal):
+    """Normal distribution; values further than two `stddev` from the mean are drawn again."""
+
+    def __call__(self, shape, dtype=None):
+        values = _truncated_normal(self._generator(), shape) * self.stddev + self.mean
+        return values.astype(dtype or config.floatx())
+
+
+@registry.register("random_uniform", "uniform")
+class RandomUniform(RandomInitializer):
+    """Uniform distribution over [minval, maxval)."""
+
+    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+        super().__init__(seed)
+        self.minval = minval
+        self.maxval = maxval
+
+    def __call__(self, shape, dtype=None):
+        values = self._generator().uniform(self.minval, self.maxval, shape)
+        return values.astype(dtype or config.floatx())
+
+    def get_config(self):
+        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
+
+
+@registry.register("variance_scaling")
+class VarianceScaling(RandomInitializer):
+    """Variance `scale / fan`, with fan by `mode` and shape by `distribution`.
+
+    Args:
+        scale: positive float.
+        mode: "fan_in", "fan_out" or "fan_avg".
+        distribution: "truncated_normal", "untruncated_normal" or "uniform".
+        seed: None or an integer.
+    """
+
+    MODES = ("fan_in", "fan_out", "fan_avg")
+    DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
+
+    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+        super().__init__(seed)
+        if not scale > 0:
+            raise ValueError(f"The argument `scale` must be positive. Received scale={scale}.")
+        if mode not in self.MODES:
+            raise ValueError(f"The argument `mode` must be in {self.MODES}. Received {mode!r}.")
+        distribution = "truncated_normal" if distribution == "normal" else distribution
+        if distribution not in self.DISTRIBUTIONS:
+            raise ValueError(
+                f"The argument `distribution` must be in {self.DISTRIBUTIONS}. "
+                f"Received {distribution!r}."
+            )
+        self.scale = scale
+        self.mode = mode
+        self.distribution = distribution
+
+    def __call__(self, shape, dtype=None):
+        fan_in, fan_out = compute_fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        generator = self._generator()
+        if self.distribution == "uniform":
+            limit = math.sqrt(3 * variance)
+            values = generator.uniform(-limit, limit, shape)
+        elif self.distribution == "untruncated_normal":
+            values = generator.normal(0.0, math.sqrt(variance), shape)
+        else:  # cutting at two stddev takes variance away: 0.8796... is what is left of stddev
+            values = _truncated_normal(generator, shape) * (math.sqrt(variance) / TRUNCATED_STDDEV)
+        return values.astype(dtype or config.floatx())
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+        }
+
+
+class _Named(VarianceScaling):
+    """A VarianceScaling with fixed scale, mode and distribution: its config is only the seed."""
+
+    arguments = ()
+
+    def __init__(self, seed=None):
+        super().__init__(*self.arguments, seed=seed)
+
+    def get_config(self):
+        return {"seed": self.seed}
+
+
+@registry.register("glorot_uniform")
+class GlorotUniform(_Named):
+    """Uniform over +-sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010)."""
+
+    arguments = (1.0, "fan_avg", "uniform")
+
+
+@registry.register("glorot_normal")
+class GlorotNormal(_Named):
+    """Truncated normal with variance 2 / (fan_in + fan_out)."""
+
+    arguments = (1.0, "fan_avg", "truncated_normal")
+
+
+@registry.register("he_uniform")
+class HeUniform(_Named):
+    """Uniform over +-sqrt(6 / fan_in) (He et al. 2015)."""
+
+    arguments = (2.0, "fan_in", "uniform")
+
+
+@registry.register("he_normal")
+class HeNormal(_Named):
+    """Truncated normal with variance 2 / fan_in."""
+
+    arguments = (2.0, "fan_in", "truncated_normal")
+
+
+@registry.register("lecun_uniform")
+class LecunUniform(_Named):
+    """Uniform over +-sqrt(3 / fan_in)."""
+
+    arguments = (1.0, "fan_in", "uniform")
+
+
+@registry.register("lecun_normal")
+class LecunNormal(_Named):
+    """Truncated normal with variance 1 / fan_in."""
+
+    arguments = (1.0, "fan_in", "truncated_normal")
+
+
+@registry.register("orthogonal")
+class Orthogonal(RandomInitializer):
+    """A matrix with orthonormal rows or columns, times `gain` (Saxe et al. 2014)."""
+
+    def __init__(self, gain=1.0, seed=None):
+        super().__init__(seed)
+        self.gain = gain
+
+    def __call__(self, shape, dtype=None):
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal needs a shape of two or more axes. Received {shape}.")
+        rows, columns = int(np.prod(shape[:-1])), shape[-1]
+        matrix = self._generator().normal(size=(max(rows, columns), min(rows, columns)))
+        q, r = np.linalg.qr(matrix)
+        q *= np.sign(np.diag(r))
+        q = q.T if rows < columns else q
+        return (self.gain * q.reshape(shape)).astype(dtype or config.floatx())
+
+    def get_config(self):
+        return {**super().get_config(), "gain": self.gain}
+
+
+TRUNCATED_STDDEV = 0.87962566103423978
+
+
+def compute_fans(shape):
+    """(fan_in, fan_out) of a weight shape, as Keras counts them."""
+    shape = tuple(shape)
+    if len(shape) == 0:
+        return 1, 1
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    places = math.prod(shape[:-2])
+    return shape[-2] * places, shape[-1] * places
+
+
+def _truncated_normal(generator, shape):
+    """Standard normal values within [-2, 2]: those outside are drawn again."""
+    values = generator.standard_normal(shape)
+    outside = np.abs(values) > 2
+    while outside.any():
+        values[outside] = generator.standard_normal(np.count_nonzero(outside))
+        outside = np.abs(values) > 2
+    return values
+
+
+def get(identifier):
+    """An initializer from a string, config, class or instance; a plain function is taken as is."""
+    if callable(identifier) and not isinstance(identifier, type):
+        return identifier
+    return registry.get(identifier, Initializer)
+
+
+def serialize(initializer):
+    """The dictionary that Keras writes for an initializer."""
+    return registry.serialize(initializer)
+
+
+def deserialize(config):
+    """The initializer that `serialize` wrote."""
+    return registry.deserialize(config)

@@ -1,0 +1,7 @@
+"""`from fastcnn import keras`: the same face as `import fastcnn as keras`."""
+
+import sys
+
+import fastcnn
+
+sys.modules[__name__] = fastcnn

@@ -1,0 +1,335 @@
+"""The protocol that every layer follows, and the base class that does its bookkeeping.
+
+    build(input_shape)                  makes the weights with `add_weight`
+    compute_output_shape(input_shape)   pure arithmetic; shapes carry the batch as None
+    forward(x, training=False) -> y     float arrays (n, ...), C-contiguous
+    backward(dy) -> dx                  writes each weight's `gradient` (does not add to it)
+    get_config() / from_config(config)  the constructor's arguments
+
+A layer of your own needs only these:
+
+    >>> import numpy as np
+    >>> import fastcnn as keras
+    >>> class Scale(keras.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+    ...     def forward(self, x, training=False):
+    ...         self.x = x
+    ...         return x * self.scale.value
+    ...     def backward(self, dy):
+    ...         self.scale.gradient[...] = (dy * self.x).sum(axis=0)
+    ...         return dy * self.scale.value
+    >>> Scale()(np.ones((2, 3))).shape
+    (2, 3)
+
+What makes a repeated step cheap, and what the layers of this package do:
+
+- `forward` writes into buffers that the layer keeps. For one batch size it returns the same
+  ndarray object every time, so the next layer, which sees the same object again, keeps its kernels
+  bound to it: `call = self._calls.get(len(x))`, then `call.x is x` is the whole check.
+- What `backward(dy)` returns may be overwritten by the layer before it; `backward` leaves the `dy`
+  that it is given alone unless `consume_gradient` is set, which a model does for its own steps.
+- With `input_gradient = False` nobody reads dx: `backward` returns None and saves the work.
+"""
+
+import numpy as np
+
+from fastcnn import config, initializers
+from fastcnn.arguments import check_shape
+from fastcnn.registry import Configurable, snake_case, unique_name
+from fastcnn.variables import Store, Variable, aligned
+
+MAX_CALLS = 4  # bindings a layer keeps: a training and an evaluation batch, each with its last one
+
+
+class Call:
+    """The arrays and bound kernels of one batch size: a bag of attributes that a layer fills."""
+
+    def __init__(self, x):
+        self.x = x
+        self.dy = None  # what backward is bound to
+
+
+class Layer(Configurable):
+    """Base class of all layers; see the module's docstring for the protocol.
+
+    Args:
+        name: a string; by default the class name in snake case with a counter.
+        trainable: whether `fit` changes the layer's weights.
+        dtype: "float32", or "float64" on the reference backend; default `config.floatx()`.
+        input_shape: the shape of one sample; on the first layer of a model it stands for `Input`.
+
+    Attributes:
+        input_shape, output_shape: with the batch as None, once built.
+        weights, trainable_weights, non_trainable_weights: lists of `Variable`.
+    """
+
+    input_gradient = True
+    consume_gradient = False
+
+    def __init__(
+        self,
+        *,
+        name=None,
+        trainable=True,
+        dtype=None,
+        input_shape=None,
+        batch_input_shape=None,
+        input_dim=None,
+        **kwargs,
+    ):
+        if kwargs:
+            raise ValueError(
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
+            )
+        if name is not None and not isinstance(name, str):
+            raise ValueError(f"The argument `name` must be a string. Received name={name!r}.")
+        self.name = name or unique_name(snake_case(type(self).__name__))
+        self.dtype = float_type(dtype)
+        self.built = False
+        if input_dim is not None:
+            input_shape = (input_dim,)
+        if batch_input_shape is not None:
+            input_shape = tuple(batch_input_shape)[1:]
+        self.input_shape_argument = None if input_shape is None else check_shape(input_shape)
+        self._trainable = bool(trainable)
+        self._variables = []
+        self._store = None
+        self.release()
+
+    # ---------------------------------------------------------------- what a subclass implements
+
+    def build(self, input_shape):
+        """Make the weights. `input_shape` carries the batch as None."""
+
+    def compute_output_shape(self, input_shape):
+        """The shape of `forward`'s result; raises ValueError for an impossible input."""
+        return input_shape
+
+    def forward(self, x, training=False):
+        """y for a batch x."""
+        hint = " Layers with `call` are not supported: they have no gradient here."
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement forward(x, training) and backward(dy)."
+            f"{hint if hasattr(self, 'call') else ''}"
+        )
+
+    def backward(self, dy):
+        """dx for the x of the last `forward(x, training=True)`; writes the weights' gradients."""
+        raise NotImplementedError(f"{type(self).__name__} must implement backward(dy).")
+
+    def get_config(self):
+        """The arguments that make this layer again (weights are not part of it)."""
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": {
+                "module": "keras",
+                "class_name": "DTypePolicy",
+                "config": {"name": self.dtype},
+                "registered_name": None,
+            },
+        }
+
+    # ------------------------------------------------------------------------- building, calling
+
+    def add_weight(
+        self, shape=None, initializer=None, dtype=None, trainable=True, *, name=None, **kwargs
+    ):
+        """Make a `Variable` of the layer; call it from `build`.
+
+        `initializer` is a name, an instance or a function of (shape, dtype); by default
+        glorot_uniform, and zeros for a single number.
+        """
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to add_weight: {kwargs}")
+        shape = check_shape(() if shape is None else shape)
+        if initializer is None:
+            initializer = "glorot_uniform" if shape else "zeros"
+        initializer = initializers.get(initializer)
+        variable = Variable(
+            np.asarray(initializer(shape, dtype=dtype or self.dtype), dtype or self.dtype),
+            name=name or "variable",
+            trainable=bool(trainable),
+            initializer=initializer,
+        )
+        variable.wanted_trainable = variable.trainable
+        variable.trainable = variable.trainable and self._trainable
+        variable.path = f"{self.name}/{variable.name}"
+        self._variables.append(variable)
+        return variable
+
+    def build_once(self, input_shape):
+        """Build if that has not happened, remember the shapes, return the output shape.
+
+        Raises:
+            ValueError: the layer is built for another input shape, or cannot take this one.
+        """
+        input_shape = tuple(input_shape)
+        output_shape = self.compute_output_shape(input_shape)
+        if not self.built:
+            if not self._variables:  # else somebody called build() already
+                self.build(input_shape)
+            if self._variables:
+                self._store = Store(self._variables, self.dtype)
+            self.built = True
+        self.input_shape = input_shape
+        self.output_shape = tuple(output_shape)
+        return self.output_shape
+
+    def __call__(self, x, training=False):
+        """The layer's result for an array, as a new array; builds the layer at the first call."""
+        x = self._checked(x)
+        self.build_once((None, *x.shape[1:]))
+        return np.array(self.forward(x, training))
+
+    def _checked(self, x):
+        if isinstance(x, Layer):
+            raise NotImplementedError(
+                "The functional API is not there: layers are called on arrays. "
+                "Put the layers into a list: `Sequential([Input(shape), layer, ...])`."
+            )
+        x = np.asarray(x)
+        if x.dtype.kind not in "fiub" or x.ndim < 1:
+            raise ValueError(
+                f"Layer {self.name!r} takes an array of numbers with a batch axis. "
+                f"Received dtype {x.dtype} and shape {x.shape}."
+            )
+        return np.ascontiguousarray(x, self.dtype)
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        dtype = config.get("dtype")
+        if isinstance(dtype, dict):
+            config["dtype"] = dtype.get("config", {}).get("name")
+        return cls(**config)
+
+    def leaves(self):
+        """The layers that this one stands for: itself, or those of a nested model."""
+        return [self]
+
+    # ----------------------------------------------------------------------------------- weights
+
+    @property
+    def trainable(self):
+        """Whether `fit` changes the layer's weights; a change holds from the next run on."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = bool(value)
+        for variable in self._variables:
+            variable.trainable = self._trainable and getattr(variable, "wanted_trainable", True)
+            if variable.store is not None:
+                variable.store.stale = True
+
+    @property
+    def weights(self):
+        return list(self._variables)
+
+    @property
+    def variables(self):
+        return self.weights
+
+    @property
+    def trainable_weights(self):
+        return [variable for variable in self.weights if variable.trainable]
+
+    @property
+    def trainable_variables(self):
+        return self.trainable_weights
+
+    @property
+    def non_trainable_weights(self):
+        return [variable for variable in self.weights if not variable.trainable]
+
+    @property
+    def non_trainable_variables(self):
+        return self.non_trainable_weights
+
+    def get_weights(self):
+        """Copies of all weights, in the order of `weights`."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights):
+        """Assign all weights, in the order of `weights`; nothing is assigned unless all fit."""
+        weights = [np.asarray(weight) for weight in weights]
+        variables = self.weights
+        if len(weights) != len(variables):
+            raise ValueError(
+                f"You called `set_weights(weights)` on {self.name!r} with a list of "
+                f"{len(weights)} arrays, but it has {len(variables)} weights."
+            )
+        for variable, weight in zip(variables, weights, strict=True):
+            if variable.shape != weight.shape or weight.dtype.kind not in "fiub":
+                raise ValueError(
+                    f"The weight {variable.path!r} has shape {variable.shape}, which does not fit "
+                    f"the given array of shape {weight.shape} and dtype {weight.dtype}."
+                )
+        for variable, weight in zip(variables, weights, strict=True):
+            variable.assign(weight)
+
+    def count_params(self):
+        """The number of weights, counted singly."""
+        return sum(variable.size for variable in self.weights)
+
+    # ----------------------------------------------------------------------- buffers and bindings
+
+    def release(self):
+        """Forget buffers and bound kernels; the next call makes them anew."""
+        self._calls = {}
+        self._buffers = {}
+        self._kept = None
+
+    def _buffer(self, role, shape, dtype=None):
+        """A view of shape[0] rows of the buffer kept for `role`, which grows when too small."""
+        key = (role, shape[1:])
+        buffer = self._buffers.get(key)
+        if buffer is None or len(buffer) < shape[0]:
+            buffer = self._buffers[key] = aligned(shape, dtype or self.dtype)
+            self._calls.clear()  # other batch sizes use the smaller buffer: let it go
+        return buffer[: shape[0]]
+
+    def _remember(self, call):
+        """Keep the binding of a batch size, for a bounded number of sizes."""
+        size = len(call.x)
+        if size not in self._calls and len(self._calls) >= MAX_CALLS:
+            del self._calls[next(iter(self._calls))]
+        self._calls[size] = call
+        return call
+
+    def _last_call(self):
+        """What the last forward(training=True) kept."""
+        if self._kept is None:
+            raise RuntimeError(
+                f"backward() of layer {self.name!r} needs a forward(x, training=True) before it."
+            )
+        return self._kept
+
+    def __repr__(self):
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def float_type(dtype):
+    """The float type for the argument `dtype`: None, a name, a numpy dtype or a Keras policy."""
+    if dtype is None:
+        return config.floatx()
+    if isinstance(dtype, dict):
+        dtype = dtype.get("config", {}).get("name")
+    try:
+        name = np.dtype(getattr(dtype, "name", dtype)).name
+    except TypeError:
+        name = dtype
+    if name not in config.FLOAT_TYPES:
+        raise ValueError(f"The argument `dtype` must be 'float32'. Received dtype={dtype!r}.")
+    return name
+
+
+def check_rank(layer, input_shape, rank):
+    """Raise the error of a wrong number of axes."""
+    if len(input_shape) != rank:
+        raise ValueError(
+            f"Layer {layer.name!r} takes inputs of {rank} axes, the batch included. "
+            f"Received input shape {tuple(input_shape)} with {len(input_shape)}."
+        )

@@ -1,0 +1,145 @@
+"""Convolutional layers: Conv2D."""
+
+from fastcnn import kernels
+from fastcnn.arguments import check_count, check_data_format
+from fastcnn.kernels import shapes
+from fastcnn.layers.activated import ActivatedLayer
+from fastcnn.layers.base import check_rank
+from fastcnn.layers.registry import register
+
+
+@register
+class Conv2D(ActivatedLayer):
+    """2-D convolution (cross-correlation), bias and activation.
+
+        y[n,oh,ow,oc] = activation(bias[oc] + sum over kh,kw,ic of
+                                   x[n, oh*sh + kh*dh, ow*sw + kw*dw, ic] * kernel[kh,kw,ic,oc])
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: int or two ints, (height, width) of the window.
+        strides: int or two ints; larger than 1 only without dilation.
+        padding: "valid" (none) or "same" (output = ceil(input / stride), the odd extra pixel at
+            the bottom and right).
+        data_format: None or "channels_last".
+        dilation_rate: int or two ints, the distance of the window's places.
+        groups: 1.
+        activation: a name or an `ActivationFunction`; None is linear.
+        use_bias: whether to add `bias`.
+        kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels), float32. Output shape: (n, height', width', filters).
+
+    Raises:
+        ValueError: a value out of range, or a window that does not fit into the image.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.Conv2D(4, 3, activation="relu")(np.ones((2, 28, 28, 1))).shape
+    (2, 26, 26, 4)
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding="valid",
+        data_format=None,
+        dilation_rate=(1, 1),
+        groups=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, **kwargs)
+        self.filters = check_count(filters, "filters")
+        self.kernel_size = shapes.pair(kernel_size, "kernel_size")
+        self.strides = shapes.pair(strides, "strides")
+        self.padding = shapes.check_padding(padding)
+        self.data_format = check_data_format(data_format)
+        self.dilation_rate = shapes.pair(dilation_rate, "dilation_rate")
+        self.groups = groups
+        if groups != 1:
+            raise NotImplementedError(
+                f"The argument `groups` must be 1: grouped convolution is not supported yet. "
+                f"Received groups={groups!r}."
+            )
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                "`strides` > 1 cannot go together with `dilation_rate` > 1. "
+                f"Received strides={self.strides} and dilation_rate={self.dilation_rate}."
+            )
+
+    def build(self, input_shape):
+        self.add_kernel_and_bias((*self.kernel_size, input_shape[-1], self.filters), self.filters)
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        if input_shape[-1] is None:
+            raise ValueError(f"Layer {self.name!r} needs a fixed number of channels.")
+        if self.kernel is not None and input_shape[-1] != self.kernel.shape[2]:
+            raise ValueError(
+                f"Layer {self.name!r} is built for {self.kernel.shape[2]} channels. "
+                f"Received input shape {tuple(input_shape)}."
+            )
+        image = window_output(
+            self,
+            input_shape[1:3],
+            self.kernel_size,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+        )
+        return (input_shape[0], *image, self.filters)
+
+    def linear_output_shape(self, x_shape):
+        return self.compute_output_shape(x_shape)
+
+    def _geometry(self, x):
+        _, pads = shapes.window_geometry(
+            x.shape[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+        return {"strides": self.strides, "pads": pads, "dilation": self.dilation_rate}
+
+    def bind_linear(self, x, z, relu):
+        w, b = self._weights_to_bind()
+        return kernels.bind("conv2d_forward", x, w, b, z, relu=relu, **self._geometry(x))
+
+    def bind_weight_gradients(self, x, dz):
+        dw, db = self._gradients_to_bind()
+        return kernels.bind("conv2d_backward_weights", x, dz, dw, db, **self._geometry(x))
+
+    def bind_input_gradient(self, dz, dx):
+        w, _ = self._weights_to_bind()
+        return kernels.bind("conv2d_backward_data", dz, w, dx, **self._geometry(dx))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "groups": self.groups,
+        }
+
+
+Convolution2D = Conv2D
+
+
+def window_output(layer, image, window, strides, padding, dilation=(1, 1)):
+    """(height, width) behind a sliding window; an unknown size (None) stays unknown."""
+    known = tuple(10**6 if size is None else size for size in image)
+    try:
+        out, _ = shapes.window_geometry(known, window, strides, padding, dilation)
+    except ValueError as error:
+        raise ValueError(f"Layer {layer.name!r}: {error}") from None
+    return tuple(None if size is None else length for size, length in zip(image, out, strict=True))

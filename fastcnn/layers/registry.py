@@ -1,0 +1,27 @@
+"""The table of layers: the only classes that a config or a model file can name."""
+
+from fastcnn.layers.base import Layer
+from fastcnn.registry import Registry
+
+registry = Registry("layer", "keras.layers")
+
+
+def register(layer_class):
+    """Class decorator: the layer can be named in configs by its class name."""
+    return registry.register(layer_class.__name__)(layer_class)
+
+
+def serialize(layer):
+    """The dictionary that Keras writes for a layer, with the shape it was built for."""
+    config = registry.serialize(layer)
+    if layer.built:
+        config["build_config"] = {"input_shape": layer.input_shape}
+    return config
+
+
+def deserialize(config):
+    """A layer, without its weights, from what `serialize` wrote."""
+    layer = registry.deserialize(config)
+    if not isinstance(layer, Layer):
+        raise registry.unknown(config.get("class_name"))
+    return layer

@@ -1,0 +1,149 @@
+"""The progress bar of `fit`, `evaluate` and `predict`, as Keras draws it.
+
+    1875/1875 ━━━━━━━━━━━━━━━━━━━━ 3s 2ms/step - accuracy: 0.8412 - loss: 0.4402
+
+In a terminal it is redrawn at most every 0.05 s. On any other stream only its last state is
+written, without colours. ms/step leaves out the first step (buffers are made there) and the
+validation.
+"""
+
+import math
+import sys
+import time
+
+INTERVAL = 0.05
+WIDTH = 20
+
+
+class ProgressBar:
+    """Progress over `target` steps.
+
+    Args:
+        target: number of steps.
+        verbose: 0 silent, 1 a bar, 2 one line at the end.
+        stream: where to write; by default `sys.stdout` as it is then.
+
+    Attributes:
+        due: the time (`time.perf_counter`) of the next redrawing; infinity if there is none.
+    """
+
+    def __init__(self, target, verbose=1, stream=None):
+        self.target = target
+        self.verbose = verbose
+        self._stream = stream or sys.stdout
+        self._live = verbose == 1 and is_live(self._stream)
+        self._line = "━" if can_encode(self._stream, "━") else "="
+        self._start = time.perf_counter()
+        self._after_first = None
+        self._first = 0
+        self._per_step = 0.0
+        self._written = 0
+        self.due = 0.0 if verbose else math.inf
+
+    def update(self, current, now, logs):
+        """Draw the state after `current` steps at time `now`; `logs` is a function."""
+        if self._after_first is None and current >= 1:
+            self._after_first = now
+            self._per_step = (now - self._start) / current
+            self._first = current
+        elif current > self._first:
+            self._per_step = (now - self._after_first) / (current - self._first)
+        if self._live:
+            remaining = self._per_step * (self.target - current)
+            self._draw(current, format_seconds(remaining), logs())
+            self.due = now + INTERVAL
+        else:
+            self.due = math.inf
+
+    def stop_clock(self, current):
+        """Take the time per step now, after the last of `current` steps."""
+        now = time.perf_counter()
+        if self._after_first is not None and current > self._first:
+            self._per_step = (now - self._after_first) / (current - self._first)
+        elif current:
+            self._per_step = (now - self._start) / current
+
+    def finish(self, current, logs):
+        """Draw the last state and end the line."""
+        if not self.verbose:
+            return
+        elapsed = f"{time.perf_counter() - self._start:.0f}s"
+        if self.verbose == 1:
+            self._draw(current, elapsed, logs)
+            self._write("\n")
+        else:
+            step = format_step(self._per_step)
+            self._write(f"{current}/{self.target} - {elapsed} - {step}{format_logs(logs)}\n")
+
+    def close(self):
+        """End the line of a bar that was broken off."""
+        if self._written:
+            self._write("\n")
+            self._written = 0
+
+    def _draw(self, current, clock, logs):
+        digits = len(str(self.target))
+        done = WIDTH * current // self.target if self.target else WIDTH
+        count = f"{current:{digits}d}/{self.target}"
+        rest = f" {format_step(self._per_step)}{format_logs(logs)}"
+        filled, empty = self._line * done, self._line * (WIDTH - done)
+        length = len(f"{count} {filled}{empty} {clock}{rest}")
+        if self._live:
+            bold, green, grey, plain = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+            filled = f"{green}{filled}{plain}" if filled else ""
+            text = f"\r{bold}{count}{plain} {filled}{grey}{empty}{plain} {bold}{clock}{plain}{rest}"
+            text += " " * (self._written - length)
+        else:
+            text = f"{count} {filled}{empty} {clock}{rest}"
+        self._write(text)
+        self._written = length
+
+    def _write(self, text):
+        self._stream.write(text)
+        self._stream.flush()
+
+
+def is_live(stream):
+    """Whether a line written to `stream` can be drawn over: a terminal or a notebook."""
+    if "ipykernel" in sys.modules and stream is sys.stdout:
+        return True
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):
+        return False
+
+
+def can_encode(stream, text):
+    """Whether `stream` can write `text`."""
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def format_seconds(seconds):
+    """`12s`, `2:05` or `1:02:05`."""
+    seconds = int(seconds)
+    if seconds > 3600:
+        return f"{seconds // 3600}:{seconds % 3600 // 60:02d}:{seconds % 60:02d}"
+    if seconds > 60:
+        return f"{seconds // 60}:{seconds % 60:02d}"
+    return f"{seconds}s"
+
+
+def format_step(seconds):
+    """`2s/step`, `3ms/step` or `250us/step`."""
+    if seconds >= 1 or seconds == 0:
+        return f"{seconds:.0f}s/step"
+    if seconds >= 1e-3:
+        return f"{seconds * 1e3:.0f}ms/step"
+    return f"{seconds * 1e6:.0f}us/step"
+
+
+def format_logs(logs):
+    """` - accuracy: 0.8912 - loss: 0.3012`; small numbers with an exponent."""
+    return "".join(
+        f" - {name}: {value:.4f}" if abs(value) > 1e-3 else f" - {name}: {value:.4e}"
+        for name, value in logs.items()
+    )

@@ -1,0 +1,134 @@
+"""What things are called: unique names for objects, and the one lookup from strings to classes.
+
+Keras lets a script write `optimizer="adam"`, `loss=losses.MeanSquaredError()` or a config
+dictionary for the same thing. A `Registry` answers all three, for layers, losses, metrics,
+optimizers, initializers and activations alike, and its error lists what would have been right.
+"""
+
+import difflib
+import re
+
+_counters = {}
+
+
+def snake_case(name):
+    """`MaxPooling2D` -> `max_pooling2d`, as Keras names layers."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def unique_name(prefix):
+    """`conv2d`, then `conv2d_1`, `conv2d_2`, ...: one counter per prefix in the process."""
+    count = _counters.get(prefix, 0)
+    _counters[prefix] = count + 1
+    return prefix if count == 0 else f"{prefix}_{count}"
+
+
+def reset_names():
+    """Start all counters anew: what Keras's `clear_session` does to names."""
+    _counters.clear()
+
+
+class Registry:
+    """Maps names to classes (or ready instances) of one kind.
+
+    Args:
+        kind: what error messages call an entry, such as "optimizer".
+        module: where Keras keeps this kind, for configs: "keras.optimizers".
+    """
+
+    def __init__(self, kind, module):
+        self.kind = kind
+        self.module = module
+        self._entries = {}
+        self._names = []
+
+    def register(self, name, *aliases):
+        """Decorator: `name` is listed in errors and docs, aliases and the class name only work."""
+
+        def add(entry):
+            self._names.append(name)
+            class_name = getattr(entry, "__name__", name)
+            for key in (name, class_name, *aliases):
+                self._entries[key] = entry
+            return entry
+
+        return add
+
+    def names(self):
+        """The listed names, sorted."""
+        return sorted(self._names)
+
+    def lookup(self, name):
+        """The entry registered under `name`, or a ValueError that lists the valid names."""
+        entry = self._entries.get(name)
+        if entry is None and isinstance(name, str):
+            entry = self._entries.get(name.lower())
+        if entry is None:
+            raise self.unknown(name)
+        return entry
+
+    def unknown(self, identifier):
+        """The exception for an identifier that means nothing here."""
+        message = f"Unknown {self.kind}: {identifier!r}."
+        if isinstance(identifier, str):
+            close = difflib.get_close_matches(identifier.lower(), self._entries, n=1)
+            if close:
+                message += f" Did you mean {close[0]!r}?"
+        return ValueError(f"{message} Valid {self.kind} names are: {', '.join(self.names())}.")
+
+    def get(self, identifier, base):
+        """Turn a string, config dictionary, class or instance into an instance of `base`.
+
+        None stays None. Raises ValueError for everything else.
+        """
+        if identifier is None or isinstance(identifier, base):
+            return identifier
+        if isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        if isinstance(identifier, type) and issubclass(identifier, base):
+            return identifier()
+        if isinstance(identifier, str):
+            entry = self.lookup(identifier)
+            return entry() if isinstance(entry, type) else entry
+        raise self.unknown(identifier)
+
+    def serialize(self, instance):
+        """The dictionary that Keras writes for an object: module, class name and config."""
+        if instance is None:
+            return None
+        return {
+            "module": self.module,
+            "class_name": type(instance).__name__,
+            "config": instance.get_config(),
+            "registered_name": None,
+        }
+
+    def deserialize(self, config):
+        """An instance from what `serialize` wrote. Only registered classes can come out."""
+        name = config.get("class_name")
+        if not isinstance(name, str):
+            raise ValueError(
+                f"The config of {self.kind} needs a `class_name` string. Received {config!r}."
+            )
+        entry = self.lookup(name)
+        if not isinstance(entry, type):
+            return entry
+        return entry.from_config(config.get("config") or {})
+
+
+class Configurable:
+    """get_config / from_config for objects whose config is their constructor's arguments."""
+
+    def get_config(self):
+        """The arguments that make this object again, as a dictionary of plain values."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        """Make an object from what `get_config` returned."""
+        return cls(**config)
+
+    def __repr__(self):
+        arguments = ", ".join(f"{key}={value!r}" for key, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"

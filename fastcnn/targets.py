@@ -1,0 +1,53 @@
+"""Targets as the losses want them, checked against the model's output."""
+
+import numpy as np
+
+from fastcnn.arguments import matches
+
+
+def prepare_labels(y, output_shape, name):
+    """Integer labels as int64 of shape (n, ...), one per row of the output, all in range.
+
+    Raises:
+        ValueError: another shape, numbers that are not whole, or labels outside [0, classes).
+    """
+    y = np.asarray(y)
+    classes = output_shape[-1]
+    if y.ndim == len(output_shape) and y.shape[-1] == 1:
+        y = y[..., 0]
+    if y.ndim != len(output_shape) - 1 or not matches(y.shape[1:], output_shape[1:-1]):
+        hint = ""
+        if y.ndim == len(output_shape) and y.shape[-1] == classes:
+            hint = " For one-hot targets use categorical_crossentropy."
+        raise ValueError(
+            f"{name} takes integer labels, one for each output of shape {output_shape}. "
+            f"Received targets of shape {y.shape}.{hint}"
+        )
+    if y.dtype.kind not in "iubf":
+        raise ValueError(f"{name} takes integer labels. Received dtype {y.dtype}.")
+    labels = y.astype(np.int64) if y.dtype.kind != "f" or np.isfinite(y).all() else None
+    if labels is None or (y.dtype.kind == "f" and (labels != y).any()):
+        raise ValueError(f"{name} takes integer labels. Received numbers that are not whole.")
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise ValueError(
+            f"Labels must lie in 0 to {classes - 1}: the model has {classes} outputs. "
+            f"Received labels from {labels.min()} to {labels.max()}."
+        )
+    return np.ascontiguousarray(labels)
+
+
+def prepare_targets(y, output_shape, name):
+    """Float targets of the output's shape; a last axis of 1 may be missing or too much."""
+    y = np.asarray(y)
+    if y.dtype.kind not in "iubf":
+        raise ValueError(f"{name} takes targets that are numbers. Received dtype {y.dtype}.")
+    if y.ndim == len(output_shape) - 1 and output_shape[-1] == 1:
+        y = y[..., None]
+    if y.ndim == len(output_shape) + 1 and y.shape[-1] == 1:
+        y = y[..., 0]
+    if y.ndim != len(output_shape) or not matches(y.shape[1:], output_shape[1:]):
+        raise ValueError(
+            f"{name} takes targets of the output's shape {output_shape}. "
+            f"Received targets of shape {y.shape}."
+        )
+    return y

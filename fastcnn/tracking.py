@@ -1,0 +1,113 @@
+"""What a run has seen so far: the mean loss and the metrics, without a cost in every step.
+
+A step only copies its losses, predictions and targets into a ring. When the ring is full, or when
+somebody asks for the logs (the progress bar, a few times a second), the metrics take in the whole
+ring at once. Metrics and loss add up sample by sample in float64, so the logs do not depend on when
+that happens, nor on the batch size.
+"""
+
+import numpy as np
+
+from fastcnn.metrics import sequential_sum
+
+RING_BYTES = 1 << 18
+RING_STEPS = 64
+
+
+class Ring:
+    """Space for the results of some steps of one batch size."""
+
+    def __init__(self, batch, head, with_metrics):
+        size = batch.size
+        row = (
+            sum(array.nbytes for array in (head.predictions, batch.targets)) if with_metrics else 0
+        )
+        self.steps = max(1, min(RING_STEPS, RING_BYTES // max(row, 1)))
+        arrays = [head.losses]
+        if with_metrics:
+            arrays += [head.predictions, batch.targets]
+        if batch.weights is not None:
+            arrays.append(batch.weights)
+        self.arrays = [
+            np.empty((self.steps * size, *array.shape[1:]), array.dtype) for array in arrays
+        ]
+        self.slots = [
+            [array[step * size : (step + 1) * size] for array in self.arrays]
+            for step in range(self.steps)
+        ]
+
+
+class Tracker:
+    """Running logs of a training or evaluation epoch.
+
+    Args:
+        metrics: list of `Metric`.
+        weighted_metrics: list of `Metric` that take the sample weights into account.
+        loss_is_sum: whether a batch's loss is the sum over its samples, not the mean.
+    """
+
+    def __init__(self, metrics=(), weighted_metrics=(), loss_is_sum=False):
+        self.metrics = list(metrics)
+        self.weighted_metrics = list(weighted_metrics)
+        self._with_metrics = bool(self.metrics or self.weighted_metrics)
+        self._loss_is_sum = loss_is_sum
+        self._batch = self._ring = None
+        self._rings = {}
+        self.reset()
+
+    def reset(self):
+        """Forget everything."""
+        self._total = 0.0
+        self._count = 0
+        self._filled = 0
+        for metric in (*self.metrics, *self.weighted_metrics):
+            metric.reset_state()
+
+    def add(self, head, batch):
+        """Take in a step: `head.losses`, `head.predictions` and the batch's targets."""
+        if batch is not self._batch or self._filled == self._ring.steps:
+            self._open(head, batch)
+        slot = self._ring.slots[self._filled]
+        self._filled += 1
+        slot[0][...] = head.losses
+        if self._with_metrics:
+            slot[1][...] = head.predictions
+            slot[2][...] = batch.targets
+        if batch.weights is not None:
+            slot[-1][...] = batch.weights
+
+    def _open(self, head, batch):
+        self._flush()
+        if batch is not self._batch:
+            self._batch = batch
+            self._ring = self._rings.get(batch)
+            if self._ring is None:
+                self._ring = self._rings[batch] = Ring(batch, head, self._with_metrics)
+
+    def _flush(self):
+        steps, self._filled = self._filled, 0
+        if not steps:
+            return
+        size = self._batch.size
+        arrays = [array[: steps * size] for array in self._ring.arrays]
+        weights = arrays[-1] if self._batch.weights is not None else None
+        losses = arrays[0] if weights is None else arrays[0] * weights
+        self._total = sequential_sum(self._total, losses * size if self._loss_is_sum else losses)
+        self._count += len(losses)
+        if self._with_metrics:
+            for metric in self.metrics:
+                metric.update_state(arrays[2], arrays[1])
+            for metric in self.weighted_metrics:
+                metric.update_state(arrays[2], arrays[1], weights)
+
+    def logs(self):
+        """The results so far as a dictionary of floats, in alphabetical order."""
+        self._flush()
+        logs = {"loss": self._total / self._count if self._count else 0.0}
+        for metric in (*self.metrics, *self.weighted_metrics):
+            result = metric.result()
+            if isinstance(result, dict):
+                logs.update(result)
+            else:
+                logs[metric.name] = float(result)
+        return dict(sorted(logs.items()))

@@ -1,0 +1,79 @@
+"""Small helpers that Keras scripts use: seeds, one-hot targets, names."""
+
+import random as python_random
+
+import numpy as np
+
+from fastcnn import random
+from fastcnn.progress import ProgressBar
+from fastcnn.registry import reset_names
+
+__all__ = ["ProgressBar", "clear_session", "normalize", "set_random_seed", "to_categorical"]
+
+
+def set_random_seed(seed):
+    """Seed Python's `random`, `np.random` and this package: the same seed gives the same run.
+
+    Raises:
+        ValueError: `seed` is no integer from 0 to 2**32 - 1.
+
+    Example:
+
+    >>> import fastcnn as keras
+    >>> keras.utils.set_random_seed(1)
+    >>> a = keras.initializers.GlorotUniform()((2, 2))
+    >>> keras.utils.set_random_seed(1)
+    >>> (keras.initializers.GlorotUniform()((2, 2)) == a).all()
+    np.True_
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise ValueError(
+            f"The argument `seed` must be an integer from 0 to 2**32 - 1. Received {seed!r}."
+        )
+    python_random.seed(int(seed))
+    np.random.seed(seed)
+    random.set_seed(int(seed))
+
+
+def to_categorical(x, num_classes=None):
+    """Integer labels (n, ...) as one-hot float arrays (n, ..., classes).
+
+    A last axis of 1 is dropped first. `num_classes` defaults to the largest label plus one.
+
+    Raises:
+        ValueError: a label outside [0, num_classes).
+
+    Example:
+
+    >>> from fastcnn.utils import to_categorical
+    >>> to_categorical([0, 2]).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    labels = np.asarray(x)
+    if labels.dtype.kind not in "iubf":
+        raise ValueError(f"Labels must be integers. Received dtype {labels.dtype}.")
+    labels = labels.astype(np.int64)
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if num_classes is None:
+        num_classes = int(labels.max()) + 1 if labels.size else 0
+    if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
+        raise ValueError(
+            f"Labels must lie in 0 to {num_classes - 1}. "
+            f"Received labels from {labels.min()} to {labels.max()}."
+        )
+    categorical = np.zeros((*labels.shape, num_classes), np.float32)
+    np.put_along_axis(categorical, labels[..., None], 1.0, axis=-1)
+    return categorical
+
+
+def normalize(x, axis=-1, order=2):
+    """x divided by its norm of the given order along `axis`; zeros stay zeros."""
+    norm = np.atleast_1d(np.linalg.norm(x, order, axis))
+    norm[norm == 0] = 1
+    return x / np.expand_dims(norm, axis)
+
+
+def clear_session():
+    """Start the automatic layer names anew (`conv2d`, `conv2d_1`, ...)."""
+    reset_names()
