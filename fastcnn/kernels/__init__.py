@@ -77,6 +77,7 @@ def set_instruction_set(name):
         ValueError: the machine does not have it; the error lists those it has.
     """
     native.set_instruction_set(name or instruction_sets()[0])
+    config.changed()  # models bind their kernels anew
 
 
 from fastcnn.kernels.functions import *  # noqa: E402, F403

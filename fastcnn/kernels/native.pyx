@@ -14,6 +14,7 @@ import os
 import numpy as np
 
 from fastcnn.kernels import choice
+from fastcnn.kernels.memory import aligned
 
 
 cdef extern from "csrc/kernels.h":
@@ -53,7 +54,7 @@ cdef extern from "csrc/kernels.h":
         const int *counts
         const int *places
         float *y
-        Py_ssize_t groups, rows, columns, data_row, y_row
+        Py_ssize_t groups, rows, columns, channels, data_row, data_column, y_row, y_column
 
     ctypedef struct NarrowSum "struct narrow_sum":
         const float *x
@@ -90,7 +91,7 @@ cdef extern from "csrc/kernels.h":
         ) noexcept nogil
         void (*winograd_input)(const WinogradRow *) noexcept nogil
         void (*winograd_output)(const WinogradRow *) noexcept nogil
-        Py_ssize_t (*sparse_sum_columns)(Py_ssize_t) noexcept nogil
+        Py_ssize_t (*sparse_sum_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*sparse_sum)(const SparseSum *) noexcept nogil
         Py_ssize_t (*narrow_block)(Py_ssize_t) noexcept nogil
         void (*narrow_sum)(const NarrowSum *) noexcept nogil
@@ -101,6 +102,9 @@ cdef extern from "csrc/kernels.h":
         void (*lists_by_channel)(
             const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const int *,
             const int *, int, Py_ssize_t, float *, int *, int *, float *
+        ) noexcept nogil
+        void (*copy_rows)(
+            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
         void (*transpose)(
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t

@@ -127,7 +127,7 @@ cdef class Conv2DBackwardData(Conv2D):
         self.algorithm = "direct"
         self.dy, self.weights, self.dx = dy, w, dx
         self.sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
-        self.transposed = np.empty((self.kh * self.kw, self.oc, self.ic), np.float32)
+        self.transposed = aligned((self.kh * self.kw, self.oc, self.ic), np.float32)
         self.preparations = self.kh * self.kw
         self.prepares_weights = True
         self.tasks = self.n
@@ -208,7 +208,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
         self.padded = None
         if any(pads):
             height = self.h + self.top + self.bottom
-            self.padded = np.empty((self.n, height, self.padded_width, self.ic), np.float32)
+            self.padded = aligned((self.n, height, self.padded_width, self.ic), np.float32)
             self.preparations = self.n
         # without horizontal dilation the rows of one kh are one contiguous run of x
         self.runs = self.kh if self.dw == 1 else self.kh * self.kw

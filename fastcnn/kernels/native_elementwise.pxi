@@ -96,7 +96,8 @@ cdef class AdamUpdate(Kernel):
         cdef Py_ssize_t at = i * PIECE
         cdef float hyper[4]
         hyper[0], hyper[3] = <float>self.hyper[0], <float>self.hyper[3]
-        hyper[1], hyper[2] = 1 - <float>self.hyper[1], 1 - <float>self.hyper[2]
+        # 1 - beta is taken before it is rounded: float32's 0.999 is off by 1e-5 of 1 - 0.999
+        hyper[1], hyper[2] = <float>(1 - self.hyper[1]), <float>(1 - self.hyper[2])
         table.adam_update(
             &self.w[at], &self.g[at], &self.m[at], &self.v[at],
             min(PIECE, self.w.shape[0] - at), hyper,

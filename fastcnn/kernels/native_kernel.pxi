@@ -100,8 +100,8 @@ cdef class Kernel:
 
     cdef allocate_scratch(self, Py_ssize_t size):
         rows = max(thread_count, 1)
-        # a cache line more than needed between rows, so that threads do not share one
-        self.scratch = np.empty((rows, size + 16), np.float32)
+        # whole cache lines, and one between rows, so that threads do not share any
+        self.scratch = aligned((rows, chunks(size, 16) * 16 + 16), np.float32)
 
     def __call__(self, version=None):
         cdef Py_ssize_t preparations = self.preparations

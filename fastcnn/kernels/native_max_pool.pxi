@@ -147,11 +147,11 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
         run = self.kw * self.ic
         lanes = table.lanes
         fits = max(BLOCK_BYTES // (4 * self.oc * self.rows * lanes), 1) * lanes
-        widest = min(table.sparse_sum_columns(self.rows), fits)
+        widest = min(table.sparse_sum_block(self.rows, 1), fits)
         self.column_blocks = chunks(run, widest)
         self.columns = chunks(chunks(run, self.column_blocks), lanes) * lanes
         self.column_blocks = chunks(run, self.columns)
-        self.blocks = np.zeros(
+        self.blocks = aligned(
             (self.row_blocks * self.column_blocks, self.oc, self.rows * self.columns), np.float32
         )
         self.preparations = self.row_blocks * self.column_blocks
@@ -200,11 +200,12 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
         p.values, p.offsets, p.starts, p.counts = values, offsets, starts, starts + groups
         p.places, p.groups = &self.places[0], groups
         p.data_row, p.y_row = self.columns, self.dh * self.padded_width * self.ic
+        p.data_column = p.y_column = 0
         for b in range(self.blocks.shape[0]):
             row = b // self.column_blocks * self.rows
             column = b % self.column_blocks * self.columns
             p.rows = min(self.rows, self.kh - row)
-            p.columns = min(self.columns, self.kw * self.ic - column)
+            p.columns, p.channels = 1, min(self.columns, self.kw * self.ic - column)
             p.data = &self.blocks[b, 0, 0]
             p.y = dx + row * p.y_row + column
             table.sparse_sum(&p)
@@ -224,11 +225,16 @@ cdef Py_ssize_t OWNED = 16           # output channels a task owns
 cdef class SparseBackwardWeights(Conv2DMaxPool2D):
     # A task owns some output channels and does all images for them, so nothing is summed twice:
     # for each channel the list of its live windows, then the sum of the patches of x they meet.
+    # x lies in blocks of channels, and the windows are taken in bands of rows, so that what the
+    # channels of a task read again and again stays in the first cache.
     cdef const float[:, :, :, ::1] x, dy
     cdef const unsigned char[:, :, :, ::1] argmax
-    cdef float[:, :, :, ::1] dw_, padded
+    cdef float[:, :, :, ::1] dw_
     cdef float[::1] db
-    cdef Py_ssize_t padded_height, group, capacity, columns
+    cdef float[:, :, :, ::1] blocks  # (n, block of channels, padded pixel, its channels)
+    cdef Py_ssize_t padded_height, block_count, block_channels
+    cdef Py_ssize_t taps, widest  # a filter row is `taps` taps, `widest` numbers of each at once
+    cdef Py_ssize_t bands, band_rows, images, capacity
     cdef int[::1] corners  # where the patch of a window's first place begins
     cdef int[::1] steps    # and how far on it begins for each value of argmax
     cdef int[::1] places, starts
@@ -242,83 +248,125 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
             x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
         )
         self.padded_height = self.h + self.top + self.bottom
-        self.padded = None
-        if self.is_padded:
-            self.padded = np.empty(
-                (self.n, self.padded_height, self.padded_width, self.ic), np.float32
-            )
-            self.preparations = self.n
+        # Few channels leave vectors half empty: then the taps of a filter row, which are one
+        # contiguous run of x, count as one long tap.
+        long_row = self.ic < 2 * table.lanes and self.dw == 1
+        self.taps = 1 if long_row else self.kw
+        self.widest = table.sparse_sum_block(
+            min(<Py_ssize_t>3, self.kh), min(<Py_ssize_t>3, self.taps)
+        )
+        self.block_channels = self.ic if long_row else min(SPARSE_VECTORS * table.lanes, self.widest)
+        self.block_count = chunks(self.ic, self.block_channels)
+        self.blocks = aligned((
+            self.n, self.block_count, self.padded_height * self.padded_width, self.block_channels
+        ))
+        self.preparations = self.n
         self.tasks = chunks(self.oc, OWNED)
         self.work /= self.pool_sh * self.pool_sw
         windows = np.arange(self.ph * self.pw)
         oh = windows // max(self.pw, 1) * self.pool_sh * self.sh
         ow = windows % max(self.pw, 1) * self.pool_sw * self.sw
-        self.corners = ((oh * self.padded_width + ow) * self.ic).astype(np.intc)
+        self.corners = ((oh * self.padded_width + ow) * self.block_channels).astype(np.intc)
         place = np.arange(256)
         step = place // self.pool_w * self.sh * self.padded_width + place % self.pool_w * self.sw
-        self.steps = (step * self.ic).astype(np.intc)
-        # as many images at once as leave x in the first cache
-        image = self.padded_height * self.padded_width * self.ic
-        self.group = min(max(SPARSE_IMAGES // max(image, 1), 1), max(self.n, 1))
-        self.capacity = self.group * self.ph * self.pw
-        run = self.kw * self.ic
-        widest = table.sparse_sum_columns(min(<Py_ssize_t>3, self.kh))
-        self.columns = chunks(chunks(run, chunks(run, widest)), table.lanes) * table.lanes
-        self.places = (np.arange(OWNED) * self.kh * run).astype(np.intc)
+        self.steps = (step * self.block_channels).astype(np.intc)
+        row = self.pool_sh * self.sh * self.padded_width * self.block_channels  # one row of windows
+        self.band_rows = min(max(BAND // row, <Py_ssize_t>1), max(self.ph, <Py_ssize_t>1))
+        self.bands = chunks(self.ph, self.band_rows)
+        self.images = 1
+        if self.bands == 1:
+            self.images = min(max(BAND // (row * self.ph), <Py_ssize_t>1), max(self.n, <Py_ssize_t>1))
+        entries = self.images * self.band_rows * self.pw
+        self.capacity = chunks(entries + table.lanes, 16) * 16
+        filter_size = self.kh * self.kw * self.block_channels
+        self.places = (np.arange(OWNED) * filter_size).astype(np.intc)
         self.starts = (np.arange(OWNED) * self.capacity).astype(np.intc)
         self.allocate_scratch(
-            OWNED * (self.kh * run + 2 * self.capacity) + 2 * OWNED
+            OWNED * (self.block_count * filter_size + 2 * self.capacity + table.lanes + 1)
         )
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        pad_rows(
-            &self.x[i, 0, 0, 0], &self.padded[i, 0, 0, 0], self.h, self.w, self.ic, self.top,
-            self.left, self.padded_width, 0, self.padded_height,
-        )
+        # the padded image, one block of channels after the other
+        cdef Py_ssize_t block, row, column, first, count
+        cdef const float *x
+        cdef float *to
+        for block in range(self.block_count):
+            first = block * self.block_channels
+            count = min(self.block_channels, self.ic - first)
+            to = &self.blocks[i, block, 0, 0]
+            if self.is_padded:
+                memset(to, 0, self.blocks.shape[2] * self.block_channels * sizeof(float))
+            for row in range(self.h):
+                x = &self.x[i, row, 0, first]
+                to = &self.blocks[i, block, (row + self.top) * self.padded_width + self.left, 0]
+                table.copy_rows(x, self.ic, to, self.block_channels, self.w, count)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t first = i * OWNED, run = self.kw * self.ic, windows = self.ph * self.pw
-        cdef Py_ssize_t owned = min(OWNED, self.oc - first), size = self.kh * run
-        cdef Py_ssize_t image = self.padded_height * self.padded_width * self.ic
-        cdef float *sums = scratch  # (owned, kh, kw * ic)
-        cdef float *values = sums + OWNED * size
+        cdef Py_ssize_t first = i * OWNED, taps = self.kh * self.kw
+        cdef Py_ssize_t size = taps * self.block_channels
+        cdef Py_ssize_t owned = min(OWNED, self.oc - first)
+        cdef Py_ssize_t image = self.block_count * self.blocks.shape[2] * self.block_channels
+        cdef float *sums = scratch  # (block, owned, kh, kw, channels)
+        cdef float *values = sums + self.block_count * OWNED * size
         cdef int *offsets = <int *>(values + OWNED * self.capacity)
         cdef int *counts = offsets + OWNED * self.capacity
-        cdef float *bias = <float *>(counts + OWNED)
-        cdef Py_ssize_t n, m, row, column
+        cdef float *bias = <float *>(counts + OWNED)  # (owned, lanes)
+        cdef Py_ssize_t n = 0, m, band, window, count, block
         cdef SparseSum p
-        memset(sums, 0, owned * size * sizeof(float))
-        memset(bias, 0, owned * sizeof(float))
+        memset(sums, 0, self.block_count * OWNED * size * sizeof(float))
+        memset(bias, 0, owned * table.lanes * sizeof(float))
         p.values, p.offsets, p.starts, p.counts = values, offsets, &self.starts[0], counts
         p.places, p.groups = &self.places[0], owned
-        p.data_row, p.y_row = self.dh * self.padded_width * self.ic, run
-        n = 0
+        p.data_row = self.dh * self.padded_width * self.block_channels
+        p.data_column = self.dw * self.block_channels
+        p.y_row, p.y_column = self.kw * self.block_channels, self.block_channels
         while n < self.n:
-            memset(counts, 0, owned * sizeof(int))
-            for m in range(n, min(n + self.group, self.n)):
-                table.lists_by_channel(
-                    &self.dy[m, 0, 0, first], &self.argmax[m, 0, 0, first], windows, owned, self.oc,
-                    &self.corners[0], &self.steps[0], <int>((m - n) * image), self.capacity,
-                    values, offsets, counts, bias,
+            for band in range(self.bands):
+                window = band * self.band_rows * self.pw
+                count = min(self.band_rows, self.ph - band * self.band_rows) * self.pw
+                memset(counts, 0, owned * sizeof(int))
+                for m in range(n, min(n + self.images, self.n)):
+                    table.lists_by_channel(
+                        &self.dy[m, 0, 0, first] + window * self.oc,
+                        &self.argmax[m, 0, 0, first] + window * self.oc, count, owned, self.oc,
+                        &self.corners[window], &self.steps[0], <int>((m - n) * image),
+                        self.capacity, values, offsets, counts, bias,
+                    )
+                for block in range(self.block_count):
+                    self.sum_block(&p, &self.blocks[n, block, 0, 0], sums + block * OWNED * size)
+            n += self.images
+        for block in range(self.block_count):
+            count = min(self.block_channels, self.ic - block * self.block_channels)
+            for m in range(taps):
+                table.transpose(
+                    sums + block * OWNED * size + m * self.block_channels, size,
+                    &self.dw_[0, 0, 0, first] + (m * self.ic + block * self.block_channels) * self.oc,
+                    self.oc, owned, count,
                 )
-            column = row = 0
-            while row < self.kh:
-                p.rows = min(<Py_ssize_t>3, self.kh - row)
-                p.columns = min(self.columns, run - column)
-                p.data = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
-                p.data = p.data + row * p.data_row + column
-                p.y = sums + row * run + column
-                table.sparse_sum(&p)
-                column += self.columns
-                if column >= run:
-                    column, row = 0, row + 3
-            n += self.group
-        table.transpose(sums, size, &self.dw_[0, 0, 0, first], self.oc, owned, size)
         if self.db is not None:
-            memcpy(&self.db[first], bias, owned * sizeof(float))
+            for m in range(owned):
+                self.db[first + m] = 0
+                for n in range(table.lanes):
+                    self.db[first + m] += bias[m * table.lanes + n]
+
+    cdef void sum_block(self, SparseSum *p, const float *x, float *sums) noexcept nogil:
+        cdef Py_ssize_t size = p.y_row // self.taps  # of a tap
+        cdef Py_ssize_t row = 0, column = 0, channel = 0
+        while row < self.kh:
+            p.rows, p.columns = min(<Py_ssize_t>3, self.kh - row), min(<Py_ssize_t>3, self.taps - column)
+            p.channels = min(self.widest, size - channel)
+            p.data = x + row * p.data_row + column * p.data_column + channel
+            p.y = sums + row * p.y_row + column * p.y_column + channel
+            table.sparse_sum(p)
+            channel += self.widest
+            if channel >= size:
+                channel, column = 0, column + 3
+            if column >= self.taps:
+                column, row = 0, row + 3
 
 
-cdef Py_ssize_t SPARSE_IMAGES = 22000  # floats of x
+cdef Py_ssize_t BAND = 11000  # numbers of x in a band, by measurement
+cdef Py_ssize_t SPARSE_VECTORS = 2
 
 
 cdef class Expanded(Kernel):
@@ -366,7 +414,7 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
         self.padded_height = self.h + self.top + self.bottom
         self.padded = None
         if self.is_padded:
-            self.padded = np.empty(
+            self.padded = aligned(
                 (self.n, self.padded_height, self.padded_width, self.ic), np.float32
             )
             self.preparations = self.n
@@ -424,7 +472,7 @@ def conv2d_max_pool2d_backward_data(
             dy, argmax, w, dx, strides, pads, dilation, pool_size, pool_strides
         )
     size = conv2d_output(dx.shape, w.shape, strides, pads, dilation)
-    full = np.empty((len(dy), *size, w.shape[3]), np.float32)
+    full = aligned((len(dy), *size, w.shape[3]), np.float32)
     inner = conv2d_backward_data(full, w, dx, strides=strides, pads=pads, dilation=dilation)
     return Expanded(dy, argmax, full, pool_size, pool_strides, inner)
 
@@ -439,7 +487,7 @@ def conv2d_max_pool2d_backward_weights(
         kind = SparseBackwardWeights if algorithm == "sparse" else NarrowBackwardWeights
         return kind(x, dy, argmax, dw, db, strides, pads, dilation, pool_size, pool_strides)
     size = conv2d_output(x.shape, dw.shape, strides, pads, dilation)
-    full = np.empty((len(dy), *size, dw.shape[3]), np.float32)
+    full = aligned((len(dy), *size, dw.shape[3]), np.float32)
     inner = conv2d_backward_weights(
         x, full, dw, db, strides=strides, pads=pads, dilation=dilation
     )

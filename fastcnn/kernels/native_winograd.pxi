@@ -25,7 +25,7 @@ cdef class Winograd(Kernel):
         self.top, self.left = pads
         step = 1 if pool else 2
         self.tiles_h, self.tiles_w = chunks(target.shape[1], step), chunks(target.shape[2], step)
-        self.u = np.empty((16, self.ic, self.oc), np.float32)
+        self.u = aligned((16, self.ic, self.oc), np.float32)
         self.preparations = chunks(self.ic, 16)
         self.prepares_weights = True
         self.padded_width = 2 * self.tiles_w + 2

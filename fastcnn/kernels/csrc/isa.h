@@ -9,6 +9,8 @@
 #include "kernels.h"
 
 #define TILE static inline __attribute__((always_inline))
+/* The compiler takes the pointer as it is here, and does not look through it. */
+#define KEEP_POINTER(p) __asm__("" : "+r"(p))
 #define PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #define BEGIN_TARGET(isa) \
@@ -32,12 +34,13 @@
         .winograd_filter = winograd_filter,                                               \
         .winograd_input = winograd_input,                                                 \
         .winograd_output = winograd_output,                                               \
-        .sparse_sum_columns = sparse_sum_columns,                                         \
+        .sparse_sum_block = sparse_sum_block,                                             \
         .sparse_sum = sparse_sum,                                                         \
         .narrow_block = narrow_block,                                                     \
         .narrow_sum = narrow_sum,                                                         \
         .lists_by_place = lists_by_place,                                                 \
         .lists_by_channel = lists_by_channel,                                             \
+        .copy_rows = copy_rows,                                                           \
         .transpose = transpose,                                                           \
         .max_pool2d_forward = max_pool2d_forward,                                         \
         .max_pool2d_backward = max_pool2d_backward,                                       \

@@ -40,10 +40,11 @@ struct product_max_pool {
     uint8_t *argmax; /* may be NULL */
 };
 
-/* y[places[g] + r * y_row + c] += sum over the group's entries e of
- *                                  values[e] * data[offsets[e] + r * data_row + c]
+/* y[places[g] + r * y_row + q * y_column + c] += sum over the group's entries e of
+ *     values[e] * data[offsets[e] + r * data_row + q * data_column + c]
  *
- * for g < groups, r < rows <= 3, c < columns <= sparse_sum_columns(rows). Behind a max-pool:
+ * for g < groups, r < rows <= 3, q < columns <= 3, c < channels <= sparse_sum_block(rows, columns).
+ * Behind a max-pool:
  *   backward_weights  group = output channel, entry = live window, data = the patch of x it meets
  *   backward_data     group = place in dx, entry = channel live there, data = its filter
  */
@@ -53,7 +54,7 @@ struct sparse_sum {
     const int32_t *starts, *counts; /* [groups] */
     const int32_t *places;          /* [groups] */
     float *y;
-    ptrdiff_t groups, rows, columns, data_row, y_row;
+    ptrdiff_t groups, rows, columns, channels, data_row, data_column, y_row, y_column;
 };
 
 /* dw[k][c] += sum over windows (i, j) of dy[i][j][c] * x[patch of the place that won + taps[k]] for
@@ -111,7 +112,7 @@ struct kernels {
                             ptrdiff_t channels, int flip);
     void (*winograd_input)(const struct winograd *p);
     void (*winograd_output)(const struct winograd *p);
-    ptrdiff_t (*sparse_sum_columns)(ptrdiff_t rows);
+    ptrdiff_t (*sparse_sum_block)(ptrdiff_t rows, ptrdiff_t columns);
     void (*sparse_sum)(const struct sparse_sum *p);
     ptrdiff_t (*narrow_block)(ptrdiff_t channels);
     void (*narrow_sum)(const struct narrow_sum *p);
@@ -123,6 +124,9 @@ struct kernels {
                              ptrdiff_t channels, ptrdiff_t row, const int32_t *corners,
                              const int32_t *steps, int32_t image, ptrdiff_t capacity,
                              float *values, int32_t *offsets, int32_t *counts, float *bias);
+    /* y[r][c] = x[r][c]; rows x columns, row distances x_row and y_row */
+    void (*copy_rows)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
+                      ptrdiff_t columns);
     /* y[c][r] = x[r][c]; rows x columns, row distances x_row and y_row */
     void (*transpose)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns);

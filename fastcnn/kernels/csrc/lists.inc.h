@@ -24,19 +24,34 @@ static void lists_by_place(const float *dy, const uint8_t *argmax, ptrdiff_t win
 }
 
 /* By channel: adds one image's entries to each channel's list, value = dy, offset = start of the
- * patch of x, and dy to the channel's bias gradient. */
+ * patch of x, and dy to bias[channel][lane], LANES sums a channel. A list has LANES places more than
+ * it can get entries; `row` is the distance from one window to the next. */
 static void lists_by_channel(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
                              ptrdiff_t channels, ptrdiff_t row, const int32_t *corners,
                              const int32_t *steps, int32_t image, ptrdiff_t capacity,
                              float *values, int32_t *offsets, int32_t *counts, float *bias) {
-    for (ptrdiff_t w = 0; w < windows; w++)
-        for (ptrdiff_t c = 0; c < channels; c++) {
-            const int place = argmax[w * row + c];
-            const float value = dy[w * row + c];
-            const ptrdiff_t at = c * capacity + counts[c];
-            values[at] = value; /* is written over where it is not live: no branch to guess */
-            offsets[at] = image + corners[w] + steps[place];
-            counts[c] += place != CLOSED;
-            bias[c] += place != CLOSED ? value : 0;
+    for (ptrdiff_t w = 0; w < windows; w += LANES)
+        for (ptrdiff_t c = 0; c < channels; c += LANES) {
+            const ptrdiff_t high = windows - w < LANES ? windows - w : LANES;
+            const ptrdiff_t wide = channels - c < LANES ? channels - c : LANES;
+            const tail across = tail_of(wide), down = tail_of(high);
+            const ivec corner = iadd(load_i32_tail(corners + w, down), ibroadcast(image));
+            vec gradient[LANES], place[LANES];
+            for (ptrdiff_t i = 0; i < LANES; i++) {
+                const ptrdiff_t at = (w + i) * row + c;
+                gradient[i] = i < high ? load_tail(dy + at, across) : broadcast(0);
+                place[i] = as_floats(i < high ? load_u8_tail(argmax + at, across) : ibroadcast(0));
+            }
+            transpose_square(gradient);
+            transpose_square(place);
+            for (ptrdiff_t i = 0; i < wide; i++) {
+                const ivec won = as_ints(place[i]);
+                const bvec live = but_not(in_tail(down), equal(won, ibroadcast(CLOSED)));
+                const ptrdiff_t at = (c + i) * capacity + counts[c + i];
+                counts[c + i] += compress(values + at, offsets + at, live, gradient[i],
+                                          iadd(corner, lookup(steps, won)));
+                float *sum = bias + (c + i) * LANES;
+                store(sum, load(sum) + choose(live, gradient[i], broadcast(0)));
+            }
         }
 }

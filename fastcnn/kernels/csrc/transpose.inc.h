@@ -1,12 +1,26 @@
-/* y[c][r] = x[r][c], in square blocks that stay in the first cache. */
+/* Matrices copied from one layout to another. */
+static void copy_rows(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
+                      ptrdiff_t columns) {
+    for (ptrdiff_t c = 0; c < columns; c += LANES) {
+        const tail t = tail_of(columns - c);
+        for (ptrdiff_t r = 0; r < rows; r++)
+            store_tail(y + r * y_row + c, load_tail(x + r * x_row + c, t), t);
+    }
+}
+
+/* y[c][r] = x[r][c], in squares that fit the registers. */
 static void transpose(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns) {
-    enum { BLOCK = 16 };
-    for (ptrdiff_t r0 = 0; r0 < rows; r0 += BLOCK)
-        for (ptrdiff_t c0 = 0; c0 < columns; c0 += BLOCK) {
-            const ptrdiff_t r1 = r0 + BLOCK < rows ? r0 + BLOCK : rows;
-            const ptrdiff_t c1 = c0 + BLOCK < columns ? c0 + BLOCK : columns;
-            for (ptrdiff_t c = c0; c < c1; c++)
-                for (ptrdiff_t r = r0; r < r1; r++) y[c * y_row + r] = x[r * x_row + c];
+    for (ptrdiff_t r = 0; r < rows; r += LANES)
+        for (ptrdiff_t c = 0; c < columns; c += LANES) {
+            const ptrdiff_t high = rows - r < LANES ? rows - r : LANES;
+            const ptrdiff_t wide = columns - c < LANES ? columns - c : LANES;
+            const tail across = tail_of(wide), down = tail_of(high);
+            vec square[LANES];
+            for (ptrdiff_t i = 0; i < LANES; i++)
+                square[i] = i < high ? load_tail(x + (r + i) * x_row + c, across) : broadcast(0);
+            transpose_square(square);
+            for (ptrdiff_t i = 0; i < wide; i++)
+                store_tail(y + (c + i) * y_row + r, square[i], down);
         }
 }

@@ -70,3 +70,23 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     _mm256_storeu_si256((__m256i *)q, _mm256_permutevar8x32_epi32(b, order));
     return __builtin_popcount(mask);
 }
+TILE ivec load_i32(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+TILE ivec lookup(const int32_t *table, ivec at) { return _mm256_i32gather_epi32(table, at, 4); }
+TILE ivec as_ints(vec a) { return _mm256_castps_si256(a); }
+TILE vec as_floats(ivec a) { return _mm256_castsi256_ps(a); }
+/* rows[i][k] = rows[k][i] */
+TILE void transpose_square(vec rows[8]) {
+    vec a[8], b[8];
+    UNROLL for (int i = 0; i < 8; i += 2) {
+        a[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
+        a[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 8; i += 4) UNROLL for (int k = 0; k < 2; k++) {
+        b[i + 2 * k] = _mm256_shuffle_ps(a[i + k], a[i + k + 2], 0x44);
+        b[i + 2 * k + 1] = _mm256_shuffle_ps(a[i + k], a[i + k + 2], 0xEE);
+    }
+    UNROLL for (int k = 0; k < 4; k++) {
+        rows[k] = _mm256_permute2f128_ps(b[k], b[k + 4], 0x20);
+        rows[k + 4] = _mm256_permute2f128_ps(b[k], b[k + 4], 0x31);
+    }
+}

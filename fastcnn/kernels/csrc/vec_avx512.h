@@ -44,3 +44,28 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     _mm512_storeu_si512(q, _mm512_maskz_compress_epi32(m, b));
     return __builtin_popcount(m);
 }
+TILE ivec load_i32(const int32_t *p) { return _mm512_loadu_si512(p); }
+TILE ivec lookup(const int32_t *table, ivec at) { return _mm512_i32gather_epi32(at, table, 4); }
+TILE ivec as_ints(vec a) { return _mm512_castps_si512(a); }
+TILE vec as_floats(ivec a) { return _mm512_castsi512_ps(a); }
+/* rows[i][k] = rows[k][i]: pairs, then quarters, of rows 1, 2, 4 and 8 apart change places. */
+TILE void transpose_square(vec rows[16]) {
+    vec a[16], b[16];
+    UNROLL for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+        a[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 16; i += 4) UNROLL for (int k = 0; k < 2; k++) {
+        const __m512d low = _mm512_castps_pd(a[i + k]), high = _mm512_castps_pd(a[i + k + 2]);
+        b[i + 2 * k] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+        b[i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+    }
+    UNROLL for (int i = 0; i < 16; i += 8) UNROLL for (int k = 0; k < 4; k++) {
+        a[i + k] = _mm512_shuffle_f32x4(b[i + k], b[i + k + 4], 0x88);
+        a[i + k + 4] = _mm512_shuffle_f32x4(b[i + k], b[i + k + 4], 0xDD);
+    }
+    UNROLL for (int k = 0; k < 8; k++) {
+        rows[k] = _mm512_shuffle_f32x4(a[k], a[k + 8], 0x88);
+        rows[k + 8] = _mm512_shuffle_f32x4(a[k], a[k + 8], 0xDD);
+    }
+}

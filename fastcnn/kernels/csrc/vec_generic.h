@@ -71,3 +71,23 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     }
     return n;
 }
+TILE ivec load_i32(const int32_t *p) { return load_i32_tail(p, 4); }
+TILE ivec lookup(const int32_t *table, ivec at) {
+    return (ivec){table[at[0]], table[at[1]], table[at[2]], table[at[3]]};
+}
+TILE ivec as_ints(vec a) { return (ivec)a; }
+TILE vec as_floats(ivec a) { return (vec)a; }
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (ivec){__VA_ARGS__})
+#endif
+/* rows[i][k] = rows[k][i] */
+TILE void transpose_square(vec rows[4]) {
+    const vec a = SHUFFLE(rows[0], rows[1], 0, 4, 1, 5), b = SHUFFLE(rows[0], rows[1], 2, 6, 3, 7);
+    const vec c = SHUFFLE(rows[2], rows[3], 0, 4, 1, 5), d = SHUFFLE(rows[2], rows[3], 2, 6, 3, 7);
+    rows[0] = SHUFFLE(a, c, 0, 1, 4, 5);
+    rows[1] = SHUFFLE(a, c, 2, 3, 6, 7);
+    rows[2] = SHUFFLE(b, d, 0, 1, 4, 5);
+    rows[3] = SHUFFLE(b, d, 2, 3, 6, 7);
+}
