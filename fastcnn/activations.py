@@ -16,7 +16,7 @@ import functools
 
 import numpy as np
 
-from fastcnn import kernels
+from fastcnn import config, kernels
 from fastcnn.registry import Registry
 
 registry = Registry("activation", "keras.activations")
@@ -48,10 +48,10 @@ class ActivationFunction:
         return functools.partial(self.backward, dy, x, y, dx)
 
     def __call__(self, x):
-        """The activation of an array, as a new array."""
-        x = np.ascontiguousarray(x)
-        if x.dtype.kind != "f":
-            x = x.astype(np.float32)
+        """The activation of an array, as a new array: float32, or float64 on the reference."""
+        x = np.asarray(x)
+        wide = x.dtype == np.float64 and config.backend() == "reference"
+        x = np.ascontiguousarray(x, np.float64 if wide else np.float32)
         y = np.empty_like(x)
         self.bind_forward(x, y)()
         return y

@@ -62,3 +62,11 @@ def matches(shape, wanted):
     return len(shape) == len(wanted) and all(
         want is None or size == want for size, want in zip(shape, wanted, strict=True)
     )
+
+
+def refuse(value, name):
+    """Raise for an argument of Keras's that is not there yet, unless it is left at None."""
+    if value is not None:
+        raise NotImplementedError(
+            f"The argument `{name}` is not supported yet. Received {name}={value!r}."
+        )

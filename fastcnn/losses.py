@@ -3,7 +3,7 @@
     >>> import numpy as np
     >>> from fastcnn import losses
     >>> loss = losses.SparseCategoricalCrossentropy()
-    >>> float(loss(np.array([1, 0]), np.array([[0.25, 0.75], [0.5, 0.5]], "float32")).round(4))
+    >>> round(float(loss([1, 0], np.array([[0.25, 0.75], [0.5, 0.5]]))), 4)
     0.4904
 
 A loss has one value per sample (or per place, where the output has more axes), the mean over the
@@ -22,7 +22,7 @@ A loss of your own needs `values` and `gradient`:
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.arguments import check_fraction
+from fastcnn.arguments import check_fraction, refuse
 from fastcnn.registry import Configurable, Registry, snake_case
 from fastcnn.targets import prepare_labels, prepare_targets
 
@@ -161,8 +161,7 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         axis=-1,
         name=None,
     ):
-        if ignore_class is not None:
-            raise NotImplementedError("The argument `ignore_class` is not supported yet.")
+        refuse(ignore_class, "ignore_class")
         check_axis(axis)
         super().__init__(from_logits, reduction, name)
 

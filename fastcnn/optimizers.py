@@ -14,7 +14,7 @@ import math
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_fraction
+from fastcnn.arguments import check_fraction, refuse
 from fastcnn.registry import Configurable, Registry, unique_name
 from fastcnn.variables import aligned
 
@@ -59,7 +59,7 @@ class Optimizer(Configurable):
                     f"Unrecognized argument of {type(self).__name__}: {key}={value!r}."
                 )
             if value not in (None, False) and value != UNSUPPORTED[key]:
-                raise NotImplementedError(f"The argument `{key}` is not supported yet.")
+                refuse(value, key)
         self.name = name or unique_name(type(self).__name__.lower())
         self.learning_rate = learning_rate
         self.iterations = 0
@@ -183,7 +183,7 @@ class Adam(Optimizer):
     ):
         super().__init__(learning_rate, name, **kwargs)
         if amsgrad:
-            raise NotImplementedError("The argument `amsgrad` is not supported yet.")
+            refuse(amsgrad, "amsgrad")
         self.beta_1 = check_fraction(beta_1, "beta_1")
         self.beta_2 = check_fraction(beta_2, "beta_2")
         self.epsilon = epsilon
@@ -277,7 +277,7 @@ class RMSprop(Optimizer):
     ):
         super().__init__(learning_rate, name, **kwargs)
         if momentum or centered:
-            raise NotImplementedError("`momentum` and `centered` of RMSprop: not supported yet.")
+            refuse((momentum, centered), "momentum, centered")
         self.rho = check_fraction(rho, "rho")
         self.epsilon = epsilon
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastcnn import callbacks as callbacks_module
 from fastcnn import losses, metrics, optimizers
-from fastcnn.arguments import check_count, check_verbose
+from fastcnn.arguments import check_count, check_verbose, refuse
 from fastcnn.data import Feed, Samples, as_array, fit_images, unpack
 from fastcnn.interrupt import Interrupt
 from fastcnn.metrics import check_metrics
@@ -119,12 +119,12 @@ class Trainer:
         Ctrl-C ends it after a whole step: the model is usable and the next fit goes on from there.
         """
         self._require_compiled("fit")
-        if steps_per_epoch is not None or validation_steps is not None:
-            raise NotImplementedError(
-                "`steps_per_epoch` and `validation_steps` are not supported yet."
-            )
+        refuse(steps_per_epoch, "steps_per_epoch")
+        refuse(validation_steps, "validation_steps")
         batch_size = check_count(batch_size or 32, "batch_size")
         epochs = check_count(epochs, "epochs", minimum=0)
+        if not isinstance(validation_freq, (list, tuple, set)):
+            check_count(validation_freq, "validation_freq")
         verbose = check_verbose(verbose)
         samples = Samples(x, y, sample_weight)
         held_back = None
@@ -250,7 +250,7 @@ class Trainer:
             The loss as a float, or [loss, metric, ...], or a dictionary with `return_dict`.
         """
         self._require_compiled("evaluate")
-        _refuse_steps(steps)
+        refuse(steps, "steps")
         verbose = check_verbose(verbose)
         feed = self._feed(Samples(x, y, sample_weight), check_count(batch_size or 32, "batch_size"))
         params = {"verbose": verbose, "epochs": 1, "steps": feed.steps}
@@ -291,9 +291,11 @@ class Trainer:
 
     def _test_step(self, tracker):
         """A function that runs one batch forward and adds its results to `tracker`."""
-        self._assemble_if_changed()
-        head, lock = self._plan.head, self._lock
-        forwards = [step.forward for step in self._plan.training]
+        with self._lock:
+            self._assemble_if_changed()
+            plan = self._plan
+        head, lock = plan.head, self._lock
+        forwards = [step.forward for step in plan.training]
 
         def step(batch):
             with lock:
@@ -308,7 +310,7 @@ class Trainer:
 
     def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
         """The model's output for an array of inputs, batch by batch, as a new array."""
-        _refuse_steps(steps)
+        refuse(steps, "steps")
         verbose = check_verbose(verbose)
         samples = Samples(x)
         self._build_for(samples.x)
@@ -443,9 +445,4 @@ def _is_due(epoch, frequency):
     """Whether the epoch, counted from 1, is one to validate after."""
     if isinstance(frequency, (list, tuple, set)):
         return epoch in frequency
-    return epoch % check_count(frequency, "validation_freq") == 0
-
-
-def _refuse_steps(steps):
-    if steps is not None:
-        raise NotImplementedError("The argument `steps` is not supported yet.")
+    return epoch % frequency == 0

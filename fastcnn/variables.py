@@ -13,17 +13,7 @@ or calls `Store.touch`: both change `Store.version`.
 
 import numpy as np
 
-ALIGNMENT = 64
-
-
-def aligned(shape, dtype="float32", zero=False):
-    """An array of `shape` whose first byte lies on a 64-byte boundary, zeroed if asked."""
-    dtype = np.dtype(dtype)
-    count = int(np.prod(shape, dtype=np.int64))
-    raw = (np.zeros if zero else np.empty)(count * dtype.itemsize + ALIGNMENT, np.uint8)
-    offset = -raw.ctypes.data % ALIGNMENT
-    return raw[offset : offset + count * dtype.itemsize].view(dtype).reshape(shape)
-
+from fastcnn.kernels.memory import ALIGNMENT, aligned
 
 class Variable:
     """A weight of a layer.

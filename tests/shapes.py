@@ -292,8 +292,8 @@ class Net:
 
         Each class has a coarse pattern of its own; an image is a mixture of its class's pattern,
         another class's and noise, in steps of 1/255 as pixels are. So a class is learned within a
-        hundred steps while the loss stays away from zero. No patch is quite even, or pooling windows
-        would hold ties that every rounding error breaks in another way.
+        hundred steps while the loss stays away from zero. No patch is quite even: pooling windows
+        would hold ties, and every rounding error would break them in another way.
         """
         random = np.random.RandomState(seed)
         height, width, channels = self.input_shape

@@ -7,6 +7,7 @@ it better (softmax with cross-entropy).
 """
 
 from fastcnn import activations, initializers
+from fastcnn.arguments import refuse
 from fastcnn.layers.base import Call, Layer
 
 UNSUPPORTED = (
@@ -30,8 +31,7 @@ class ActivatedLayer(Layer):
         **kwargs,
     ):
         for name in UNSUPPORTED:
-            if kwargs.pop(name, None) is not None:
-                raise NotImplementedError(f"The argument `{name}` is not supported yet.")
+            refuse(kwargs.pop(name, None), name)
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)

@@ -3,7 +3,7 @@
 import math
 
 from fastcnn import activations, kernels
-from fastcnn.arguments import check_count, check_data_format, check_shape
+from fastcnn.arguments import check_count, check_data_format, check_shape, refuse
 from fastcnn.layers.activated import ActivatedLayer
 from fastcnn.layers.base import Call, Layer
 from fastcnn.layers.registry import register
@@ -86,8 +86,7 @@ class Dense(ActivatedLayer):
         bias_initializer="zeros",
         **kwargs,
     ):
-        if kwargs.pop("quantization_config", None) is not None:
-            raise NotImplementedError("The argument `quantization_config` is not supported.")
+        refuse(kwargs.pop("quantization_config", None), "quantization_config")
         super().__init__(activation, use_bias, kernel_initializer, bias_initializer, **kwargs)
         self.units = check_count(units, "units")
 

@@ -20,8 +20,8 @@ class Rescaling(Layer):
 
     >>> import numpy as np
     >>> from fastcnn import layers
-    >>> layers.Rescaling(1 / 255)(np.array([[0, 51, 255]], np.uint8)).round(2).tolist()
-    [[0.0, 0.2, 1.0]]
+    >>> layers.Rescaling(1 / 127.5, offset=-1)(np.array([[0, 255]], np.uint8)).tolist()
+    [[-1.0, 1.0]]
     """
 
     def __init__(self, scale, offset=0.0, **kwargs):

@@ -1,0 +1,92 @@
+"""Samples and batches: everything arrives, in the right order, without copies of a whole set."""
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import losses
+from fastcnn.data import Feed, Samples, class_weights, gatherable
+
+LABELS = losses.SparseCategoricalCrossentropy()
+
+
+def feed(n=10, batch_size=4, shuffle=False, y=None, loss=LABELS, outputs=(None, 100), **more):
+    x = np.arange(2 * n).reshape(n, 2).astype(np.uint8)
+    samples = Samples(x, np.arange(n) if y is None else y, **more)
+    samples.prepare((None, 2), loss, outputs)
+    return Feed(samples, batch_size, lambda size, shape: np.empty((size, *shape), "f4"), shuffle)
+
+
+def test_batches_in_order():
+    batches = []
+    for batch in feed():
+        batch.load()
+        batches.append((batch.x.copy(), batch.targets.tolist()))
+    assert [targets for _, targets in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in batches])[:, 0], range(0, 20, 2))
+
+
+def test_shuffled_batches_hold_every_sample_once_and_keep_images_with_labels():
+    keras.utils.set_random_seed(0)
+    weights = np.arange(10) + 0.5
+    source = feed(shuffle=True, sample_weight=weights)
+    orders = []
+    for _ in range(2):
+        order = []
+        for batch in source:
+            batch.load()
+            order += batch.targets.tolist()
+            np.testing.assert_array_equal(batch.x[:, 0], 2 * batch.targets)
+            np.testing.assert_array_equal(batch.weights, batch.targets + 0.5)
+        orders.append(order)
+    assert orders[0] != orders[1]
+    assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
+
+
+def test_float_targets_go_with_their_images():
+    y = np.arange(30.0).reshape(10, 3)
+    for batch in feed(shuffle=True, y=y, loss=losses.MeanSquaredError(), outputs=(None, 3)):
+        batch.load()
+        np.testing.assert_array_equal(batch.targets[:, 0] * 2 / 3, batch.x[:, 0])
+
+
+def test_buffers_stay_where_they_are():
+    source = feed(n=8)
+    assert len({id(batch) for batch in source} | {id(batch) for batch in source}) == 1
+
+
+def test_batch_size_larger_than_the_set():
+    source = feed(n=3, batch_size=32)
+    assert source.steps == 1
+    assert [batch.size for batch in source] == [3]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "same"),
+    [("uint8", True), ("float32", True), ("float64", True), ("int32", False), (">f4", False)],
+)
+def test_only_what_cannot_be_gathered_is_copied(dtype, same):
+    array = np.ones((3, 2), dtype)
+    ready = gatherable(array, "x")
+    assert (ready is array) == same
+    assert ready.dtype.isnative
+    assert gatherable(array[:, ::-1], "x").flags.c_contiguous
+
+
+def test_split_makes_views():
+    samples = Samples(np.arange(20).reshape(10, 2), np.arange(10), sample_weight=np.arange(10))
+    first, last = samples.split(0.25)
+    assert (len(first), len(last)) == (7, 3)
+    assert np.shares_memory(last.x, samples.x)
+    np.testing.assert_array_equal(last.y, [7, 8, 9])
+    np.testing.assert_array_equal(last.weights, [7, 8, 9])
+
+
+def test_class_weights():
+    table = {0: 2.0, 2: 0.5}
+    wanted = [2, 1, 0.5, 2]
+    np.testing.assert_array_equal(class_weights(np.array([0, 1, 2, 0]), table), wanted)
+    np.testing.assert_array_equal(class_weights(np.array([[0], [1], [2], [0]]), table), wanted)
+    np.testing.assert_array_equal(class_weights(np.eye(3)[[0, 1, 2, 0]], table), wanted)
+    with pytest.raises(ValueError, match="needs y"):
+        class_weights(None, table)

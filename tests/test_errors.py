@@ -1,0 +1,220 @@
+"""Bad input gets one clear error, and nothing is lost by it."""
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+
+LAYERS = [
+    (lambda: layers.Conv2D(0, 3), "`filters` must be a positive integer. Received filters=0"),
+    (lambda: layers.Conv2D(1.5, 3), "`filters` must be a positive integer. Received filters=1.5"),
+    (
+        lambda: layers.Conv2D(4, (0, 3)),
+        r"The argument `kernel_size` cannot contain 0. Received kernel_size=\(0, 3\)",
+    ),
+    (lambda: layers.Conv2D(4, (3,)), r"`kernel_size` must be an integer or a tuple of 2 integers"),
+    (lambda: layers.Conv2D(4, 3, strides=0), "`strides` cannot contain 0. Received strides=0"),
+    (lambda: layers.Conv2D(4, 3, padding="full"), '`padding` must be "valid" or "same"'),
+    (lambda: layers.Conv2D(4, 3, strides=2, dilation_rate=2), "cannot go together with"),
+    (lambda: layers.Conv2D(4, 3, activation="rleu"), "Unknown activation: 'rleu'.*names are: elu"),
+    (lambda: layers.Conv2D(4, 3, kernel_initializer="x"), "Unknown initializer: 'x'"),
+    (
+        lambda: layers.Conv2D(4, 3, data_format="channels_first"),
+        '`data_format` must be "channels_last".*one layout only. Received .*channels_first',
+    ),
+    (lambda: layers.Flatten("channels_first"), '`data_format` must be "channels_last"'),
+    (lambda: layers.MaxPooling2D(data_format="channels_first"), 'must be "channels_last"'),
+    (lambda: layers.Conv2D(4, 3, kernel="x"), "Unrecognized keyword arguments passed to Conv2D"),
+    (lambda: layers.MaxPooling2D(0), "`pool_size` cannot contain 0. Received pool_size=0"),
+    (lambda: layers.Dense(-1), "`units` must be a positive integer. Received units=-1"),
+    (lambda: layers.Dense(True), "`units` must be a positive integer. Received units=True"),
+    (lambda: layers.Dense(1, dtype="int8"), "`dtype` must be 'float32'. Received dtype='int8'"),
+    (lambda: layers.Dense(1, name=3), "`name` must be a string. Received name=3"),
+    (lambda: layers.Dense(1, input_shape=(0,)), r"`shape` must be a tuple of positive integers"),
+    (lambda: keras.Input(), "`Input` needs the argument `shape`"),
+    (lambda: keras.Input("28"), "`shape` must be a tuple of positive integers"),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), LAYERS)
+def test_layers(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+SHAPES = [
+    (lambda: layers.Conv2D(4, 3), (2, 2, 1), r"A window of \(3, 3\).* does not fit into an image"),
+    (lambda: layers.MaxPooling2D(3), (2, 2, 1), r"A window of \(3, 3\).* does not fit"),
+    (
+        lambda: layers.Conv2D(4, 3),
+        (2, 2),
+        r"takes inputs of 4 axes.*Received input shape \(None, 2",
+    ),
+    (lambda: layers.MaxPooling2D(3), (4,), "takes inputs of 4 axes"),
+    (lambda: layers.Conv2D(4, 3), (5, 5, None), "needs a fixed number of channels"),
+    (lambda: layers.Dense(4), (5, None), "the last of fixed size"),
+]
+
+
+@pytest.mark.parametrize(("make", "shape", "message"), SHAPES)
+def test_impossible_shapes_are_found_when_building(make, shape, message):
+    layer = make()
+    with pytest.raises(ValueError, match=message) as caught:
+        keras.Sequential([keras.Input(shape), layer])
+    assert layer.name in str(caught.value)
+
+
+def test_float64_needs_the_reference():
+    layer = layers.Dense(2, dtype="float64")
+    with pytest.raises(TypeError, match=r"must be float32. Received float64"):
+        layer(np.ones((1, 3)))
+
+
+@pytest.fixture
+def model():
+    model = keras.Sequential(
+        [keras.Input((4, 4, 1)), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(3, "softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+X, Y = np.zeros((8, 4, 4, 1)), np.arange(8) % 3
+
+FITS = [
+    ({"x": np.zeros((8, 5, 4, 1))}, r"inputs of shape \(n, 4, 4, 1\). Received .* \(8, 5, 4, 1\)"),
+    ({"x": np.zeros((8, 4))}, r"takes inputs of shape \(n, 4, 4, 1\)"),
+    ({"x": np.zeros((7, 4, 4, 1))}, "same number of samples. Received 7 in x and 8 in y"),
+    ({"x": np.zeros((0, 4, 4, 1)), "y": []}, "There are no samples: x is empty"),
+    ({"x": X.astype(str)}, "`x` must be an array of numbers. Received dtype <U"),
+    ({"x": X.astype(complex)}, "`x` must be an array of numbers. Received dtype complex128"),
+    ({"x": None}, "The argument `x` is missing"),
+    ({"x": 3}, "`x` must have a batch axis"),
+    ({"x": [X, X]}, "`x` must be one array. Received a list of 2"),
+    ({"x": [[1, 2], [3]]}, "`x` cannot be made an array"),
+    ({"y": None}, "The argument `y` is missing: the loss needs targets"),
+    ({"y": Y + 1}, "Labels must lie in 0 to 2: .* Received labels from 1 to 3"),
+    ({"y": Y - 1}, "Labels must lie in 0 to 2: .* Received labels from -1 to 1"),
+    ({"y": Y + 0.5}, "not whole"),
+    ({"y": np.eye(3)[Y]}, "For one-hot targets use categorical_crossentropy"),
+    ({"y": Y.astype(str)}, "`y` must be an array of numbers"),
+    ({"batch_size": -1}, "`batch_size` must be a positive integer. Received batch_size=-1"),
+    ({"batch_size": 2.5}, "`batch_size` must be a positive integer"),
+    ({"epochs": "3"}, "`epochs` must be an integer >= 0"),
+    ({"verbose": 3}, "`verbose` must be 0, 1, 2 or 'auto'. Received verbose=3"),
+    ({"validation_split": 1.5}, "`validation_split` must be between 0 and 1. Received 1.5"),
+    ({"validation_split": 0.99}, "8 samples are too few for `validation_split`=0.99"),
+    ({"validation_data": X}, r"`validation_data` must be \(x, y\)"),
+    ({"validation_data": (X, Y + 7)}, "Labels must lie in 0 to 2"),
+    ({"validation_freq": 0, "validation_data": (X, Y)}, "`validation_freq` must be a positive"),
+    ({"sample_weight": np.ones(3)}, r"one number per sample, shape \(8,\). Received shape \(3,\)"),
+    ({"class_weight": [1, 2]}, "`class_weight` must be a dictionary"),
+    ({"class_weight": {0: 1}, "sample_weight": np.ones(8)}, "not both"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), FITS)
+def test_fit(model, arguments, message):
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        model.fit(**{"x": X, "y": Y, "verbose": 0, **arguments})
+    for now, then in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+    model.fit(X, Y, verbose=0)
+
+
+def test_compile(model):
+    for arguments, message in [
+        ({"optimizer": "adaam"}, "Unknown optimizer: 'adaam'. Did you mean 'adam'.*: adam, rms"),
+        ({"loss": "crossentropy"}, "Unknown loss: 'crossentropy'.*sparse_categorical_crossentropy"),
+        ({"metrics": ["precise"]}, "Unknown metric: 'precise'"),
+        ({"optimizer": 3}, "Unknown optimizer: 3"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            model.compile(**arguments)
+    with pytest.raises(NotImplementedError, match="`loss_weights` is not supported"):
+        model.compile("adam", "mse", loss_weights=[0.5])
+    model.fit(X, Y, verbose=0)  # what was compiled before is still there
+
+
+def test_not_compiled():
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    for method in ("fit", "evaluate", "train_on_batch", "test_on_batch"):
+        with pytest.raises(ValueError, match=rf"Call `compile\(\)` before `{method}\(\)`"):
+            getattr(model, method)(np.ones((1, 2)), np.ones(1))
+    model.compile("adam")
+    with pytest.raises(ValueError, match="compiled without a `loss`"):
+        model.fit(np.ones((1, 2)), np.ones(1))
+
+
+def test_calls(model):
+    for run in (model, lambda x: model.predict(x, verbose=0), model.predict_on_batch):
+        with pytest.raises(ValueError, match=r"takes inputs of shape \(n, 4, 4, 1\)"):
+            run(np.zeros((2, 4, 5, 1)))
+        with pytest.raises(ValueError, match="must be an array of numbers"):
+            run(X.astype(str))
+    model(X)
+    with pytest.raises(ValueError, match="must be an array of numbers"):
+        model(X.astype(complex))
+
+
+def test_adding_layers(model):
+    with pytest.raises(
+        ValueError, match=r"Only layers can be added to a Sequential model. Received 'x'"
+    ):
+        model.add("x")
+    with pytest.raises(ValueError, match=f"The name {model.layers[0].name!r} is taken"):
+        model.add(layers.Dense(1, name=model.layers[0].name))
+    with pytest.raises(ValueError, match="`Input` must come first"):
+        model.add(keras.Input((3,)))
+    with pytest.raises(ValueError, match="has no layers to pop"):
+        keras.Sequential().pop()
+    with pytest.raises(ValueError, match="has no layers: add some before building"):
+        keras.Sequential().build((None, 3))
+    with pytest.raises(AttributeError, match="has no output shape yet"):
+        _ = keras.Sequential([layers.Dense(1)]).output_shape
+
+
+def test_what_is_not_there_says_so(model):
+    inputs = keras.Input((3,))
+    with pytest.raises(NotImplementedError, match="The functional API is not there"):
+        layers.Dense(1)(inputs)
+    with pytest.raises(NotImplementedError, match="The functional API is not there"):
+        model(inputs)
+    with pytest.raises(NotImplementedError, match=r"`Model\(inputs, outputs\)` and subclasses"):
+        keras.Model(inputs, inputs)
+
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+
+    with pytest.raises(NotImplementedError, match="use `Sequential"):
+        Mine()
+    with pytest.raises(NotImplementedError, match="grouped convolution is not supported yet"):
+        layers.Conv2D(4, 3, groups=2)
+    with pytest.raises(NotImplementedError, match="`kernel_regularizer` is not supported yet"):
+        layers.Dense(1, kernel_regularizer="l2")
+    with pytest.raises(NotImplementedError, match="data sets and generators"):
+        model.fit(iter([(X, Y)]))
+    with pytest.raises(NotImplementedError, match="`steps_per_epoch`"):
+        model.fit(X, Y, steps_per_epoch=3)
+    with pytest.raises(NotImplementedError, match="`steps`"):
+        model.evaluate(X, Y, steps=3)
+
+
+def test_categorical_loss_with_labels(model):
+    model.compile("adam", "categorical_crossentropy")
+    with pytest.raises(ValueError, match=r"use sparse_categorical_crossentropy or `utils.to_cat"):
+        model.fit(X, Y, verbose=0)
+
+
+def test_layer_built_for_other_channels():
+    layer = layers.Conv2D(2, 3)
+    layer(np.zeros((1, 4, 4, 1)))
+    with pytest.raises(ValueError, match=r"is built for 1 channels. Received input shape"):
+        layer(np.zeros((1, 4, 4, 2)))
+    dense = layers.Dense(2)
+    dense(np.zeros((1, 4)))
+    with pytest.raises(ValueError, match="is built for 4 inputs on the last axis"):
+        dense(np.zeros((1, 5)))

@@ -1,0 +1,117 @@
+"""The face of the package: names, import cost, the tutorial's script, the docstrings' examples."""
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastcnn
+
+TUTORIAL = """
+import fastcnn as keras
+import numpy as np
+fashion_mnist=keras.datasets.fashion_mnist
+(train_images,train_labels),(test_images,test_labels)=fashion_mnist.load_data()
+train_images=train_images/255.0
+test_images=test_images/255.0
+model=keras.models.Sequential([
+    keras.layers.Conv2D(64,(3,3),activation='relu',input_shape=(28,28,1)),
+    keras.layers.MaxPooling2D(2,2),
+    keras.layers.Conv2D(64,(3,3),activation='relu'),
+    keras.layers.MaxPooling2D(2,2),
+    keras.layers.Flatten(),
+    keras.layers.Dense(128,activation='relu'),
+    keras.layers.Dense(10,activation='softmax')
+    ])
+print(model.summary())
+model.compile(optimizer='adam',loss='sparse_categorical_crossentropy',metrics=['accuracy'])
+model.fit(train_images.reshape(-1,28,28,1),train_labels,epochs=5)
+print(model.evaluate(test_images.reshape(-1,28,28,1),test_labels))
+"""
+
+
+def test_the_tutorial_s_script_runs_word_for_word(monkeypatch, capsys):
+    """On a few made-up images whose brightness tells the class."""
+    rng = np.random.default_rng(0)
+
+    def load_data():
+        def part(n):
+            labels = rng.integers(0, 10, n).astype(np.uint8)
+            noise = rng.integers(0, 10, (n, 28, 28))
+            return (labels[:, None, None] * 25 + noise).astype(np.uint8), labels
+
+        return part(640), part(64)
+
+    monkeypatch.setattr(fastcnn.datasets.fashion_mnist, "load_data", load_data)
+    fastcnn.utils.clear_session()
+    fastcnn.utils.set_random_seed(0)
+    space = {}
+    exec(TUTORIAL, space)
+    out = capsys.readouterr().out
+    assert 'Model: "sequential"' in out
+    assert "Total params: 243,786 (952.29 KB)" in out
+    assert "\nNone\n" in out
+    for epoch in range(1, 6):
+        assert f"Epoch {epoch}/5\n20/20 ━" in out
+    loss, accuracy = space["model"].evaluate(
+        space["test_images"].reshape(-1, 28, 28, 1), space["test_labels"], verbose=0
+    )
+    assert out.splitlines()[-1] == str([loss, accuracy])
+    history = space["model"].history.history
+    assert history["loss"][-1] < 0.7 * history["loss"][0]
+
+
+def test_from_fastcnn_import_keras():
+    from fastcnn import keras
+
+    assert keras is fastcnn
+    assert keras.layers.Conv2D is fastcnn.layers.Conv2D
+    code = "from fastcnn import keras; import fastcnn.keras; print(keras.Sequential.__name__)"
+    assert run(code) == "Sequential"
+
+
+def test_names():
+    for name in fastcnn.__all__:
+        assert getattr(fastcnn, name) is not None
+        assert name in dir(fastcnn)
+    assert fastcnn.models.Sequential is fastcnn.Sequential
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = fastcnn.nonsense
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_import_costs_little():
+    """Less than 0.2 s beyond NumPy (best of three), and rich only when something is drawn."""
+    code = (
+        "import numpy, sys, time; begin = time.perf_counter(); import fastcnn;"
+        "print(time.perf_counter() - begin, 'rich' in sys.modules, 'h5py' in sys.modules)"
+    )
+    results = [run(code).split() for _ in range(3)]
+    assert min(float(seconds) for seconds, *_ in results) < 0.2
+    assert all(loaded == ["False", "False"] for _, *loaded in results)
+
+
+OWN = [
+    module.name
+    for module in pkgutil.walk_packages(fastcnn.__path__, "fastcnn.")
+    if not module.name.startswith(("fastcnn.kernels", "fastcnn.datasets", "fastcnn.fashion"))
+]
+
+
+@pytest.mark.parametrize("name", ["fastcnn", *OWN])
+def test_examples_in_docstrings(name):
+    module = importlib.import_module(name)
+    assert module.__doc__
+    backend = fastcnn.config.backend()
+    result = doctest.testmod(module)
+    fastcnn.config.set_backend(backend)
+    assert result.failed == 0

@@ -1,0 +1,217 @@
+"""Losses: known values, gradients by finite differences, targets that do not fit."""
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import losses
+from fastcnn.fusion import HeadCall
+
+CASES = {
+    "sparse": lambda: losses.SparseCategoricalCrossentropy(),
+    "sparse logits": lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
+    "categorical": lambda: losses.CategoricalCrossentropy(),
+    "categorical smooth": lambda: losses.CategoricalCrossentropy(label_smoothing=0.2),
+    "categorical logits": lambda: losses.CategoricalCrossentropy(from_logits=True),
+    "binary": lambda: losses.BinaryCrossentropy(),
+    "binary smooth": lambda: losses.BinaryCrossentropy(label_smoothing=0.2),
+    "binary logits": lambda: losses.BinaryCrossentropy(from_logits=True),
+    "mse": lambda: losses.MeanSquaredError(),
+    "mae": lambda: losses.MeanAbsoluteError(),
+}
+
+
+def rows(name, n=5, size=4):
+    """Targets and predictions that suit the loss, float64."""
+    rng = np.random.default_rng(0)
+    y_pred = rng.normal(size=(n, size)) if "logits" in name else rng.uniform(0.1, 0.9, (n, size))
+    if name.startswith("sparse"):
+        return rng.integers(0, size, n), y_pred
+    y_true = rng.uniform(0, 1, (n, size))
+    return (y_true / y_true.sum(1, keepdims=True) if "categorical" in name else y_true), y_pred
+
+
+def test_every_registered_loss_is_tested_here():
+    tested = {type(make()) for make in CASES.values()}
+    assert {losses.registry.lookup(name) for name in losses.registry.names()} == tested
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_are_those_of_finite_differences(name):
+    loss = CASES[name]()
+    y_true, y_pred = rows(name)
+    gradient = loss.gradient(y_true, y_pred)
+    for index in np.ndindex(y_pred.shape):
+        step = np.zeros_like(y_pred)
+        step[index] = 1e-6
+        above, below = (loss.values(y_true, y_pred + sign * step)[index[0]] for sign in (1, -1))
+        np.testing.assert_allclose(gradient[index], (above - below) / 2e-6, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["sparse", "categorical", "binary"])
+def test_clipped_probabilities_have_finite_loss_and_no_gradient(name):
+    loss = CASES[name]()
+    y_true = np.array([0]) if name == "sparse" else np.array([[1.0, 0.0]])
+    y_pred = np.array([[0.0, 1.0]])
+    np.testing.assert_allclose(loss.values(y_true, y_pred), -np.log(1e-7), rtol=1e-6)
+    assert (loss.gradient(y_true, y_pred) == 0).all()
+
+
+def test_known_values():
+    p = np.array([[0.1, 0.7, 0.2], [0.8, 0.1, 0.1]])
+    wanted = -(np.log(0.7) + np.log(0.1)) / 2
+    assert losses.SparseCategoricalCrossentropy()([1, 2], p) == pytest.approx(wanted)
+    assert losses.SparseCategoricalCrossentropy()([[1], [2]], p) == pytest.approx(wanted)
+    assert losses.CategoricalCrossentropy()([[0, 1, 0], [0, 0, 1]], p) == pytest.approx(wanted)
+    logits = np.log(p)
+    sparse = losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert sparse([1, 2], logits) == pytest.approx(wanted)
+    binary = losses.BinaryCrossentropy()
+    assert binary([1, 0], [0.9, 0.4]) == pytest.approx(-(np.log(0.9) + np.log(0.6)) / 2)
+    assert losses.MeanSquaredError()([[0, 1]], [[1, 3]]) == pytest.approx(2.5)
+    assert losses.MeanAbsoluteError()([[0, 1]], [[1, 3]]) == pytest.approx(1.5)
+
+
+def test_unnormalized_probabilities_are_divided_by_their_sum():
+    p = np.array([[0.2, 0.6]])
+    assert losses.SparseCategoricalCrossentropy()([1], p) == pytest.approx(-np.log(0.75))
+    assert losses.CategoricalCrossentropy()([[0, 1]], p) == pytest.approx(-np.log(0.75))
+
+
+def test_large_logits_neither_overflow_nor_round_to_zero():
+    logits = np.array([[1000.0, 0.0]], np.float32)
+    sparse = losses.SparseCategoricalCrossentropy(from_logits=True)
+    assert sparse([0], logits) == 0
+    assert sparse([1], logits) == 1000
+    assert losses.BinaryCrossentropy(from_logits=True)([[0.0]], [[1000.0]]) == 1000
+
+
+def test_reductions_and_weights():
+    y_true, y_pred = np.zeros((2, 1)), np.array([[1.0], [3.0]])
+    weights = np.array([1.0, 0.5])
+    assert losses.MeanSquaredError()(y_true, y_pred, weights) == pytest.approx((1 + 4.5) / 2)
+    assert losses.MeanSquaredError(reduction="sum")(y_true, y_pred) == 10
+    np.testing.assert_array_equal(losses.MeanSquaredError(reduction=None)(y_true, y_pred), [1, 9])
+    with pytest.raises(ValueError, match="`reduction` must be one of"):
+        losses.MeanSquaredError(reduction="average")
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize("name", [name for name in CASES if "logits" in name])
+def test_a_head_on_logits_agrees_with_the_loss_of_probabilities(name, backend):
+    keras.config.set_backend(backend)
+    loss = CASES[name]()
+    y_true, z = rows(name)
+    z = z.astype(np.float32)
+    targets = y_true if name.startswith("sparse") else y_true.astype(np.float32)
+    weights = np.array([1, 2, 0, 0.5, 1], np.float32)
+    activation = keras.activations.get(loss.undoes)
+    head = HeadCall(loss, activation, z, targets, weights)
+    head.prepare()
+    head.run()
+    on_probabilities = type(loss)()
+    p = activation(z)
+    np.testing.assert_allclose(head.predictions, p, rtol=1e-6)
+    np.testing.assert_allclose(head.losses, on_probabilities.values(targets, p), rtol=1e-4)
+    wanted = np.empty_like(z)
+    gradient = on_probabilities.gradient(targets, p) * (weights / len(z))[:, None]
+    activation.bind_backward(gradient.astype(np.float32), z, p, wanted)()
+    np.testing.assert_allclose(head.dz, wanted, atol=1e-6)
+
+
+def test_outputs_with_more_axes_count_as_rows():
+    """A (n, 2, 3, classes) output: the loss is the mean over all places."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(4, 2, 3, 5)).astype(np.float32)
+    labels = rng.integers(0, 5, (4, 2, 3))
+    loss = losses.SparseCategoricalCrossentropy(from_logits=True)
+    head = HeadCall(loss, None, z, labels, None)
+    head.run()
+    head.finish()
+    assert head.losses.mean() == pytest.approx(loss(labels, z), rel=1e-6)
+    flat = HeadCall(loss, None, z.reshape(24, 5).copy(), labels.ravel(), None)
+    flat.run()
+    np.testing.assert_allclose(head.dz.reshape(24, 5), flat.dz, rtol=1e-6)
+
+
+class TestTargets:
+    def prepare(self, y, shape=(None, 3), loss="sparse_categorical_crossentropy"):
+        return losses.get(loss).prepare(np.asarray(y), shape)
+
+    def test_labels_of_any_integer_kind(self):
+        for y in ([0, 2], [[0], [2]], np.array([0, 2], np.uint8), [0.0, 2.0]):
+            labels = self.prepare(y)
+            assert labels.dtype == np.int64
+            assert labels.tolist() == [0, 2]
+
+    @pytest.mark.parametrize(
+        ("y", "message"),
+        [
+            ([0, 3], "Labels must lie in 0 to 2: the model has 3 outputs. Received labels from 0"),
+            ([-1, 2], "Received labels from -1 to 2"),
+            ([0.5, 1], "numbers that are not whole"),
+            ([np.nan, 1], "numbers that are not whole"),
+            ([[0, 1, 0]], "For one-hot targets use categorical_crossentropy"),
+            ([[0, 1]], r"Received targets of shape \(1, 2\)"),
+            (["a"], "takes integer labels. Received dtype <U1"),
+        ],
+    )
+    def test_labels_that_do_not_fit(self, y, message):
+        with pytest.raises(ValueError, match=message):
+            self.prepare(y)
+
+    def test_float_targets_take_or_leave_a_last_axis_of_one(self):
+        assert self.prepare([1, 0], (None, 1), "binary_crossentropy").shape == (2, 1)
+        assert self.prepare([[1], [0]], (None, 1), "mse").shape == (2, 1)
+        with pytest.raises(ValueError, match=r"the output's shape \(None, 3\). Received targets"):
+            self.prepare([[1, 2]], (None, 3), "mse")
+
+    def test_integer_labels_for_a_categorical_loss(self):
+        with pytest.raises(ValueError, match="use sparse_categorical_crossentropy or"):
+            self.prepare([0, 1], (None, 3), "categorical_crossentropy")
+
+
+class TestLookup:
+    def test_names_classes_configs_and_functions(self):
+        wanted = losses.MeanSquaredError
+        for identifier in ("mse", "mean_squared_error", "MeanSquaredError", wanted, wanted()):
+            assert isinstance(losses.get(identifier), wanted)
+        assert isinstance(losses.get(losses.mean_squared_error), wanted)
+        np.testing.assert_array_equal(losses.mean_squared_error([[0.0, 2.0]], [[0.0, 0.0]]), [2])
+        assert losses.get(None) is None
+
+    @pytest.mark.parametrize("name", CASES)
+    def test_config(self, name):
+        loss = CASES[name]()
+        again = losses.deserialize(losses.serialize(loss))
+        assert type(again) is type(loss)
+        assert again.get_config() == loss.get_config()
+
+    def test_unknown(self):
+        with pytest.raises(ValueError, match=r"Unknown loss: 'sparse'.* Valid loss names are: bin"):
+            losses.get("sparse")
+        with pytest.raises(ValueError, match="A loss needs a gradient: subclass"):
+            losses.get(lambda y_true, y_pred: 0)
+
+    def test_keras_configs(self):
+        """Recorded from Keras 3.15."""
+        assert losses.SparseCategoricalCrossentropy().get_config() == {
+            "name": "sparse_categorical_crossentropy",
+            "reduction": "sum_over_batch_size",
+            "from_logits": False,
+            "ignore_class": None,
+        }
+        assert losses.BinaryCrossentropy().get_config() == {
+            "name": "binary_crossentropy",
+            "reduction": "sum_over_batch_size",
+            "from_logits": False,
+            "label_smoothing": 0.0,
+            "axis": -1,
+        }
+
+
+def test_nan_reaches_the_loss():
+    for name in CASES:
+        y_true, y_pred = rows(name)
+        y_pred[0, :] = np.nan
+        assert np.isnan(CASES[name]().values(y_true, y_pred)[0]), name

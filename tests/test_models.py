@@ -1,0 +1,392 @@
+"""Sequential: building, names, weights, calls, nesting, threads, weight files."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+
+
+def small_net(*more, **settings):
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+            *more,
+        ],
+        **settings,
+    )
+
+
+def images(n=6, seed=0):
+    return np.random.default_rng(seed).normal(size=(n, 8, 8, 1)).astype(np.float32)
+
+
+class TestBuilding:
+    def test_a_list_with_input(self):
+        model = small_net()
+        assert model.built
+        assert model.input_shape == (None, 8, 8, 1)
+        assert model.output_shape == (None, 3)
+        assert [layer.output_shape for layer in model.layers] == [
+            (None, 6, 6, 4),
+            (None, 3, 3, 4),
+            (None, 36),
+            (None, 3),
+        ]
+
+    def test_input_shape_on_the_first_layer(self):
+        model = keras.models.Sequential([layers.Dense(2, input_shape=(5,)), layers.Dense(1)])
+        assert [layer.name for layer in model.layers] == [layer.name for layer in model.layers]
+        assert len(model.layers) == 2
+        assert model.count_params() == 12 + 3
+        assert keras.Sequential([layers.Dense(2, input_dim=5)]).count_params() == 12
+
+    def test_add_builds_at_once_when_the_shape_is_known(self):
+        model = keras.Sequential()
+        model.add(keras.Input(shape=(4,)))
+        model.add(layers.Dense(3))
+        assert len(model.weights) == 2
+        model.add(layers.Dense(2))
+        assert len(model.weights) == 4
+        assert model.pop().units == 2
+        assert model.output_shape == (None, 3)
+        assert model(np.ones((1, 4))).shape == (1, 3)
+
+    def test_the_first_data_builds(self):
+        model = keras.Sequential([layers.Dense(3), layers.Dense(2)])
+        assert not model.built
+        assert model.weights == []
+        assert model(np.ones((2, 4))).shape == (2, 2)
+        assert model.input_shape == (None, 4)
+        assert len(model.weights) == 4
+
+    def test_build_by_hand(self):
+        model = keras.Sequential([layers.Dense(3)])
+        model.build((None, 4))
+        assert model.layers[0].kernel.shape == (4, 3)
+        with pytest.raises(ValueError, match="takes inputs of shape"):
+            model.build((None, 5))
+
+    def test_sizes_that_stay_open(self):
+        model = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(2, 3)])
+        assert model.output_shape == (None, None, None, 2)
+        for size in (5, 9, 5):
+            assert model(np.ones((1, size, size + 1, 1))).shape == (1, size - 2, size - 1, 2)
+
+    def test_names_as_keras_gives_them(self):
+        keras.utils.clear_session()
+        model = small_net()
+        assert model.name == "sequential"
+        assert small_net().name == "sequential_1"
+        assert [layer.name for layer in model.layers] == [
+            "conv2d",
+            "max_pooling2d",
+            "flatten",
+            "dense",
+        ]
+        model(images())
+        assert [variable.path for variable in model.weights] == [
+            "sequential/conv2d/kernel",
+            "sequential/conv2d/bias",
+            "sequential/dense/kernel",
+            "sequential/dense/bias",
+        ]
+
+    def test_get_layer(self):
+        model = small_net()
+        conv = model.layers[0]
+        assert model.get_layer(conv.name) is conv
+        assert model.get_layer(index=0) is conv
+        with pytest.raises(ValueError, match=r"There is no layer 'foo'. The layers are: \['conv2d"):
+            model.get_layer("foo")
+        with pytest.raises(ValueError, match="There is no layer 9: the model has 4 layers"):
+            model.get_layer(index=9)
+        with pytest.raises(ValueError, match="either a `name` or an `index`"):
+            model.get_layer()
+
+    def test_a_layer_that_does_not_fit_leaves_the_model_as_it_was(self):
+        model = small_net()
+        with pytest.raises(ValueError, match="takes inputs of 4 axes"):
+            model.add(layers.Conv2D(1, 1))
+        assert len(model.layers) == 4
+        assert model(images()).shape == (6, 3)
+
+    def test_nested(self):
+        inner = keras.Sequential([layers.Dense(3, activation="relu"), layers.Dense(2)])
+        model = keras.Sequential([keras.Input((4,)), inner, layers.Dense(1)])
+        assert [layer.name for layer in model.layers] == [inner.name, model.layers[1].name]
+        assert len(model.weights) == 6
+        x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+        model.compile("sgd", "mse")
+        before = inner.get_weights()
+        model.fit(x, np.ones(5), verbose=0)
+        assert any(
+            (now != then).any() for now, then in zip(inner.get_weights(), before, strict=True)
+        )
+        y = model(x)
+        np.testing.assert_array_equal(model.layers[1](inner(x)), y)  # inner alone takes its weights
+        np.testing.assert_array_equal(model(x), y)
+        inner.trainable = False
+        assert len(model.trainable_weights) == 2
+
+    def test_config(self):
+        model = small_net()
+        again = keras.Sequential.from_config(model.get_config())
+        assert again.get_config() == model.get_config()
+        again.set_weights(model.get_weights())
+        np.testing.assert_array_equal(again(images()), model(images()))
+        lazy = keras.Sequential([layers.Dense(2)])
+        assert not keras.Sequential.from_config(lazy.get_config()).built
+
+
+class TestWeights:
+    def test_order_and_copies(self):
+        model = small_net()
+        shapes = [weight.shape for weight in model.get_weights()]
+        assert shapes == [(3, 3, 1, 4), (4,), (36, 3), (3,)]
+        weights = model.get_weights()
+        weights[0][...] = 7
+        assert (model.get_weights()[0] != 7).all()
+
+    def test_all_weights_live_in_one_aligned_array(self):
+        model = small_net()
+        model(images())
+        store = model._store
+        assert store.values.ctypes.data % 64 == 0
+        for variable, place in store.slices:
+            assert np.shares_memory(variable.value, store.values)
+            assert place.start % 16 == 0
+
+    def test_values_are_read_only_and_assign_reaches_the_kernels(self):
+        model = small_net()
+        x = images()
+        before = model(x)
+        kernel = model.layers[-1].kernel
+        with pytest.raises(ValueError, match="read-only"):
+            kernel.value[0, 0] = 1
+        kernel.assign(np.zeros(kernel.shape))
+        assert (model(x) != before).any()
+        np.testing.assert_allclose(model(x), 1 / 3, rtol=1e-6)
+
+    def test_set_weights_checks_all_before_it_assigns_any(self):
+        model = small_net()
+        weights = model.get_weights()
+        wrong = [np.zeros_like(weight) for weight in weights[:-1]] + [np.zeros(4)]
+        with pytest.raises(ValueError, match=r"does not fit the given array of shape \(4,\)"):
+            model.set_weights(wrong)
+        with pytest.raises(ValueError, match="a list of 1 arrays, but it has 4 weights"):
+            model.set_weights(wrong[:1])
+        np.testing.assert_array_equal(model.get_weights()[0], weights[0])
+
+    def test_layers_shared_by_two_models(self):
+        first = small_net()
+        second = keras.Sequential([keras.Input((8, 8, 1)), *first.layers[:3]])
+        x = images()
+        y = first(x)
+        features = second(x)
+        assert features.shape == (6, 36)
+        np.testing.assert_array_equal(first(x), y)
+        first.layers[0].kernel.assign(np.zeros((3, 3, 1, 4)))
+        assert (second(x) != features).any()
+
+
+class TestCall:
+    @pytest.mark.parametrize("backend", ["native", "reference"])
+    def test_result_is_fresh_and_does_not_depend_on_the_batch(self, backend):
+        keras.config.set_backend(backend)
+        model = small_net()
+        x = images(600)
+        whole = model(x)
+        kept = whole.copy()
+        for size in (1, 3, 300):
+            np.testing.assert_allclose(model(x[:size]), kept[:size], rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(whole, kept)
+        np.testing.assert_allclose(model.predict(x, verbose=0), kept, rtol=1e-5, atol=1e-6)
+        assert model(x[:0]).shape == (0, 3)
+        assert model.predict(x[:0], verbose=0).shape == (0, 3)
+
+    @pytest.mark.parametrize("dtype", ["uint8", "int32", "float64", "float16", ">f4", "bool"])
+    def test_other_types(self, dtype):
+        model = small_net()
+        x = np.random.default_rng(0).integers(0, 2, (3, 8, 8, 1))
+        wanted = model(x.astype(np.float32))
+        for _ in range(2):  # the second call takes the short way
+            np.testing.assert_array_equal(model(x.astype(dtype)), wanted)
+        np.testing.assert_array_equal(model.predict(x.astype(dtype), verbose=0), wanted)
+
+    def test_layouts(self):
+        model = small_net()
+        x = images(4)
+        wanted = model(x)
+        for other in (np.asfortranarray(x), x[::-1][::-1], x.tolist(), x[..., 0]):
+            np.testing.assert_array_equal(model(other), wanted)
+            np.testing.assert_array_equal(model.predict(other, verbose=0), wanted)
+
+    def test_backend_can_change_in_between(self):
+        model = small_net()
+        x = images()
+        native = model(x)
+        keras.config.set_backend("reference")
+        reference = model(x)
+        np.testing.assert_allclose(reference, native, atol=1e-6)
+        assert (reference != native).any()
+        keras.config.set_backend("native")
+        np.testing.assert_array_equal(model(x), native)
+
+    def test_single_numbers_per_sample(self):
+        model = keras.Sequential([layers.Dense(1)])
+        assert model(np.arange(3.0)).shape == (3, 1)
+
+    def test_many_threads_get_right_answers(self):
+        model = small_net()
+        batches = [images(n % 5 + 1, seed=n) for n in range(16)]
+        wanted = [model(x) for x in batches]
+        wrong = []
+
+        def work(number):
+            for _ in range(50):
+                x = batches[number]
+                for result in (model(x), model.predict(x, verbose=0, batch_size=2)):
+                    if not np.allclose(result, wanted[number], rtol=1e-5, atol=1e-6):
+                        wrong.append(number)
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert wrong == []
+
+
+class Scale(layers.Layer):
+    """A user's layer: a factor per channel. Returns new arrays of whatever type NumPy makes."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones", name="scale")
+
+    def forward(self, x, training=False):
+        self.x = x.copy()
+        return np.asfortranarray(x * self.scale.value.astype(np.float64))
+
+    def backward(self, dy):
+        axes = tuple(range(dy.ndim - 1))
+        self.scale.gradient[...] = (dy * self.x).sum(axes)
+        return dy * self.scale.value
+
+
+class TestUserLayers:
+    @pytest.mark.parametrize("backend", ["native", "reference"])
+    def test_in_the_middle_and_at_the_ends(self, backend):
+        keras.config.set_backend(backend)
+        model = keras.Sequential(
+            [
+                keras.Input((4, 4, 2)),
+                Scale(),
+                layers.Conv2D(3, 2, activation="relu"),
+                Scale(),
+                layers.Flatten(),
+                layers.Dense(2),
+                Scale(),
+            ]
+        )
+        x = np.random.default_rng(0).normal(size=(40, 4, 4, 2)).astype(np.float32)
+        y = x.reshape(40, -1)[:, :2] * 2
+        model.compile(keras.optimizers.SGD(0.05), "mse")
+        history = model.fit(x, y, epochs=20, verbose=0, batch_size=16).history
+        assert history["loss"][-1] < 0.5 * history["loss"][0]
+        assert all((layer.scale.value != 1).all() for layer in model.layers if type(layer) is Scale)
+
+    def test_call_instead_of_forward(self):
+        class Doubled(layers.Layer):
+            def call(self, x):
+                return 2 * x
+
+        with pytest.raises(NotImplementedError, match="Layers with `call` are not supported"):
+            keras.Sequential([keras.Input((2,)), Doubled()])(np.ones((1, 2)))
+
+
+class TestProtocol:
+    def test_a_model_is_a_layer(self):
+        """forward and backward of the whole net, against finite differences of the loss."""
+        keras.config.set_backend("reference")
+        keras.config.set_floatx("float64")
+        try:
+            model = small_net()
+        finally:
+            keras.config.set_floatx("float32")
+        x = np.random.default_rng(0).normal(size=(2, 8, 8, 1))
+        model(x)  # the loop's own settings must not stay behind
+        dy = np.random.default_rng(1).normal(size=(2, 3))
+        model.forward(x, training=True)
+        dx = model.backward(dy).copy()
+        for index in [(0, 1, 2, 0), (1, 7, 7, 0), (1, 4, 3, 0)]:
+            step = np.zeros_like(x)
+            step[index] = 1e-6
+            slope = (
+                (model.forward(x + step) * dy).sum() - (model.forward(x - step) * dy).sum()
+            ) / 2e-6
+            np.testing.assert_allclose(dx[index], slope, atol=1e-6, rtol=1e-4)
+
+    def test_plan_tells_what_runs(self):
+        model = small_net()
+        assert "sparse" not in model.plan()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        assert model.plan().splitlines()[-1] == "sparse_categorical_crossentropy after softmax"
+        model.compile("adam", "mse")
+        assert model.plan().splitlines()[-1] == "mean_squared_error"
+
+
+class TestWeightFiles:
+    def test_round_trip(self, tmp_path):
+        path = tmp_path / "weights.npz"
+        model, other = small_net(), small_net()
+        model.save_weights(path)
+        other.load_weights(str(path))
+        np.testing.assert_array_equal(other(images()), model(images()))
+        assert [entry.name for entry in tmp_path.iterdir()] == ["weights.npz"]
+        with np.load(path, allow_pickle=False) as arrays:
+            assert sorted(arrays) == [
+                "layers/conv2d/vars/0",
+                "layers/conv2d/vars/1",
+                "layers/dense/vars/0",
+                "layers/dense/vars/1",
+            ]
+
+    def test_another_model_s_weights_change_nothing(self, tmp_path):
+        path = tmp_path / "weights.npz"
+        model = keras.Sequential(
+            [
+                keras.Input((8, 8, 1)),
+                layers.Conv2D(4, 3),
+                layers.MaxPooling2D(),
+                layers.Flatten(),
+                layers.Dense(4),
+            ]
+        )
+        model.save_weights(path)
+        other = small_net()
+        before = other.get_weights()
+        with pytest.raises(ValueError, match=r"layers/dense/vars/0 has shape \(36, 4\)"):
+            other.load_weights(path)
+        keras.Sequential([keras.Input((2,)), layers.Dense(1)]).save_weights(path)
+        with pytest.raises(ValueError, match=r"Missing: layers/conv2d/vars/0.npy, layers/conv2d/"):
+            other.load_weights(path)
+        for now, then in zip(other.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(now, then)
+
+    def test_names_and_states(self, tmp_path):
+        with pytest.raises(ValueError, match=r"must end in .npz. Received '.*weights.h5'"):
+            small_net().save_weights(tmp_path / "weights.h5")
+        with pytest.raises(ValueError, match="has no weights yet: it is not built"):
+            keras.Sequential([layers.Dense(1)]).save_weights(tmp_path / "a.npz")
+        with pytest.raises(FileNotFoundError):
+            small_net().load_weights(tmp_path / "none.npz")
+        small_net().save_weights(tmp_path / "a.npz")
+        with pytest.raises(FileExistsError):
+            small_net().save_weights(tmp_path / "a.npz", overwrite=False)

@@ -1,0 +1,172 @@
+"""The progress bar: what it writes, and when."""
+
+import io
+import math
+import re
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import progress
+from fastcnn.progress import ProgressBar
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Clock:
+    """Stands in for time.perf_counter."""
+
+    def __init__(self, monkeypatch):
+        self.now = 100.0
+        monkeypatch.setattr(progress.time, "perf_counter", lambda: self.now)
+
+
+def plain(text):
+    return re.sub(r"\x1b\[\d+m", "", text)
+
+
+def fit(capsys, **settings):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=["mae"])
+    model.fit(np.ones((70, 2)), np.zeros(70), **settings)
+    return capsys.readouterr().out
+
+
+LOGS = r"loss: \d\.\d{4}(e-\d\d)? - mae: \d\.\d{4}(e-\d\d)?"
+
+
+def test_verbose_1_on_a_stream_writes_each_epoch_once(capsys):
+    lines = fit(capsys, epochs=2).splitlines()
+    assert lines[0] == "Epoch 1/2"
+    assert re.fullmatch(rf"3/3 ━{{20}} 0s \d+us/step - {LOGS}", lines[1])
+    assert lines[2] == "Epoch 2/2"
+    assert len(lines) == 4
+
+
+def test_verbose_2(capsys):
+    lines = fit(capsys, verbose=2, epochs=2, validation_split=0.5).splitlines()
+    assert lines[0] == "Epoch 1/2"
+    wanted = rf"2/2 - 0s - \d+(us|ms)/step - {LOGS} - val_{LOGS.replace('mae', 'val_mae')}"
+    assert re.fullmatch(wanted, lines[1])
+
+
+def test_verbose_0_writes_nothing(capsys):
+    assert fit(capsys, verbose=0, epochs=2) == ""
+
+
+def test_one_epoch_has_no_epoch_line(capsys):
+    assert fit(capsys).startswith("3/3 ━")
+
+
+def test_evaluate_and_predict(capsys):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.evaluate(np.ones((70, 2)), np.zeros(70))
+    model.predict(np.ones((70, 2)))
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"3/3 ━{20} 0s \d+us/step - loss: \d\.\d{4}(e-\d\d)?", lines[0])
+    assert re.fullmatch(r"3/3 ━{20} 0s \d+us/step", lines[1])
+
+
+def test_a_terminal_is_redrawn_at_most_every_interval(monkeypatch):
+    clock, stream = Clock(monkeypatch), Terminal()
+    bar = ProgressBar(1000, stream=stream)
+    asked = []
+
+    def logs():
+        asked.append(clock.now)
+        return {"loss": 0.5}
+
+    for step in range(1, 1001):
+        clock.now += 0.004
+        if clock.now >= bar.due:
+            bar.update(step, clock.now, logs)
+    assert len(asked) == pytest.approx(4 / 0.052, abs=2)
+    assert np.diff(asked).min() >= 0.05
+    bar.finish(1000, {"loss": 0.5})
+    assert stream.getvalue().count("\r") == len(asked) + 1
+    assert stream.getvalue().count("\n") == 1
+
+
+def test_what_a_terminal_shows(monkeypatch):
+    clock, stream = Clock(monkeypatch), Terminal()
+    bar = ProgressBar(1875, stream=stream)
+    clock.now += 3.0
+    bar.update(1, clock.now, lambda: {"loss": 1.25})
+    clock.now += 0.1
+    bar.update(51, clock.now, lambda: {"accuracy": 0.5, "loss": 0.00012})
+    frames = plain(stream.getvalue()).split("\r")[1:]
+    assert frames[0].rstrip() == f"   1/1875 {'━' * 20} 1:33:42 3s/step - loss: 1.2500"
+    # the first step, in which buffers are made, stays out of ms/step
+    assert frames[1].rstrip() == (
+        f"  51/1875 {'━' * 20} 3s 2ms/step - accuracy: 0.5000 - loss: 1.2000e-04"
+    )
+    assert "\x1b[1m  51/1875\x1b[0m" in stream.getvalue()
+
+
+def test_shorter_lines_wipe_what_longer_ones_left(monkeypatch):
+    clock, stream = Clock(monkeypatch), Terminal()
+    bar = ProgressBar(3, stream=stream)
+    clock.now += 1
+    bar.update(1, clock.now, lambda: {"accuracy": 0.5, "loss": 0.5})
+    bar.update(2, clock.now, lambda: {"loss": 0.5})
+    first, second = plain(stream.getvalue()).split("\r")[1:]
+    assert len(second) >= len(first)
+
+
+def test_validation_time_is_not_time_per_step(monkeypatch):
+    clock, stream = Clock(monkeypatch), io.StringIO()
+    bar = ProgressBar(11, stream=stream)
+    clock.now += 1
+    bar.update(1, clock.now, dict)
+    clock.now += 1
+    bar.stop_clock(11)
+    clock.now += 60
+    bar.finish(11, {})
+    assert stream.getvalue() == f"11/11 {'━' * 20} 62s 100ms/step\n"
+
+
+def test_streams_without_the_bar_s_character_or_isatty():
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+    stream = Ascii()
+    ProgressBar(2, stream=stream).finish(2, {})
+    assert stream.getvalue().startswith("2/2 ==================== 0s")
+    assert not progress.is_live(object())
+
+
+def test_a_broken_off_bar_ends_its_line(monkeypatch):
+    clock, stream = Clock(monkeypatch), Terminal()
+    bar = ProgressBar(2, stream=stream)
+    bar.close()
+    assert stream.getvalue() == ""
+    bar.update(1, clock.now, dict)
+    bar.close()
+    assert stream.getvalue().endswith("\n")
+
+
+def test_silent_bars_are_never_due():
+    assert ProgressBar(2, verbose=0).due == math.inf
+
+
+def test_formats():
+    assert [progress.format_seconds(s) for s in (0.9, 59, 61, 3725)] == [
+        "0s",
+        "59s",
+        "1:01",
+        "1:02:05",
+    ]
+    assert [progress.format_step(s) for s in (0, 2.4, 0.0031, 0.00025)] == [
+        "0s/step",
+        "2s/step",
+        "3ms/step",
+        "250us/step",
+    ]
+    assert progress.format_logs({"a": 0.5, "b": 0.001, "c": 0.0, "d": math.nan}) == (
+        " - a: 0.5000 - b: 1.0000e-03 - c: 0.0000e+00 - d: nan"
+    )

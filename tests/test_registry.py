@@ -1,0 +1,81 @@
+"""Names: the counters of layers, and the lookup from strings to classes."""
+
+import pytest
+
+from fastcnn.registry import Configurable, Registry, reset_names, snake_case, unique_name
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("Conv2D", "conv2d"),
+        ("MaxPooling2D", "max_pooling2d"),
+        ("BatchNormalization", "batch_normalization"),
+        ("ReLU", "re_lu"),
+        ("Dense", "dense"),
+        ("GlobalAveragePooling2D", "global_average_pooling2d"),
+        ("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"),
+    ],
+)
+def test_snake_case_as_keras_writes_it(name, wanted):
+    assert snake_case(name) == wanted
+
+
+def test_unique_names():
+    reset_names()
+    assert [unique_name("a"), unique_name("b"), unique_name("a")] == ["a", "b", "a_1"]
+    reset_names()
+    assert unique_name("a") == "a"
+
+
+def make():
+    fruit = Registry("fruit", "keras.fruits")
+
+    @fruit.register("apple", "pomme")
+    class Apple(Configurable):
+        def __init__(self, size=1):
+            self.size = size
+
+        def get_config(self):
+            return {"size": self.size}
+
+    return fruit, Apple
+
+
+def test_get():
+    fruit, apple_class = make()
+    for identifier in ("apple", "Apple", "APPLE", "pomme", apple_class):
+        assert isinstance(fruit.get(identifier, apple_class), apple_class)
+    mine = apple_class(3)
+    assert fruit.get(mine, apple_class) is mine
+    assert fruit.get(None, apple_class) is None
+    assert fruit.names() == ["apple"]
+    assert repr(mine) == "Apple(size=3)"
+
+
+def test_configs():
+    fruit, apple_class = make()
+    config = fruit.serialize(apple_class(3))
+    assert config == {
+        "module": "keras.fruits",
+        "class_name": "Apple",
+        "config": {"size": 3},
+        "registered_name": None,
+    }
+    assert fruit.get(config, apple_class).size == 3
+    assert fruit.serialize(None) is None
+
+
+def test_errors_list_what_is_valid():
+    fruit, apple_class = make()
+    with pytest.raises(
+        ValueError, match=r"Unknown fruit: 'aple'. Did you mean 'apple'. Valid fruit"
+    ):
+        fruit.get("aple", apple_class)
+    for wrong in (3, int, ["apple"], object()):
+        with pytest.raises(ValueError, match=r"Unknown fruit: .* Valid fruit names are: apple"):
+            fruit.get(wrong, apple_class)
+    with pytest.raises(ValueError, match="needs a `class_name` string"):
+        fruit.get({"class_name": 3}, apple_class)
+    with pytest.raises(ValueError, match="Unknown fruit: 'Pear'"):
+        fruit.get({"class_name": "Pear", "config": {}}, apple_class)

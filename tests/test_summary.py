@@ -1,0 +1,123 @@
+"""summary(): the table as Keras prints it."""
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+from fastcnn.summary import readable_size
+
+
+@pytest.fixture
+def tutorial():
+    keras.utils.clear_session()
+    return keras.models.Sequential(
+        [
+            layers.Conv2D(64, (3, 3), activation="relu", input_shape=(28, 28, 1)),
+            layers.MaxPooling2D(2, 2),
+            layers.Conv2D(64, (3, 3), activation="relu"),
+            layers.MaxPooling2D(2, 2),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
+KERAS = """\
+Model: "sequential"
+┏━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━━━━━━━━━━┳━━━━━━━━━━━━━━━┓
+┃ Layer (type)                    ┃ Output Shape           ┃       Param # ┃
+┡━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━━━━━━━━━━╇━━━━━━━━━━━━━━━┩
+│ conv2d (Conv2D)                 │ (None, 26, 26, 64)     │           640 │
+├─────────────────────────────────┼────────────────────────┼───────────────┤
+│ max_pooling2d (MaxPooling2D)    │ (None, 13, 13, 64)     │             0 │
+├─────────────────────────────────┼────────────────────────┼───────────────┤
+│ conv2d_1 (Conv2D)               │ (None, 11, 11, 64)     │        36,928 │
+├─────────────────────────────────┼────────────────────────┼───────────────┤
+│ max_pooling2d_1 (MaxPooling2D)  │ (None, 5, 5, 64)       │             0 │
+├─────────────────────────────────┼────────────────────────┼───────────────┤
+│ flatten (Flatten)               │ (None, 1600)           │             0 │
+├─────────────────────────────────┼────────────────────────┼───────────────┤
+│ dense (Dense)                   │ (None, 128)            │       204,928 │
+├─────────────────────────────────┼────────────────────────┼───────────────┤
+│ dense_1 (Dense)                 │ (None, 10)             │         1,290 │
+└─────────────────────────────────┴────────────────────────┴───────────────┘
+ Total params: 243,786 (952.29 KB)
+ Trainable params: 243,786 (952.29 KB)
+ Non-trainable params: 0 (0.00 B)
+"""
+
+
+def test_the_tutorial_s_table_is_that_of_keras(tutorial, capsys, monkeypatch):
+    """As printed by Keras 3.15 on a stream of 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    assert tutorial.summary() is None
+    assert capsys.readouterr().out == KERAS
+
+
+def test_print_fn_gets_the_text(tutorial, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    texts = []
+    tutorial.summary(print_fn=texts.append)
+    assert "".join(texts) == KERAS
+    assert capsys.readouterr().out == ""
+
+
+def test_optimizer_s_state_is_counted_once_trained(tutorial, capsys, monkeypatch):
+    """Keras 3.15: 487,574 numbers, the step counter counted as eight bytes."""
+    monkeypatch.setenv("COLUMNS", "80")
+    tutorial.compile("adam", "sparse_categorical_crossentropy")
+    tutorial.summary()
+    assert "Optimizer" not in capsys.readouterr().out
+    tutorial.fit(np.zeros((1, 28, 28, 1)), [0], verbose=0)
+    tutorial.summary()
+    out = capsys.readouterr().out
+    assert " Total params: 731,360 (2.79 MB)\n" in out
+    assert " Optimizer params: 487,574 (1.86 MB)\n" in out
+
+
+def test_a_model_that_is_not_built(capsys):
+    keras.Sequential([layers.Dense(3, name="mine")]).summary()
+    out = capsys.readouterr().out
+    row = next(line for line in out.splitlines() if "mine (Dense)" in line)
+    assert "?" in row
+    assert "0 (unbuilt)" in row
+    assert " Total params: 0 (0.00 B)" in out
+
+
+def test_frozen_layers_and_the_trainable_column(tutorial, capsys):
+    tutorial.layers[0].trainable = False
+    tutorial.summary(show_trainable=True, line_length=100)
+    out = capsys.readouterr().out
+    assert "Trainable params: 243,146" in out
+    assert "Non-trainable params: 640 (2.50 KB)" in out
+    conv, pool, second = (
+        next(line for line in out.splitlines() if f" {name} (" in line)
+        for name in ("conv2d", "max_pooling2d", "conv2d_1")
+    )
+    assert [line.split("│")[-2].strip() for line in (conv, pool, second)] == ["N", "-", "Y"]
+
+
+def test_width(tutorial, capsys):
+    tutorial.summary(line_length=120)
+    assert max(map(len, capsys.readouterr().out.splitlines())) == 120
+    with pytest.raises(ValueError, match="A width of 10 characters is too small"):
+        tutorial.summary(line_length=10)
+
+
+def test_names_are_not_read_as_markup(capsys):
+    keras.Sequential([layers.Dense(1, name="[bold]x[/bold]")], name="[red]").summary()
+    out = capsys.readouterr().out
+    assert "[bold]x[/bold] (Dense)" in out
+    assert 'Model: "[red]"' in out
+
+
+def test_sizes():
+    assert [readable_size(size) for size in (0, 1023, 1024, 975144, 3 << 20)] == [
+        "0.00 B",
+        "1023.00 B",
+        "1.00 KB",
+        "952.29 KB",
+        "3.00 MB",
+    ]

@@ -1,0 +1,84 @@
+"""The running logs: the same whenever they are looked at."""
+
+import numpy as np
+import pytest
+
+from fastcnn import metrics
+from fastcnn.tracking import RING_STEPS, Tracker
+
+
+class Bag:
+    """Stands in for a head or a batch."""
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+def run(peek_every, loss_is_sum=False, weights=None):
+    """Logs after 200 steps of 5 samples and one of 3, looked at every so many steps."""
+    rng = np.random.default_rng(0)
+    tracker = Tracker([metrics.get("mse")], [metrics.get("mae")], loss_is_sum)
+    batches = {
+        size: Bag(
+            size=size,
+            targets=np.empty((size, 2), "f4"),
+            weights=None if weights is None else np.empty(size, "f4"),
+        )
+        for size in (5, 3)
+    }
+    seen = []
+    for step in range(201):
+        batch = batches[5 if step < 200 else 3]
+        batch.targets[...] = rng.normal(size=(batch.size, 2))
+        if weights is not None:
+            batch.weights[...] = rng.uniform(size=batch.size)
+        head = Bag(
+            losses=rng.normal(size=batch.size).astype("f4"),
+            predictions=rng.normal(size=(batch.size, 2)).astype("f4"),
+        )
+        tracker.add(head, batch)
+        seen.append((head.losses, head.predictions, batch.targets.copy(), batch.weights))
+        if weights is not None:
+            seen[-1] = (*seen[-1][:3], batch.weights.copy())
+        if step % peek_every == 0:
+            tracker.logs()
+    return tracker.logs(), [
+        None if parts[0] is None else np.concatenate(parts) for parts in zip(*seen, strict=True)
+    ]
+
+
+def test_logs_are_the_means_over_all_samples():
+    logs, (losses, predictions, targets, _) = run(1000)
+    assert list(logs) == ["loss", "mean_absolute_error", "mean_squared_error"]
+    assert logs["loss"] == pytest.approx(losses.mean(dtype=float))
+    assert logs["mean_squared_error"] == pytest.approx(np.square(predictions - targets).mean())
+
+
+def test_looking_changes_nothing():
+    assert run(1)[0] == run(7)[0] == run(RING_STEPS)[0] == run(1000)[0]
+
+
+def test_weights():
+    logs, (losses, predictions, targets, weights) = run(9, weights=True)
+    assert logs["loss"] == pytest.approx((losses * weights).mean(dtype=float))
+    errors = np.abs(predictions - targets).mean(1)
+    assert logs["mean_absolute_error"] == pytest.approx((errors * weights).sum() / weights.sum())
+    assert logs["mean_squared_error"] == pytest.approx(np.square(predictions - targets).mean())
+
+
+def test_sums_over_batches():
+    """With reduction "sum" Keras logs the mean of the batches' sums, weighted by their size."""
+    logs, (losses, *_) = run(1000, loss_is_sum=True)
+    sums = [losses[begin : begin + 5].sum() for begin in range(0, 1000, 5)]
+    wanted = (sum(sums) * 5 + losses[1000:].sum() * 3) / 1003
+    assert logs["loss"] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_reset():
+    tracker = Tracker()
+    batch = Bag(size=1, weights=None)
+    tracker.add(Bag(losses=np.ones(1)), batch)
+    assert tracker.logs() == {"loss": 1.0}
+    tracker.add(Bag(losses=np.ones(1)), batch)
+    tracker.reset()
+    assert tracker.logs() == {"loss": 0.0}
