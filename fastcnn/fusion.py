@@ -6,10 +6,17 @@ A step has `forward(x, training)` and `backward(dy)` like a layer, and the attri
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
-from fastcnn.layers.base import MAX_CALLS
+from fastcnn import activations, kernels
+from fastcnn.kernels import checks
+from fastcnn.kernels.shapes import window_geometry
+from fastcnn.layers.base import MAX_CALLS, Buffers, Call
+from fastcnn.layers.convolutional import Conv2D
+from fastcnn.layers.core import Activation
+from fastcnn.layers.pooling import MaxPooling2D
 from fastcnn.variables import aligned
 
 
@@ -56,8 +63,49 @@ def plan(layers, loss=None):
 
 
 def fuse(layers):
-    """Steps for `layers`: each layer is its own step."""
-    return [layer if keeps_buffers(layer) else BufferedStep(layer) for layer in layers]
+    """Steps for `layers`: a convolution, relu and max-pool in a row are one; else one a layer."""
+    steps, place = [], 0
+    while place < len(layers):
+        layer = layers[place]
+        length, relu = pooled_convolution(layers[place:])
+        if length:
+            steps.append(ConvMaxPoolStep(layer, relu, layers[place + length - 1]))
+        else:
+            length = 1
+            steps.append(layer if keeps_buffers(layer) else BufferedStep(layer))
+        place += length
+    return steps
+
+
+def pooled_convolution(layers):
+    """(how many of the first layers are one convolution with max-pool, whether relu is in it).
+
+    (0, False) where they are not. relu may be the convolution's own activation or a layer.
+    """
+    conv, *rest = layers
+    if type(conv) is not Conv2D or conv.groups != 1 or not rest:
+        return 0, False
+    relu = conv.activation is activations.relu
+    if conv.activation is activations.linear and is_relu(rest[0]):
+        relu, rest = True, rest[1:]
+    elif not relu and conv.activation is not activations.linear:
+        return 0, False
+    pool = rest[0] if rest else None
+    if type(pool) is not MaxPooling2D or math.prod(pool.pool_size) > checks.MAX_POOL_BYTE:
+        return 0, False
+    image = conv.output_shape[1:3]
+    if pool.padding == "same":
+        if None in image:
+            return 0, False
+        _, pads = window_geometry(image, pool.pool_size, pool.strides, pool.padding)
+        if any(pads):  # the kernels' pool has no padding
+            return 0, False
+    return len(layers) - len(rest) + 1, relu
+
+
+def is_relu(layer):
+    """Whether the layer is relu and nothing else."""
+    return type(layer) is Activation and layer.activation is activations.relu
 
 
 def keeps_buffers(layer):
@@ -70,6 +118,78 @@ def ends_in(steps, activation):
     """Whether the last step ends in the activation called `activation`."""
     last = steps[-1] if steps else None
     return hasattr(last, "forward_linear") and last.activation.name == activation
+
+
+class ConvMaxPoolStep(Buffers):
+    """Conv2D, relu (or none) and MaxPooling2D as one kernel each way.
+
+    Backward, only the places that won their window get a gradient: see kernels/native_max_pool.pxi.
+    """
+
+    input_gradient = True
+    consume_gradient = False
+
+    def __init__(self, conv, relu, pool):
+        self.conv, self.relu, self.pool = conv, relu, pool
+        self.name = " + ".join([conv.name, *["relu"] * relu, pool.name])
+        self.dtype = conv.dtype
+        self.release()
+
+    @property
+    def trainable_weights(self):
+        return self.conv.trainable_weights
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        (call.train if training else call.infer)(self.conv._store.version)
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_gradients(dy)
+        if call.weight_gradients is not None:
+            call.weight_gradients()
+        if call.input_gradient is not None:
+            call.input_gradient(self.conv._store.version)
+        return call.dx
+
+    def _geometry(self, x):
+        pool = {"pool_size": self.pool.pool_size, "pool_strides": self.pool.strides}
+        return {**self.conv._geometry(x), **pool}
+
+    def _bind(self, x):
+        call = Call(x)
+        shape = self.pool.compute_output_shape(self.conv.compute_output_shape(x.shape))
+        call.y = self._buffer("y", shape)
+        call.argmax = self._buffer("argmax", shape, np.uint8)
+        w, b = self.conv._weights_to_bind()
+        config = {"relu": self.relu, **self._geometry(x)}
+        forward = partial(kernels.bind, "conv2d_max_pool2d_forward", x, w, b, call.y)
+        call.train = forward(call.argmax, **config)
+        call.infer = forward(None, **config)
+        return self._remember(call)
+
+    def _bind_gradients(self, dy):
+        call = self._last_call()
+        call.dy = dy
+        call.weight_gradients = call.input_gradient = call.dx = None
+        config = self._geometry(call.x)
+        if self.conv.kernel.trainable:
+            dw, db = self.conv._gradients_to_bind()
+            call.weight_gradients = kernels.bind(
+                "conv2d_max_pool2d_backward_weights", call.x, dy, call.argmax, dw, db, **config
+            )
+        if self.input_gradient:
+            call.dx = self._buffer("dx", call.x.shape)
+            w, _ = self.conv._weights_to_bind()
+            call.input_gradient = kernels.bind(
+                "conv2d_max_pool2d_backward_data", dy, call.argmax, w, call.dx, **config
+            )
+        return self._remember(call)
 
 
 class BufferedStep:

@@ -50,7 +50,45 @@ class Call:
         self.dy = None  # what backward is bound to
 
 
-class Layer(Configurable):
+class Buffers:
+    """What keeps a repeated step cheap: arrays and bound kernels that stay from call to call.
+
+    A layer, or a step made of several layers, has a `name` and a `dtype`.
+    """
+
+    def release(self):
+        """Forget buffers and bound kernels; the next call makes them anew."""
+        self._calls = {}
+        self._buffers = {}
+        self._kept = None
+
+    def _buffer(self, role, shape, dtype=None):
+        """A view of shape[0] rows of the buffer kept for `role`, which grows when too small."""
+        key = (role, shape[1:])
+        buffer = self._buffers.get(key)
+        if buffer is None or len(buffer) < shape[0]:
+            buffer = self._buffers[key] = aligned(shape, dtype or self.dtype)
+            self._calls.clear()  # other batch sizes use the smaller buffer: let it go
+        return buffer[: shape[0]]
+
+    def _remember(self, call):
+        """Keep the binding of a batch size, for a bounded number of sizes."""
+        size = len(call.x)
+        if size not in self._calls and len(self._calls) >= MAX_CALLS:
+            del self._calls[next(iter(self._calls))]
+        self._calls[size] = call
+        return call
+
+    def _last_call(self):
+        """What the last forward(training=True) kept."""
+        if self._kept is None:
+            raise RuntimeError(
+                f"backward() of {self.name!r} needs a forward(x, training=True) before it."
+            )
+        return self._kept
+
+
+class Layer(Configurable, Buffers):
     """Base class of all layers; see the module's docstring for the protocol.
 
     Args:
@@ -273,39 +311,6 @@ class Layer(Configurable):
     def count_params(self):
         """The number of weights, counted singly."""
         return sum(variable.size for variable in self.weights)
-
-    # ----------------------------------------------------------------------- buffers and bindings
-
-    def release(self):
-        """Forget buffers and bound kernels; the next call makes them anew."""
-        self._calls = {}
-        self._buffers = {}
-        self._kept = None
-
-    def _buffer(self, role, shape, dtype=None):
-        """A view of shape[0] rows of the buffer kept for `role`, which grows when too small."""
-        key = (role, shape[1:])
-        buffer = self._buffers.get(key)
-        if buffer is None or len(buffer) < shape[0]:
-            buffer = self._buffers[key] = aligned(shape, dtype or self.dtype)
-            self._calls.clear()  # other batch sizes use the smaller buffer: let it go
-        return buffer[: shape[0]]
-
-    def _remember(self, call):
-        """Keep the binding of a batch size, for a bounded number of sizes."""
-        size = len(call.x)
-        if size not in self._calls and len(self._calls) >= MAX_CALLS:
-            del self._calls[next(iter(self._calls))]
-        self._calls[size] = call
-        return call
-
-    def _last_call(self):
-        """What the last forward(training=True) kept."""
-        if self._kept is None:
-            raise RuntimeError(
-                f"backward() of layer {self.name!r} needs a forward(x, training=True) before it."
-            )
-        return self._kept
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
