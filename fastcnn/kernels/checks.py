@@ -29,11 +29,23 @@ ARRAYS = {
     "dense_backward_weights": "x:ni dy:no dw:io! db:o?!",
     "relu_forward": "x:* y:*!",
     "relu_backward": "dy:* y:* dx:*!",
+    "tanh_forward": "x:* y:*!",
+    "tanh_backward": "dy:* y:* dx:*!",
+    "sigmoid_forward": "x:* y:*!",
+    "sigmoid_backward": "dy:* y:* dx:*!",
+    "elu_forward": "x:* y:*!",
+    "elu_backward": "dy:* y:* dx:*!",
     "softmax_forward": "x:nc y:nc!",
     "softmax_backward": "dy:nc y:nc dx:nc!",
     "softmax_sparse_crossentropy": (
         "logits:nc labels:n/int64 scale:n losses:n! probabilities:nc! dlogits:nc!"
     ),
+    "batch_norm_forward": "x:mc gamma:c? beta:c? mean:c variance:c y:mc!",
+    "batch_norm_forward_training": "x:mc gamma:c? beta:c? mean:c! variance:c! y:mc!",
+    "batch_norm_backward": (
+        "x:mc dy:mc y:mc? gamma:c? mean:c variance:c dx:mc?! dgamma:c?! dbeta:c?!"
+    ),
+    "dropout": "x:* key:k/int64 y:*!",
     "adam_update": "w:z! g:z m:z! v:z! hyper:f/float64",
     "gather": "source:m*/source indices:n/int64 out:n*!",
 }
@@ -96,6 +108,8 @@ def check(name, arrays, config, floats):
         _check_windows(name, config, sizes)
     if name == "adam_update" and sizes["f"] != 4:
         raise ValueError(f"`adam_update`: `hyper` must have 4 numbers. Received {sizes['f']}.")
+    if name == "dropout" and sizes["k"] != 2:
+        raise ValueError(f"`dropout`: `key` must have 2 numbers. Received {sizes['k']}.")
     places = math.prod(config.get("pool_size", (1,)))
     for array, (label, *_) in zip(arrays, expected, strict=True):
         if label == "argmax" and array is not None:

@@ -6,7 +6,7 @@
 """Compiled kernels, bound to their arrays: the same names and arguments as `reference`."""
 
 from cython.parallel cimport parallel, prange
-from libc.math cimport expf, logf
+from libc.math cimport logf, sqrt
 from libc.string cimport memcpy, memset
 
 import os
@@ -79,10 +79,27 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t columns_out, channels, row_size
         int relu
 
+    ctypedef struct BatchNormRows "struct batch_norm":
+        const float *x
+        const float *dy
+        const float *y
+        const float *mean
+        const float *scale
+        const float *offset
+        const float *slope
+        float *out
+        Py_ssize_t rows, channels, sum_distance
+        int relu
+
+    ctypedef struct DropoutKey "struct dropout":
+        unsigned int key[2]
+        unsigned int first
+        float rate, scale
+
     ctypedef struct Table "struct kernels":
         const char *name
         int lanes
-        Py_ssize_t (*product_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
+        Py_ssize_t (*product_block)(Py_ssize_t) noexcept nogil
         void (*product)(const Product *) noexcept nogil
         Py_ssize_t (*product_max_pool_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*product_max_pool)(const ProductMaxPool *) noexcept nogil
@@ -100,11 +117,14 @@ cdef extern from "csrc/kernels.h":
             int *, int *
         ) noexcept nogil
         void (*lists_by_channel)(
-            const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, Py_ssize_t, const int *,
-            const int *, int, Py_ssize_t, float *, int *, int *, float *
+            const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, const int *, const int *,
+            int, Py_ssize_t, float *, int *, int *, float *
         ) noexcept nogil
         void (*copy_rows)(
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*add_rows)(
+            const float *, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
         void (*transpose)(
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
@@ -115,6 +135,24 @@ cdef extern from "csrc/kernels.h":
         void (*average_pool2d_backward)(const Pool *) noexcept nogil
         void (*relu_forward)(const float *, float *, Py_ssize_t) noexcept nogil
         void (*relu_backward)(const float *, const float *, float *, Py_ssize_t) noexcept nogil
+        void (*exp_shifted)(const float *, float, float *, Py_ssize_t) noexcept nogil
+        void (*tanh_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*tanh_backward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*sigmoid_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*sigmoid_backward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*elu_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*elu_backward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*dropout)(const float *, float *, Py_ssize_t, const DropoutKey *) noexcept nogil
+        void (*batch_norm_moments)(const BatchNormRows *) noexcept nogil
+        void (*batch_norm_apply)(const BatchNormRows *) noexcept nogil
+        void (*batch_norm_sums)(const BatchNormRows *) noexcept nogil
+        void (*batch_norm_gradient)(const BatchNormRows *) noexcept nogil
         void (*from_uint8)(const unsigned char *, float *, Py_ssize_t) noexcept nogil
         void (*from_float64)(const double *, float *, Py_ssize_t) noexcept nogil
         void (*adam_update)(
@@ -139,3 +177,6 @@ include "native_max_pool.pxi"
 include "native_dense.pxi"
 include "native_pool2d.pxi"
 include "native_elementwise.pxi"
+include "native_activations.pxi"
+include "native_dropout.pxi"
+include "native_batch_norm.pxi"

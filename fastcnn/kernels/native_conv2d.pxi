@@ -39,7 +39,7 @@ cdef class Conv2D(Kernel):
         self.forward_product(&p, width)
         p.relu = relu
         while done < self.oc:  # a block of the weights stays in cache for all rows
-            p.channels = min(table.product_block(self.ow, self.oc - done), self.oc - done)
+            p.channels = min(table.product_block(self.oc - done), self.oc - done)
             p.w = w + done
             p.b = b + done if b != NULL else NULL
             for oh in range(first, last):

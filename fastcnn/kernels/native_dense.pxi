@@ -11,7 +11,7 @@ cdef class DenseForward(Kernel):
         self.x, self.w, self.b, self.y, self.relu = x, w, b, y, relu
         n, inputs, outputs = x.shape[0], w.shape[0], w.shape[1]
         self.work = <double>n * inputs * outputs
-        self.width = table.product_block(n, outputs)
+        self.width = table.product_block(outputs)
         self.blocks = chunks(outputs, self.width)
         # at least eight tasks where that leaves each enough rows to fill the registers
         self.rows = max(chunks(n, chunks(8, self.blocks)), 12)
@@ -50,7 +50,7 @@ cdef class DenseBackwardData(Kernel):
         self.dy, self.w, self.dx = dy, w, dx
         n, inputs, outputs = dy.shape[0], w.shape[0], w.shape[1]
         self.work = <double>n * inputs * outputs
-        self.width = table.product_block(n, inputs)
+        self.width = table.product_block(inputs)
         self.tasks = chunks(inputs, self.width)
         self.allocate_scratch(self.width * outputs)
 

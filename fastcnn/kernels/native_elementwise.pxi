@@ -51,8 +51,8 @@ cdef float softmax(const float *x, float *y, Py_ssize_t classes) noexcept nogil:
     for c in range(1, classes):
         if x[c] > largest or x[c] != x[c]:
             largest = x[c]
+    table.exp_shifted(x, largest, y, classes)
     for c in range(classes):
-        y[c] = expf(x[c] - largest)
         total += y[c]
     for c in range(classes):
         y[c] /= total

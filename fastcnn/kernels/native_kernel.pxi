@@ -86,6 +86,7 @@ cdef class Kernel:
     cdef bint prepares_weights    # and need not be repeated while the weights stay as they are
     cdef object version
     cdef Py_ssize_t tasks
+    cdef Py_ssize_t finishes      # tasks that must be done after the others
     cdef double work              # multiply-adds of a call, or what takes as long
     cdef float[:, ::1] scratch    # one row a thread
 
@@ -96,6 +97,9 @@ cdef class Kernel:
         pass
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        pass
+
+    cdef void finish(self, Py_ssize_t i) noexcept nogil:
         pass
 
     cdef allocate_scratch(self, Py_ssize_t size):
@@ -118,7 +122,7 @@ cdef class Kernel:
 
 
 cdef void run(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogil:
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t i, j, k
     cdef unsigned long long state = 0
     if threads == 1:
         state = fastcnn_flush_denormals()
@@ -126,6 +130,8 @@ cdef void run(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogi
             kernel.prepare(i, scratch_of(kernel, 0))
         for i in range(kernel.tasks):
             kernel.task(i, scratch_of(kernel, 0))
+        for i in range(kernel.finishes):
+            kernel.finish(i)
         fastcnn_restore_denormals(state)
         return
     with parallel(num_threads=threads):
@@ -134,6 +140,8 @@ cdef void run(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogi
             kernel.prepare(i, scratch_of(kernel, fastcnn_thread()))
         for j in prange(kernel.tasks, schedule="static"):
             kernel.task(j, scratch_of(kernel, fastcnn_thread()))
+        for k in prange(kernel.finishes, schedule="static"):
+            kernel.finish(k)
         fastcnn_restore_denormals(state)
 
 
@@ -146,7 +154,7 @@ cdef inline void product_blocks(Product *p, Py_ssize_t channels) noexcept nogil:
     cdef Product block = p[0]
     cdef Py_ssize_t done = 0
     while done < channels:
-        block.channels = min(table.product_block(p.pixels, channels - done), channels - done)
+        block.channels = min(table.product_block(channels - done), channels - done)
         block.w = p.w + done
         block.b = p.b + done if p.b != NULL else NULL
         block.y = p.y + done

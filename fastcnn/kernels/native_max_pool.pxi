@@ -219,22 +219,25 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
 
 
 cdef Py_ssize_t BLOCK_BYTES = 40960  # of transposed filters: what the first cache holds beside dx
-cdef Py_ssize_t OWNED = 16           # output channels a task owns
 
 
 cdef class SparseBackwardWeights(Conv2DMaxPool2D):
-    # A task owns some output channels and does all images for them, so nothing is summed twice:
-    # for each channel the list of its live windows, then the sum of the patches of x they meet.
-    # x lies in blocks of channels, and the windows are taken in bands of rows, so that what the
-    # channels of a task read again and again stays in the first cache.
+    # For each output channel the list of its live windows, then the sum of the patches of x that
+    # they meet. A task does some images and sums them by itself; the sums of all tasks are added in
+    # order at the end. How the images are shared out depends on their number alone, so the bits do
+    # not depend on the threads, and each image stays with the core that made it.
+    #
+    # x is copied into blocks of channels, and the windows are taken in bands of rows, so that what
+    # the output channels read again and again stays in the first cache.
     cdef const float[:, :, :, ::1] x, dy
     cdef const unsigned char[:, :, :, ::1] argmax
     cdef float[:, :, :, ::1] dw_
     cdef float[::1] db
-    cdef float[:, :, :, ::1] blocks  # (n, block of channels, padded pixel, its channels)
+    cdef float[:, :, :, :, ::1] sums  # (task, block of channels, oc, kh * kw, its channels)
+    cdef float[:, :, ::1] bias        # (task, oc, lanes)
     cdef Py_ssize_t padded_height, block_count, block_channels
     cdef Py_ssize_t taps, widest  # a filter row is `taps` taps, `widest` numbers of each at once
-    cdef Py_ssize_t bands, band_rows, images, capacity
+    cdef Py_ssize_t bands, band_rows, images, image_size, capacity
     cdef int[::1] corners  # where the patch of a window's first place begins
     cdef int[::1] steps    # and how far on it begins for each value of argmax
     cdef int[::1] places, starts
@@ -247,6 +250,7 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         self.pooled_sizes(
             x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
         )
+        self.work /= self.pool_sh * self.pool_sw
         self.padded_height = self.h + self.top + self.bottom
         # Few channels leave vectors half empty: then the taps of a filter row, which are one
         # contiguous run of x, count as one long tap.
@@ -255,14 +259,15 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         self.widest = table.sparse_sum_block(
             min(<Py_ssize_t>3, self.kh), min(<Py_ssize_t>3, self.taps)
         )
-        self.block_channels = self.ic if long_row else min(SPARSE_VECTORS * table.lanes, self.widest)
+        self.block_channels = self.ic if long_row else self.widest
         self.block_count = chunks(self.ic, self.block_channels)
-        self.blocks = aligned((
-            self.n, self.block_count, self.padded_height * self.padded_width, self.block_channels
-        ))
-        self.preparations = self.n
-        self.tasks = chunks(self.oc, OWNED)
-        self.work /= self.pool_sh * self.pool_sw
+        self.image_size = self.padded_height * self.padded_width * self.block_channels
+        self.tasks = max(min(self.n // 8, <Py_ssize_t>8), <Py_ssize_t>1)
+        self.sums = aligned(
+            (self.tasks, self.block_count, self.oc, self.kh * self.kw, self.block_channels)
+        )
+        self.bias = aligned((self.tasks, self.oc, table.lanes))
+        self.finishes = self.kh * self.kw
         windows = np.arange(self.ph * self.pw)
         oh = windows // max(self.pw, 1) * self.pool_sh * self.sh
         ow = windows % max(self.pw, 1) * self.pool_sw * self.sw
@@ -275,85 +280,76 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         self.bands = chunks(self.ph, self.band_rows)
         self.images = 1
         if self.bands == 1:
-            self.images = min(max(BAND // (row * self.ph), <Py_ssize_t>1), max(self.n, <Py_ssize_t>1))
-        entries = self.images * self.band_rows * self.pw
-        self.capacity = chunks(entries + table.lanes, 16) * 16
-        filter_size = self.kh * self.kw * self.block_channels
-        self.places = (np.arange(OWNED) * filter_size).astype(np.intc)
-        self.starts = (np.arange(OWNED) * self.capacity).astype(np.intc)
+            fits = BAND // max(row * self.ph, <Py_ssize_t>1)
+            self.images = min(max(fits, <Py_ssize_t>1), chunks(self.n, self.tasks) or 1)
+        self.capacity = chunks(self.images * self.band_rows * self.pw + table.lanes, 16) * 16
+        self.places = (
+            np.arange(self.oc) * self.kh * self.kw * self.block_channels
+        ).astype(np.intc)
+        self.starts = (np.arange(self.oc) * self.capacity).astype(np.intc)
         self.allocate_scratch(
-            OWNED * (self.block_count * filter_size + 2 * self.capacity + table.lanes + 1)
+            self.images * self.block_count * self.image_size + self.oc * (2 * self.capacity + 1)
         )
 
-    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        # the padded image, one block of channels after the other
-        cdef Py_ssize_t block, row, column, first, count
-        cdef const float *x
-        cdef float *to
+    cdef void copy_image(self, Py_ssize_t n, float *to) noexcept nogil:
+        # one padded image, one block of channels after the other
+        cdef Py_ssize_t block, row, first, count
+        cdef float *at
         for block in range(self.block_count):
             first = block * self.block_channels
             count = min(self.block_channels, self.ic - first)
-            to = &self.blocks[i, block, 0, 0]
             if self.is_padded:
-                memset(to, 0, self.blocks.shape[2] * self.block_channels * sizeof(float))
+                memset(to, 0, self.image_size * sizeof(float))
+            at = to + (self.top * self.padded_width + self.left) * self.block_channels
             for row in range(self.h):
-                x = &self.x[i, row, 0, first]
-                to = &self.blocks[i, block, (row + self.top) * self.padded_width + self.left, 0]
-                table.copy_rows(x, self.ic, to, self.block_channels, self.w, count)
+                table.copy_rows(
+                    &self.x[n, row, 0, first], self.ic, at, self.block_channels, self.w, count
+                )
+                at += self.padded_width * self.block_channels
+            to += self.image_size
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t first = i * OWNED, taps = self.kh * self.kw
-        cdef Py_ssize_t size = taps * self.block_channels
-        cdef Py_ssize_t owned = min(OWNED, self.oc - first)
-        cdef Py_ssize_t image = self.block_count * self.blocks.shape[2] * self.block_channels
-        cdef float *sums = scratch  # (block, owned, kh, kw, channels)
-        cdef float *values = sums + self.block_count * OWNED * size
-        cdef int *offsets = <int *>(values + OWNED * self.capacity)
-        cdef int *counts = offsets + OWNED * self.capacity
-        cdef float *bias = <float *>(counts + OWNED)  # (owned, lanes)
-        cdef Py_ssize_t n = 0, m, band, window, count, block
+        cdef Py_ssize_t image = self.block_count * self.image_size
+        cdef float *values = scratch + self.images * image
+        cdef int *offsets = <int *>(values + self.oc * self.capacity)
+        cdef int *counts = offsets + self.oc * self.capacity
+        cdef Py_ssize_t m, band, window, count, block, last = self.n * (i + 1) // self.tasks
+        cdef Py_ssize_t n = self.n * i // self.tasks, images
         cdef SparseSum p
-        memset(sums, 0, self.block_count * OWNED * size * sizeof(float))
-        memset(bias, 0, owned * table.lanes * sizeof(float))
+        memset(&self.sums[i, 0, 0, 0, 0], 0, self.sums.strides[0])
+        memset(&self.bias[i, 0, 0], 0, self.bias.strides[0])
         p.values, p.offsets, p.starts, p.counts = values, offsets, &self.starts[0], counts
-        p.places, p.groups = &self.places[0], owned
+        p.places, p.groups = &self.places[0], self.oc
         p.data_row = self.dh * self.padded_width * self.block_channels
         p.data_column = self.dw * self.block_channels
         p.y_row, p.y_column = self.kw * self.block_channels, self.block_channels
-        while n < self.n:
+        while n < last:
+            images = min(self.images, last - n)
+            for m in range(images):
+                self.copy_image(n + m, scratch + m * image)
             for band in range(self.bands):
                 window = band * self.band_rows * self.pw
                 count = min(self.band_rows, self.ph - band * self.band_rows) * self.pw
-                memset(counts, 0, owned * sizeof(int))
-                for m in range(n, min(n + self.images, self.n)):
+                memset(counts, 0, self.oc * sizeof(int))
+                for m in range(images):
                     table.lists_by_channel(
-                        &self.dy[m, 0, 0, first] + window * self.oc,
-                        &self.argmax[m, 0, 0, first] + window * self.oc, count, owned, self.oc,
-                        &self.corners[window], &self.steps[0], <int>((m - n) * image),
-                        self.capacity, values, offsets, counts, bias,
+                        &self.dy[n + m, 0, 0, 0] + window * self.oc,
+                        &self.argmax[n + m, 0, 0, 0] + window * self.oc, count, self.oc,
+                        &self.corners[window], &self.steps[0], <int>(m * image), self.capacity,
+                        values, offsets, counts, &self.bias[i, 0, 0],
                     )
                 for block in range(self.block_count):
-                    self.sum_block(&p, &self.blocks[n, block, 0, 0], sums + block * OWNED * size)
-            n += self.images
-        for block in range(self.block_count):
-            count = min(self.block_channels, self.ic - block * self.block_channels)
-            for m in range(taps):
-                table.transpose(
-                    sums + block * OWNED * size + m * self.block_channels, size,
-                    &self.dw_[0, 0, 0, first] + (m * self.ic + block * self.block_channels) * self.oc,
-                    self.oc, owned, count,
-                )
-        if self.db is not None:
-            for m in range(owned):
-                self.db[first + m] = 0
-                for n in range(table.lanes):
-                    self.db[first + m] += bias[m * table.lanes + n]
+                    self.sum_block(
+                        &p, scratch + block * self.image_size, &self.sums[i, block, 0, 0, 0]
+                    )
+            n += images
 
     cdef void sum_block(self, SparseSum *p, const float *x, float *sums) noexcept nogil:
         cdef Py_ssize_t size = p.y_row // self.taps  # of a tap
         cdef Py_ssize_t row = 0, column = 0, channel = 0
         while row < self.kh:
-            p.rows, p.columns = min(<Py_ssize_t>3, self.kh - row), min(<Py_ssize_t>3, self.taps - column)
+            p.rows = min(<Py_ssize_t>3, self.kh - row)
+            p.columns = min(<Py_ssize_t>3, self.taps - column)
             p.channels = min(self.widest, size - channel)
             p.data = x + row * p.data_row + column * p.data_column + channel
             p.y = sums + row * p.y_row + column * p.y_column + channel
@@ -364,9 +360,31 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
             if column >= self.taps:
                 column, row = 0, row + 3
 
+    cdef void finish(self, Py_ssize_t tap) noexcept nogil:
+        # one tap of the filter, for all channels: add up the tasks' sums, and turn them around
+        cdef Py_ssize_t block, task, o, c, count
+        cdef float *total
+        for block in range(self.block_count):
+            count = min(self.block_channels, self.ic - block * self.block_channels)
+            for task in range(1, self.tasks):
+                table.add_rows(
+                    &self.sums[task, block, 0, tap, 0], &self.sums[0, block, 0, tap, 0],
+                    self.kh * self.kw * self.block_channels, self.oc, count,
+                )
+            table.transpose(
+                &self.sums[0, block, 0, tap, 0], self.kh * self.kw * self.block_channels,
+                &self.dw_[0, 0, 0, 0] + (tap * self.ic + block * self.block_channels) * self.oc,
+                self.oc, self.oc, count,
+            )
+        if tap == 0 and self.db is not None:
+            for o in range(self.oc):
+                self.db[o] = 0
+                for task in range(self.tasks):
+                    for c in range(self.bias.shape[2]):
+                        self.db[o] += self.bias[task, o, c]
 
-cdef Py_ssize_t BAND = 11000  # numbers of x in a band, by measurement
-cdef Py_ssize_t SPARSE_VECTORS = 2
+
+cdef Py_ssize_t BAND = 5500  # numbers of x in a band: half the first cache
 
 
 cdef class Expanded(Kernel):

@@ -9,3 +9,6 @@
 #include "transpose.inc.h"
 #include "pool2d.inc.h"
 #include "elementwise.inc.h"
+#include "activations.inc.h"
+#include "dropout.inc.h"
+#include "batch_norm.inc.h"

@@ -41,6 +41,7 @@
         .lists_by_place = lists_by_place,                                                 \
         .lists_by_channel = lists_by_channel,                                             \
         .copy_rows = copy_rows,                                                           \
+        .add_rows = add_rows,                                                             \
         .transpose = transpose,                                                           \
         .max_pool2d_forward = max_pool2d_forward,                                         \
         .max_pool2d_backward = max_pool2d_backward,                                       \
@@ -48,6 +49,18 @@
         .average_pool2d_backward = average_pool2d_backward,                               \
         .relu_forward = relu_forward,                                                     \
         .relu_backward = relu_backward,                                                   \
+        .exp_shifted = exp_shifted,                                                       \
+        .tanh_forward = tanh_forward,                                                     \
+        .tanh_backward = tanh_backward,                                                   \
+        .sigmoid_forward = sigmoid_forward,                                               \
+        .sigmoid_backward = sigmoid_backward,                                             \
+        .elu_forward = elu_forward,                                                       \
+        .elu_backward = elu_backward,                                                     \
+        .dropout = dropout,                                                               \
+        .batch_norm_moments = batch_norm_moments,                                         \
+        .batch_norm_apply = batch_norm_apply,                                             \
+        .batch_norm_sums = batch_norm_sums,                                               \
+        .batch_norm_gradient = batch_norm_gradient,                                       \
         .from_uint8 = from_uint8,                                                         \
         .from_float64 = from_float64,                                                     \
         .adam_update = adam_update,                                                       \

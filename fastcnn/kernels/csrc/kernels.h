@@ -100,11 +100,27 @@ struct pool {
     int relu; /* behind the maximum; argmax of a window that it closes is 255 */
 };
 
+/* Rows of channels to be normalised, or their gradient (batch_norm.inc.h). */
+struct batch_norm {
+    const float *x;
+    const float *dy, *y;                        /* backward: y, relu's output, may be NULL */
+    const float *mean, *scale, *offset, *slope; /* [channels] */
+    float *out; /* [rows][channels], or two sums over the rows, at out and out + sum_distance */
+    ptrdiff_t rows, channels, sum_distance;
+    int relu;
+};
+
+struct dropout {
+    uint32_t key[2];
+    uint32_t first; /* place of the first number in the whole array */
+    float rate, scale;
+};
+
 struct kernels {
     const char *name;
     int lanes; /* floats in a vector */
     /* Channels (a multiple of lanes) that the next block should take. */
-    ptrdiff_t (*product_block)(ptrdiff_t pixels, ptrdiff_t channels);
+    ptrdiff_t (*product_block)(ptrdiff_t channels);
     void (*product)(const struct product *p);
     ptrdiff_t (*product_max_pool_block)(ptrdiff_t windows, ptrdiff_t channels);
     void (*product_max_pool)(const struct product_max_pool *p);
@@ -121,12 +137,14 @@ struct kernels {
                            ptrdiff_t channels, int places, int32_t stride, float *values,
                            int32_t *offsets, int32_t *starts, int32_t *counts);
     void (*lists_by_channel)(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
-                             ptrdiff_t channels, ptrdiff_t row, const int32_t *corners,
-                             const int32_t *steps, int32_t image, ptrdiff_t capacity,
+                             ptrdiff_t channels, const int32_t *corners, const int32_t *steps,
+                             int32_t image, ptrdiff_t capacity,
                              float *values, int32_t *offsets, int32_t *counts, float *bias);
     /* y[r][c] = x[r][c]; rows x columns, row distances x_row and y_row */
     void (*copy_rows)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns);
+    /* y[r][c] += x[r][c]; both have the row distance `row` */
+    void (*add_rows)(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns);
     /* y[c][r] = x[r][c]; rows x columns, row distances x_row and y_row */
     void (*transpose)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns);
@@ -137,6 +155,24 @@ struct kernels {
     void (*average_pool2d_backward)(const struct pool *p);
     void (*relu_forward)(const float *x, float *y, ptrdiff_t n);
     void (*relu_backward)(const float *dy, const float *y, float *dx, ptrdiff_t n);
+    /* y = exp(x - shift), where that is at most exp(88) */
+    void (*exp_shifted)(const float *x, float shift, float *y, ptrdiff_t n);
+    /* alpha is that of elu, the others do not look at it */
+    void (*tanh_forward)(const float *x, float *y, ptrdiff_t n, float alpha);
+    void (*tanh_backward)(const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha);
+    void (*sigmoid_forward)(const float *x, float *y, ptrdiff_t n, float alpha);
+    void (*sigmoid_backward)(const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha);
+    void (*elu_forward)(const float *x, float *y, ptrdiff_t n, float alpha);
+    void (*elu_backward)(const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha);
+    void (*dropout)(const float *x, float *y, ptrdiff_t n, const struct dropout *p);
+    /* out = mean of x, sum of (x - mean)^2 */
+    void (*batch_norm_moments)(const struct batch_norm *p);
+    /* out = (x - mean) * scale + offset, then relu */
+    void (*batch_norm_apply)(const struct batch_norm *p);
+    /* out = sum of dy, sum of dy * (x - mean); dy counts as 0 where y <= 0 */
+    void (*batch_norm_sums)(const struct batch_norm *p);
+    /* out = dy * scale + (x - mean) * slope + offset */
+    void (*batch_norm_gradient)(const struct batch_norm *p);
     /* y[i] = (float)x[i] */
     void (*from_uint8)(const uint8_t *x, float *y, ptrdiff_t n);
     void (*from_float64)(const double *x, float *y, ptrdiff_t n);

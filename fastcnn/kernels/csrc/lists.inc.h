@@ -25,10 +25,10 @@ static void lists_by_place(const float *dy, const uint8_t *argmax, ptrdiff_t win
 
 /* By channel: adds one image's entries to each channel's list, value = dy, offset = start of the
  * patch of x, and dy to bias[channel][lane], LANES sums a channel. A list has LANES places more than
- * it can get entries; `row` is the distance from one window to the next. */
+ * it can get entries. */
 static void lists_by_channel(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
-                             ptrdiff_t channels, ptrdiff_t row, const int32_t *corners,
-                             const int32_t *steps, int32_t image, ptrdiff_t capacity,
+                             ptrdiff_t channels, const int32_t *corners, const int32_t *steps,
+                             int32_t image, ptrdiff_t capacity,
                              float *values, int32_t *offsets, int32_t *counts, float *bias) {
     for (ptrdiff_t w = 0; w < windows; w += LANES)
         for (ptrdiff_t c = 0; c < channels; c += LANES) {
@@ -38,7 +38,7 @@ static void lists_by_channel(const float *dy, const uint8_t *argmax, ptrdiff_t w
             const ivec corner = iadd(load_i32_tail(corners + w, down), ibroadcast(image));
             vec gradient[LANES], place[LANES];
             for (ptrdiff_t i = 0; i < LANES; i++) {
-                const ptrdiff_t at = (w + i) * row + c;
+                const ptrdiff_t at = (w + i) * channels + c;
                 gradient[i] = i < high ? load_tail(dy + at, across) : broadcast(0);
                 place[i] = as_floats(i < high ? load_u8_tail(argmax + at, across) : ibroadcast(0));
             }

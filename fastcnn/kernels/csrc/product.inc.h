@@ -76,13 +76,10 @@ static const int most_pixels[] = {0, 12, 6, 4, 3};
 static product_instance *const *const product_instances[] = {NULL, product_1, product_2, product_3,
                                                              product_4};
 
-/* Two vectors by many pixels read the fewest weights from the second cache; few pixels want more
- * vectors, so that enough sums are under way to hide the latency of a multiply-add. */
-static ptrdiff_t product_block(ptrdiff_t pixels, ptrdiff_t channels) {
+/* As wide as can be: four vectors by six pixels read ten numbers for 24 multiply-adds. */
+static ptrdiff_t product_block(ptrdiff_t channels) {
     const ptrdiff_t vectors = (channels + LANES - 1) / LANES;
-    const ptrdiff_t wish = pixels > most_pixels[4] ? 2 : pixels > most_pixels[4] / 2 ? 4 : 4;
-    const ptrdiff_t take = vectors <= wish ? vectors : vectors == 3 ? 3 : wish;
-    return take * LANES;
+    return (vectors < MAX_VECTORS ? vectors : MAX_VECTORS) * LANES;
 }
 
 /* The tiles of one row are as equal as can be: 13 pixels are 7 + 6, not 12 + 1. */

@@ -8,6 +8,15 @@ static void copy_rows(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row
     }
 }
 
+static void add_rows(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns) {
+    for (ptrdiff_t r = 0; r < rows; r++)
+        for (ptrdiff_t c = 0; c < columns; c += LANES) {
+            const tail t = tail_of(columns - c);
+            float *to = y + r * row + c;
+            store_tail(to, load_tail(to, t) + load_tail(x + r * row + c, t), t);
+        }
+}
+
 /* y[c][r] = x[r][c], in squares that fit the registers. */
 static void transpose(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns) {

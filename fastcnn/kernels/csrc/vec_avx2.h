@@ -74,6 +74,10 @@ TILE ivec load_i32(const int32_t *p) { return _mm256_loadu_si256((const __m256i 
 TILE ivec lookup(const int32_t *table, ivec at) { return _mm256_i32gather_epi32(table, at, 4); }
 TILE ivec as_ints(vec a) { return _mm256_castps_si256(a); }
 TILE vec as_floats(ivec a) { return _mm256_castsi256_ps(a); }
+typedef uint32_t uvec __attribute__((vector_size(32)));
+TILE ivec shift_left(ivec a, int bits) { return (ivec)((uvec)a << bits); }
+TILE ivec shift_right(ivec a, int bits) { return (ivec)((uvec)a >> bits); } /* fills with zeros */
+TILE ivec exclusive_or(ivec a, ivec b) { return (ivec)((uvec)a ^ (uvec)b); }
 /* rows[i][k] = rows[k][i] */
 TILE void transpose_square(vec rows[8]) {
     vec a[8], b[8];

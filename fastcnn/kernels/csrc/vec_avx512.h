@@ -48,6 +48,10 @@ TILE ivec load_i32(const int32_t *p) { return _mm512_loadu_si512(p); }
 TILE ivec lookup(const int32_t *table, ivec at) { return _mm512_i32gather_epi32(at, table, 4); }
 TILE ivec as_ints(vec a) { return _mm512_castps_si512(a); }
 TILE vec as_floats(ivec a) { return _mm512_castsi512_ps(a); }
+typedef uint32_t uvec __attribute__((vector_size(64)));
+TILE ivec shift_left(ivec a, int bits) { return (ivec)((uvec)a << bits); }
+TILE ivec shift_right(ivec a, int bits) { return (ivec)((uvec)a >> bits); } /* fills with zeros */
+TILE ivec exclusive_or(ivec a, ivec b) { return (ivec)((uvec)a ^ (uvec)b); }
 /* rows[i][k] = rows[k][i]: pairs, then quarters, of rows 1, 2, 4 and 8 apart change places. */
 TILE void transpose_square(vec rows[16]) {
     vec a[16], b[16];

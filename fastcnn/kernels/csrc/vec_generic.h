@@ -77,6 +77,10 @@ TILE ivec lookup(const int32_t *table, ivec at) {
 }
 TILE ivec as_ints(vec a) { return (ivec)a; }
 TILE vec as_floats(ivec a) { return (vec)a; }
+typedef uint32_t uvec __attribute__((vector_size(16)));
+TILE ivec shift_left(ivec a, int bits) { return (ivec)((uvec)a << bits); }
+TILE ivec shift_right(ivec a, int bits) { return (ivec)((uvec)a >> bits); } /* fills with zeros */
+TILE ivec exclusive_or(ivec a, ivec b) { return (ivec)((uvec)a ^ (uvec)b); }
 #if defined(__clang__)
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else

@@ -1,0 +1,24 @@
+# Dropout: the mask is a hash of the key and the place of each number, and is never stored.
+
+cdef class Dropout(Kernel):
+    cdef const float[::1] x
+    cdef float[::1] y
+    cdef const long long[::1] key
+    cdef float rate, scale
+
+    def __init__(self, x, key, y, rate):
+        self.x, self.key, self.y = x.reshape(-1), key, y.reshape(-1)
+        self.rate, self.scale = rate, 1 / (1 - rate) if rate < 1 else 0
+        self.tasks = chunks(self.x.shape[0], PIECE)
+        self.work = 8. * self.x.shape[0]
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef DropoutKey p
+        cdef Py_ssize_t start = i * PIECE
+        p.key[0], p.key[1] = <unsigned int>self.key[0], <unsigned int>self.key[1]
+        p.first, p.rate, p.scale = <unsigned int>start, self.rate, self.scale
+        table.dropout(&self.x[start], &self.y[start], min(PIECE, self.x.shape[0] - start), &p)
+
+
+def dropout(x, key, y, *, rate):
+    return Dropout(x, key, y, rate)
