@@ -1,26 +1,30 @@
 # Dense layers: the same sums of products, cut so that a piece of the weights stays in cache.
 
 cdef class DenseForward(Kernel):
+    # A task does some rows for one block of columns. The blocks come first, so that a thread reads
+    # its own part of w, and a piece of it stays in the first cache for all of the task's rows.
     cdef const float[:, ::1] x, w
     cdef const float[::1] b
     cdef float[:, ::1] y
     cdef bint relu
-    cdef Py_ssize_t rows, steps, width, blocks
+    cdef Py_ssize_t rows, steps, width, row_chunks
 
     def __init__(self, x, w, b, y, relu):
         self.x, self.w, self.b, self.y, self.relu = x, w, b, y, relu
         n, inputs, outputs = x.shape[0], w.shape[0], w.shape[1]
         self.work = <double>n * inputs * outputs
         self.width = table.product_block(outputs)
-        self.blocks = chunks(outputs, self.width)
-        # at least eight tasks where that leaves each enough rows to fill the registers
-        self.rows = max(chunks(n, chunks(8, self.blocks)), 12)
-        self.tasks = chunks(n, self.rows) * self.blocks
-        self.steps = max(16, 8192 // self.width)  # 32 KB of weights
+        if n >= 8 and outputs < 8 * self.width:
+            self.width = table.product_block(2 * table.lanes)  # half as wide, for more tasks
+        blocks = chunks(outputs, self.width)
+        self.rows = max(chunks(n, chunks(8, blocks)), 32)
+        self.row_chunks = chunks(n, self.rows)
+        self.tasks = self.row_chunks * blocks
+        self.steps = max(16, 6144 // self.width)  # 24 KB of weights
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t zero = 0, first = i // self.blocks * self.rows
-        cdef Py_ssize_t channel = i % self.blocks * self.width
+        cdef Py_ssize_t zero = 0, first = i % self.row_chunks * self.rows
+        cdef Py_ssize_t channel = i // self.row_chunks * self.width
         cdef Py_ssize_t inputs = self.w.shape[0], outputs = self.w.shape[1], step = 0
         cdef Product p
         p.x_segments = p.w_segments = &zero

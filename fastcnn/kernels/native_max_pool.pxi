@@ -221,6 +221,11 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
 cdef Py_ssize_t BLOCK_BYTES = 40960  # of transposed filters: what the first cache holds beside dx
 
 
+cdef Py_ssize_t image_tasks(Py_ssize_t n) noexcept:
+    # Into how many sums the images are shared out: each costs memory, so no more than a few.
+    return max(min(n // 8, <Py_ssize_t>8), <Py_ssize_t>1)
+
+
 cdef class SparseBackwardWeights(Conv2DMaxPool2D):
     # For each output channel the list of its live windows, then the sum of the patches of x that
     # they meet. A task does some images and sums them by itself; the sums of all tasks are added in
@@ -262,7 +267,7 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         self.block_channels = self.ic if long_row else self.widest
         self.block_count = chunks(self.ic, self.block_channels)
         self.image_size = self.padded_height * self.padded_width * self.block_channels
-        self.tasks = max(min(self.n // 8, <Py_ssize_t>8), <Py_ssize_t>1)
+        self.tasks = image_tasks(self.n)
         self.sums = aligned(
             (self.tasks, self.block_count, self.oc, self.kh * self.kw, self.block_channels)
         )
@@ -412,13 +417,13 @@ cdef class Expanded(Kernel):
 
 cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
     # For filters of few numbers, such as a first layer's: one place of all windows after the
-    # other, dy where it won and zero elsewhere. A task owns some output channels.
+    # other, dy where it won and zero elsewhere. Tasks are images, as in SparseBackwardWeights.
     cdef const float[:, :, :, ::1] x, dy
     cdef const unsigned char[:, :, :, ::1] argmax
     cdef float[:, :, :, ::1] dw_
-    cdef float[:, :, :, ::1] padded
     cdef float[::1] db
-    cdef Py_ssize_t padded_height, owned
+    cdef float[:, :, ::1] sums  # (task, tap and last the bias, oc)
+    cdef Py_ssize_t padded_height
     cdef Py_ssize_t[::1] taps
 
     def __init__(
@@ -429,41 +434,48 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
         self.pooled_sizes(
             x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
         )
-        self.padded_height = self.h + self.top + self.bottom
-        self.padded = None
-        if self.is_padded:
-            self.padded = aligned(
-                (self.n, self.padded_height, self.padded_width, self.ic), np.float32
-            )
-            self.preparations = self.n
         kh, kw, ic = np.indices((self.kh, self.kw, self.ic)).reshape(3, -1)
         self.taps = (kh * self.dh * self.padded_width + kw * self.dw) * self.ic + ic
-        self.owned = table.narrow_block(self.oc)
-        self.tasks = chunks(self.oc, self.owned)
-
-    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        pad_rows(
-            &self.x[i, 0, 0, 0], &self.padded[i, 0, 0, 0], self.h, self.w, self.ic, self.top,
-            self.left, self.padded_width, 0, self.padded_height,
-        )
+        self.tasks = image_tasks(self.n)
+        self.sums = aligned((self.tasks, self.taps.shape[0] + 1, self.oc))
+        self.finishes = 1
+        if self.is_padded:
+            self.padded_height = self.h + self.top + self.bottom
+            self.allocate_scratch(self.padded_height * self.padded_width * self.ic)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t first = i * self.owned, n
+        cdef Py_ssize_t n, first
         cdef NarrowSum p
+        memset(&self.sums[i, 0, 0], 0, self.sums.strides[0])
         p.taps, p.tap_count, p.oc = &self.taps[0], self.taps.shape[0], self.oc
-        p.channels = min(self.owned, self.oc - first)
         p.windows_h, p.windows_w, p.pool_h, p.pool_w = self.ph, self.pw, self.pool_h, self.pool_w
         p.x_row, p.x_column = self.sh * self.padded_width * self.ic, self.sw * self.ic
         p.stride_h, p.stride_w = self.pool_sh, self.pool_sw
-        p.dw, p.db = &self.dw_[0, 0, 0, first], &self.db[first] if self.db is not None else NULL
-        for n in range(self.taps.shape[0]):
-            memset(p.dw + n * self.oc, 0, p.channels * sizeof(float))
-        if p.db != NULL:
-            memset(p.db, 0, p.channels * sizeof(float))
-        for n in range(self.n):
-            p.x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
-            p.dy, p.argmax = &self.dy[n, 0, 0, first], &self.argmax[n, 0, 0, first]
-            table.narrow_sum(&p)
+        for n in range(self.n * i // self.tasks, self.n * (i + 1) // self.tasks):
+            p.x = &self.x[n, 0, 0, 0]
+            if self.is_padded:
+                pad_rows(
+                    p.x, scratch, self.h, self.w, self.ic, self.top, self.left,
+                    self.padded_width, 0, self.padded_height,
+                )
+                p.x = scratch
+            first = 0
+            while first < self.oc:
+                p.channels = table.narrow_block(self.oc - first)
+                p.dy, p.argmax = &self.dy[n, 0, 0, first], &self.argmax[n, 0, 0, first]
+                p.dw, p.db = &self.sums[i, 0, first], &self.sums[i, p.tap_count, first]
+                table.narrow_sum(&p)
+                first += p.channels
+
+    cdef void finish(self, Py_ssize_t i) noexcept nogil:
+        cdef Py_ssize_t task, rows = self.taps.shape[0]
+        for task in range(1, self.tasks):
+            table.add_rows(
+                &self.sums[task, 0, 0], &self.sums[0, 0, 0], self.oc, rows + 1, self.oc
+            )
+        memcpy(&self.dw_[0, 0, 0, 0], &self.sums[0, 0, 0], rows * self.oc * sizeof(float))
+        if self.db is not None:
+            memcpy(&self.db[0], &self.sums[0, rows, 0], self.oc * sizeof(float))
 
 
 def conv2d_max_pool2d_forward(
