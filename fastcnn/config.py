@@ -120,6 +120,7 @@ def set_num_threads(count):
     kernels = sys.modules.get("fastcnn.kernels")  # which asks here when it is first imported
     if kernels is not None:
         kernels.update_threads()
+        changed()  # kernels have working memory for so many threads
 
 
 def threads_were_set():
