@@ -1,47 +1,56 @@
 # Dense layers: the same sums of products, cut so that a piece of the weights stays in cache.
 
 cdef class DenseForward(Kernel):
-    # A task does some rows for one block of columns. The blocks come first, so that a thread reads
-    # its own part of w, and a piece of it stays in the first cache for all of the task's rows.
+    # A task does some columns of y from some rows of w. A large w is cut into `parts` of rows, in the
+    # order in which the gradient and the optimizer's step go through it: so a core finds again what
+    # it wrote there. The parts' sums are added in order; how many there are depends on w alone.
     cdef const float[:, ::1] x, w
     cdef const float[::1] b
     cdef float[:, ::1] y
+    cdef float[:, :, ::1] sums  # (part, n, outputs) but the first, which goes to y
     cdef bint relu
-    cdef Py_ssize_t rows, steps, width, row_chunks
+    cdef Py_ssize_t parts, part_rows, steps, width, blocks
 
     def __init__(self, x, w, b, y, relu):
         self.x, self.w, self.b, self.y, self.relu = x, w, b, y, relu
         n, inputs, outputs = x.shape[0], w.shape[0], w.shape[1]
         self.work = <double>n * inputs * outputs
+        self.parts = 4 if inputs >= 512 and inputs * outputs >= 32768 else 1
+        self.part_rows = chunks(inputs, self.parts)
+        self.sums = aligned((self.parts - 1, n, outputs))
         self.width = table.product_block(outputs)
-        if n >= 8 and outputs < 8 * self.width:
-            self.width = table.product_block(2 * table.lanes)  # half as wide, for more tasks
-        blocks = chunks(outputs, self.width)
-        self.rows = max(chunks(n, chunks(8, blocks)), 32)
-        self.row_chunks = chunks(n, self.rows)
-        self.tasks = self.row_chunks * blocks
-        self.steps = max(16, 6144 // self.width)  # 24 KB of weights
+        self.blocks = chunks(outputs, self.width)
+        self.tasks = self.parts * self.blocks
+        self.finishes = self.parts > 1
+        self.steps = max(16, 6144 // self.width)  # 24 KB of weights stay in cache for all rows of x
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t zero = 0, first = i % self.row_chunks * self.rows
-        cdef Py_ssize_t channel = i // self.row_chunks * self.width
-        cdef Py_ssize_t inputs = self.w.shape[0], outputs = self.w.shape[1], step = 0
+        cdef Py_ssize_t zero = 0, part = i // self.blocks, step = part * self.part_rows
+        cdef Py_ssize_t channel = i % self.blocks * self.width, first = step
+        cdef Py_ssize_t inputs = self.w.shape[0], outputs = self.w.shape[1]
+        cdef Py_ssize_t last = min(step + self.part_rows, inputs)
         cdef Product p
         p.x_segments = p.w_segments = &zero
         p.segments = 1
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = inputs, 1, outputs, outputs
-        p.pixels = min(self.rows, self.x.shape[0] - first)
-        p.channels = min(self.width, outputs - channel)
-        p.b = &self.b[0] + channel if self.b is not None else NULL
-        p.y = &self.y[0, 0] + first * outputs + channel
-        while step < inputs or step == 0:
-            p.x = &self.x[0, 0] + first * inputs + step
+        p.pixels, p.channels = self.x.shape[0], min(self.width, outputs - channel)
+        p.b = &self.b[0] + channel if self.b is not None and part == 0 else NULL
+        p.y = (&self.y[0, 0] if part == 0 else &self.sums[part - 1, 0, 0]) + channel
+        while step < last or step == first:
+            p.x = &self.x[0, 0] + step
             p.w = &self.w[0, 0] + step * outputs + channel
-            p.steps = min(self.steps, inputs - step)
-            p.accumulate = step > 0
-            p.relu = self.relu and step + p.steps == inputs
+            p.steps = min(self.steps, last - step)
+            p.accumulate = step > first
+            p.relu = self.relu and self.parts == 1 and step + p.steps == last
             table.product(&p)
             step += self.steps
+
+    cdef void finish(self, Py_ssize_t i) noexcept nogil:
+        cdef Py_ssize_t part, size = self.y.shape[0] * self.y.shape[1]
+        for part in range(self.parts - 1):
+            table.add_rows(&self.sums[part, 0, 0], &self.y[0, 0], 0, 1, size)
+        if self.relu:
+            table.relu_forward(&self.y[0, 0], &self.y[0, 0], size)
 
 
 cdef class DenseBackwardData(Kernel):
