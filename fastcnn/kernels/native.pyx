@@ -168,6 +168,7 @@ cdef extern from "csrc/threads.h":
     int fastcnn_has_openmp
     int fastcnn_max_threads() noexcept nogil
     int fastcnn_thread() noexcept nogil
+    double fastcnn_now() noexcept nogil
 
 
 include "native_kernel.pxi"

@@ -9,7 +9,14 @@ cdef bint thread_exact = False
 cdef bint forked = False
 
 # Below this many multiply-adds a second thread costs more than it brings.
-cdef double WORK_PER_THREAD = 2.0e5
+cdef double WORK_PER_THREAD = 5.0e5
+
+# A team of threads waits for its slowest member, and where another program has taken one's core
+# away that is milliseconds, many times the kernel itself. So after a call that took LATE_SECONDS
+# longer than its best, kernels run on one thread for a while. Results do not depend on it.
+cdef double LATE_SECONDS = 1e-3
+cdef double ALONE_SECONDS = 0.05
+cdef double alone_until = 0  # on the clock of fastcnn_now()
 
 
 def instruction_sets():
@@ -89,9 +96,11 @@ cdef class Kernel:
     cdef Py_ssize_t finishes      # tasks that must be done after the others
     cdef double work              # multiply-adds of a call, or what takes as long
     cdef float[:, ::1] scratch    # one row a thread
+    cdef double best              # seconds of the fastest call on several threads so far
 
     def __cinit__(self, *arguments):
         self.scratch = None  # a memoryview that was never set is not None
+        self.best = 1e9
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
         pass
@@ -118,31 +127,47 @@ cdef class Kernel:
         if self.scratch is not None:
             threads = min(threads, <int>self.scratch.shape[0])
         with nogil:
-            run(self, preparations, threads)
+            if threads > 1:
+                run_team(self, preparations, threads)
+            else:
+                run_alone(self, preparations)
 
 
-cdef void run(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogil:
+cdef void run_alone(Kernel kernel, Py_ssize_t preparations) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef unsigned long long state = fastcnn_flush_denormals()
+    for i in range(preparations):
+        kernel.prepare(i, scratch_of(kernel, 0))
+    for i in range(kernel.tasks):
+        kernel.task(i, scratch_of(kernel, 0))
+    for i in range(kernel.finishes):
+        kernel.finish(i)
+    fastcnn_restore_denormals(state)
+
+
+cdef void run_team(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogil:
+    global alone_until
+    cdef double start = fastcnn_now(), seconds
+    if start < alone_until and not thread_exact:
+        run_alone(kernel, preparations)
+        return
     cdef Py_ssize_t i, j, k
     cdef unsigned long long state = 0
-    if threads == 1:
-        state = fastcnn_flush_denormals()
-        for i in range(preparations):
-            kernel.prepare(i, scratch_of(kernel, 0))
-        for i in range(kernel.tasks):
-            kernel.task(i, scratch_of(kernel, 0))
-        for i in range(kernel.finishes):
-            kernel.finish(i)
-        fastcnn_restore_denormals(state)
-        return
     with parallel(num_threads=threads):
         state = fastcnn_flush_denormals()
-        for i in prange(preparations, schedule="static"):
-            kernel.prepare(i, scratch_of(kernel, fastcnn_thread()))
+        if preparations > 0:
+            for i in prange(preparations, schedule="static"):
+                kernel.prepare(i, scratch_of(kernel, fastcnn_thread()))
         for j in prange(kernel.tasks, schedule="static"):
             kernel.task(j, scratch_of(kernel, fastcnn_thread()))
-        for k in prange(kernel.finishes, schedule="static"):
-            kernel.finish(k)
+        if kernel.finishes > 0:
+            for k in prange(kernel.finishes, schedule="static"):
+                kernel.finish(k)
         fastcnn_restore_denormals(state)
+    seconds = fastcnn_now() - start
+    if seconds > kernel.best + LATE_SECONDS:
+        alone_until = start + seconds + ALONE_SECONDS
+    kernel.best = min(kernel.best, seconds)
 
 
 cdef inline float *scratch_of(Kernel kernel, int thread) noexcept nogil:
