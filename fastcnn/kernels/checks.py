@@ -20,6 +20,9 @@ ARRAYS = {
     "conv2d_max_pool2d_forward": "x:nhwi w:klio b:o? y:npqo! argmax:npqo?!/uint8",
     "conv2d_max_pool2d_backward_data": "dy:npqo argmax:npqo/uint8 w:klio dx:nhwi!",
     "conv2d_max_pool2d_backward_weights": "x:nhwi dy:npqo argmax:npqo/uint8 dw:klio! db:o?!",
+    "depthwise_conv2d_forward": "x:nhwi w:klim b:o? y:npqo!",
+    "depthwise_conv2d_backward_data": "dy:npqo w:klim dx:nhwi!",
+    "depthwise_conv2d_backward_weights": "x:nhwi dy:npqo dw:klim! db:o?!",
     "max_pool2d_forward": "x:nhwc y:npqc! argmax:npqc?!/argmax",
     "max_pool2d_backward": "dy:npqc argmax:npqc/argmax dx:nhwc!",
     "average_pool2d_forward": "x:nhwc y:npqc!",
@@ -45,6 +48,8 @@ ARRAYS = {
     "batch_norm_backward": (
         "x:mc dy:mc y:mc? gamma:c? mean:c variance:c dx:mc?! dgamma:c?! dbeta:c?!"
     ),
+    "affine_transform_forward": "x:nhwc transforms:nt y:nhwc!",
+    "affine_transform_backward": "dy:nhwc transforms:nt dx:nhwc!",
     "dropout": "x:* key:k/int64 y:*!",
     "adam_update": "w:z! g:z m:z! v:z! hyper:f/float64",
     "gather": "source:m*/source indices:n/int64 out:n*!",
@@ -108,6 +113,13 @@ def check(name, arrays, config, floats):
         _check_windows(name, config, sizes)
     if name == "adam_update" and sizes["f"] != 4:
         raise ValueError(f"`adam_update`: `hyper` must have 4 numbers. Received {sizes['f']}.")
+    if name.startswith("depthwise") and sizes["o"] != sizes["i"] * sizes["m"]:
+        raise ValueError(
+            f"`{name}`: the output must have {sizes['i'] * sizes['m']} channels, the input's "
+            f"{sizes['i']} times {sizes['m']}. Received {sizes['o']}."
+        )
+    if name.startswith("affine") and sizes["t"] != 8:
+        raise ValueError(f"`{name}`: `transforms` must have 8 numbers. Received {sizes['t']}.")
     if name == "dropout" and sizes["k"] != 2:
         raise ValueError(f"`dropout`: `key` must have 2 numbers. Received {sizes['k']}.")
     places = math.prod(config.get("pool_size", (1,)))

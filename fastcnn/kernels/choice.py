@@ -10,7 +10,7 @@ from contextlib import contextmanager
 ALGORITHMS = {
     "conv2d_forward": ("winograd", "direct"),
     "conv2d_backward_data": ("winograd", "direct"),
-    "conv2d_backward_weights": ("direct",),
+    "conv2d_backward_weights": ("winograd", "narrow", "direct"),
     "conv2d_max_pool2d_forward": ("winograd", "registers", "rows"),
     "conv2d_max_pool2d_backward_data": ("sparse", "expand"),
     "conv2d_max_pool2d_backward_weights": ("sparse", "narrow", "expand"),
@@ -40,16 +40,16 @@ def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=
     square = (kh, kw) == (3, 3) and strides == (1, 1) and dilation == (1, 1)
     narrow = min(ic, oc) < WINOGRAD_CHANNELS
     small_pool = pool_size == (2, 2) and pool_strides == (2, 2)
-    if kernel in ("conv2d_forward", "conv2d_backward_data"):
+    if kernel in ("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weights"):
         ways = ["direct"]
         if square:
             ways.insert(narrow, "winograd")
+        if kernel == "conv2d_backward_weights" and kh * kw * ic <= NARROW_TAPS:
+            ways.insert(0, "narrow")
     elif kernel == "conv2d_max_pool2d_forward":
         ways = ["registers", "rows"] if small_pool else ["rows"]
         if small_pool and square:
             ways.insert(narrow, "winograd")
-    elif kernel == "conv2d_backward_weights":
-        ways = ["direct"]
     else:
         # The pool leaves at most this share of the convolution's places a gradient.
         share = 1 / (pool_strides[0] * pool_strides[1])

@@ -6,7 +6,7 @@
 """Compiled kernels, bound to their arrays: the same names and arguments as `reference`."""
 
 from cython.parallel cimport parallel, prange
-from libc.math cimport logf, sqrt
+from libc.math cimport fabsf, floorf, logf, roundf, sqrt
 from libc.string cimport memcpy, memset
 
 import os
@@ -91,6 +91,24 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t rows, channels, sum_distance
         int relu
 
+    ctypedef struct DepthwiseRow "struct depthwise":
+        const float *x
+        const float *w
+        const float *b
+        float *y
+        const Py_ssize_t *x_taps
+        const Py_ssize_t *w_taps
+        Py_ssize_t taps, pixels, channels, x_pixel, y_pixel
+        int relu
+
+    ctypedef struct DepthwiseWeights "struct depthwise_weights":
+        const float *x
+        const float *dy
+        float *dw
+        float *db
+        const Py_ssize_t *x_taps
+        Py_ssize_t taps, width, rows, pixels, channels, x_row, x_pixel
+
     ctypedef struct DropoutKey "struct dropout":
         unsigned int key[2]
         unsigned int first
@@ -108,6 +126,10 @@ cdef extern from "csrc/kernels.h":
         ) noexcept nogil
         void (*winograd_input)(const WinogradRow *) noexcept nogil
         void (*winograd_output)(const WinogradRow *) noexcept nogil
+        void (*winograd_gradient)(const WinogradRow *) noexcept nogil
+        void (*winograd_filter_gradient)(
+            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
         Py_ssize_t (*sparse_sum_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*sparse_sum)(const SparseSum *) noexcept nogil
         Py_ssize_t (*narrow_block)(Py_ssize_t) noexcept nogil
@@ -149,6 +171,8 @@ cdef extern from "csrc/kernels.h":
             const float *, const float *, float *, Py_ssize_t, float
         ) noexcept nogil
         void (*dropout)(const float *, float *, Py_ssize_t, const DropoutKey *) noexcept nogil
+        void (*depthwise)(const DepthwiseRow *) noexcept nogil
+        void (*depthwise_weights)(const DepthwiseWeights *) noexcept nogil
         void (*batch_norm_moments)(const BatchNormRows *) noexcept nogil
         void (*batch_norm_apply)(const BatchNormRows *) noexcept nogil
         void (*batch_norm_sums)(const BatchNormRows *) noexcept nogil
@@ -181,3 +205,5 @@ include "native_elementwise.pxi"
 include "native_activations.pxi"
 include "native_dropout.pxi"
 include "native_batch_norm.pxi"
+include "native_depthwise.pxi"
+include "native_affine.pxi"

@@ -276,4 +276,11 @@ def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
 
 
 def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
+    algorithm = choice.choose("conv2d_backward_weights", dw.shape, strides, dilation)
+    if algorithm == "winograd":
+        return WinogradBackwardWeights(x, dy, dw, db, (pads[0], pads[2]))
+    if algorithm == "narrow":
+        return NarrowBackwardWeights(
+            x, dy, None, dw, db, strides, pads, dilation, (1, 1), (1, 1)
+        )
     return Conv2DBackwardWeights(x, dy, dw, db, strides, pads, dilation)

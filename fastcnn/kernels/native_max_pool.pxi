@@ -403,7 +403,8 @@ cdef class Expanded(Kernel):
             dy, argmax, full, pool_size=pool_size, strides=pool_strides, pads=(0, 0, 0, 0)
         )
         self.preparations = self.unpool.tasks + self.inner.preparations
-        self.tasks, self.work, self.scratch = self.inner.tasks, self.inner.work, self.inner.scratch
+        self.tasks, self.finishes = self.inner.tasks, self.inner.finishes
+        self.work, self.scratch = self.inner.work, self.inner.scratch
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
         if i < self.unpool.tasks:
@@ -414,10 +415,14 @@ cdef class Expanded(Kernel):
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         self.inner.task(i, scratch)
 
+    cdef void finish(self, Py_ssize_t i) noexcept nogil:
+        self.inner.finish(i)
+
 
 cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
     # For filters of few numbers, such as a first layer's: one place of all windows after the
     # other, dy where it won and zero elsewhere. Tasks are images, as in SparseBackwardWeights.
+    # Without argmax the pool is 1x1: a convolution with no pool behind it.
     cdef const float[:, :, :, ::1] x, dy
     cdef const unsigned char[:, :, :, ::1] argmax
     cdef float[:, :, :, ::1] dw_
@@ -462,7 +467,8 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
             first = 0
             while first < self.oc:
                 p.channels = table.narrow_block(self.oc - first)
-                p.dy, p.argmax = &self.dy[n, 0, 0, first], &self.argmax[n, 0, 0, first]
+                p.dy = &self.dy[n, 0, 0, first]
+                p.argmax = &self.argmax[n, 0, 0, first] if self.argmax is not None else NULL
                 p.dw, p.db = &self.sums[i, 0, first], &self.sums[i, p.tap_count, first]
                 table.narrow_sum(&p)
                 first += p.channels

@@ -12,3 +12,4 @@
 #include "activations.inc.h"
 #include "dropout.inc.h"
 #include "batch_norm.inc.h"
+#include "depthwise.inc.h"

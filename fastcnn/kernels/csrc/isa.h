@@ -34,6 +34,8 @@
         .winograd_filter = winograd_filter,                                               \
         .winograd_input = winograd_input,                                                 \
         .winograd_output = winograd_output,                                               \
+        .winograd_gradient = winograd_gradient,                                           \
+        .winograd_filter_gradient = winograd_filter_gradient,                             \
         .sparse_sum_block = sparse_sum_block,                                             \
         .sparse_sum = sparse_sum,                                                         \
         .narrow_block = narrow_block,                                                     \
@@ -61,6 +63,8 @@
         .batch_norm_apply = batch_norm_apply,                                             \
         .batch_norm_sums = batch_norm_sums,                                               \
         .batch_norm_gradient = batch_norm_gradient,                                       \
+        .depthwise = depthwise,                                                           \
+        .depthwise_weights = depthwise_weights,                                           \
         .from_uint8 = from_uint8,                                                         \
         .from_float64 = from_float64,                                                     \
         .adam_update = adam_update,                                                       \

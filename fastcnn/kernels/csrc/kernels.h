@@ -58,6 +58,7 @@ struct sparse_sum {
 };
 
 /* dw[k][c] += sum over windows (i, j) of dy[i][j][c] * x[patch of the place that won + taps[k]] for
+ * (the first place where argmax is NULL)
  * c < channels <= narrow_block(channels); db[c] += sum of dy where a place won. dy, argmax, dw and
  * db point at the first channel, `oc` is the distance from one window or tap to the next. */
 struct narrow_sum {
@@ -110,6 +111,25 @@ struct batch_norm {
     int relu;
 };
 
+/* y[p][c] = relu(b[c] + sum over k of x[x_taps[k] + p * x_pixel + c] * w[w_taps[k] + c]) */
+struct depthwise {
+    const float *x, *w, *b; /* b may be NULL */
+    float *y;
+    const ptrdiff_t *x_taps, *w_taps;
+    ptrdiff_t taps, pixels, channels, x_pixel, y_pixel;
+    int relu;
+};
+
+/* dw[k][c] += sum over r, i of x[r * x_row + i * x_pixel + x_taps[k] + c] * dy[r][i][c]; db += dy
+ *
+ * for k < taps <= 9 and c < width <= lanes; x, dy, dw and db point at the first of these channels. */
+struct depthwise_weights {
+    const float *x, *dy;
+    float *dw, *db; /* db may be NULL */
+    const ptrdiff_t *x_taps;
+    ptrdiff_t taps, width, rows, pixels, channels, x_row, x_pixel;
+};
+
 struct dropout {
     uint32_t key[2];
     uint32_t first; /* place of the first number in the whole array */
@@ -128,6 +148,9 @@ struct kernels {
                             ptrdiff_t channels, int flip);
     void (*winograd_input)(const struct winograd *p);
     void (*winograd_output)(const struct winograd *p);
+    void (*winograd_gradient)(const struct winograd *p); /* x is dy, rows and columns as in y */
+    void (*winograd_filter_gradient)(const float *s, ptrdiff_t s_plane, float *dw,
+                                     ptrdiff_t w_plane, ptrdiff_t channels);
     ptrdiff_t (*sparse_sum_block)(ptrdiff_t rows, ptrdiff_t columns);
     void (*sparse_sum)(const struct sparse_sum *p);
     ptrdiff_t (*narrow_block)(ptrdiff_t channels);
@@ -165,6 +188,8 @@ struct kernels {
     void (*elu_forward)(const float *x, float *y, ptrdiff_t n, float alpha);
     void (*elu_backward)(const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha);
     void (*dropout)(const float *x, float *y, ptrdiff_t n, const struct dropout *p);
+    void (*depthwise)(const struct depthwise *p);
+    void (*depthwise_weights)(const struct depthwise_weights *p);
     /* out = mean of x, sum of (x - mean)^2 */
     void (*batch_norm_moments)(const struct batch_norm *p);
     /* out = (x - mean) * scale + offset, then relu */

@@ -23,7 +23,8 @@ TILE void narrow_sum_tile(const struct narrow_sum *p, const ptrdiff_t *offsets, 
             ivec place[V];
             UNROLL for (int v = 0; v < V; v++) {
                 dy[v] = load_tail(p->dy + at + v * LANES, tails[v]);
-                place[v] = load_u8_tail(p->argmax + at + v * LANES, tails[v]);
+                place[v] = p->argmax ? load_u8_tail(p->argmax + at + v * LANES, tails[v])
+                                     : ibroadcast(0);
             }
             const float *corner =
                 p->x + i * p->stride_h * p->x_row + j * p->stride_w * p->x_column;

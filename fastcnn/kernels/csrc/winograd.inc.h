@@ -100,3 +100,56 @@ static void winograd_output(const struct winograd *p) {
             }
         }
 }
+
+/* Backward: d = A dy A' for one row of tiles of dy; what lies outside dy is zero. */
+static void winograd_gradient(const struct winograd *p) {
+    for (ptrdiff_t tile = 0; tile < p->tiles; tile++)
+        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+            const tail t = tail_of(p->channels - c);
+            const float *dy = p->x + 2 * tile * p->channels + c;
+            vec y[2][2], e[4][2];
+            UNROLL for (int k = 0; k < 4; k++) {
+                const int inside = k / 2 < p->rows && 2 * tile + k % 2 < p->columns;
+                y[k / 2][k % 2] = inside
+                                      ? load_tail(dy + k / 2 * p->x_row + k % 2 * p->channels, t)
+                                      : broadcast(0);
+            }
+            UNROLL for (int s = 0; s < 2; s++) {
+                e[0][s] = y[0][s];
+                e[1][s] = y[0][s] + y[1][s];
+                e[2][s] = y[0][s] - y[1][s];
+                e[3][s] = broadcast(0) - y[1][s];
+            }
+            float *d = p->planes + tile * p->channels + c;
+            UNROLL for (int r = 0; r < 4; r++) {
+                store_tail(d + (4 * r + 0) * p->plane, e[r][0], t);
+                store_tail(d + (4 * r + 1) * p->plane, e[r][0] + e[r][1], t);
+                store_tail(d + (4 * r + 2) * p->plane, e[r][0] - e[r][1], t);
+                store_tail(d + (4 * r + 3) * p->plane, broadcast(0) - e[r][1], t);
+            }
+        }
+}
+
+/* dw = G' s G, one row of channels: s[i * s_plane + c] for 16 places i, dw[tap * w_plane + c]. */
+static void winograd_filter_gradient(const float *s, ptrdiff_t s_plane, float *dw,
+                                     ptrdiff_t w_plane, ptrdiff_t channels) {
+    const vec half = broadcast(0.5f);
+    for (ptrdiff_t c = 0; c < channels; c += LANES) {
+        const tail t = tail_of(channels - c);
+        vec m[4][4], g[3][4];
+        UNROLL for (int k = 0; k < 16; k++) m[k / 4][k % 4] = load_tail(s + k * s_plane + c, t);
+        UNROLL for (int k = 0; k < 4; k++) {
+            const vec outer = (m[1][k] + m[2][k]) * half;
+            g[0][k] = m[0][k] + outer;
+            g[1][k] = (m[1][k] - m[2][k]) * half;
+            g[2][k] = outer + m[3][k];
+        }
+        UNROLL for (int r = 0; r < 3; r++) {
+            const vec outer = (g[r][1] + g[r][2]) * half;
+            float *to = dw + 3 * r * w_plane + c;
+            store_tail(to, g[r][0] + outer, t);
+            store_tail(to + w_plane, (g[r][1] - g[r][2]) * half, t);
+            store_tail(to + 2 * w_plane, outer + g[r][3], t);
+        }
+    }
+}
