@@ -22,6 +22,7 @@ from fastcnn import (
     backend,
     callbacks,
     config,
+    constraints,
     initializers,
     layers,
     losses,
@@ -29,6 +30,7 @@ from fastcnn import (
     models,
     optimizers,
     random,
+    regularizers,
     utils,
 )
 from fastcnn.config import show_config
@@ -46,6 +48,7 @@ __all__ = [
     "backend",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "initializers",
     "keras",
@@ -55,6 +58,7 @@ __all__ = [
     "models",
     "optimizers",
     "random",
+    "regularizers",
     "show_config",
     "utils",
 ]

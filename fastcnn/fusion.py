@@ -6,6 +6,7 @@ A step has `forward(x, training)` and `backward(dy)` like a layer, and the attri
 """
 
 import math
+import warnings
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from fastcnn.layers.base import MAX_CALLS, Buffers, Call
 from fastcnn.layers.convolutional import Conv2D
 from fastcnn.layers.core import Activation
 from fastcnn.layers.pooling import MaxPooling2D
+from fastcnn.penalties import ActivityStep, penalties_of
 from fastcnn.variables import aligned
 
 
@@ -28,6 +30,7 @@ class Plan:
         training: steps from input to what `head` takes.
         head: the `LossHead`, or None without a loss.
         backward: the training steps whose gradients somebody reads, last one first.
+        penalties: what regularizers add, or None.
     """
 
     def __init__(self, layers, loss=None):
@@ -42,6 +45,12 @@ class Plan:
                 activation = last.activation
                 if last.weights:
                     self.training.append(LinearStep(last))
+                if loss is on_logits:
+                    warnings.warn(
+                        f"The loss {loss.name!r} has from_logits=True, but the model ends in "
+                        f"{activation.name}: the loss is taken of what goes into it, as in Keras.",
+                        stacklevel=2,
+                    )
                 loss = on_logits
             self.head = LossHead(loss, activation)
         trainable = [place for place, step in enumerate(self.training) if step.trainable_weights]
@@ -50,6 +59,7 @@ class Plan:
             step.input_gradient = place != first
             step.consume_gradient = True
         self.backward = self.training[first:][::-1]
+        self.penalties = penalties_of(layers, self.training)
 
     def describe(self):
         """One line per training step, and the loss."""
@@ -74,6 +84,8 @@ def fuse(layers):
             length = 1
             steps.append(layer if keeps_buffers(layer) else BufferedStep(layer))
         place += length
+        if layers[place - 1].activity_regularizer is not None:
+            steps.append(ActivityStep(layers[place - 1]))
     return steps
 
 
@@ -83,7 +95,7 @@ def pooled_convolution(layers):
     (0, False) where they are not. relu may be the convolution's own activation or a layer.
     """
     conv, *rest = layers
-    if type(conv) is not Conv2D or conv.groups != 1 or not rest:
+    if type(conv) is not Conv2D or conv.groups != 1 or conv.activity_regularizer or not rest:
         return 0, False
     relu = conv.activation is activations.relu
     if conv.activation is activations.linear and is_relu(rest[0]):
@@ -105,7 +117,8 @@ def pooled_convolution(layers):
 
 def is_relu(layer):
     """Whether the layer is relu and nothing else."""
-    return type(layer) is Activation and layer.activation is activations.relu
+    is_plain = type(layer) is Activation and layer.activity_regularizer is None
+    return is_plain and layer.activation is activations.relu
 
 
 def keeps_buffers(layer):

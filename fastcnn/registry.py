@@ -5,7 +5,7 @@ dictionary for the same thing. A `Registry` answers all three, for layers, losse
 optimizers, initializers and activations alike, and its error lists what would have been right.
 """
 
-import difflib
+import importlib
 import re
 
 _counters = {}
@@ -35,13 +35,20 @@ class Registry:
     Args:
         kind: what error messages call an entry, such as "optimizer".
         module: where Keras keeps this kind, for configs: "keras.optimizers".
+        parts: modules with further entries, imported when a name is not found without them.
     """
 
-    def __init__(self, kind, module):
+    def __init__(self, kind, module, parts=()):
         self.kind = kind
         self.module = module
+        self._parts = parts
         self._entries = {}
         self._names = []
+
+    def _load_parts(self):
+        parts, self._parts = self._parts, ()
+        for part in parts:
+            importlib.import_module(part)
 
     def register(self, name, *aliases):
         """Decorator: `name` is listed in errors and docs, aliases and the class name only work."""
@@ -57,11 +64,20 @@ class Registry:
 
     def names(self):
         """The listed names, sorted."""
+        self._load_parts()
         return sorted(self._names)
+
+    def has(self, entry):
+        """Whether the class or instance is one of the entries."""
+        self._load_parts()
+        return any(entry is other for other in self._entries.values())
 
     def lookup(self, name):
         """The entry registered under `name`, or a ValueError that lists the valid names."""
         entry = self._entries.get(name)
+        if entry is None and self._parts:
+            self._load_parts()
+            entry = self._entries.get(name)
         if entry is None and isinstance(name, str):
             entry = self._entries.get(name.lower())
         if entry is None:
@@ -70,6 +86,9 @@ class Registry:
 
     def unknown(self, identifier):
         """The exception for an identifier that means nothing here."""
+        import difflib
+
+        self._load_parts()
         message = f"Unknown {self.kind}: {identifier!r}."
         if isinstance(identifier, str):
             close = difflib.get_close_matches(identifier.lower(), self._entries, n=1)

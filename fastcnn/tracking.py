@@ -57,14 +57,14 @@ class Tracker:
 
     def reset(self):
         """Forget everything."""
-        self._total = 0.0
+        self._total = self._penalties = 0.0
         self._count = 0
         self._filled = 0
         for metric in (*self.metrics, *self.weighted_metrics):
             metric.reset_state()
 
-    def add(self, head, batch):
-        """Take in a step: `head.losses`, `head.predictions` and the batch's targets."""
+    def add(self, head, batch, penalty=None):
+        """Take in a step: `head.losses`, `head.predictions`, the batch's targets, a penalty."""
         if batch is not self._batch or self._filled == self._ring.steps:
             self._open(head, batch)
         slot = self._ring.slots[self._filled]
@@ -75,6 +75,8 @@ class Tracker:
             slot[2][...] = batch.targets
         if batch.weights is not None:
             slot[-1][...] = batch.weights
+        if penalty is not None:
+            self._penalties += penalty * batch.size
 
     def _open(self, head, batch):
         self._flush()
@@ -103,7 +105,8 @@ class Tracker:
     def logs(self):
         """The results so far as a dictionary of floats, in alphabetical order."""
         self._flush()
-        logs = {"loss": self._total / self._count if self._count else 0.0}
+        loss = (self._total + self._penalties) / self._count if self._count else 0.0
+        logs = {"loss": loss}
         for metric in (*self.metrics, *self.weighted_metrics):
             result = metric.result()
             if isinstance(result, dict):

@@ -213,6 +213,8 @@ class Trainer:
         compute, add = head.step, tracker.add
         if update is None:
             warnings.warn("The model does not have any trainable weights.", stacklevel=4)
+        if plan.penalties is not None:
+            compute, update, add = _with_penalties(plan.penalties, compute, update, add)
 
         def step(batch):
             with lock:
@@ -296,6 +298,9 @@ class Trainer:
             plan = self._plan
         head, lock = plan.head, self._lock
         forwards = [step.forward for step in plan.training]
+        compute, add = head.step, tracker.add
+        if plan.penalties is not None:
+            compute, _, add = _with_penalties(plan.penalties, compute, None, add)
 
         def step(batch):
             with lock:
@@ -303,8 +308,8 @@ class Trainer:
                 y = batch.x
                 for forward in forwards:
                     y = forward(y, False)
-                head.step(y, batch)
-                tracker.add(head, batch)
+                compute(y, batch)
+                add(head, batch)
 
         return step
 
@@ -439,6 +444,24 @@ class Trainer:
             yield
         finally:
             self._training = False
+
+
+def _with_penalties(penalties, compute, update, add):
+    """The three parts of a step, with what regularizers do before, in and after them."""
+
+    def compute_and_measure(y, batch):
+        dy = compute(y, batch)
+        penalties.measure()
+        return dy
+
+    def add_gradients_and_update():
+        penalties.add_gradients()
+        update()
+
+    def add_with_penalty(head, batch):
+        add(head, batch, penalties.value)
+
+    return compute_and_measure, update and add_gradients_and_update, add_with_penalty
 
 
 def _is_due(epoch, frequency):

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastcnn.kernels.memory import ALIGNMENT, aligned
 
+
 class Variable:
     """A weight of a layer.
 
@@ -22,14 +23,25 @@ class Variable:
         value: read-only ndarray, a view into the store.
         gradient: ndarray that `backward` writes, a view into the store; None if not trainable.
         name, path: "kernel", "sequential/conv2d/kernel".
-        shape, dtype, trainable, initializer: what they say.
+        shape, dtype, trainable, initializer, regularizer, constraint: what they say.
     """
 
-    def __init__(self, initial, *, name="variable", trainable=True, initializer=None):
+    def __init__(
+        self,
+        initial,
+        *,
+        name="variable",
+        trainable=True,
+        initializer=None,
+        regularizer=None,
+        constraint=None,
+    ):
         self.name = name
         self.path = name
         self.trainable = trainable
         self.initializer = initializer
+        self.regularizer = regularizer
+        self.constraint = constraint
         self.store = None
         self._rebind(np.array(initial, order="C"), None, None)
 

@@ -18,6 +18,17 @@ CASES = {
     "binary logits": lambda: losses.BinaryCrossentropy(from_logits=True),
     "mse": lambda: losses.MeanSquaredError(),
     "mae": lambda: losses.MeanAbsoluteError(),
+    "mape": lambda: losses.MeanAbsolutePercentageError(),
+    "msle": lambda: losses.MeanSquaredLogarithmicError(),
+    "huber": lambda: losses.Huber(0.3),
+    "log_cosh": lambda: losses.LogCosh(),
+    "cosine": lambda: losses.CosineSimilarity(),
+    "kld": lambda: losses.KLDivergence(),
+    "poisson": lambda: losses.Poisson(),
+    "hinge": lambda: losses.Hinge(),
+    "hinge of signs": lambda: losses.Hinge(),
+    "squared_hinge": lambda: losses.SquaredHinge(),
+    "categorical_hinge": lambda: losses.CategoricalHinge(),
 }
 
 
@@ -27,6 +38,10 @@ def rows(name, n=5, size=4):
     y_pred = rng.normal(size=(n, size)) if "logits" in name else rng.uniform(0.1, 0.9, (n, size))
     if name.startswith("sparse"):
         return rng.integers(0, size, n), y_pred
+    if name.endswith("hinge"):
+        return np.eye(size)[rng.integers(0, size, n)], y_pred
+    if "signs" in name:
+        return rng.choice([-1.0, 1.0], (n, size)), y_pred
     y_true = rng.uniform(0, 1, (n, size))
     return (y_true / y_true.sum(1, keepdims=True) if "categorical" in name else y_true), y_pred
 

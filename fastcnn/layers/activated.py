@@ -6,17 +6,8 @@ behind them. relu happens inside the forward kernel; other activations have a bu
 it better (softmax with cross-entropy).
 """
 
-from fastcnn import activations, initializers
-from fastcnn.arguments import refuse
+from fastcnn import activations, constraints, initializers, regularizers
 from fastcnn.layers.base import Call, Layer
-
-UNSUPPORTED = (
-    "kernel_regularizer",
-    "bias_regularizer",
-    "activity_regularizer",
-    "kernel_constraint",
-    "bias_constraint",
-)
 
 
 class ActivatedLayer(Layer):
@@ -28,23 +19,45 @@ class ActivatedLayer(Layer):
         use_bias=True,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
         **kwargs,
     ):
-        for name in UNSUPPORTED:
-            refuse(kwargs.pop(name, None), name)
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer or "glorot_uniform")
         self.bias_initializer = initializers.get(bias_initializer or "zeros")
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel = None
         self.bias = None
 
     def add_kernel_and_bias(self, kernel_shape, bias_size):
         """Make the two weights."""
-        self.kernel = self.add_weight(kernel_shape, self.kernel_initializer, name="kernel")
+        self.kernel = self.add_weight(
+            kernel_shape,
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        self.add_bias(bias_size)
+
+    def add_bias(self, size):
+        """Make the bias, if there is to be one."""
         if self.use_bias:
-            self.bias = self.add_weight((bias_size,), self.bias_initializer, name="bias")
+            self.bias = self.add_weight(
+                (size,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
 
     def linear_output_shape(self, x_shape):
         """The shape of the linear map's result for a batch of shape `x_shape`."""
@@ -150,5 +163,9 @@ class ActivatedLayer(Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
-            **dict.fromkeys(UNSUPPORTED),
+            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "kernel_constraint": constraints.serialize(self.kernel_constraint),
+            "bias_constraint": constraints.serialize(self.bias_constraint),
         }

@@ -34,7 +34,7 @@ What makes a repeated step cheap, and what the layers of this package do:
 
 import numpy as np
 
-from fastcnn import config, initializers
+from fastcnn import config, constraints, initializers, regularizers
 from fastcnn.arguments import check_shape
 from fastcnn.registry import Configurable, snake_case, unique_name
 from fastcnn.variables import Store, Variable, aligned
@@ -95,6 +95,7 @@ class Layer(Configurable, Buffers):
         name: a string; by default the class name in snake case with a counter.
         trainable: whether `fit` changes the layer's weights.
         dtype: "float32", or "float64" on the reference backend; default `config.floatx()`.
+        activity_regularizer: a `Regularizer` of the layer's result (see `regularizers`).
         input_shape: the shape of one sample; on the first layer of a model it stands for `Input`.
 
     Attributes:
@@ -111,6 +112,7 @@ class Layer(Configurable, Buffers):
         name=None,
         trainable=True,
         dtype=None,
+        activity_regularizer=None,
         input_shape=None,
         batch_input_shape=None,
         input_dim=None,
@@ -124,6 +126,7 @@ class Layer(Configurable, Buffers):
             raise ValueError(f"The argument `name` must be a string. Received name={name!r}.")
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = float_type(dtype)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
         if input_dim is not None:
             input_shape = (input_dim,)
@@ -158,7 +161,7 @@ class Layer(Configurable, Buffers):
 
     def get_config(self):
         """The arguments that make this layer again (weights are not part of it)."""
-        return {
+        config = {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": {
@@ -168,16 +171,29 @@ class Layer(Configurable, Buffers):
                 "registered_name": None,
             },
         }
+        if self.activity_regularizer is not None:
+            config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        return config
 
     # ------------------------------------------------------------------------- building, calling
 
     def add_weight(
-        self, shape=None, initializer=None, dtype=None, trainable=True, *, name=None, **kwargs
+        self,
+        shape=None,
+        initializer=None,
+        dtype=None,
+        trainable=True,
+        *,
+        regularizer=None,
+        constraint=None,
+        name=None,
+        **kwargs,
     ):
         """Make a `Variable` of the layer; call it from `build`.
 
         `initializer` is a name, an instance or a function of (shape, dtype); by default
-        glorot_uniform, and zeros for a single number.
+        glorot_uniform, and zeros for a single number. `regularizer` and `constraint` are names or
+        instances, or None; training takes care of them.
         """
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments passed to add_weight: {kwargs}")
@@ -190,6 +206,8 @@ class Layer(Configurable, Buffers):
             name=name or "variable",
             trainable=bool(trainable),
             initializer=initializer,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
         )
         variable.wanted_trainable = variable.trainable
         variable.trainable = variable.trainable and self._trainable
@@ -277,6 +295,15 @@ class Layer(Configurable, Buffers):
     @property
     def trainable_variables(self):
         return self.trainable_weights
+
+    @property
+    def losses(self):
+        """The penalty of each trainable weight that has a regularizer, as it is now."""
+        return [
+            variable.regularizer(variable.value)
+            for variable in self.trainable_weights
+            if variable.regularizer is not None
+        ]
 
     @property
     def non_trainable_weights(self):

@@ -122,7 +122,8 @@ class Dense(ActivatedLayer):
 
     def get_config(self):
         config = super().get_config()
-        del config["activity_regularizer"]
+        if self.activity_regularizer is None:
+            del config["activity_regularizer"]
         return {**config, "units": self.units, "quantization_config": None}
 
 

@@ -1,112 +1,11 @@
-"""Losses: what training makes small, with their gradients.
-
-    >>> import numpy as np
-    >>> from fastcnn import losses
-    >>> loss = losses.SparseCategoricalCrossentropy()
-    >>> round(float(loss([1, 0], np.array([[0.25, 0.75], [0.5, 0.5]]))), 4)
-    0.4904
-
-A loss has one value per sample (or per place, where the output has more axes), the mean over the
-last axis. Called with arrays it reduces them as Keras does: "sum_over_batch_size" is the mean of
-value * weight over all samples.
-
-A loss of your own needs `values` and `gradient`:
-
-    >>> class MeanFourthPower(losses.Loss):
-    ...     def values(self, y_true, y_pred):
-    ...         return ((y_pred - y_true) ** 4).mean(axis=-1)
-    ...     def gradient(self, y_true, y_pred):
-    ...         return 4 * (y_pred - y_true) ** 3 / y_pred.shape[-1]
-"""
+"""Cross-entropies: losses of probabilities, or of what goes into softmax or sigmoid."""
 
 import numpy as np
 
 from fastcnn import config, kernels
 from fastcnn.arguments import check_fraction, refuse
-from fastcnn.registry import Configurable, Registry, snake_case
-from fastcnn.targets import prepare_labels, prepare_targets
-
-registry = Registry("loss", "keras.losses")
-
-REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "none")
-
-
-class Loss(Configurable):
-    """Base of all losses.
-
-    Args:
-        reduction: "sum_over_batch_size" (the mean over the samples), "sum", or None.
-        name: a string.
-    """
-
-    undoes = None  # the activation whose inverse is built into the form `on_logits`
-
-    def __init__(self, reduction="sum_over_batch_size", name=None):
-        if (reduction or "none") not in REDUCTIONS:
-            raise ValueError(
-                f"The argument `reduction` must be one of {REDUCTIONS}. Received {reduction!r}."
-            )
-        self.reduction = reduction
-        self.name = name or snake_case(type(self).__name__)
-
-    def values(self, y_true, y_pred):
-        """The loss of each row: y_pred (rows, size), y_true as `prepare` gives it; (rows,)."""
-        raise NotImplementedError(f"{type(self).__name__} must implement values(y_true, y_pred).")
-
-    def gradient(self, y_true, y_pred):
-        """The gradient of each row's value at y_pred: (rows, size)."""
-        raise NotImplementedError(f"{type(self).__name__} must implement gradient(y_true, y_pred).")
-
-    def prepare(self, y, output_shape):
-        """Targets as the loss wants them, checked against the model's output (None, ..., size).
-
-        Returns an array of the output's shape, in a type that batches can be gathered from.
-        """
-        return prepare_targets(y, output_shape, self.name)
-
-    def on_logits(self):
-        """This loss as a function of what goes into the activation `undoes`, or None."""
-        return None
-
-    def bind(self, z, targets, scale, losses, dz, probabilities=None):
-        """A callable that writes losses (rows,) and dz = scale * gradient (rows, size).
-
-        A loss on logits writes `probabilities`, the activation of z, as well.
-        """
-
-        def run():
-            losses[...] = self.values(targets, z)
-            np.multiply(self.gradient(targets, z), scale[:, None], out=dz)
-
-        return run
-
-    def __call__(self, y_true, y_pred, sample_weight=None):
-        """The reduced loss of two arrays, as a NumPy scalar (an array with reduction None)."""
-        y_pred = np.asarray(y_pred)
-        if y_pred.dtype.kind != "f":
-            y_pred = y_pred.astype(config.floatx())
-        if y_pred.ndim < 2:
-            y_pred, y_true = y_pred.reshape(-1, 1), np.asarray(y_true).reshape(-1, 1)
-        targets = self.prepare(y_true, (None, *y_pred.shape[1:]))
-        if len(targets) != len(y_pred):
-            raise ValueError(
-                f"y_true and y_pred must have equal length. Received {len(targets)} samples "
-                f"and {len(y_pred)}."
-            )
-        size = y_pred.shape[-1]
-        row_targets = targets.reshape(-1, size) if targets.ndim == y_pred.ndim else targets.ravel()
-        if row_targets.ndim == 2:
-            row_targets = row_targets.astype(y_pred.dtype)
-        values = self.values(row_targets, y_pred.reshape(-1, size)).reshape(y_pred.shape[:-1])
-        if sample_weight is not None:
-            weights = np.asarray(sample_weight, y_pred.dtype)
-            values = values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
-        if self.reduction in (None, "none"):
-            return values
-        return values.sum() if self.reduction == "sum" else values.mean()
-
-    def get_config(self):
-        return {"name": self.name, "reduction": self.reduction}
+from fastcnn.losses.base import Loss, check_axis, function_of, registry
+from fastcnn.targets import prepare_labels
 
 
 class ProbabilityLoss(Loss):
@@ -118,7 +17,7 @@ class ProbabilityLoss(Loss):
 
     def on_logits(self):
         if self.from_logits:
-            return None
+            return self
         return type(self).from_config({**self.get_config(), "from_logits": True})
 
     def activation(self, z):
@@ -259,11 +158,36 @@ class CategoricalCrossentropy(ProbabilityLoss):
     def activation(self, z):
         return np.exp(_log_softmax(z))
 
+    def bind(self, z, targets, scale, losses, dz, probabilities=None):
+        if not self.from_logits:
+            return super().bind(z, targets, scale, losses, dz, probabilities)
+        p = np.empty_like(z) if probabilities is None else probabilities
+        shifted, column = np.empty_like(z), np.empty((len(z), 1), z.dtype)
+        scale = scale[:, None]
+
+        def run():  # `values` and `gradient` from one exp, into arrays that are there
+            y_true = self._smooth(targets)
+            np.max(z, 1, out=column, keepdims=True)
+            np.subtract(z, column, out=shifted)
+            np.exp(shifted, out=p)
+            np.sum(p, 1, out=column, keepdims=True)
+            np.divide(p, column, out=p)
+            np.log(column, out=column)
+            np.subtract(column, shifted, out=shifted)  # -log(p)
+            np.multiply(shifted, y_true, out=shifted)
+            np.sum(shifted, 1, out=losses)
+            np.sum(y_true, 1, out=column, keepdims=True)
+            np.multiply(p, column, out=dz)
+            np.subtract(dz, y_true, out=dz)
+            np.multiply(dz, scale, out=dz)
+
+        return run
+
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": -1}
 
 
-@registry.register("binary_crossentropy")
+@registry.register("binary_crossentropy", "bce", "BCE")
 class BinaryCrossentropy(ProbabilityLoss):
     """-(target * log(p) + (1 - target) * log(1 - p)), mean over the last axis.
 
@@ -317,34 +241,6 @@ class BinaryCrossentropy(ProbabilityLoss):
         return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": -1}
 
 
-@registry.register("mean_squared_error", "mse", "MSE")
-class MeanSquaredError(Loss):
-    """mean over the last axis of (y_pred - y_true)^2"""
-
-    def values(self, y_true, y_pred):
-        return np.square(y_pred - y_true).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        return (y_pred - y_true) * (2 / y_pred.shape[1])
-
-
-@registry.register("mean_absolute_error", "mae", "MAE")
-class MeanAbsoluteError(Loss):
-    """mean over the last axis of |y_pred - y_true|"""
-
-    def values(self, y_true, y_pred):
-        return np.abs(y_pred - y_true).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        return np.sign(y_pred - y_true) / y_pred.shape[1]
-
-
-def check_axis(axis):
-    """Classes are on the last axis."""
-    if axis != -1:
-        raise ValueError(f"The argument `axis` must be -1. Received axis={axis!r}.")
-
-
 def _log_softmax(z):
     shifted = z - z.max(1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
@@ -364,46 +260,6 @@ def _inside(p):
     return np.where(outside, 0, 1).astype(p.dtype)
 
 
-def _function(loss_class):
-    """Keras's function form: the values without reduction. `compile` takes it as a loss, too."""
-
-    def function(y_true, y_pred, **settings):
-        return loss_class(reduction=None, **settings)(y_true, y_pred)
-
-    function.__name__ = snake_case(loss_class.__name__)
-    function.__doc__ = loss_class.__doc__
-    function.loss_class = loss_class
-    return function
-
-
-sparse_categorical_crossentropy = _function(SparseCategoricalCrossentropy)
-categorical_crossentropy = _function(CategoricalCrossentropy)
-binary_crossentropy = _function(BinaryCrossentropy)
-mean_squared_error = _function(MeanSquaredError)
-mean_absolute_error = _function(MeanAbsoluteError)
-
-
-def get(identifier):
-    """A loss from a name, config, class or instance.
-
-    Raises:
-        ValueError: an unknown name (the error lists the valid ones) or a bare function, which has
-            no gradient here.
-    """
-    identifier = getattr(identifier, "loss_class", identifier)
-    if callable(identifier) and not isinstance(identifier, (Loss, type)):
-        raise ValueError(
-            "A loss needs a gradient: subclass `fastcnn.losses.Loss` instead of passing the "
-            f"function {identifier!r}."
-        )
-    return registry.get(identifier, Loss)
-
-
-def serialize(loss):
-    """The dictionary that Keras writes for a loss."""
-    return registry.serialize(loss)
-
-
-def deserialize(config):
-    """The loss that `serialize` wrote."""
-    return registry.deserialize(config)
+sparse_categorical_crossentropy = function_of(SparseCategoricalCrossentropy)
+categorical_crossentropy = function_of(CategoricalCrossentropy)
+binary_crossentropy = function_of(BinaryCrossentropy)

@@ -1,0 +1,129 @@
+"""Constraints: what a weight is brought back to after each update.
+
+    >>> import numpy as np
+    >>> from fastcnn import constraints
+    >>> constraints.NonNeg()(np.array([-1.0, 2.0])).tolist()
+    [0.0, 2.0]
+
+`Dense(10, kernel_constraint=constraints.MaxNorm(3))`. One of your own needs `__call__(w)`, which
+returns an array of w's shape.
+"""
+
+import numpy as np
+
+from fastcnn import config
+from fastcnn.registry import Configurable, Registry
+
+registry = Registry("constraint", "keras.constraints")
+
+
+class Constraint(Configurable):
+    """Base of all constraints."""
+
+    def __call__(self, w):
+        """The array that takes the place of the weight w."""
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__(w).")
+
+
+@registry.register("non_neg")
+class NonNeg(Constraint):
+    """w = max(w, 0)"""
+
+    def __call__(self, w):
+        return np.maximum(w, 0)
+
+
+@registry.register("min_max_norm")
+class MinMaxNorm(Constraint):
+    """The norms along `axis` are brought between `min_value` and `max_value`, `rate` of the way.
+
+    Args:
+        min_value, max_value: floats.
+        rate: 1 goes the whole way in each update.
+        axis: int or tuple of ints; (0, 1, 2) treats each filter of a Conv2D as one.
+    """
+
+    def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
+        self.min_value = min_value
+        self.max_value = max_value
+        self.rate = rate
+        self.axis = axis if isinstance(axis, int) else tuple(axis)
+
+    def __call__(self, w):
+        norms = _norms(w, self.axis)
+        wanted = self.rate * np.clip(norms, self.min_value, self.max_value)
+        wanted += (1 - self.rate) * norms
+        return w * (wanted / (config.epsilon() + norms))
+
+    def get_config(self):
+        return {
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+            "rate": self.rate,
+            "axis": self.axis,
+        }
+
+
+@registry.register("max_norm")
+class MaxNorm(MinMaxNorm):
+    """The norms along `axis` are at most `max_value`.
+
+    Args:
+        max_value: a float.
+        axis: int or tuple of ints.
+    """
+
+    def __init__(self, max_value=2, axis=0):
+        super().__init__(0.0, max_value, 1.0, axis)
+
+    def get_config(self):
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+@registry.register("unit_norm")
+class UnitNorm(Constraint):
+    """The norms along `axis` are 1.
+
+    Args:
+        axis: int or tuple of ints.
+    """
+
+    def __init__(self, axis=0):
+        self.axis = axis if isinstance(axis, int) else tuple(axis)
+
+    def __call__(self, w):
+        return w / (config.epsilon() + _norms(w, self.axis))
+
+    def get_config(self):
+        return {"axis": self.axis}
+
+
+non_neg = NonNeg
+max_norm = MaxNorm
+min_max_norm = MinMaxNorm
+unit_norm = UnitNorm
+
+
+def _norms(w, axis):
+    return np.sqrt(np.square(w).sum(axis=axis, keepdims=True))
+
+
+def get(identifier):
+    """A constraint from a name, config, class, instance or function of w; None stays None.
+
+    Raises:
+        ValueError: an unknown name; the error lists the valid ones.
+    """
+    if callable(identifier) and not isinstance(identifier, type):
+        return identifier
+    return registry.get(identifier, Constraint)
+
+
+def serialize(constraint):
+    """The dictionary that Keras writes for a constraint."""
+    return registry.serialize(constraint)
+
+
+def deserialize(config):
+    """The constraint that `serialize` wrote."""
+    return registry.deserialize(config)

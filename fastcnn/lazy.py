@@ -1,0 +1,28 @@
+"""Packages whose rarer parts are imported when first used, to keep `import fastcnn` quick."""
+
+import importlib
+import sys
+
+
+def attach(package, parts):
+    """(`__getattr__`, `__dir__`) for a package.
+
+    Args:
+        package: its `__name__`.
+        parts: {name of a module in the package: the names of it that are the package's, too}.
+    """
+    homes = {name: part for part, names in parts.items() for name in names}
+
+    def __getattr__(name):  # noqa: N807 - a module's own hook
+        part = homes.get(name, name)
+        if part not in parts:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{package}.{part}")
+        value = getattr(module, name) if name in homes else module
+        setattr(sys.modules[package], name, value)
+        return value
+
+    def __dir__():  # noqa: N807
+        return sorted({*vars(sys.modules[package]), *homes, *parts})
+
+    return __getattr__, __dir__

@@ -1,0 +1,129 @@
+"""Losses: what training makes small, with their gradients.
+
+    >>> import numpy as np
+    >>> from fastcnn import losses
+    >>> loss = losses.SparseCategoricalCrossentropy()
+    >>> round(float(loss([1, 0], np.array([[0.25, 0.75], [0.5, 0.5]]))), 4)
+    0.4904
+
+A loss has one value per sample (or per place, where the output has more axes), the mean over the
+last axis. Called with arrays it reduces them as Keras does: "sum_over_batch_size" is the mean of
+value * weight over all samples.
+
+A loss of your own needs `values` and `gradient`:
+
+    >>> class MeanFourthPower(losses.Loss):
+    ...     def values(self, y_true, y_pred):
+    ...         return ((y_pred - y_true) ** 4).mean(axis=-1)
+    ...     def gradient(self, y_true, y_pred):
+    ...         return 4 * (y_pred - y_true) ** 3 / y_pred.shape[-1]
+"""
+
+from fastcnn.lazy import attach
+from fastcnn.losses.base import Loss, registry
+from fastcnn.losses.crossentropy import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    SparseCategoricalCrossentropy,
+    binary_crossentropy,
+    categorical_crossentropy,
+    sparse_categorical_crossentropy,
+)
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "regression": (
+            "CosineSimilarity",
+            "Huber",
+            "KLDivergence",
+            "LogCosh",
+            "MeanAbsoluteError",
+            "MeanAbsolutePercentageError",
+            "MeanSquaredError",
+            "MeanSquaredLogarithmicError",
+            "Poisson",
+            "cosine_similarity",
+            "huber",
+            "kl_divergence",
+            "log_cosh",
+            "mean_absolute_error",
+            "mean_absolute_percentage_error",
+            "mean_squared_error",
+            "mean_squared_logarithmic_error",
+            "poisson",
+        ),
+        "margins": (
+            "CategoricalHinge",
+            "Hinge",
+            "SquaredHinge",
+            "categorical_hinge",
+            "hinge",
+            "squared_hinge",
+        ),
+    },
+)
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "categorical_hinge",
+    "cosine_similarity",
+    "deserialize",
+    "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
+    "registry",
+    "serialize",
+    "sparse_categorical_crossentropy",
+    "squared_hinge",
+]
+
+
+def get(identifier):
+    """A loss from a name, config, class or instance.
+
+    Raises:
+        ValueError: an unknown name (the error lists the valid ones) or a bare function, which has
+            no gradient here.
+    """
+    identifier = getattr(identifier, "loss_class", identifier)
+    if callable(identifier) and not isinstance(identifier, (Loss, type)):
+        raise ValueError(
+            "A loss needs a gradient: subclass `fastcnn.losses.Loss` instead of passing the "
+            f"function {identifier!r}."
+        )
+    return registry.get(identifier, Loss)
+
+
+def serialize(loss):
+    """The dictionary that Keras writes for a loss."""
+    return registry.serialize(loss)
+
+
+def deserialize(config):
+    """The loss that `serialize` wrote."""
+    return registry.deserialize(config)

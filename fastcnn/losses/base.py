@@ -1,0 +1,109 @@
+"""The base class of all losses, and their registry."""
+
+import numpy as np
+
+from fastcnn import config
+from fastcnn.registry import Configurable, Registry, snake_case
+from fastcnn.targets import prepare_targets
+
+registry = Registry(
+    "loss", "keras.losses", ("fastcnn.losses.regression", "fastcnn.losses.margins")
+)
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "none")
+
+
+class Loss(Configurable):
+    """Base of all losses.
+
+    Args:
+        reduction: "sum_over_batch_size" (the mean over the samples), "sum", or None.
+        name: a string.
+    """
+
+    undoes = None  # the activation whose inverse is built into the form `on_logits`
+
+    def __init__(self, reduction="sum_over_batch_size", name=None):
+        if (reduction or "none") not in REDUCTIONS:
+            raise ValueError(
+                f"The argument `reduction` must be one of {REDUCTIONS}. Received {reduction!r}."
+            )
+        self.reduction = reduction
+        self.name = name or snake_case(type(self).__name__)
+
+    def values(self, y_true, y_pred):
+        """The loss of each row: y_pred (rows, size), y_true as `prepare` gives it; (rows,)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement values(y_true, y_pred).")
+
+    def gradient(self, y_true, y_pred):
+        """The gradient of each row's value at y_pred: (rows, size)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement gradient(y_true, y_pred).")
+
+    def prepare(self, y, output_shape):
+        """Targets as the loss wants them, checked against the model's output (None, ..., size).
+
+        Returns an array of the output's shape, in a type that batches can be gathered from.
+        """
+        return prepare_targets(y, output_shape, self.name)
+
+    def on_logits(self):
+        """This loss as a function of what goes into the activation `undoes`, or None."""
+        return None
+
+    def bind(self, z, targets, scale, losses, dz, probabilities=None):
+        """A callable that writes losses (rows,) and dz = scale * gradient (rows, size).
+
+        A loss on logits writes `probabilities`, the activation of z, as well.
+        """
+
+        def run():
+            losses[...] = self.values(targets, z)
+            np.multiply(self.gradient(targets, z), scale[:, None], out=dz)
+
+        return run
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """The reduced loss of two arrays, as a NumPy scalar (an array with reduction None)."""
+        y_pred = np.asarray(y_pred)
+        if y_pred.dtype.kind != "f":
+            y_pred = y_pred.astype(config.floatx())
+        if y_pred.ndim < 2:
+            y_pred, y_true = y_pred.reshape(-1, 1), np.asarray(y_true).reshape(-1, 1)
+        targets = self.prepare(y_true, (None, *y_pred.shape[1:]))
+        if len(targets) != len(y_pred):
+            raise ValueError(
+                f"y_true and y_pred must have equal length. Received {len(targets)} samples "
+                f"and {len(y_pred)}."
+            )
+        size = y_pred.shape[-1]
+        row_targets = targets.reshape(-1, size) if targets.ndim == y_pred.ndim else targets.ravel()
+        if row_targets.ndim == 2:
+            row_targets = row_targets.astype(y_pred.dtype)
+        values = self.values(row_targets, y_pred.reshape(-1, size)).reshape(y_pred.shape[:-1])
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, y_pred.dtype)
+            values = values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+        if self.reduction in (None, "none"):
+            return values
+        return values.sum() if self.reduction == "sum" else values.mean()
+
+    def get_config(self):
+        return {"name": self.name, "reduction": self.reduction}
+
+
+def check_axis(axis):
+    """Classes, or the parts of a vector, are on the last axis."""
+    if axis != -1:
+        raise ValueError(f"The argument `axis` must be -1. Received axis={axis!r}.")
+
+
+def function_of(loss_class):
+    """Keras's function form: the values without reduction. `compile` takes it as a loss, too."""
+
+    def function(y_true, y_pred, **settings):
+        return loss_class(reduction=None, **settings)(y_true, y_pred)
+
+    function.__name__ = function.__qualname__ = snake_case(loss_class.__name__)
+    function.__doc__ = loss_class.__doc__
+    function.loss_class = loss_class
+    return function

@@ -1,0 +1,158 @@
+"""Metrics: what is reported beside the loss.
+
+    >>> import numpy as np
+    >>> from fastcnn import metrics
+    >>> accuracy = metrics.SparseCategoricalAccuracy()
+    >>> accuracy.update_state(np.array([0, 1]), np.array([[0.9, 0.1], [0.8, 0.2]]))
+    >>> accuracy.result()
+    0.5
+
+A metric adds up what it sees (`update_state`), tells the result so far (`result`) and starts anew
+(`reset_state`). Sums are formed one sample after the other in float64, so a result does not depend
+on how the samples are cut into batches.
+"""
+
+from fastcnn.lazy import attach
+from fastcnn.metrics.accuracies import (
+    Accuracy,
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+from fastcnn.metrics.base import (
+    FunctionMetric,
+    Mean,
+    Metric,
+    Sum,
+    is_function,
+    registry,
+    sequential_sum,
+)
+
+PARTS = {
+    "confusion": (
+        "FalseNegatives",
+        "FalsePositives",
+        "Precision",
+        "PrecisionAtRecall",
+        "Recall",
+        "RecallAtPrecision",
+        "SensitivityAtSpecificity",
+        "SpecificityAtSensitivity",
+        "TrueNegatives",
+        "TruePositives",
+    ),
+    "errors": (
+        "BinaryCrossentropy",
+        "CategoricalCrossentropy",
+        "CategoricalHinge",
+        "CosineSimilarity",
+        "Hinge",
+        "KLDivergence",
+        "LogCoshError",
+        "MeanAbsoluteError",
+        "MeanAbsolutePercentageError",
+        "MeanSquaredError",
+        "MeanSquaredLogarithmicError",
+        "Poisson",
+        "R2Score",
+        "RootMeanSquaredError",
+        "SparseCategoricalCrossentropy",
+        "SquaredHinge",
+    ),
+    "scores": ("AUC", "F1Score", "FBetaScore"),
+}
+__getattr__, __dir__ = attach(__name__, PARTS)
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "FunctionMetric",
+    "Mean",
+    "Metric",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "Sum",
+    "TopKCategoricalAccuracy",
+    "check_metrics",
+    "deserialize",
+    "get",
+    "registry",
+    "resolve",
+    "sequential_sum",
+    "serialize",
+]
+
+
+def get(identifier):
+    """A metric from a name, config, class, instance or function of (y_true, y_pred).
+
+    Raises:
+        ValueError: an unknown name; the error lists the valid ones.
+    """
+    if is_function(identifier):
+        return FunctionMetric(identifier)
+    return registry.get(identifier, Metric)
+
+
+def check_metrics(metrics):
+    """A list from what was given to `compile`: strings as they are, the rest made metrics.
+
+    Raises:
+        ValueError: an unknown metric, now and not in `fit`.
+    """
+    if metrics is None:
+        return []
+    if isinstance(metrics, dict):
+        raise ValueError(f"Metrics must be a list for a model of one output. Received {metrics!r}.")
+    metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
+    if len(metrics) == 1 and isinstance(metrics[0], (list, tuple)):
+        metrics = list(metrics[0])  # one list for the one output
+    for place, metric in enumerate(metrics):
+        if metric is None:
+            raise ValueError(f"A metric must not be None. Received metrics={metrics!r}.")
+        if isinstance(metric, str):
+            registry.lookup(metric)
+        else:
+            metrics[place] = get(metric)
+    return metrics
+
+
+def resolve(identifier, target_shape, output_shape):
+    """The metric for `identifier`; "accuracy" by the shapes of targets and output.
+
+    One output: binary. Targets that lack the classes' axis: sparse. Else: categorical. A string
+    becomes the metric's name as it is.
+    """
+    if not isinstance(identifier, str):
+        return get(identifier)
+    if identifier.lower() in ("accuracy", "acc"):
+        if output_shape[-1] == 1:
+            metric_class = BinaryAccuracy
+        elif len(target_shape) < len(output_shape) or target_shape[-1] == 1:
+            metric_class = SparseCategoricalAccuracy
+        else:
+            metric_class = CategoricalAccuracy
+    else:
+        metric_class = registry.lookup(identifier)
+    return metric_class(name=identifier)
+
+
+def direction(identifier):
+    """Whether "up" or "down" is better for a metric as it was given to `compile`, or None."""
+    if isinstance(identifier, str):
+        return registry.lookup(identifier).direction
+    return identifier.direction
+
+
+def serialize(metric):
+    """The dictionary that Keras writes for a metric."""
+    return registry.serialize(metric)
+
+
+def deserialize(config):
+    """The metric that `serialize` wrote."""
+    return registry.deserialize(config)

@@ -1,0 +1,102 @@
+"""Accuracies: how often a prediction is right, and how often it is among the best k."""
+
+import numpy as np
+
+from fastcnn.arguments import check_count
+from fastcnn.metrics.base import CountMetric, MeanMetric, registry, same_axes
+
+
+@registry.register("accuracy", "acc", "Accuracy")
+class Accuracy(CountMetric):
+    """How often y_pred equals y_true.
+
+    As a string, `metrics=["accuracy"]` stands for the sparse, categorical or binary form that fits
+    the model's output and the targets.
+    """
+
+    def values(self, y_true, y_pred):
+        return same_axes(y_true, y_pred) == y_pred
+
+
+@registry.register("sparse_categorical_accuracy")
+class SparseCategoricalAccuracy(CountMetric):
+    """How often the largest of y_pred (n, ..., classes) is at the label y_true (n, ...)."""
+
+    def values(self, y_true, y_pred):
+        return y_pred.argmax(-1) == _labels(y_true, y_pred)
+
+
+@registry.register("categorical_accuracy")
+class CategoricalAccuracy(CountMetric):
+    """How often the largest of y_pred is where the largest of y_true is; both (n, ..., classes)."""
+
+    def values(self, y_true, y_pred):
+        return y_pred.argmax(-1) == y_true.argmax(-1)
+
+
+@registry.register("binary_accuracy")
+class BinaryAccuracy(MeanMetric):
+    """How often y_pred > threshold agrees with y_true, mean over the last axis."""
+
+    direction = "up"
+
+    def __init__(self, name=None, dtype=None, threshold=0.5):
+        if threshold is not None and not 0 < threshold < 1:
+            raise ValueError(
+                f"The argument `threshold` must be in (0, 1). Received threshold={threshold!r}."
+            )
+        super().__init__(name, dtype)
+        self.threshold = threshold
+
+    def values(self, y_true, y_pred):
+        agree = same_axes(y_true, y_pred) == (y_pred > self.threshold)
+        return agree.mean(-1) if agree.ndim > 1 else agree
+
+    def get_config(self):
+        return {**super().get_config(), "threshold": self.threshold}
+
+
+class _TopK(CountMetric):
+    """Base of both: whether fewer than k predictions are larger than that of the label."""
+
+    def __init__(self, k=5, name=None, dtype=None):
+        super().__init__(name, dtype)
+        self.k = check_count(k, "k")
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k}
+
+    def _is_among(self, labels, y_pred):
+        at_label = np.take_along_axis(y_pred, labels[..., None], -1)
+        above = np.count_nonzero(y_pred > at_label, axis=-1)
+        return (above < self.k) & np.isfinite(at_label[..., 0])
+
+
+@registry.register("top_k_categorical_accuracy")
+class TopKCategoricalAccuracy(_TopK):
+    """How often the largest of y_true is among the k largest of y_pred; both (n, ..., classes).
+
+    Args:
+        k: a positive integer.
+        name: a string.
+    """
+
+    def values(self, y_true, y_pred):
+        return self._is_among(y_true.argmax(-1), y_pred)
+
+
+@registry.register("sparse_top_k_categorical_accuracy")
+class SparseTopKCategoricalAccuracy(_TopK):
+    """How often the label y_true (n, ...) is among the k largest of y_pred (n, ..., classes).
+
+    Args:
+        k: a positive integer.
+        name: a string.
+    """
+
+    def values(self, y_true, y_pred):
+        return self._is_among(_labels(y_true, y_pred).astype(np.int64), y_pred)
+
+
+def _labels(y_true, y_pred):
+    return y_true[..., 0] if y_true.ndim == y_pred.ndim else y_true

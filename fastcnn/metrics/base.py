@@ -1,0 +1,164 @@
+"""The base classes of all metrics, and their registry."""
+
+import inspect
+
+import numpy as np
+
+from fastcnn.registry import Configurable, Registry, snake_case, unique_name
+
+registry = Registry(
+    "metric",
+    "keras.metrics",
+    tuple(f"fastcnn.metrics.{part}" for part in ("confusion", "errors", "scores")),
+)
+
+
+def sequential_sum(total, values):
+    """total + values[0] + values[1] + ... in float64, strictly in this order."""
+    terms = np.empty(len(values) + 1)
+    terms[0] = total
+    terms[1:] = values
+    return float(np.add.accumulate(terms)[-1])
+
+
+class Metric(Configurable):
+    """Base of all metrics.
+
+    Args:
+        name: a string, the key in logs and `History`; by default the class's name with a counter.
+        dtype: accepted and ignored: results are Python floats.
+
+    Attributes:
+        direction: "up" or "down", what is better: callbacks with mode="auto" ask for it.
+        state_names: the attributes that hold the state, for `BackupAndRestore` within an epoch.
+    """
+
+    direction = None
+    state_names = ()
+
+    def __init__(self, name=None, dtype=None):
+        self.name = name or unique_name(snake_case(type(self).__name__))
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Take in some samples."""
+        raise NotImplementedError(f"{type(self).__name__} must implement update_state.")
+
+    def result(self):
+        """The metric of all samples since the last reset: a float, an array or a dictionary."""
+        raise NotImplementedError(f"{type(self).__name__} must implement result.")
+
+    def reset_state(self):
+        """Forget all samples."""
+        raise NotImplementedError(f"{type(self).__name__} must implement reset_state.")
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        """`update_state`, then `result`."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    def get_config(self):
+        return {"name": self.name, "dtype": "float32"}
+
+
+class MeanMetric(Metric):
+    """Base of the metrics that are a (weighted) mean of one value per sample."""
+
+    state_names = ("total", "count")
+
+    def __init__(self, name=None, dtype=None):
+        super().__init__(name or snake_case(type(self).__name__), dtype)
+        self.reset_state()
+
+    def values(self, y_true, y_pred):
+        """One value per sample (or per place)."""
+        raise NotImplementedError(f"{type(self).__name__} must implement values(y_true, y_pred).")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.add(np.asarray(self.values(np.asarray(y_true), np.asarray(y_pred))), sample_weight)
+
+    def add(self, values, sample_weight=None):
+        """Take in values, each counted `sample_weight` times."""
+        if sample_weight is not None:
+            weights = weights_like(values, sample_weight).ravel()
+            self.total = sequential_sum(self.total, values.ravel() * weights)
+            self.count = sequential_sum(self.count, weights)
+        else:
+            self.total = sequential_sum(self.total, values.ravel())
+            self.count += values.size
+
+    def result(self):
+        return self.total / self.count if self.count else 0.0
+
+    def reset_state(self):
+        self.total = 0.0
+        self.count = 0
+
+
+@registry.register("mean")
+class Mean(MeanMetric):
+    """The mean of what is given: `update_state(values, sample_weight=None)`."""
+
+    def update_state(self, values, sample_weight=None):
+        self.add(np.atleast_1d(np.asarray(values, np.float64)), sample_weight)
+
+    def __call__(self, values, sample_weight=None):
+        self.update_state(values, sample_weight)
+        return self.result()
+
+
+@registry.register("sum")
+class Sum(Mean):
+    """The sum of what is given: `update_state(values, sample_weight=None)`."""
+
+    def result(self):
+        return self.total
+
+
+class FunctionMetric(MeanMetric):
+    """The mean of a function of (y_true, y_pred): `metrics=[my_function]`."""
+
+    def __init__(self, function, name=None, dtype=None):
+        super().__init__(name or getattr(function, "__name__", None), dtype)
+        self.function = function
+
+    def values(self, y_true, y_pred):
+        return np.atleast_1d(np.asarray(self.function(y_true, y_pred)))
+
+    def get_config(self):
+        raise NotImplementedError(f"The metric {self.name!r} is a function and has no config.")
+
+
+class CountMetric(MeanMetric):
+    """A mean of yes and no: sums are whole numbers and exact in any order."""
+
+    direction = "up"
+
+    def add(self, values, sample_weight=None):
+        if sample_weight is not None:
+            super().add(values, sample_weight)
+        else:
+            self.total += float(np.count_nonzero(values))
+            self.count += values.size
+
+
+def weights_like(values, sample_weight):
+    """Weights (n,) or of more axes, spread over the shape of `values`; float64."""
+    weights = np.asarray(sample_weight, np.float64)
+    if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
+        weights = weights[..., 0]
+    weights = weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+    return np.broadcast_to(weights, values.shape)
+
+
+def same_axes(y_true, y_pred):
+    """y_true with a last axis of 1 added or taken away where y_pred has it otherwise."""
+    if y_true.ndim == y_pred.ndim - 1 and y_pred.shape[-1] == 1:
+        return y_true[..., None]
+    if y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
+        return y_true[..., 0]
+    return y_true
+
+
+def is_function(identifier):
+    """Whether a metric was given as a function of (y_true, y_pred)."""
+    return inspect.isfunction(identifier)

@@ -1,0 +1,256 @@
+"""Metrics that are the mean of a loss, and what is built from squared errors."""
+
+import math
+
+import numpy as np
+
+from fastcnn import losses
+from fastcnn.metrics.base import MeanMetric, Metric, registry, same_axes, weights_like
+
+
+class LossMetric(MeanMetric):
+    """Base of those that are the mean of a loss over the samples.
+
+    Attributes:
+        loss_class: the `Loss`.
+    """
+
+    loss_class = None
+    direction = "down"
+
+    def __init__(self, name=None, dtype=None, **settings):
+        super().__init__(name, dtype)
+        self._settings = settings
+        self._loss = self.loss_class(reduction=None, **settings)
+
+    def values(self, y_true, y_pred):
+        return self._loss(y_true, y_pred)
+
+    def get_config(self):
+        return {**super().get_config(), **self._settings}
+
+
+@registry.register("mean_squared_error", "mse", "MSE")
+class MeanSquaredError(LossMetric):
+    """mean of (y_pred - y_true)^2"""
+
+    loss_class = losses.MeanSquaredError
+
+
+@registry.register("mean_absolute_error", "mae", "MAE")
+class MeanAbsoluteError(LossMetric):
+    """mean of |y_pred - y_true|"""
+
+    loss_class = losses.MeanAbsoluteError
+
+
+@registry.register("mean_absolute_percentage_error", "mape", "MAPE")
+class MeanAbsolutePercentageError(LossMetric):
+    """100 * mean of |y_true - y_pred| / max(|y_true|, epsilon)"""
+
+    loss_class = losses.MeanAbsolutePercentageError
+
+
+@registry.register("mean_squared_logarithmic_error", "msle", "MSLE")
+class MeanSquaredLogarithmicError(LossMetric):
+    """mean of (log(1 + y_true) - log(1 + y_pred))^2"""
+
+    loss_class = losses.MeanSquaredLogarithmicError
+
+
+@registry.register("logcosh", "log_cosh_error")
+class LogCoshError(LossMetric):
+    """mean of log(cosh(y_pred - y_true))"""
+
+    loss_class = losses.LogCosh
+
+    def __init__(self, name="logcosh", dtype=None):
+        super().__init__(name, dtype)
+
+
+@registry.register("cosine_similarity")
+class CosineSimilarity(LossMetric):
+    """mean of the cosine of the angle between y_true and y_pred: the loss, the other way round"""
+
+    loss_class = losses.CosineSimilarity
+    direction = "up"
+
+    def __init__(self, name=None, dtype=None, axis=-1):
+        losses.CosineSimilarity(axis)  # refuses every other axis
+        super().__init__(name, dtype)
+
+    def values(self, y_true, y_pred):
+        return -super().values(y_true, y_pred)
+
+
+@registry.register("kl_divergence", "kld", "KLD")
+class KLDivergence(LossMetric):
+    """mean of sum of y_true * log(y_true / y_pred)"""
+
+    loss_class = losses.KLDivergence
+
+
+@registry.register("poisson")
+class Poisson(LossMetric):
+    """mean of y_pred - y_true * log(y_pred)"""
+
+    loss_class = losses.Poisson
+
+
+@registry.register("hinge")
+class Hinge(LossMetric):
+    """mean of max(1 - y_true * y_pred, 0)"""
+
+    loss_class = losses.Hinge
+
+
+@registry.register("squared_hinge")
+class SquaredHinge(LossMetric):
+    """mean of max(1 - y_true * y_pred, 0)^2"""
+
+    loss_class = losses.SquaredHinge
+
+
+@registry.register("categorical_hinge")
+class CategoricalHinge(LossMetric):
+    """mean of max(largest wrong prediction - right prediction + 1, 0)"""
+
+    loss_class = losses.CategoricalHinge
+
+
+@registry.register("binary_crossentropy", "bce", "BCE")
+class BinaryCrossentropy(LossMetric):
+    """The mean of the loss of that name.
+
+    Args:
+        name: a string.
+        from_logits, label_smoothing: see the loss.
+    """
+
+    loss_class = losses.BinaryCrossentropy
+
+    def __init__(self, name=None, dtype=None, from_logits=False, label_smoothing=0):
+        super().__init__(name, dtype, from_logits=from_logits, label_smoothing=label_smoothing)
+
+
+@registry.register("categorical_crossentropy")
+class CategoricalCrossentropy(LossMetric):
+    """The mean of the loss of that name.
+
+    Args:
+        name: a string.
+        from_logits, label_smoothing, axis: see the loss.
+    """
+
+    loss_class = losses.CategoricalCrossentropy
+
+    def __init__(self, name=None, dtype=None, from_logits=False, label_smoothing=0, axis=-1):
+        super().__init__(
+            name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis
+        )
+
+
+@registry.register("sparse_categorical_crossentropy")
+class SparseCategoricalCrossentropy(LossMetric):
+    """The mean of the loss of that name.
+
+    Args:
+        name: a string.
+        from_logits, ignore_class, axis: see the loss.
+    """
+
+    loss_class = losses.SparseCategoricalCrossentropy
+
+    def __init__(self, name=None, dtype=None, from_logits=False, ignore_class=None, axis=-1):
+        super().__init__(
+            name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis
+        )
+
+
+@registry.register("root_mean_squared_error")
+class RootMeanSquaredError(MeanMetric):
+    """square root of the mean of (y_pred - y_true)^2"""
+
+    direction = "down"
+
+    def values(self, y_true, y_pred):
+        return np.square(y_pred - same_axes(y_true, y_pred))
+
+    def result(self):
+        return math.sqrt(super().result())
+
+
+@registry.register("r2_score")
+class R2Score(Metric):
+    """1 - sum of (y_true - y_pred)^2 / sum of (y_true - mean of y_true)^2, for (n, outputs).
+
+    Args:
+        class_aggregation: "uniform_average" over the outputs, "variance_weighted_average", or None
+            for one score per output.
+        num_regressors: number of predictors, for the adjusted score; 0 is the plain one.
+        name: a string.
+    """
+
+    direction = "up"
+    state_names = ("_sums",)
+    AGGREGATIONS = ("uniform_average", "variance_weighted_average", None)
+
+    def __init__(
+        self,
+        class_aggregation="uniform_average",
+        num_regressors=0,
+        name="r2_score",
+        dtype=None,
+    ):
+        super().__init__(name, dtype)
+        if class_aggregation not in self.AGGREGATIONS:
+            raise ValueError(
+                f"The argument `class_aggregation` must be in {self.AGGREGATIONS}. "
+                f"Received class_aggregation={class_aggregation!r}."
+            )
+        self.class_aggregation = class_aggregation
+        self.num_regressors = num_regressors
+        self.reset_state()
+
+    def reset_state(self):
+        self._sums = None  # rows: weights, targets, squared targets, squared errors, numbers
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_pred = np.asarray(y_pred, np.float64)
+        y_true = same_axes(np.asarray(y_true, np.float64), y_pred)
+        if y_pred.ndim != 2 or y_true.shape != y_pred.shape:
+            raise ValueError(
+                "R2Score takes targets and predictions of shape (n, outputs). "
+                f"Received shapes {y_true.shape} and {y_pred.shape}."
+            )
+        ones = np.ones(len(y_pred)) if sample_weight is None else sample_weight
+        weights = weights_like(y_pred, ones)
+        terms = (weights, weights * y_true, weights * y_true**2, weights * (y_true - y_pred) ** 2)
+        terms = np.stack([*terms, np.ones_like(weights)])
+        if self._sums is not None:
+            terms = np.concatenate([self._sums[:, None], terms], axis=1)
+        self._sums = np.add.accumulate(terms, axis=1)[:, -1]
+
+    def result(self):
+        if self._sums is None:
+            return 0.0
+        count, total, squares, errors, numbers = self._sums
+        spread = squares - total * total / count
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = 1 - errors / spread
+        scores[np.isinf(scores)] = 0
+        if self.class_aggregation == "uniform_average":
+            scores = float(scores.mean())
+        elif self.class_aggregation == "variance_weighted_average":
+            scores = float((scores * spread).sum() / spread.sum())
+        freedom = numbers.sum() - self.num_regressors - 1
+        if self.num_regressors and freedom > 0:
+            scores = 1 - (1 - scores) * (numbers.sum() - 1) / freedom
+        return scores
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "class_aggregation": self.class_aggregation,
+            "num_regressors": self.num_regressors,
+        }

@@ -1,0 +1,180 @@
+"""Adam and its kin: a mean of the gradients over a mean of their squares."""
+
+import math
+
+import numpy as np
+
+from fastcnn import kernels
+from fastcnn.arguments import check_fraction
+from fastcnn.optimizers.base import Optimizer, registry
+
+
+@registry.register("adam")
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2014), with epsilon outside the square root's correction as in Keras.
+
+        m += (g - m) (1 - beta_1)
+        v += (g^2 - v) (1 - beta_2)
+        w -= learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
+
+    Args:
+        learning_rate: float, schedule or function.
+        beta_1, beta_2: floats in [0, 1).
+        epsilon: float.
+        amsgrad: whether the largest v so far takes the place of v (Reddi et al. 2018).
+        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+    """
+
+    slot_names = interleaved = ("momentum", "velocity")
+    in_numpy = False
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+        amsgrad=False,
+        **kwargs,
+    ):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = check_fraction(beta_1, "beta_1")
+        self.beta_2 = check_fraction(beta_2, "beta_2")
+        self.epsilon = epsilon
+        self.amsgrad = self.in_numpy = bool(amsgrad)
+        if amsgrad:
+            self.slot_names = (*self.interleaved, "velocity_hat")
+        self._hyper = np.array([0.0, beta_1, beta_2, epsilon])
+
+    def bind(self):
+        self._kernel = kernels.bind(
+            "adam_update",
+            self.weights,
+            self.gradients,
+            self.slots["momentum"],
+            self.slots["velocity"],
+            self._hyper,
+        )
+
+    def step(self):
+        t = self.iterations
+        alpha = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        if self.amsgrad:
+            self._amsgrad_step(alpha)
+            return
+        self._hyper[0] = alpha
+        self._kernel()
+
+    def _amsgrad_step(self, alpha):
+        update_moments(self)
+        largest, change = self.slots["velocity_hat"], self.scratch
+        np.maximum(largest, self.slots["velocity"], out=largest)
+        np.sqrt(largest, out=change)
+        change += self.epsilon
+        np.divide(self.slots["momentum"], change, out=change)
+        change *= alpha
+        self.weights -= change
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        }
+
+
+@registry.register("adamw")
+class AdamW(Adam):
+    """Adam with weight decay (Loshchilov & Hutter 2019): w -= w * weight_decay * learning_rate.
+
+    Args: those of `Adam`, with `weight_decay` 0.004 if nothing is said.
+    """
+
+    def __init__(self, learning_rate=0.001, weight_decay=0.004, *args, **kwargs):
+        if weight_decay is None:
+            raise ValueError("The argument `weight_decay` of AdamW must be a float. Received None.")
+        super().__init__(learning_rate, *args, weight_decay=weight_decay, **kwargs)
+
+
+@registry.register("nadam")
+class Nadam(Optimizer):
+    """Adam with Nesterov momentum (Dozat 2016).
+
+        u_t = beta_1 (1 - 0.96^t / 2),  U_t = u_1 u_2 ... u_t
+        m, v as in Adam;  m' = u_{t+1} m / (1 - U_{t+1}) + (1 - u_t) g / (1 - U_t)
+        w -= learning_rate * m' / (sqrt(v / (1 - beta_2^t)) + epsilon)
+
+    Args:
+        learning_rate: float, schedule or function.
+        beta_1, beta_2: floats in [0, 1).
+        epsilon: float.
+        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+    """
+
+    slot_names = interleaved = ("momentum", "velocity")
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = check_fraction(beta_1, "beta_1")
+        self.beta_2 = check_fraction(beta_2, "beta_2")
+        self.epsilon = epsilon
+        self._product = 1.0
+
+    def bind(self):
+        self._change = np.empty_like(self.weights)
+
+    def _factor(self, t):
+        return self.beta_1 * (1 - 0.5 * 0.96**t)
+
+    def step(self):
+        update_moments(self)
+        t, scratch, change = self.iterations, self.scratch, self._change
+        now, following = self._factor(t), self._factor(t + 1)
+        self._product *= now
+        for_momentum = following / (1 - self._product * following)
+        for_gradient = (1 - now) / (1 - self._product)
+        np.multiply(self.slots["velocity"], 1 / (1 - self.beta_2**t), out=scratch)
+        np.sqrt(scratch, out=scratch)
+        scratch += self.epsilon
+        np.multiply(self.slots["momentum"], for_momentum / for_gradient, out=change)
+        change += self.gradients
+        change /= scratch
+        change *= self.rate * for_gradient
+        self.weights -= change
+
+    def scalars(self):
+        return {**super().scalars(), "u_product": np.float32(self._product)}
+
+    def set_scalars(self, scalars):
+        super().set_scalars(scalars)
+        self._product = float(scalars["u_product"])
+
+    def get_state(self):
+        return {**super().get_state(), "product": self._product}
+
+    def set_state(self, state):
+        super().set_state(state)
+        self._product = state["product"]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
+
+
+def update_moments(optimizer):
+    """m += (g - m) (1 - beta_1) and v += (g^2 - v) (1 - beta_2), in place."""
+    gradients, change = optimizer.gradients, optimizer.scratch
+    momentum, velocity = optimizer.slots["momentum"], optimizer.slots["velocity"]
+    np.subtract(gradients, momentum, out=change)
+    change *= 1 - optimizer.beta_1
+    momentum += change
+    np.square(gradients, out=change)
+    change -= velocity
+    change *= 1 - optimizer.beta_2
+    velocity += change

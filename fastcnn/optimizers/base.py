@@ -1,0 +1,433 @@
+"""What all optimizers share: learning rate, state, clipping, weight decay, moving averages.
+
+A new optimizer names its slots and writes `step`:
+
+    >>> import numpy as np
+    >>> from fastcnn import optimizers
+    >>> class SignDescent(optimizers.Optimizer):
+    ...     slot_names = ("momentum",)
+    ...     def step(self):
+    ...         momentum = self.slots["momentum"]
+    ...         momentum *= 0.9
+    ...         momentum += self.gradients
+    ...         np.sign(momentum, out=self.scratch)
+    ...         self.scratch *= self.rate
+    ...         self.weights -= self.scratch
+
+Everything is laid out like `Store.values[:trainable_size]`, so one statement updates all weights of
+a model. An update is, as in Keras: clip the gradients, decay the weights, step, average the weights
+(EMA), apply the constraints. What is not asked for costs nothing.
+"""
+
+import math
+import re
+
+import numpy as np
+
+from fastcnn.arguments import check_fraction, refuse
+from fastcnn.registry import Configurable, Registry, unique_name
+from fastcnn.variables import aligned
+
+registry = Registry("optimizer", "keras.optimizers", ("fastcnn.optimizers.descent",))
+schedules = Registry(
+    "learning-rate schedule", "keras.optimizers.schedules", ("fastcnn.optimizers.schedules",)
+)
+
+FLUSH_EVERY = 16  # updates, see `Optimizer._flush`
+
+
+class LearningRate(float):
+    """A float that can also be assigned to and read like Keras's learning-rate variable."""
+
+    def __new__(cls, value, optimizer):
+        rate = super().__new__(cls, value)
+        rate._optimizer = optimizer
+        return rate
+
+    def assign(self, value):
+        """Set the optimizer's learning rate."""
+        self._optimizer.learning_rate = value
+
+    def numpy(self):
+        """The rate as a NumPy scalar."""
+        return np.float32(self)
+
+
+class LearningRateSchedule(Configurable):
+    """Base of all learning-rate schedules (see `optimizers.schedules`)."""
+
+    def __call__(self, step):
+        """The learning rate, a float, for the update after `step` others."""
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__(step).")
+
+
+class Optimizer(Configurable):
+    """Base of all optimizers.
+
+    Args:
+        learning_rate: a float >= 0, a `LearningRateSchedule`, or a function without arguments.
+        weight_decay: before each step, w -= w * weight_decay * learning rate.
+        clipnorm: the gradient of each weight is scaled down to this norm.
+        clipvalue: each number of the gradients is clipped to [-clipvalue, clipvalue].
+        global_clipnorm: all gradients are scaled down to this norm of them all together.
+        use_ema: whether to keep the exponential moving average of the weights; `fit` puts it in
+            the place of the weights at its end.
+        ema_momentum: average = ema_momentum * average + (1 - ema_momentum) * w.
+        ema_overwrite_frequency: put the average in the place of the weights every so many updates.
+        name: a string.
+
+    Attributes:
+        iterations: number of updates done.
+        slots: dictionary of the flat state arrays, by name.
+        weights, gradients: the flat arrays that `step` works on.
+        scratch: one more such array, for what `step` likes.
+        rate: the learning rate of this step, a float.
+
+    Raises:
+        ValueError: an unknown argument, or a value out of range.
+        NotImplementedError: loss_scale_factor or gradient_accumulation_steps.
+    """
+
+    slot_names = ()
+    interleaved = ()  # slots that a Keras file holds weight by weight: m, v, m, v, ...
+    initial_slots = {}  # noqa: RUF012 - first values other than 0
+    in_numpy = True  # whether `step` is NumPy and leaves denormal numbers behind
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        loss_scale_factor=None,
+        gradient_accumulation_steps=None,
+        name=None,
+        **kwargs,
+    ):
+        for key, value in kwargs.items():
+            raise ValueError(f"Unrecognized argument of {type(self).__name__}: {key}={value!r}.")
+        refuse(loss_scale_factor, "loss_scale_factor")
+        refuse(gradient_accumulation_steps, "gradient_accumulation_steps")
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        given = {key: value for key, value in clips.items() if value is not None}
+        if len(given) > 1:
+            raise ValueError(
+                f"Only one of {', '.join(f'`{key}`' for key in clips)} can be set. "
+                f"Received {', '.join(f'{key}={value!r}' for key, value in given.items())}."
+            )
+        for key, value in (*given.items(), ("weight_decay", weight_decay or 0)):
+            if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
+                raise ValueError(
+                    f"The argument `{key}` must be a float >= 0. Received {key}={value!r}."
+                )
+        frequency = ema_overwrite_frequency
+        if frequency is not None and not (isinstance(frequency, int) and frequency >= 1):
+            raise ValueError(
+                "The argument `ema_overwrite_frequency` must be None or a positive integer. "
+                f"Received ema_overwrite_frequency={frequency!r}."
+            )
+        self.name = name or unique_name(type(self).__name__.lower())
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = bool(use_ema)
+        self.ema_momentum = check_fraction(ema_momentum, "ema_momentum", including_one=True)
+        self.ema_overwrite_frequency = frequency
+        self.iterations = 0
+        self.store = None
+        self.slots = {}
+        self._slices = []
+        self._undecayed = None
+        self._before = self._after = ()
+        self._schedule = None
+        self.learning_rate = learning_rate
+
+    # ---------------------------------------------------------------- what a subclass implements
+
+    def bind(self):
+        """Prepare for updates of `self.weights`; `self.slots` is there. Called before the first."""
+
+    def step(self):
+        """Update `self.weights` in place; `self.iterations` counts this update already."""
+        raise NotImplementedError(f"{type(self).__name__} must implement step().")
+
+    def get_config(self):
+        rate = self._schedule
+        if rate is None:
+            rate = float(self.rate)
+        elif isinstance(rate, LearningRateSchedule):
+            rate = schedules.serialize(rate)
+        else:
+            raise NotImplementedError(
+                f"The optimizer {self.name!r} has a function as its learning rate and no config."
+            )
+        return {
+            "name": self.name,
+            "learning_rate": rate,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": None,
+            "gradient_accumulation_steps": None,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        rate = config.get("learning_rate")
+        if isinstance(rate, dict):
+            config = {**config, "learning_rate": schedules.deserialize(rate)}
+        return cls(**config)
+
+    # ---------------------------------------------------------------------------- what models use
+
+    @property
+    def learning_rate(self):
+        """The rate of the next update; a float or a schedule can be assigned."""
+        if self._schedule is not None:
+            return LearningRate(self._scheduled(self.iterations), self)
+        return LearningRate(self.rate, self)
+
+    @learning_rate.setter
+    def learning_rate(self, value):
+        if callable(value) and not isinstance(value, float):
+            self._schedule = value
+            self.rate = self._scheduled(self.iterations)
+            self.rebind()
+            return
+        if isinstance(self._schedule, LearningRateSchedule):
+            raise TypeError(
+                f"The optimizer {self.name!r} was made with a schedule as its learning rate, so "
+                "none can be assigned: make it with a float."
+            )
+        try:
+            rate = float(value)
+        except (TypeError, ValueError):
+            rate = -1.0
+        if not (rate >= 0 and math.isfinite(rate)):
+            raise ValueError(
+                f"The argument `learning_rate` must be a float >= 0. Received {value!r}."
+            )
+        self._schedule = None
+        self.rate = rate
+        self.rebind()
+
+    def _scheduled(self, step):
+        is_schedule = isinstance(self._schedule, LearningRateSchedule)
+        return float(self._schedule(step) if is_schedule else self._schedule())
+
+    @property
+    def built(self):
+        return self.store is not None
+
+    def build(self, store):
+        """Make the slots for a model's `Store`; weights that were there before keep their state."""
+        if self.store is store:
+            return
+        size = store.trainable_size
+        names = (*(("average",) if self.use_ema else ()), *self.slot_names)
+        slots = {name: aligned(size, store.values.dtype, zero=True) for name in names}
+        before = dict(self._slices)
+        if before and not any(variable in before for variable, _ in store.slices):
+            raise ValueError(
+                f"The optimizer {self.name!r} belongs to another model: give each model its own."
+            )
+        self._slices = [(variable, place) for variable, place in store.slices if variable.trainable]
+        for name, slot in slots.items():
+            if name in self.initial_slots:
+                slot[...] = self.initial_slots[name]
+            for variable, place in self._slices:
+                if variable in before:
+                    slot[place] = self.slots[name][before[variable]]
+        self.slots = slots
+        self.store = store
+        self.rebind()
+
+    def rebind(self):
+        """Bind anew, after the backend changed."""
+        if self.store is None:
+            return
+        self.weights = self.store.values[: self.store.trainable_size]
+        self.gradients = self.store.gradients
+        self.scratch = np.empty_like(self.weights)
+        self._tiny = np.empty(self.weights.shape, bool)
+        self._views = [(self.gradients[place], self.scratch[place]) for _, place in self._slices]
+        self._decayed = [
+            (self.weights[place], self.scratch[place])
+            for variable, place in self._slices
+            if not (self._undecayed and self._undecayed(variable))
+        ]
+        self._constrained = [
+            (variable.constraint, self.weights[place].reshape(variable.shape))
+            for variable, place in self._slices
+            if variable.constraint is not None
+        ]
+        before = (
+            (self._follow_schedule, self._schedule is not None),
+            (self._clip_each, self.clipnorm),
+            (self._clip_together, self.global_clipnorm),
+            (self._clip_values, self.clipvalue),
+            (self._decay, self.weight_decay),
+        )
+        after = (
+            (self._average, self.use_ema),
+            (self._constrain, self._constrained),
+            (self._flush, self.in_numpy),
+        )
+        self._before, self._after = (
+            tuple(action for action, wanted in actions if wanted) for actions in (before, after)
+        )
+        self.bind()
+
+    def update(self):
+        """One update of the store's weights from its gradients."""
+        self.iterations += 1
+        for action in self._before:
+            action()
+        self.step()
+        for action in self._after:
+            action()
+        self.store.version += 1
+
+    def apply_gradients(self, grads_and_vars):
+        """Raises NotImplementedError: gradients come from the layers' `backward`."""
+        raise NotImplementedError(
+            "Gradients from outside are not taken (there is no GradientTape here): train with "
+            "`fit` or `train_on_batch`, and write what is new as a `Layer` or a `Loss` with its "
+            "gradient."
+        )
+
+    apply = apply_gradients
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        """Leave some weights out of the weight decay; call it before training.
+
+        Args:
+            var_list: list of `Variable`.
+            var_names: list of strings; weights with one of them in their path are left out, such
+                as "bias".
+        """
+        if self.built:
+            raise ValueError("`exclude_from_weight_decay` must be called before the first step.")
+        excluded = set(var_list or ())
+        pattern = re.compile("|".join(map(re.escape, var_names))) if var_names else None
+        self._undecayed = lambda variable: (
+            variable in excluded or bool(pattern and pattern.search(variable.path))
+        )
+
+    def finalize_variable_values(self, var_list=None):
+        """Put the moving average in the place of the weights; without `use_ema` nothing happens."""
+        if self.use_ema and self.store is not None:
+            self.weights[...] = self.slots["average"]
+            self.store.touch()
+
+    # ------------------------------------------------------------------------- around each step
+
+    def _follow_schedule(self):
+        self.rate = self._scheduled(self.iterations - 1)
+
+    def _clip_each(self):
+        for gradient, scratch in self._views:
+            scale_down(gradient, scratch, self.clipnorm)
+
+    def _clip_together(self):
+        scale_down(self.gradients, self.scratch, self.global_clipnorm)
+
+    def _clip_values(self):
+        np.clip(self.gradients, -self.clipvalue, self.clipvalue, out=self.gradients)
+
+    def _decay(self):
+        factor = self.weight_decay * self.rate
+        for weights, scratch in self._decayed:
+            np.multiply(weights, factor, out=scratch)
+            weights -= scratch
+
+    def _average(self):
+        average, scratch = self.slots["average"], self.scratch
+        momentum = self.ema_momentum if self.iterations > 1 else 0.0
+        average *= momentum
+        average += np.multiply(self.weights, 1 - momentum, out=scratch)
+        frequency = self.ema_overwrite_frequency
+        if frequency and self.iterations % frequency == 0:
+            self.weights[...] = average
+
+    def _constrain(self):
+        for constraint, weights in self._constrained:
+            weights[...] = constraint(weights)
+
+    def _flush(self):
+        """Set denormal numbers in the slots to 0, every few updates.
+
+        A moment whose gradient stays at exactly 0 (a unit that died) decays into them, and a CPU
+        is a hundred times slower on them. Native kernels and TensorFlow do this at once.
+        """
+        if self.iterations % FLUSH_EVERY:
+            return
+        smallest = np.finfo(self.weights.dtype).tiny
+        for slot in self.slots.values():
+            np.less(np.abs(slot, out=self.scratch), smallest, out=self._tiny)
+            np.copyto(slot, 0, where=self._tiny)
+
+    # -------------------------------------------------------------------------------------- state
+
+    def slot(self, name, variable):
+        """A variable's part of a slot, in its shape: a view."""
+        return self.slots[name][dict(self._slices)[variable]].reshape(variable.shape)
+
+    def scalars(self):
+        """The state beside the slots as Keras's files hold it: {name: NumPy scalar}."""
+        rate = {} if self._schedule is not None else {"learning_rate": np.float32(self.rate)}
+        return {"iteration": np.int64(self.iterations), **rate}
+
+    def set_scalars(self, scalars):
+        """Take over what `scalars` returned; without a learning rate it stays."""
+        self.iterations = int(scalars["iteration"])
+        if self._schedule is None and "learning_rate" in scalars:
+            self.learning_rate = float(scalars["learning_rate"])
+
+    def variables_in_order(self, weights=None):
+        """[(name, array)], the state in the order of Keras's files: scalars first, then slots.
+
+        Slots are views in the shapes of `weights`, by default in the order of the store.
+        """
+        slices = dict(self._slices)
+        variables = [variable for variable in weights or slices if variable in slices]
+        groups = [("average",)] if self.use_ema else []
+        groups += [self.interleaved] if self.interleaved else []
+        groups += [(name,) for name in self.slot_names if name not in self.interleaved]
+        slots = [
+            (f"{variable.path.replace('/', '_')}_{name}", self.slot(name, variable))
+            for group in groups
+            for variable in variables
+            for name in group
+        ]
+        scalars = [(name, np.asarray(value)) for name, value in self.scalars().items()]
+        first = 1 if self._schedule is not None else 2  # Keras makes others after the slots
+        return [*scalars[:first], *slots, *scalars[first:]]
+
+    def get_state(self):
+        """The state beside the slots to the last bit: plain numbers."""
+        return {"iterations": self.iterations, "rate": self.rate}
+
+    def set_state(self, state):
+        """Take over what `get_state` returned."""
+        self.iterations, self.rate = state["iterations"], state["rate"]
+
+    def count_params(self):
+        """Numbers in the state as Keras counts them: slots, iterations and learning rate."""
+        return len(self.scalars()) + len(self.slots) * sum(v.size for v, _ in self._slices)
+
+
+def scale_down(gradient, scratch, largest_norm):
+    """gradient *= largest_norm / norm(gradient) where the norm is larger (or NaN)."""
+    norm = math.sqrt(np.square(gradient, out=scratch).sum(dtype=np.float64))
+    if not norm <= largest_norm:
+        gradient *= largest_norm / norm

@@ -1,0 +1,194 @@
+"""SGD, RMSprop, Adagrad and Lion: in NumPy, in place, on the flat arrays of a model."""
+
+import numpy as np
+
+from fastcnn.arguments import check_fraction
+from fastcnn.optimizers.base import Optimizer, registry
+
+
+@registry.register("sgd")
+class SGD(Optimizer):
+    """Gradient descent, with momentum (Polyak 1964, Nesterov 1983) if asked.
+
+        w -= learning_rate * g                                       without momentum
+        v = momentum * v - learning_rate * g;  w += v                with momentum
+        v as above;  w += momentum * v - learning_rate * g           with nesterov
+
+    Args:
+        learning_rate: float, schedule or function.
+        momentum: float in [0, 1].
+        nesterov: bool.
+        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+    """
+
+    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.momentum = check_fraction(momentum, "momentum", including_one=True)
+        self.nesterov = bool(nesterov)
+        self.slot_names = ("momentum",) if momentum else ()
+
+    def step(self):
+        change = np.multiply(self.gradients, -self.rate, out=self.scratch)
+        if self.momentum:
+            velocity = self.slots["momentum"]
+            velocity *= self.momentum
+            velocity += change
+            if self.nesterov:
+                self.weights += change
+                np.multiply(velocity, self.momentum, out=change)
+            else:
+                change = velocity
+        self.weights += change
+
+    def get_config(self):
+        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
+
+
+@registry.register("rmsprop")
+class RMSprop(Optimizer):
+    """RMSprop (Tieleman & Hinton 2012): what `compile` takes when nothing is said.
+
+        v = rho v + (1 - rho) g^2
+        a = rho a + (1 - rho) g                                      centered only, else a = 0
+        change = learning_rate * g / sqrt(v - a^2 + epsilon)
+        m = momentum * m + change;  w -= m                           without momentum: w -= change
+
+    Args:
+        learning_rate: float, schedule or function.
+        rho: float in [0, 1).
+        momentum: float in [0, 1].
+        epsilon: float.
+        centered: bool.
+        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+    """
+
+    def __init__(
+        self,
+        learning_rate=0.001,
+        rho=0.9,
+        momentum=0.0,
+        epsilon=1e-7,
+        centered=False,
+        **kwargs,
+    ):
+        super().__init__(learning_rate, **kwargs)
+        self.rho = check_fraction(rho, "rho")
+        self.momentum = check_fraction(momentum, "momentum", including_one=True)
+        self.epsilon = epsilon
+        self.centered = bool(centered)
+        self.slot_names = (
+            "velocity",
+            *(["momentum"] if momentum else []),
+            *(["average_gradient"] if centered else []),
+        )
+
+    def step(self):
+        velocity, change, gradients = self.slots["velocity"], self.scratch, self.gradients
+        velocity *= self.rho
+        np.square(gradients, out=change)
+        change *= 1 - self.rho
+        velocity += change
+        if self.centered:
+            mean = self.slots["average_gradient"]
+            mean *= self.rho
+            mean += np.multiply(gradients, 1 - self.rho, out=change)
+            np.square(mean, out=change)
+            np.subtract(velocity, change, out=change)
+            change += self.epsilon
+        else:
+            np.add(velocity, self.epsilon, out=change)
+        np.sqrt(change, out=change)
+        np.divide(gradients, change, out=change)
+        change *= self.rate
+        if self.momentum:
+            momentum = self.slots["momentum"]
+            momentum *= self.momentum
+            momentum += change
+            change = momentum
+        self.weights -= change
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "centered": self.centered,
+        }
+
+
+@registry.register("adagrad")
+class Adagrad(Optimizer):
+    """Adagrad (Duchi et al. 2011).
+
+        a += g^2;  w -= learning_rate * g / sqrt(a + epsilon)
+
+    Args:
+        learning_rate: float, schedule or function.
+        initial_accumulator_value: float, the first value of a.
+        epsilon: float.
+        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+    """
+
+    slot_names = ("accumulator",)
+
+    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.initial_accumulator_value = initial_accumulator_value
+        self.initial_slots = {"accumulator": initial_accumulator_value}
+        self.epsilon = epsilon
+
+    def step(self):
+        accumulator, change, gradients = self.slots["accumulator"], self.scratch, self.gradients
+        accumulator += np.square(gradients, out=change)
+        np.add(accumulator, self.epsilon, out=change)
+        np.sqrt(change, out=change)
+        np.divide(gradients, change, out=change)
+        change *= self.rate
+        self.weights -= change
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "epsilon": self.epsilon,
+        }
+
+
+@registry.register("lion")
+class Lion(Optimizer):
+    """Lion (Chen et al. 2023): only the sign of a mean gradient counts.
+
+        w -= learning_rate * sign(beta_1 m + (1 - beta_1) g);  m = beta_2 m + (1 - beta_2) g
+
+    Args:
+        learning_rate: float, schedule or function.
+        beta_1: float in (0, 1].
+        beta_2: float in [0, 1].
+        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+    """
+
+    slot_names = ("momentum",)
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = check_fraction(beta_1, "beta_1", including_one=True)
+        self.beta_2 = check_fraction(beta_2, "beta_2", including_one=True)
+        if not beta_1:
+            raise ValueError("The argument `beta_1` must be above 0. Received beta_1=0.")
+
+    def bind(self):
+        self._change = np.empty_like(self.weights)
+
+    def step(self):
+        momentum, change, scratch = self.slots["momentum"], self._change, self.scratch
+        np.multiply(momentum, self.beta_1, out=change)
+        change += np.multiply(self.gradients, 1 - self.beta_1, out=scratch)
+        np.sign(change, out=change)
+        change *= self.rate
+        self.weights -= change
+        momentum *= self.beta_2
+        momentum += np.multiply(self.gradients, 1 - self.beta_2, out=scratch)
+
+    def get_config(self):
+        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}

@@ -1,0 +1,273 @@
+"""Learning-rate schedules: the rate as a function of the number of updates done.
+
+    >>> from fastcnn.optimizers import schedules
+    >>> rate = schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
+    >>> rate(0), rate(200)
+    (0.1, 0.025)
+
+`Adam(learning_rate=rate)` asks `rate(step)` before each update; step counts from 0. A schedule of
+your own subclasses `LearningRateSchedule` and writes `__call__(step)`.
+"""
+
+import bisect
+import math
+
+from fastcnn.optimizers.base import LearningRateSchedule
+from fastcnn.optimizers.base import schedules as registry
+
+
+class _Decay(LearningRateSchedule):
+    """Base of the schedules that decay from a rate over a number of steps."""
+
+    def __init__(self, initial_learning_rate, decay_steps, name=None):
+        if not decay_steps > 0:
+            raise ValueError(
+                f"The argument `decay_steps` must be > 0. Received decay_steps={decay_steps!r}."
+            )
+        self.initial_learning_rate = initial_learning_rate
+        self.decay_steps = decay_steps
+        self.name = name or type(self).__name__
+
+    def _decays(self, step, staircase=False):
+        """How many times `decay_steps` went by: a float, or its whole part."""
+        decays = float(step) / self.decay_steps
+        return math.floor(decays) if staircase else decays
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "name": self.name,
+        }
+
+
+@registry.register("ExponentialDecay")
+class ExponentialDecay(_Decay):
+    """initial_learning_rate * decay_rate^(step / decay_steps)
+
+    Args:
+        initial_learning_rate, decay_rate: floats.
+        decay_steps: a positive number.
+        staircase: whether step / decay_steps is rounded down, so the rate falls in stairs.
+        name: a string.
+    """
+
+    def __init__(
+        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None
+    ):
+        super().__init__(initial_learning_rate, decay_steps, name)
+        self.decay_rate = decay_rate
+        self.staircase = staircase
+
+    def __call__(self, step):
+        return self.initial_learning_rate * self.decay_rate ** self._decays(step, self.staircase)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+        }
+
+
+@registry.register("InverseTimeDecay")
+class InverseTimeDecay(ExponentialDecay):
+    """initial_learning_rate / (1 + decay_rate * step / decay_steps)
+
+    Args:
+        initial_learning_rate, decay_rate: floats.
+        decay_steps: a positive number.
+        staircase: whether step / decay_steps is rounded down, so the rate falls in stairs.
+        name: a string.
+    """
+
+    def __call__(self, step):
+        decays = self._decays(step, self.staircase)
+        return self.initial_learning_rate / (1 + self.decay_rate * decays)
+
+
+@registry.register("PolynomialDecay")
+class PolynomialDecay(_Decay):
+    """(initial - end) * (1 - step / decay_steps)^power + end, and `end` from `decay_steps` on.
+
+    Args:
+        initial_learning_rate, end_learning_rate, power: floats.
+        decay_steps: a positive number.
+        cycle: whether it starts anew, over twice, three times, ... the steps, instead of ending.
+        name: a string.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate,
+        decay_steps,
+        end_learning_rate=0.0001,
+        power=1.0,
+        cycle=False,
+        name=None,
+    ):
+        super().__init__(initial_learning_rate, decay_steps, name)
+        self.end_learning_rate = end_learning_rate
+        self.power = power
+        self.cycle = cycle
+
+    def __call__(self, step):
+        decays = self._decays(step)
+        done = decays / max(1, math.ceil(decays)) if self.cycle else min(decays, 1.0)
+        start, end = self.initial_learning_rate, self.end_learning_rate
+        return (start - end) * (1 - done) ** self.power + end
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "end_learning_rate": self.end_learning_rate,
+            "power": self.power,
+            "cycle": self.cycle,
+        }
+
+
+@registry.register("CosineDecay")
+class CosineDecay(_Decay):
+    """Half a cosine from the rate down to `alpha` times it, after an optional linear warm-up.
+
+        step < warmup_steps:  initial + (warmup_target - initial) * step / warmup_steps
+        then, from 0 to decay_steps:  top * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2
+                                             + alpha)
+
+    Args:
+        initial_learning_rate: where the warm-up starts; without one, the top itself.
+        decay_steps: a positive number.
+        alpha: float, the last rate as a fraction of the top.
+        name: a string.
+        warmup_target: the top that the warm-up reaches, or None for no warm-up.
+        warmup_steps: number of steps of the warm-up.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate,
+        decay_steps,
+        alpha=0.0,
+        name=None,
+        warmup_target=None,
+        warmup_steps=0,
+    ):
+        super().__init__(initial_learning_rate, decay_steps, name)
+        self.alpha = alpha
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step):
+        top = self.initial_learning_rate
+        if self.warmup_target is not None:
+            if step < self.warmup_steps:
+                return top + (self.warmup_target - top) * step / self.warmup_steps
+            top, step = self.warmup_target, step - self.warmup_steps
+        cosine = 0.5 * (1 + math.cos(math.pi * min(self._decays(step), 1.0)))
+        return top * ((1 - self.alpha) * cosine + self.alpha)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "alpha": self.alpha,
+            "warmup_target": self.warmup_target,
+            "warmup_steps": self.warmup_steps,
+        }
+
+
+@registry.register("CosineDecayRestarts")
+class CosineDecayRestarts(LearningRateSchedule):
+    """Cosine decays one after the other (Loshchilov & Hutter 2016).
+
+    Args:
+        initial_learning_rate: float, the top of the first decay.
+        first_decay_steps: a positive number, its length.
+        t_mul: each decay is so many times as long as the one before.
+        m_mul: each top is so many times as high as the one before.
+        alpha: float, the last rate of a decay as a fraction of `initial_learning_rate`.
+        name: a string.
+    """
+
+    def __init__(
+        self,
+        initial_learning_rate,
+        first_decay_steps,
+        t_mul=2.0,
+        m_mul=1.0,
+        alpha=0.0,
+        name="SGDRDecay",
+    ):
+        if not first_decay_steps > 0:
+            raise ValueError(
+                "The argument `first_decay_steps` must be > 0. "
+                f"Received first_decay_steps={first_decay_steps!r}."
+            )
+        if not t_mul >= 1:
+            raise ValueError(f"The argument `t_mul` must be >= 1. Received t_mul={t_mul!r}.")
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = first_decay_steps
+        self.t_mul = t_mul
+        self.m_mul = m_mul
+        self.alpha = alpha
+        self.name = name
+
+    def __call__(self, step):
+        done, restarts, length = float(step), 0, self.first_decay_steps
+        while done >= length:
+            done -= length
+            restarts += 1
+            length *= self.t_mul
+        height = 0.5 * self.m_mul**restarts * (1 + math.cos(math.pi * done / length))
+        return self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha)
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "first_decay_steps": self.first_decay_steps,
+            "t_mul": self.t_mul,
+            "m_mul": self.m_mul,
+            "alpha": self.alpha,
+            "name": self.name,
+        }
+
+
+@registry.register("PiecewiseConstantDecay")
+class PiecewiseConstantDecay(LearningRateSchedule):
+    """values[0] up to and with step boundaries[0], then values[1] up to boundaries[1], ...
+
+    Args:
+        boundaries: increasing numbers of steps.
+        values: one more than boundaries.
+        name: a string.
+    """
+
+    def __init__(self, boundaries, values, name="PiecewiseConstant"):
+        if len(values) != len(boundaries) + 1:
+            raise ValueError(
+                "The argument `values` must have one entry more than `boundaries`. "
+                f"Received boundaries={boundaries} and values={values}."
+            )
+        self.boundaries = boundaries
+        self.values = values
+        self.name = name
+
+    def __call__(self, step):
+        return self.values[bisect.bisect_left(self.boundaries, step)]
+
+    def get_config(self):
+        return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
+
+
+def get(identifier):
+    """A schedule from a config or an instance."""
+    return registry.get(identifier, LearningRateSchedule)
+
+
+def serialize(schedule):
+    """The dictionary that Keras writes for a schedule."""
+    return registry.serialize(schedule)
+
+
+def deserialize(config):
+    """The schedule that `serialize` wrote."""
+    return registry.deserialize(config)

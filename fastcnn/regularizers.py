@@ -1,0 +1,188 @@
+"""Regularizers: penalties on weights and outputs that are added to the loss, with their gradients.
+
+    >>> import numpy as np
+    >>> from fastcnn import regularizers
+    >>> regularizers.L2(0.5)(np.array([1.0, 2.0]))
+    2.5
+
+`Dense(10, kernel_regularizer="l2", activity_regularizer=regularizers.L1(1e-3))`: what a kernel or
+bias regularizer returns is added to the loss of every batch, what an activity regularizer returns
+is divided by the batch size first. The reported loss includes both, as in Keras.
+
+One of your own needs `__call__` and `gradient`:
+
+    >>> class L4(regularizers.Regularizer):
+    ...     def __call__(self, x):
+    ...         return 0.01 * float((x**4).sum())
+    ...     def gradient(self, x):
+    ...         return 0.04 * x**3
+"""
+
+import math
+
+import numpy as np
+
+from fastcnn import kernels
+from fastcnn.registry import Configurable, Registry
+
+registry = Registry("regularizer", "keras.regularizers")
+
+
+class Regularizer(Configurable):
+    """Base of all regularizers."""
+
+    def __call__(self, x):
+        """The penalty of an array, a float."""
+        raise NotImplementedError(f"{type(self).__name__} must implement __call__(x).")
+
+    def gradient(self, x):
+        """The gradient of the penalty at x, a new array of x's shape."""
+        raise NotImplementedError(f"{type(self).__name__} must implement gradient(x).")
+
+
+@registry.register("l1_l2", "l1l2")
+class L1L2(Regularizer):
+    """l1 * sum(|x|) + l2 * sum(x^2)
+
+    Args:
+        l1, l2: floats >= 0.
+    """
+
+    def __init__(self, l1=0.0, l2=0.0):
+        self.l1 = check_factor(0.0 if l1 is None else l1, "l1")
+        self.l2 = check_factor(0.0 if l2 is None else l2, "l2")
+
+    def __call__(self, x):
+        penalty = 0.0
+        if self.l1:
+            penalty += self.l1 * float(np.abs(x).sum(dtype=np.float64))
+        if self.l2:
+            penalty += self.l2 * float(np.square(x).sum(dtype=np.float64))
+        return penalty
+
+    def gradient(self, x):
+        gradient = (2 * self.l2) * x
+        if self.l1:
+            gradient += self.l1 * np.sign(x)
+        return gradient
+
+    def get_config(self):
+        return {"l1": self.l1, "l2": self.l2}
+
+
+@registry.register("l1")
+class L1(L1L2):
+    """l1 * sum(|x|)
+
+    Args:
+        l1: float >= 0.
+    """
+
+    def __init__(self, l1=0.01):
+        super().__init__(l1=0.01 if l1 is None else l1)
+
+    def get_config(self):
+        return {"l1": self.l1}
+
+
+@registry.register("l2")
+class L2(L1L2):
+    """l2 * sum(x^2)
+
+    Args:
+        l2: float >= 0.
+    """
+
+    def __init__(self, l2=0.01):
+        super().__init__(l2=0.01 if l2 is None else l2)
+
+    def get_config(self):
+        return {"l2": self.l2}
+
+
+@registry.register("orthogonal_regularizer", "orthogonal")
+class OrthogonalRegularizer(Regularizer):
+    """Mean over all pairs of rows (or columns) of |cosine of their angle|, times `factor`.
+
+    Args:
+        factor: float >= 0.
+        mode: "rows" or "columns": what shall be orthogonal to each other.
+
+    Only for arrays of two axes, such as Dense's kernel.
+    """
+
+    def __init__(self, factor=0.01, mode="rows"):
+        if mode not in ("rows", "columns"):
+            raise ValueError(
+                f'The argument `mode` must be "rows" or "columns". Received mode={mode!r}.'
+            )
+        self.factor = check_factor(factor, "factor")
+        self.mode = mode
+
+    def _parts(self, x):
+        """(unit vectors as rows, their lengths, products of different ones, factor of a product)"""
+        if x.ndim != 2:
+            raise ValueError(
+                f"OrthogonalRegularizer takes arrays of two axes. Received shape {x.shape}."
+            )
+        rows = x if self.mode == "rows" else x.T
+        lengths = np.sqrt(np.square(rows).sum(1, keepdims=True))
+        lengths[lengths == 0] = 1
+        units = rows / lengths
+        products = kernels.dense_forward(units, units.T)  # not BLAS: the same bits always
+        np.fill_diagonal(products, 0)
+        pairs = len(rows) * (len(rows) - 1) / 2
+        return units, lengths, products, self.factor / pairs if pairs else 0.0
+
+    def __call__(self, x):
+        _, _, products, factor = self._parts(x)
+        return 0.5 * factor * float(np.abs(products).sum(dtype=np.float64))
+
+    def gradient(self, x):
+        units, lengths, products, factor = self._parts(x)
+        at_units = factor * kernels.dense_forward(np.sign(products), units)
+        along = (at_units * units).sum(1, keepdims=True)  # a unit vector's length cannot change
+        gradient = (at_units - along * units) / lengths
+        return gradient if self.mode == "rows" else gradient.T
+
+    def get_config(self):
+        return {"factor": self.factor, "mode": self.mode}
+
+
+l1 = L1
+l2 = L2
+l1_l2 = L1L2
+orthogonal_regularizer = OrthogonalRegularizer
+
+
+def check_factor(value, name):
+    """`value` as a finite float >= 0."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < math.inf:
+        raise ValueError(f"The argument `{name}` must be a float >= 0. Received {name}={value!r}.")
+    return float(value)
+
+
+def get(identifier):
+    """A regularizer from a name, config, class or instance; None stays None.
+
+    Raises:
+        ValueError: an unknown name (the error lists the valid ones) or a bare function, which has
+            no gradient here.
+    """
+    if callable(identifier) and not isinstance(identifier, (Regularizer, type)):
+        raise ValueError(
+            "A regularizer needs a gradient: subclass `fastcnn.regularizers.Regularizer` instead "
+            f"of passing the function {identifier!r}."
+        )
+    return registry.get(identifier, Regularizer)
+
+
+def serialize(regularizer):
+    """The dictionary that Keras writes for a regularizer."""
+    return registry.serialize(regularizer)
+
+
+def deserialize(config):
+    """The regularizer that `serialize` wrote."""
+    return registry.deserialize(config)
