@@ -1,10 +1,11 @@
 """Training and `summary()` against what real Keras did from the same weights and batches.
 
-golden/keras.json holds Keras's figures, golden/record.py made them. The loss of the first steps must
-agree within 1e-5. In nets with a max-pool a rounding error soon makes another place win or opens
-another relu, and a hundred steps later single batches tell nothing: Keras's own float32 and float64
-are then 2 percent apart (record.py says more). But the loss that `fit` reports for a hundred steps,
-their mean, must agree within 1e-3, and nets without a max-pool must stay within 1e-5 all the way.
+golden/keras.json holds Keras's figures, golden/record.py made them. The loss of the first steps
+must agree within 1e-5. In nets with a max-pool a rounding error soon makes another place win or
+opens another relu, and a hundred steps later single batches tell nothing: Keras's own float32 and
+float64 are then 2 percent apart (record.py says more). But the loss that `fit` reports for a
+hundred steps, their mean, must agree within 1e-3, and nets without a max-pool must stay within 1e-5
+all the way.
 """
 
 import json

@@ -1,0 +1,298 @@
+"""fastcnn beside Keras on TensorFlow, PyTorch, ONNX Runtime and OpenVINO, on whole networks.
+
+    python -m benchmarks.compare                        training, prediction, one image at a time
+    python -m benchmarks.compare --only train --nets tutorial,dnn --rounds 9
+    python -m benchmarks.compare --scaling              batch 1 to 1024, threads 1 and 2
+    python -m benchmarks.compare --script               the tutorial's script, start to result
+
+Each framework runs in a process of its own and is stopped while another is timed; they take turns,
+round after round, so that a slow minute of the machine meets all of them. First every peer must
+give the same scores and the same losses of the first training steps from the same weights: who
+does not is reported and not timed. A figure is the median over all rounds, the 10th and the 90th
+percentile behind it. The machine's FMA peak is measured anew in each round.
+
+Training is `fit` with batches of 32 from arrays in memory (PyTorch: a hand-written loop over
+batches made beforehand), prediction the call of the model on one batch. Frameworks that have
+several ways of doing it (XLA, torch.compile, several steps at a time) try them first and take
+their fastest. Images are Fashion-MNIST's where it is found, those of tests/shapes.py otherwise.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import script
+from benchmarks.peak import cpu_count, fma_peak, instruction_sets
+from benchmarks.peers import PEERS
+from benchmarks.report import Samples, digits, origin, table
+from benchmarks.session import PeerAbsentError, PeerError, start
+from tests.shapes import NETS
+
+IMAGES = 8192
+SCORES_TOLERANCE = 1e-4  # absolute, of probabilities or logits
+LOSSES_TOLERANCE = 1e-3  # relative, over the first three steps
+
+# task: (title, unit, request, batch size, the unit's factor to a step's milliseconds)
+TASKS = {
+    "train": ("Training, batch 32", "ms per step", "train", 32, 1.0),
+    "predict": ("Prediction, batch 32", "us per image", "predict", 32, 1e3 / 32),
+    "one": ("Prediction, one image at a time", "us per image", "predict", 1, 1e3),
+}
+BATCHES = tuple(2**power for power in range(11))
+
+
+def main():
+    options = parse()
+    with tempfile.TemporaryDirectory(prefix="fastcnn-compare-") as folder:
+        if options.script:
+            text = script.report(options, folder)
+        elif options.scaling:
+            text = scaling(options, save_images(folder))
+        else:
+            text = comparison(options, save_images(folder))
+    print(text)
+    if options.markdown:
+        Path(options.markdown).write_text(text + "\n", encoding="utf-8")
+
+
+def parse(arguments=None):
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    names = {"type": lambda text: text.split(",")}
+    add("--nets", **names, help=f"some of {','.join(NETS)} (default: all; scaling: tutorial)")
+    add("--peers", **names, default=list(PEERS), help=f"some of {','.join(PEERS)}")
+    add("--only", choices=TASKS, help="one of the three tables")
+    add("--rounds", type=int, default=5, help="turns that each peer gets (5; the script: 1)")
+    add("--seconds", type=float, default=1.0, help="length of a turn (1.0)")
+    add("--threads", type=int, default=cpu_count(), help="of every peer (all processors)")
+    add("--isa", choices=instruction_sets(), help="hold fastcnn, and with avx2 oneDNN too, to it")
+    add("--peer-python", default=sys.executable, help="the interpreter that has the peers")
+    add("--scaling", action="store_true", help="curves over batch sizes and threads")
+    add("--script", action="store_true", help="the tutorial's whole script, fastcnn and Keras")
+    add("--markdown", metavar="FILE", help="write the tables there as well")
+    add("--json", metavar="FILE", help="write every sample there")
+    options = parser.parse_args(arguments)
+    for kind, given, known in (("net", options.nets, NETS), ("peer", options.peers, PEERS)):
+        for name in given or ():
+            if name not in known:
+                parser.error(f"unknown {kind} {name!r}; known: {', '.join(known)}")
+    options.nets = options.nets or (["tutorial"] if options.scaling else list(NETS))
+    return options
+
+
+def save_images(folder):
+    """The path of an npz file with Fashion-MNIST's first images, None where it is not found."""
+    from fastcnn.datasets import fashion_mnist
+
+    try:
+        (images, labels), _ = fashion_mnist.load_data()
+    except OSError as error:
+        say(f"Fashion-MNIST was not found, made-up images instead: {str(error).splitlines()[0]}")
+        return None
+    path = str(Path(folder) / "images.npz")
+    np.savez(path, images=images[:IMAGES, ..., None], labels=labels[:IMAGES])
+    return path
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+# --- checks
+
+
+def agree(sessions, net):
+    """The peers whose scores and losses are those of the first of them; tells of the others."""
+    agreed, scores, losses = [], None, None
+    for peer, session in sessions.items():
+        try:
+            found = np.array(session.ask("check", net=net.name)["scores"])
+            scores = found if scores is None else scores
+            apart = np.abs(found - scores).max()
+            if not apart <= SCORES_TOLERANCE:
+                raise PeerError(f"scores differ by {apart:.1e}")
+            try:
+                found = np.array(session.ask("losses", net=net.name, steps=3)["losses"])
+            except PeerAbsentError:
+                found = None
+            if found is not None and "Dropout" not in net.needs:
+                losses = found if losses is None else losses
+                apart = np.abs(found / losses - 1).max()
+                if not apart <= LOSSES_TOLERANCE:
+                    raise PeerError(f"losses of the first steps differ by {apart:.1e}: {found}")
+            agreed.append(peer)
+        except PeerError as error:
+            say(f"{net.name}: {peer} is not timed: {error}")
+    return agreed
+
+
+# --- the three tables
+
+
+def comparison(options, images):
+    sessions = start(options.peers, options.peer_python, options.threads, options.isa, images)
+    tasks = [options.only] if options.only else list(TASKS)
+    results, peaks = {}, []  # (task, net, peer): Samples
+    try:
+        agreed = {name: agree(sessions, NETS[name]) for name in options.nets}
+        for turn in range(options.rounds):
+            peaks.append(fma_peak(options.threads, options.isa, runs=1))
+            for name in options.nets:
+                say(f"round {turn + 1} of {options.rounds}: {name}")
+                for task in tasks:
+                    one_round(sessions, agreed[name], task, name, turn, options.seconds, results)
+    finally:
+        for session in sessions.values():
+            session.close()
+    if options.json:
+        raw = {"/".join(key): samples.ms for key, samples in results.items()}
+        Path(options.json).write_text(json.dumps(raw), encoding="utf-8")
+    versions = {k: v for session in sessions.values() for k, v in session.versions.items()}
+    peak = max(peak.flops for peak in peaks)
+    parts = [
+        origin("benchmarks.compare", versions, options.threads, peaks, options.isa),
+        "- Images: " + ("Fashion-MNIST (CIFAR-10's net: made up)" if images else "made up"),
+        *(task_table(task, options, sessions, results, peak) for task in tasks),
+        ways(results),
+    ]
+    return "\n".join(parts)
+
+
+def one_round(sessions, peers, task, net, turn, seconds, results):
+    """One turn for each of `peers`, who takes the first turn changing from round to round."""
+    _, _, request, batch, _ = TASKS[task]
+    begin = turn % max(len(peers), 1)
+    for peer in peers[begin:] + peers[:begin]:
+        try:
+            answer = sessions[peer].ask(request, net=net, batch=batch, seconds=seconds)
+        except PeerAbsentError:
+            continue
+        except PeerError as error:
+            say(f"{net}, {task}: {peer} failed: {error}")
+            continue
+        results.setdefault((task, net, peer), Samples()).add(answer)
+
+
+def task_table(task, options, sessions, results, peak):
+    title, unit, _, batch, scale = TASKS[task]
+    peers = [peer for peer in sessions if any((task, net, peer) in results for net in options.nets)]
+    head = ["network", *peers, "best peer / fastcnn"]
+    if task != "one":
+        head += ["dense limit", "fastcnn / limit"]
+    rows = []
+    for name in options.nets:
+        found = {p: results[task, name, p] for p in peers if (task, name, p) in results}
+        others = [samples.median for peer, samples in found.items() if peer != "fastcnn"]
+        ours = found["fastcnn"].median if "fastcnn" in found else None
+        row = [NETS[name].title, *(found[p].text(scale) if p in found else "-" for p in peers)]
+        row.append(f"**{min(others) / ours:.2f}**" if ours and others else "-")
+        if task != "one":
+            limit = 1e3 * NETS[name].flops(batch, task == "train") / peak
+            row += [digits(limit * scale), f"{ours / limit:.2f}" if ours else "-"]
+        rows.append(row)
+    return f"\n### {title} ({unit})\n\n{table(head, rows)}"
+
+
+def ways(results):
+    """By which of its means each peer did it, where it has several."""
+    lines = []
+    for (task, net, peer), samples in results.items():
+        way = ", ".join(sorted(samples.ways - {""}))
+        if way:
+            lines.append((peer, f"{task} {net}: {way}"))
+    grouped = {}
+    for peer, text in lines:
+        grouped.setdefault(peer, []).append(text)
+    return "\n" + "\n".join(f"- {peer}: {'; '.join(texts)}" for peer, texts in grouped.items())
+
+
+# --- scaling
+
+
+def scaling(options, images):
+    """Time per image against the batch size, for one thread and for all."""
+    threads = sorted({1, options.threads})
+    samples, versions, peaks = {}, {}, {}
+    for count in threads:
+        measured = []
+        sessions = start(options.peers, options.peer_python, count, options.isa, images)
+        try:
+            for name in options.nets:
+                agreed = agree(sessions, NETS[name])
+                for batch in BATCHES:
+                    measured.append(fma_peak(count, options.isa, runs=1))
+                    say(f"{name}, {count} threads, batch {batch}")
+                    for turn in range(options.rounds):
+                        begin = turn % max(len(agreed), 1)
+                        for peer in agreed[begin:] + agreed[:begin]:
+                            for task in ("train", "predict"):
+                                key = task, name, batch, peer, count
+                                curve_point(sessions[peer], key, options.seconds, samples)
+        finally:
+            peaks[count] = max(measured, key=lambda peak: peak.flops, default=None)
+            for session in sessions.values():
+                versions |= session.versions
+                session.close()
+    top = [peaks[max(threads)]]
+    parts = [origin("benchmarks.compare", versions, max(threads), top, options.isa)]
+    for name in options.nets:
+        for task in ("train", "predict"):
+            parts.append(scaling_table(task, name, samples, threads, peaks))
+    return "\n".join(parts)
+
+
+def curve_point(session, key, seconds, samples):
+    task, name, batch, _, _ = key
+    try:
+        answer = session.ask(task, net=name, batch=batch, seconds=seconds)
+    except PeerAbsentError:
+        return
+    except PeerError as error:
+        say(f"{key}: failed: {error}")
+        return
+    samples.setdefault(key, Samples()).add(answer)
+
+
+def scaling_table(task, name, samples, threads, peaks):
+    """A row per batch size; us per image of each peer and thread count, and our GFLOP/s."""
+    columns = sorted({key[3:] for key in samples if key[:2] == (task, name)}, key=_column)
+    head = ["batch", *(f"{peer}, {count}T" for peer, count in columns)]
+    ours = [count for peer, count in columns if peer == "fastcnn"]
+    head += [f"GFLOP/s, {count}T" for count in ours]
+    rows = []
+    for batch in BATCHES:
+        row = [batch]
+        for column in columns:
+            found = samples.get((task, name, batch, *column))
+            row.append(digits(found.median * 1e3 / batch) if found else "-")
+        for count in ours:
+            found = samples.get((task, name, batch, "fastcnn", count))
+            if not found:
+                row.append("-")
+                continue
+            rate = NETS[name].flops(batch, task == "train") / (found.median * 1e-3)
+            row.append(f"{rate / 1e9:.0f} ({rate / peaks[count].flops:.0%})")
+        rows.append(row)
+    title = {"train": "training step", "predict": "prediction"}[task]
+    note = "dense FLOPs per second, and their share of the peak of as many threads"
+    return (
+        f"\n### Scaling of {NETS[name].title}: {title}, us per image\n\n"
+        f"{table(head, rows)}\n\nGFLOP/s: {note}."
+    )
+
+
+def _column(column):
+    peer, count = column
+    return PEERS.index(peer), count
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""fastcnn: whole `fit` calls, `predict` of one batch through `model(x)` on a NumPy array.
+
+The time of a step is that of `fit` from its call to its return, divided by its steps: the start,
+the shuffling and the gathering of batches are all in it.
+"""
+
+import itertools
+import time
+
+import numpy as np
+
+import fastcnn
+from benchmarks.peers.serve import Peer, serve
+from fastcnn import kernels
+
+
+class FastCnn(Peer):
+    def __init__(self, threads, images=None):
+        super().__init__(threads, images)
+        fastcnn.config.set_num_threads(threads)
+        fastcnn.utils.set_random_seed(0)
+
+    def versions(self):
+        return {"fastcnn": fastcnn.__version__}
+
+    def _model(self, net):
+        model = net.build(fastcnn)
+        model.set_weights(net.weights())
+        return net.compile(model, fastcnn)
+
+    def prediction(self, net, batch, way):
+        model = net.build(fastcnn)
+        model.set_weights(net.weights())
+        images = self.images(net, batch)
+        latest = []
+
+        def call():
+            latest[:] = [model(images)]
+
+        return call, lambda: np.array(latest[0])
+
+    def training(self, net, batch, way):
+        model = self._model(net)
+        images, labels = self.data(net)
+        steps = len(images) // batch
+        images, labels = images[: steps * batch], labels[: steps * batch]
+        model.fit(images[:batch], labels[:batch], batch_size=batch, verbose=0)  # warms up
+
+        def run(seconds):
+            model.set_weights(net.weights())
+            samples, end = [], time.perf_counter() + seconds
+            while not samples or time.perf_counter() < end:
+                begin = time.perf_counter()
+                model.fit(images, labels, batch_size=batch, epochs=1, verbose=0)
+                samples.append((time.perf_counter() - begin) * 1e3 / steps)
+            return samples
+
+        return run
+
+    def layer(self, case, x, w, b, dy):
+        y, dx, dw, db = np.empty_like(dy), np.empty_like(x), np.empty_like(w), np.empty_like(b)
+        place = {"strides": case.strides, "pads": case.pads, "dilation": case.dilation}
+        forward = kernels.bind("conv2d_forward", x, w, b, y, relu=False, **place)
+        backward_data = kernels.bind("conv2d_backward_data", dy, w, dx, **place)
+        backward_weights = kernels.bind("conv2d_backward_weights", x, dy, dw, db, **place)
+        versions = itertools.count()
+
+        def call():
+            version = next(versions)  # as in training, the weights are new each time
+            forward(version)
+            backward_data(version)
+            backward_weights(version)
+
+        return call, lambda: [y, dx, dw, db]
+
+    def losses(self, net, batch, steps):
+        model, (images, labels) = self._model(net), self.data(net)
+        losses = []
+        for i in range(0, steps * batch, batch):
+            part = slice(i, i + batch)
+            history = model.fit(images[part], labels[part], batch, shuffle=False, verbose=0)
+            losses.append(history.history["loss"][0])
+        return losses
+
+
+if __name__ == "__main__":
+    serve(FastCnn)

@@ -1,0 +1,120 @@
+"""Keras on TensorFlow: `fit` on arrays in memory, with and without XLA, 1 or 16 steps at a time.
+
+The time of a step is read inside `fit`, from the end of one batch to the end of a later one, so
+what `fit` does before its first batch is left out: in Keras's favour. Prediction takes whichever
+is fastest of `predict_on_batch`, the model in a `tf.function`, and that with XLA.
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.peers.serve import STRETCH, Peer, serve
+
+WARM_UP = 8  # steps of each fit that are not counted
+
+
+class _Clock(keras.callbacks.Callback):
+    """The time at the end of each batch; stops the training after `seconds`."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds, self.marks = seconds, []
+
+    def on_train_begin(self, logs=None):
+        self.end = time.perf_counter() + self.seconds
+        self.steps, self.last = 0, -1
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.last = -1
+        self.marks.append([])
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps += batch - self.last
+        self.last = batch
+        now = time.perf_counter()
+        if self.steps > WARM_UP:
+            self.marks[-1].append((batch, now))
+        self.model.stop_training = now > self.end
+
+    def samples(self):
+        """Milliseconds per step over stretches of about 20 ms, none of which spans two epochs."""
+        samples = []
+        for marks in filter(None, self.marks):
+            begin = marks[0]
+            for mark in marks[1:]:
+                if mark[1] - begin[1] >= STRETCH:
+                    samples.append((mark[1] - begin[1]) * 1e3 / (mark[0] - begin[0]))
+                    begin = mark
+        return samples
+
+
+class Keras(Peer):
+    train_ways = ("plain", "plain, 16 steps", "XLA", "XLA, 16 steps")
+    predict_ways = ("predict_on_batch", "tf.function", "XLA")
+
+    def __init__(self, threads, images=None):
+        super().__init__(threads, images)
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        keras.utils.set_random_seed(0)
+
+    def versions(self):
+        return {"keras": keras.__version__, "tensorflow": tf.__version__}
+
+    def _model(self, net, **options):
+        model = net.build(keras)
+        model.set_weights(net.weights())
+        return net.compile(model, keras, **options)
+
+    def prediction(self, net, batch, way):
+        model = self._model(net)
+        images = self.images(net, batch)
+        latest = []
+        if way == "predict_on_batch":
+
+            def call():
+                latest[:] = [model.predict_on_batch(images)]
+
+        else:
+            function = tf.function(lambda x: model(x, training=False), jit_compile=way == "XLA")
+            tensor = tf.constant(images)
+
+            def call():
+                latest[:] = [function(tensor).numpy()]
+
+        return call, lambda: latest[0]
+
+    def training(self, net, batch, way):
+        several = 16 if "16" in way else 1
+        model = self._model(net, jit_compile="XLA" in way, steps_per_execution=several)
+        images, labels = self.data(net)
+        images, labels = (a[: len(a) // batch * batch] for a in (images, labels))
+
+        def run(seconds):
+            model.set_weights(net.weights())
+            clock = _Clock(seconds)
+            while not clock.samples():
+                model.fit(images, labels, batch, 1000, verbose=0, callbacks=[clock])
+                clock.seconds *= 2
+            return clock.samples()
+
+        return run
+
+    def losses(self, net, batch, steps):
+        model, (images, labels) = self._model(net, jit_compile=False), self.data(net)
+        losses = []
+        for i in range(0, steps * batch, batch):
+            model.reset_metrics()
+            losses.append(model.train_on_batch(images[i : i + batch], labels[i : i + batch])[0])
+        return np.array(losses, float)
+
+
+if __name__ == "__main__":
+    serve(Keras)

@@ -1,0 +1,32 @@
+"""ONNX Runtime: prediction of an ONNX graph of fixed batch size, every graph optimization on."""
+
+import numpy as np
+import onnxruntime
+
+from benchmarks.onnx_model import onnx_model
+from benchmarks.peers.serve import Peer, serve
+
+
+class OnnxRuntime(Peer):
+    def versions(self):
+        return {"onnxruntime": onnxruntime.__version__}
+
+    def prediction(self, net, batch, way):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        model = onnx_model(net, net.weights(), batch).SerializeToString()
+        session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+        images = np.ascontiguousarray(self.images(net, batch).transpose(0, 3, 1, 2))
+        feed = {"images": images}
+        latest = []
+
+        def call():
+            latest[:] = session.run(None, feed)
+
+        return call, lambda: latest[0]
+
+
+if __name__ == "__main__":
+    serve(OnnxRuntime)

@@ -1,0 +1,100 @@
+"""Numbers to Markdown: medians with their spread, ratios, and the table's origin."""
+
+import math
+import os
+import shlex
+import statistics
+import sys
+from dataclasses import dataclass, field
+
+from benchmarks.peak import cpu_count, cpu_name
+
+
+@dataclass
+class Samples:
+    """Milliseconds per step or call of one peer on one task, from all rounds."""
+
+    ms: list = field(default_factory=list)
+    ways: set = field(default_factory=set)
+
+    def add(self, answer):
+        self.ms += answer["ms"]
+        self.ways.add(answer.get("way", ""))
+
+    @property
+    def median(self):
+        return statistics.median(self.ms)
+
+    @property
+    def spread(self):
+        """The 10th and 90th percentile."""
+        if len(self.ms) < 2:
+            return self.ms[0], self.ms[0]
+        tenths = statistics.quantiles(self.ms, n=10, method="inclusive")
+        return tenths[0], tenths[-1]
+
+    @property
+    def best(self):
+        return min(self.ms)
+
+    def text(self, scale=1.0):
+        """Median (10th to 90th percentile), times `scale`."""
+        low, high = self.spread
+        return f"{digits(self.median * scale)} ({digits(low * scale)}-{digits(high * scale)})"
+
+
+def digits(value, count=3):
+    """`value` with `count` significant digits, never in powers of ten."""
+    if value == 0:
+        return "0"
+    before = math.floor(math.log10(abs(value))) + 1  # the point; 0 or less below 0.1
+    return f"{value:.{max(count - before, 0)}f}"
+
+
+def table(head, rows):
+    """A Markdown table; the first column is text, the others are set to the right."""
+    widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
+    lines = []
+    for row in [head, *rows]:
+        cells = (
+            str(cell).ljust(width) if i == 0 else str(cell).rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+        if row is head:
+            rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+            lines.append("| " + " | ".join(rule) + " |")
+    return "\n".join(lines)
+
+
+def origin(module, versions, threads, peaks, isa=None):
+    """Where the figures come from: machine, measured peak, versions and the command."""
+    words = [shlex.quote(word) for word in _public(sys.argv[1:])]
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    low, high = min(peaks, key=lambda p: p.flops), max(peaks, key=lambda p: p.flops)
+    peak = str(high)
+    if high.flops > 1.03 * low.flops:
+        peak = f"{low.flops / 1e9:.0f} to {peak}"
+    return "\n".join(
+        (
+            f"- Machine: {cpu_name()}, {cpu_count()} processors, {threads} "
+            f"thread{'s' * (threads > 1)} used" + (f", held to {isa}" if isa else ""),
+            f"- Measured peak in this run: {peak}; load average at its end: {load}",
+            f"- Versions: {packages}, Python {sys.version.split()[0]}",
+            f"- Command: `{' '.join(['python -m', module, *words])}`",
+        )
+    )
+
+
+def _public(words):
+    """The command's words without those that only this machine understands."""
+    skip, kept = False, []
+    for word in words:
+        if word in ("--peer-python", "--markdown", "--json"):
+            skip = True
+        elif skip or word.startswith(("--peer-python=", "--markdown=", "--json=")):
+            skip = False
+        else:
+            kept.append(word)
+    return kept
