@@ -1,7 +1,5 @@
 """Adam and its kin: a mean of the gradients over a mean of their squares."""
 
-import math
-
 import numpy as np
 
 from fastcnn import kernels
@@ -57,13 +55,22 @@ class Adam(Optimizer):
         )
 
     def step(self):
-        t = self.iterations
-        alpha = self.rate * math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        alpha = self._alpha()
         if self.amsgrad:
             self._amsgrad_step(alpha)
             return
         self._hyper[0] = alpha
         self._kernel()
+
+    def _alpha(self):
+        """rate * sqrt(1 - beta_2^t) / (1 - beta_1^t), rounded as Keras does.
+
+        Keras takes the powers in the weights' type: float32's 0.999 makes alpha 7e-6 smaller.
+        """
+        number = self.weights.dtype.type
+        t, one = number(self.iterations), number(1)
+        unbiased = np.sqrt(one - number(self.beta_2) ** t) / (one - number(self.beta_1) ** t)
+        return float(number(self.rate) * unbiased)
 
     def _amsgrad_step(self, alpha):
         update_moments(self)
