@@ -2,13 +2,12 @@
 
 import inspect
 import math
-from collections import Counter
 from functools import cache
 
 import numpy as np
 
 from fastcnn.kernels import reference
-from fastcnn.kernels.shapes import output_size
+from fastcnn.kernels.shapes import check_image, output_size
 
 # "name:letters": one letter an axis; a letter is one size wherever it stands. A `?` behind the
 # letters: may be None. A `!`: is written. Types other than float stand behind a slash. Letters of
@@ -109,6 +108,8 @@ def check(name, arrays, config, floats):
         if written and not array.flags.writeable:
             raise ValueError(f"`{name}`: `{label}` is written to, but is read-only.")
         _match(name, label, letters, array.shape, sizes)
+    if any(sizes.get(letter, 1) < 1 for letter in "klioc"):
+        raise ValueError(f"`{name}`: filters and channels must have at least one element.")
     if "strides" in config:
         _check_windows(name, config, sizes)
     if name == "adam_update" and sizes["f"] != 4:
@@ -177,6 +178,3 @@ def _check_windows(name, config, sizes):
                 f"`{name}`: the output must have {size} {('rows', 'columns')[axis]} for "
                 f"{config}. Received {sizes['pq'[axis]]}."
             )
-    small = [letter for letter, count in Counter(sizes).items() if letter in "klioc" and count < 1]
-    if small:
-        raise ValueError(f"`{name}`: filters and channels must have at least one element.")

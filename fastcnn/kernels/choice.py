@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 ALGORITHMS = {
     "conv2d_forward": ("winograd", "direct"),
-    "conv2d_backward_data": ("winograd", "direct"),
+    "conv2d_backward_data": ("winograd", "columns", "direct"),
     "conv2d_backward_weights": ("winograd", "narrow", "direct"),
     "conv2d_max_pool2d_forward": ("winograd", "registers", "rows"),
     "conv2d_max_pool2d_backward_data": ("sparse", "expand"),
@@ -17,6 +17,7 @@ ALGORITHMS = {
 }
 
 WINOGRAD_CHANNELS = 12  # below, the transforms cost more than the products save
+FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
 NARROW_TAPS = 27  # filters of so few numbers have no row long enough for a vector
 
 _forced = {}
@@ -46,6 +47,8 @@ def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=
             ways.insert(narrow, "winograd")
         if kernel == "conv2d_backward_weights" and kh * kw * ic <= NARROW_TAPS:
             ways.insert(0, "narrow")
+        if kernel == "conv2d_backward_data":
+            ways.insert(0 if ic < FEW_CHANNELS and kh * kw > 1 else len(ways), "columns")
     elif kernel == "conv2d_max_pool2d_forward":
         ways = ["registers", "rows"] if small_pool else ["rows"]
         if small_pool and square:

@@ -148,6 +148,9 @@ cdef extern from "csrc/kernels.h":
         void (*add_rows)(
             const float *, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
+        void (*add_overlapping)(
+            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
         void (*transpose)(
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil

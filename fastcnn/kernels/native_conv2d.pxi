@@ -193,74 +193,208 @@ cdef class Conv2DBackwardData(Conv2D):
                 product_blocks(&p, self.ic)
 
 
+cdef class ColumnsBackwardData(Conv2D):
+    # For few input channels, which would leave vectors empty: for a row of dy all products with the
+    # filter's numbers at once, (ow) x (kh, kw, ic), then each added where it belongs.
+    cdef const float[:, :, :, ::1] dy, weights
+    cdef float[:, :, :, ::1] dx
+    cdef float[:, ::1] transposed  # (oc, kh * kw * ic)
+    cdef Py_ssize_t padded_height, padded_width, padded_size
+
+    def __init__(self, dy, w, dx, strides, pads, dilation):
+        self.algorithm = "columns"
+        self.dy, self.weights, self.dx = dy, w, dx
+        self.sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
+        self.transposed = aligned((self.oc, self.kh * self.kw * self.ic))
+        self.preparations = 1
+        self.prepares_weights = True
+        self.tasks = self.n
+        self.padded_height = self.h + self.top + self.bottom
+        self.padded_width = self.w + self.left + self.right
+        self.padded_size = chunks(self.padded_height * self.padded_width * self.ic, 16) * 16
+        self.allocate_scratch(self.padded_size + self.ow * self.transposed.shape[1])
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t taps = self.transposed.shape[1]
+        table.transpose(
+            &self.weights[0, 0, 0, 0], self.oc, &self.transposed[0, 0], taps, taps, self.oc
+        )
+
+    cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
+        cdef Py_ssize_t taps = self.transposed.shape[1], run = self.kw * self.ic
+        cdef Py_ssize_t row_size = self.padded_width * self.ic, zero = 0, oh, kh, kw, row
+        cdef float *columns = scratch + self.padded_size
+        cdef float *dx
+        cdef Product p
+        memset(scratch, 0, self.padded_size * sizeof(float))
+        p.b, p.x_segments, p.w_segments, p.segments = NULL, &zero, &zero, 1
+        p.steps, p.accumulate, p.relu = self.oc, 0, 0
+        p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.oc, 1, taps, taps
+        p.pixels, p.w, p.y = self.ow, &self.transposed[0, 0], columns
+        for oh in range(self.oh):
+            p.x = &self.dy[n, oh, 0, 0]
+            product_blocks(&p, taps)
+            for kh in range(self.kh):
+                dx = scratch + (oh * self.sh + kh * self.dh) * row_size
+                if self.dw == 1:
+                    table.add_overlapping(
+                        columns + kh * run, taps, dx, self.sw * self.ic, self.ow, run
+                    )
+                else:
+                    for kw in range(self.kw):
+                        table.add_overlapping(
+                            columns + kh * run + kw * self.ic, taps, dx + kw * self.dw * self.ic,
+                            self.sw * self.ic, self.ow, self.ic,
+                        )
+        for row in range(self.h):
+            memcpy(
+                &self.dx[n, row, 0, 0],
+                scratch + (row + self.top) * row_size + self.left * self.ic,
+                self.w * self.ic * sizeof(float),
+            )
+
+
+cdef Py_ssize_t image_tasks(Py_ssize_t n, Py_ssize_t size) noexcept:
+    # Into how many sums of `size` numbers the images are shared out: each has to be added up at the
+    # end, so no more than a few. It depends on the shape alone, so the bits do too.
+    cdef Py_ssize_t most = 4 if size <= 131072 else 2 if size <= 262144 else 1
+    return max(min(n, 2 * most if n >= 64 else most), <Py_ssize_t>1)
+
+
+cdef Py_ssize_t ROWS_SIZE = 6000  # numbers of x and dy that a first cache holds beside dw
+
+
 cdef class Conv2DBackwardWeights(Conv2D):
-    # A task owns some rows (kh, kw, ic) of dw and sums them over all images.
+    # A run is the numbers of a filter that lie contiguously in x: those of one kh, or of one tap
+    # where columns are dilated. Small filters: a task is some images, and the tasks' sums are added
+    # in order. Large filters: a task is a piece of a run, for all images.
     cdef const float[:, :, :, ::1] x, dy
     cdef float[:, :, :, ::1] dw_, padded
+    cdef float[:, ::1] sums  # (task, dw and db)
     cdef float[::1] db
-    cdef Py_ssize_t padded_width, runs, run_size, pieces, piece_size
+    cdef Py_ssize_t padded_height, padded_width, runs, run_size, pieces, piece_size, rows, size
+    cdef bint is_padded, by_image
 
     def __init__(self, x, dy, dw, db, strides, pads, dilation):
         self.algorithm = "direct"
         self.x, self.dy, self.dw_, self.db = x, dy, dw, db
         self.sizes(x.shape, dw.shape, dy.shape, strides, pads, dilation)
+        self.padded_height = self.h + self.top + self.bottom
         self.padded_width = self.w + self.left + self.right
+        self.is_padded = any(pads)
         self.padded = None
-        if any(pads):
-            height = self.h + self.top + self.bottom
-            self.padded = aligned((self.n, height, self.padded_width, self.ic), np.float32)
-            self.preparations = self.n
-        # without horizontal dilation the rows of one kh are one contiguous run of x
         self.runs = self.kh if self.dw == 1 else self.kh * self.kw
         self.run_size = self.kw * self.ic if self.dw == 1 else self.ic
-        self.pieces = chunks(self.run_size, 48)
-        self.piece_size = chunks(self.run_size, self.pieces)
-        self.tasks = self.runs * self.pieces + (db is not None)
-        rows = np.arange(self.oh)
+        self.size = self.runs * self.run_size * self.oc
+        row = self.padded_width * self.ic + self.ow * self.oc
+        self.rows = min(max(ROWS_SIZE // row, <Py_ssize_t>1), self.oh)
+        rows = np.arange(self.rows)
         self.x_segments = rows * self.sh * self.padded_width * self.ic
         self.w_segments = rows * self.ow * self.oc
+        self.tasks = image_tasks(self.n, self.size)
+        self.by_image = self.tasks > 1
+        self.sums = aligned((self.tasks * self.by_image, self.size + self.oc))
+        if self.by_image:
+            self.finishes = self.runs + 1
+            if self.is_padded:
+                self.allocate_scratch(self.padded_height * self.padded_width * self.ic)
+            return
+        self.pieces = chunks(self.run_size, max(24576 // self.oc, <Py_ssize_t>12))
+        self.piece_size = chunks(self.run_size, self.pieces)
+        self.tasks = self.runs * self.pieces + (db is not None)
+        if self.is_padded:
+            self.padded = aligned((self.n, self.padded_height, self.padded_width, self.ic))
+            self.preparations = self.n
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        self.pad_image(i, &self.padded[i, 0, 0, 0])
+
+    cdef void pad_image(self, Py_ssize_t n, float *to) noexcept nogil:
         pad_rows(
-            &self.x[i, 0, 0, 0], &self.padded[i, 0, 0, 0], self.h, self.w, self.ic, self.top,
-            self.left, self.padded_width, 0, self.h + self.top + self.bottom,
+            &self.x[n, 0, 0, 0], to, self.h, self.w, self.ic, self.top, self.left,
+            self.padded_width, 0, self.padded_height,
         )
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef float one = 1
-        cdef Py_ssize_t zero = 0, n, offset
-        cdef Py_ssize_t run = i // self.pieces, first = i % self.pieces * self.piece_size
+        cdef Py_ssize_t n, run, first
+        cdef const float *x
+        if not self.by_image:
+            run, first = i // self.pieces, i % self.pieces * self.piece_size
+            if run == self.runs:
+                self.add_bias(0, self.n, &self.db[0])
+                return
+            if self.n == 0:
+                memset(
+                    &self.dw_[0, 0, 0, 0] + (run * self.run_size + first) * self.oc, 0,
+                    min(self.piece_size, self.run_size - first) * self.oc * sizeof(float),
+                )
+            for n in range(self.n):
+                x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
+                self.add_run(
+                    n, x, run, first, min(self.piece_size, self.run_size - first), n > 0,
+                    &self.dw_[0, 0, 0, 0],
+                )
+            return
+        first = self.n * i // self.tasks
+        for n in range(first, self.n * (i + 1) // self.tasks):
+            x = &self.x[n, 0, 0, 0]
+            if self.is_padded:
+                self.pad_image(n, scratch)
+                x = scratch
+            for run in range(self.runs):
+                self.add_run(n, x, run, 0, self.run_size, n > first, &self.sums[i, 0])
+        self.add_bias(first, self.n * (i + 1) // self.tasks, &self.sums[i, self.size])
+
+    cdef void add_run(
+        self, Py_ssize_t n, const float *x, Py_ssize_t run, Py_ssize_t first, Py_ssize_t count,
+        bint accumulate, float *dw,
+    ) noexcept nogil:
+        # `count` numbers of the run from `first` on, summed over image n; some rows at a time, so
+        # that they stay in the first cache for all of them
+        cdef Py_ssize_t row = 0
         cdef Product p
-        p.b, p.relu = NULL, 0
-        if run == self.runs:  # db: the product of ones and dy
-            p.x, p.w, p.y = &one, &self.dy[0, 0, 0, 0], &self.db[0]
-            p.x_segments = p.w_segments = &zero
-            p.segments, p.steps, p.accumulate = 1, self.n * self.oh * self.ow, 0
-            p.x_pixel = p.x_step = p.y_pixel = 0
-            p.w_step, p.pixels = self.oc, 1
-            product_blocks(&p, self.oc)
-            return
         if self.dw == 1:
-            offset = run * self.dh * self.padded_width * self.ic
+            x += run * self.dh * self.padded_width * self.ic + first
         else:
-            offset = (
+            x += (
                 run // self.kw * self.dh * self.padded_width + run % self.kw * self.dw
-            ) * self.ic
+            ) * self.ic + first
+        p.b, p.relu, p.pixels, p.steps = NULL, 0, count, self.ow
         p.x_segments, p.w_segments = &self.x_segments[0], &self.w_segments[0]
-        p.segments, p.steps = self.oh, self.ow
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = 1, self.sw * self.ic, self.oc, self.oc
-        p.pixels = min(self.piece_size, self.run_size - first)
-        if p.pixels <= 0:
-            return
-        p.y = &self.dw_[0, 0, 0, 0] + (run * self.run_size + first) * self.oc
-        if self.n == 0:
-            memset(p.y, 0, p.pixels * self.oc * sizeof(float))
-        for n in range(self.n):
-            p.x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
-            p.x = p.x + offset + first
-            p.w = &self.dy[n, 0, 0, 0]
-            p.accumulate = n > 0
+        p.y = dw + (run * self.run_size + first) * self.oc
+        while row < self.oh:
+            p.segments = min(self.rows, self.oh - row)
+            p.x = x + row * self.sh * self.padded_width * self.ic
+            p.w = &self.dy[n, row, 0, 0]
+            p.accumulate = accumulate or row > 0
             product_blocks(&p, self.oc)
+            row += self.rows
+
+    cdef void add_bias(self, Py_ssize_t first, Py_ssize_t last, float *db) noexcept nogil:
+        # the product of ones and dy
+        cdef float one = 1
+        cdef Py_ssize_t zero = 0
+        cdef Product p
+        p.x, p.w, p.b, p.y = &one, &self.dy[0, 0, 0, 0] + first * self.oh * self.ow * self.oc, NULL, db
+        p.x_segments = p.w_segments = &zero
+        p.segments, p.steps, p.accumulate, p.relu = 1, (last - first) * self.oh * self.ow, 0, 0
+        p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, self.oc, 1
+        product_blocks(&p, self.oc)
+
+    cdef void finish(self, Py_ssize_t run) noexcept nogil:
+        # one run of dw, or db: add up the tasks' sums
+        cdef Py_ssize_t size = self.run_size * self.oc, at = run * size, task
+        cdef float *to
+        if run == self.runs:
+            if self.db is None:
+                return
+            size, to = self.oc, &self.db[0]
+        else:
+            to = &self.dw_[0, 0, 0, 0] + at
+        memcpy(to, &self.sums[0, at], size * sizeof(float))
+        for task in range(1, self.tasks):
+            table.add_rows(&self.sums[task, at], to, 0, 1, size)
 
 
 def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
@@ -270,8 +404,11 @@ def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
 
 
 def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
-    if choice.choose("conv2d_backward_data", w.shape, strides, dilation) == "winograd":
+    algorithm = choice.choose("conv2d_backward_data", w.shape, strides, dilation)
+    if algorithm == "winograd":
         return Winograd(dy, w, None, dx, None, (2 - pads[0], 2 - pads[2]), False, False, True)
+    if algorithm == "columns":
+        return ColumnsBackwardData(dy, w, dx, strides, pads, dilation)
     return Conv2DBackwardData(dy, w, dx, strides, pads, dilation)
 
 

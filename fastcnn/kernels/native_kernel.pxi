@@ -55,6 +55,13 @@ def set_num_threads(int count, bint exact):
     thread_count, thread_exact = count, exact
 
 
+def set_work_per_thread(double work):
+    """Let threads share a call from 2 `work` multiply-adds on; returns what it was. For tests."""
+    global WORK_PER_THREAD
+    before, WORK_PER_THREAD = WORK_PER_THREAD, work
+    return before
+
+
 cdef int grant() noexcept nogil:
     # How many threads a large kernel may use now.
     if forked or not fastcnn_has_openmp:

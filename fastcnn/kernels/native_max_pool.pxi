@@ -221,11 +221,6 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
 cdef Py_ssize_t BLOCK_BYTES = 40960  # of transposed filters: what the first cache holds beside dx
 
 
-cdef Py_ssize_t image_tasks(Py_ssize_t n) noexcept:
-    # Into how many sums the images are shared out: each costs memory, so no more than a few.
-    return max(min(n // 8, <Py_ssize_t>8), <Py_ssize_t>1)
-
-
 cdef class SparseBackwardWeights(Conv2DMaxPool2D):
     # For each output channel the list of its live windows, then the sum of the patches of x that
     # they meet. A task does some images and sums them by itself; the sums of all tasks are added in
@@ -267,7 +262,8 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         self.block_channels = self.ic if long_row else self.widest
         self.block_count = chunks(self.ic, self.block_channels)
         self.image_size = self.padded_height * self.padded_width * self.block_channels
-        self.tasks = image_tasks(self.n)
+        size = self.block_count * self.oc * self.kh * self.kw * self.block_channels
+        self.tasks = image_tasks(self.n, size)
         self.sums = aligned(
             (self.tasks, self.block_count, self.oc, self.kh * self.kw, self.block_channels)
         )
@@ -441,7 +437,7 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
         )
         kh, kw, ic = np.indices((self.kh, self.kw, self.ic)).reshape(3, -1)
         self.taps = (kh * self.dh * self.padded_width + kw * self.dw) * self.ic + ic
-        self.tasks = image_tasks(self.n)
+        self.tasks = image_tasks(self.n, self.taps.shape[0] * self.oc)
         self.sums = aligned((self.tasks, self.taps.shape[0] + 1, self.oc))
         self.finishes = 1
         if self.is_padded:

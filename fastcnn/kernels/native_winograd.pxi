@@ -141,7 +141,7 @@ cdef class WinogradBackwardWeights(WinogradTiles):
         self.dy, self.dw_, self.db = dy, dw, db
         self.oc = dy.shape[3]
         self.cut(x, chunks(dy.shape[1], 2), chunks(dy.shape[2], 2), pads)
-        self.tasks = image_tasks(self.n)
+        self.tasks = image_tasks(self.n, 16 * self.ic * self.oc)
         self.sums = aligned((self.tasks, 16, self.ic, self.oc))
         self.bias = aligned((self.tasks, self.oc))
         self.finishes = self.ic

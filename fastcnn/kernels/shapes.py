@@ -1,5 +1,9 @@
 """Shape arithmetic of windows that slide over images: output sizes and padding, as Keras defines them."""
 
+import math
+
+MOST_PLACES = 2**28  # of an image with its padding: kernels number them with 32 bits, with room
+
 
 def pair(value, name, minimum=1):
     """`value` (an int or two ints) as a tuple (vertical, horizontal) of ints >= `minimum`."""
@@ -7,9 +11,9 @@ def pair(value, name, minimum=1):
     try:
         first, second = (int(part) for part in values)
         whole = (first, second) == tuple(values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         whole = False
-    if not whole or isinstance(value, (str, bool)):
+    if not whole or isinstance(value, (str, bytes, bool, dict, set, frozenset)):
         raise ValueError(
             f"The argument `{name}` must be an integer or a tuple of 2 integers. "
             f"Received {name}={value!r}."
@@ -18,6 +22,11 @@ def pair(value, name, minimum=1):
         cannot = "0" if 0 in (first, second) else "negative numbers"
         raise ValueError(
             f"The argument `{name}` cannot contain {cannot}. Received {name}={value!r}."
+        )
+    if max(first, second) > MOST_PLACES:
+        raise ValueError(
+            f"The argument `{name}` cannot contain more than {MOST_PLACES}. "
+            f"Received {name}={value!r}."
         )
     return first, second
 
@@ -70,4 +79,14 @@ def window_geometry(image, window, strides, padding, dilation=(1, 1)):
             f"A window of {tuple(window)} (dilation {tuple(dilation)}) does not fit into an image "
             f'of {tuple(image)} with padding="{padding}".'
         )
+    check_image((image[0] + pads[0] + pads[1], image[1] + pads[2] + pads[3]))
     return (max(out[0], 0), max(out[1], 0)), tuple(pads)
+
+
+def check_image(padded):
+    """Raise ValueError where an image of this shape, padding included, is too large."""
+    if math.prod(padded) > MOST_PLACES:
+        raise ValueError(
+            f"An image may have at most {MOST_PLACES} numbers with its padding. "
+            f"Received one of {tuple(padded)}."
+        )

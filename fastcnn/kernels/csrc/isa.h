@@ -44,6 +44,7 @@
         .lists_by_channel = lists_by_channel,                                             \
         .copy_rows = copy_rows,                                                           \
         .add_rows = add_rows,                                                             \
+        .add_overlapping = add_overlapping,                                               \
         .transpose = transpose,                                                           \
         .max_pool2d_forward = max_pool2d_forward,                                         \
         .max_pool2d_backward = max_pool2d_backward,                                       \

@@ -168,6 +168,9 @@ struct kernels {
                       ptrdiff_t columns);
     /* y[r][c] += x[r][c]; both have the row distance `row` */
     void (*add_rows)(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns);
+    /* y[r * y_step + c] += x[r * x_row + c], one r after the other: they may overlap */
+    void (*add_overlapping)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_step,
+                            ptrdiff_t rows, ptrdiff_t columns);
     /* y[c][r] = x[r][c]; rows x columns, row distances x_row and y_row */
     void (*transpose)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns);

@@ -17,6 +17,18 @@ static void add_rows(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, pt
         }
 }
 
+/* y[r * y_step + c] += x[r * x_row + c], one r after the other: the places of y may overlap. */
+static void add_overlapping(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_step,
+                            ptrdiff_t rows, ptrdiff_t columns) {
+    for (ptrdiff_t c = 0; c < columns; c += LANES) {
+        const tail t = tail_of(columns - c);
+        for (ptrdiff_t r = 0; r < rows; r++) {
+            float *to = y + r * y_step + c;
+            store_tail(to, load_tail(to, t) + load_tail(x + r * x_row + c, t), t);
+        }
+    }
+}
+
 /* y[c][r] = x[r][c], in squares that fit the registers. */
 static void transpose(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns) {
