@@ -1,4 +1,4 @@
-"""Activations: elementwise functions (and softmax) with their gradients.
+"""Activations: elementwise functions (and softmax and its kin) with their gradients.
 
     >>> import numpy as np
     >>> from fastcnn import activations
@@ -6,71 +6,33 @@
     [0.0, 2.0]
     >>> activations.get("tanh")
     <activation tanh>
+    >>> activations.leaky_relu(np.array([-1.0, 2.0]), negative_slope=0.5).tolist()
+    [-0.5, 2.0]
 
 Each is an instance of `ActivationFunction`: `forward(x, y)` writes y, `backward(dy, x, y, dx)`
 writes dx, on arrays of one shape and float type. A layer binds them to its buffers once. To make
 your own, subclass it and hand an instance to a layer: `Dense(8, activation=MyActivation())`.
-"""
 
-import functools
+relu, softmax, tanh, sigmoid and elu are compiled kernels, the others are NumPy.
+"""
 
 import numpy as np
 
-from fastcnn import config, kernels
-from fastcnn.registry import Registry
+from fastcnn import kernels
+from fastcnn.activation_base import (
+    ActivationFunction,
+    KernelActivation,
+    parameterised,
+    register,
+    registry,
+    serialize,
+)
+from fastcnn.activation_curves import *  # noqa: F403
 
-registry = Registry("activation", "keras.activations")
-
-
-class ActivationFunction:
-    """Base of all activations.
-
-    Attributes:
-        name: as in `activation="relu"`.
-    """
-
-    name = None
-
-    def forward(self, x, y):
-        """Write the activation of x to y."""
-        raise NotImplementedError(f"{type(self).__name__} must implement forward(x, y).")
-
-    def backward(self, dy, x, y, dx):
-        """Write to dx the gradient at x, given the gradient dy at y = forward(x). dx may be dy."""
-        raise NotImplementedError(f"{type(self).__name__} must implement backward(dy, x, y, dx).")
-
-    def bind_forward(self, x, y):
-        """A callable that runs `forward` on these arrays."""
-        return functools.partial(self.forward, x, y)
-
-    def bind_backward(self, dy, x, y, dx):
-        """A callable that runs `backward` on these arrays."""
-        return functools.partial(self.backward, dy, x, y, dx)
-
-    def __call__(self, x):
-        """The activation of an array, as a new array: float32, or float64 on the reference."""
-        x = np.asarray(x)
-        wide = x.dtype == np.float64 and config.backend() == "reference"
-        x = np.ascontiguousarray(x, np.float64 if wide else np.float32)
-        y = np.empty_like(x)
-        self.bind_forward(x, y)()
-        return y
-
-    def __repr__(self):
-        return f"<activation {self.name}>"
+__all__ = ["ActivationFunction", "deserialize", "get", "registry", "serialize", "threshold"]
 
 
-def _register(name, *aliases):
-    """Class decorator: puts one instance in the registry and in its place in this module."""
-
-    def add(cls):
-        cls.name = name
-        return registry.register(name, *aliases)(cls())
-
-    return add
-
-
-@_register("linear")
+@register("linear")
 class linear(ActivationFunction):  # noqa: N801 - the module's names are Keras's functions
     """y = x"""
 
@@ -81,87 +43,69 @@ class linear(ActivationFunction):  # noqa: N801 - the module's names are Keras's
         dx[...] = dy
 
 
-@_register("relu")
+@register("tanh")
+class tanh(KernelActivation):  # noqa: N801
+    """y = tanh(x)"""
+
+    kernel = "tanh"
+
+
+@register("sigmoid")
+class sigmoid(KernelActivation):  # noqa: N801
+    """y = 1 / (1 + exp(-x))"""
+
+    kernel = "sigmoid"
+
+
+@register("elu")
+class elu(KernelActivation):  # noqa: N801
+    """y = x where x > 0, else alpha (exp(x) - 1)"""
+
+    kernel = "elu"
+    layer = "ELU"
+
+    @parameterised
+    def __init__(self, alpha=1.0):
+        self.settings = {"alpha": float(alpha)}
+
+
+@register("relu")
 class relu(ActivationFunction):  # noqa: N801
-    """y = max(x, 0); NaN stays NaN"""
+    """y = max(x, 0); NaN stays NaN
+
+    With parameters: y = min(x, max_value) where x > threshold, else
+    negative_slope (x - threshold).
+    """
+
+    layer = "ReLU"
+
+    @parameterised
+    def __init__(self, negative_slope=0.0, max_value=None, threshold=0.0):
+        self.slope, self.most, self.threshold = negative_slope, max_value, threshold
 
     def bind_forward(self, x, y):
+        if self.parameters:
+            return super().bind_forward(x, y)
         return kernels.bind("relu_forward", x, y)
 
     def bind_backward(self, dy, x, y, dx):
+        if self.parameters:
+            return super().bind_backward(dy, x, y, dx)
         return kernels.bind("relu_backward", dy, y, dx)
 
-
-@_register("softmax")
-class softmax(ActivationFunction):  # noqa: N801
-    """y = exp(x) / sum(exp(x)) over the last axis"""
-
-    def bind_forward(self, x, y):
-        if x.ndim < 2:
-            raise ValueError(
-                f"softmax needs an array of two or more axes. Received shape {x.shape}."
-            )
-        return kernels.bind("softmax_forward", _rows(x), _rows(y))
-
-    def bind_backward(self, dy, x, y, dx):
-        return kernels.bind("softmax_backward", _rows(dy), _rows(y), _rows(dx))
-
-
-def _rows(array):
-    return array.reshape(-1, array.shape[-1])
-
-
-@_register("log_softmax")
-class log_softmax(ActivationFunction):  # noqa: N801
-    """y = x - log(sum(exp(x))) over the last axis"""
-
     def forward(self, x, y):
-        np.subtract(x, x.max(-1, keepdims=True), out=y)
-        y -= np.log(np.exp(y).sum(-1, keepdims=True))
+        upper = x if self.most is None else np.minimum(x, self.most)
+        lower = self.slope * (x - self.threshold) if self.slope else 0
+        y[...] = np.where(x <= self.threshold, lower, upper)
 
     def backward(self, dy, x, y, dx):
-        dx[...] = dy - np.exp(y) * dy.sum(-1, keepdims=True)
+        slope = np.where(x <= self.threshold, x.dtype.type(self.slope), 1)
+        if self.most is not None:
+            slope[x > self.most] = 0
+        np.multiply(dy, slope, out=dx)
 
 
-@_register("sigmoid")
-class sigmoid(ActivationFunction):  # noqa: N801
-    """y = 1 / (1 + exp(-x))"""
-
-    def forward(self, x, y):
-        y[...] = _sigmoid(x)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * y * (1 - y)
-
-
-def _sigmoid(x):
-    """Stable for large |x|: 0.5 (1 + tanh(x / 2))."""
-    return 0.5 * np.tanh(0.5 * x) + 0.5
-
-
-@_register("hard_sigmoid")
-class hard_sigmoid(ActivationFunction):  # noqa: N801
-    """y = x / 6 + 0.5 within [0, 1]"""
-
-    def forward(self, x, y):
-        np.clip(x / 6 + 0.5, 0, 1, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = np.where((x > -3) & (x < 3), dy / 6, 0)
-
-
-@_register("tanh")
-class tanh(ActivationFunction):  # noqa: N801
-    """y = tanh(x)"""
-
-    def forward(self, x, y):
-        np.tanh(x, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * (1 - y * y)
-
-
-@_register("relu6")
+@register("relu6")
 class relu6(ActivationFunction):  # noqa: N801
     """y = min(max(x, 0), 6)"""
 
@@ -172,29 +116,42 @@ class relu6(ActivationFunction):  # noqa: N801
         dx[...] = np.where((y <= 0) | (y >= 6), 0, dy)
 
 
-@_register("leaky_relu")
+@register("leaky_relu")
 class leaky_relu(ActivationFunction):  # noqa: N801
-    """y = x where x > 0, else 0.2 x"""
+    """y = x where x > 0, else negative_slope * x"""
+
+    layer = "LeakyReLU"
+
+    @parameterised
+    def __init__(self, negative_slope=0.2):
+        self.slope = negative_slope
 
     def forward(self, x, y):
-        y[...] = np.where(x > 0, x, 0.2 * x)
+        np.multiply(x, self.slope, out=y)
+        np.copyto(y, x, where=x > 0)
 
     def backward(self, dy, x, y, dx):
-        dx[...] = np.where(x > 0, dy, 0.2 * dy)
+        np.multiply(dy, self.slope, out=dx, where=x <= 0)
+        if dx is not dy:
+            np.copyto(dx, dy, where=~(x <= 0))
 
 
-@_register("elu")
-class elu(ActivationFunction):  # noqa: N801
-    """y = x where x > 0, else exp(x) - 1"""
+@register("celu")
+class celu(ActivationFunction):  # noqa: N801
+    """y = x where x > 0, else alpha (exp(x / alpha) - 1)"""
+
+    @parameterised
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
 
     def forward(self, x, y):
-        y[...] = np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+        y[...] = np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0) / self.alpha))
 
     def backward(self, dy, x, y, dx):
-        dx[...] = np.where(x > 0, dy, dy * (y + 1))
+        dx[...] = dy * np.where(x > 0, 1, y / self.alpha + 1)
 
 
-@_register("selu")
+@register("selu")
 class selu(ActivationFunction):  # noqa: N801
     """y = 1.0507 x where x > 0, else 1.0507 * 1.6733 (exp(x) - 1) (Klambauer et al. 2017)"""
 
@@ -208,56 +165,96 @@ class selu(ActivationFunction):  # noqa: N801
         dx[...] = dy * np.where(x > 0, self.SCALE, y + self.SCALE * self.ALPHA)
 
 
-@_register("softplus")
-class softplus(ActivationFunction):  # noqa: N801
-    """y = log(1 + exp(x))"""
+@register("softmax")
+class softmax(ActivationFunction):  # noqa: N801
+    """y = exp(x) / sum(exp(x)) over the axis (or axes) `axis`, by default the last"""
+
+    layer = "Softmax"
+
+    @parameterised
+    def __init__(self, axis=-1):
+        self.axis = tuple(axis) if isinstance(axis, (tuple, list)) else axis
+
+    def _over_rows(self, x):
+        if x.ndim < 2:
+            raise ValueError(
+                f"softmax needs an array of two or more axes. Received shape {x.shape}."
+            )
+        return self.axis in (-1, x.ndim - 1)
+
+    def bind_forward(self, x, y):
+        if self._over_rows(x):
+            return kernels.bind("softmax_forward", _rows(x), _rows(y))
+        return super().bind_forward(x, y)
+
+    def bind_backward(self, dy, x, y, dx):
+        if self._over_rows(x):
+            return kernels.bind("softmax_backward", _rows(dy), _rows(y), _rows(dx))
+        return super().bind_backward(dy, x, y, dx)
 
     def forward(self, x, y):
-        np.logaddexp(x, 0, out=y)
+        np.exp(x - x.max(self.axis, keepdims=True), out=y)
+        y /= y.sum(self.axis, keepdims=True)
 
     def backward(self, dy, x, y, dx):
-        dx[...] = dy * _sigmoid(x)
+        dx[...] = y * (dy - (dy * y).sum(self.axis, keepdims=True))
 
 
-@_register("softsign")
-class softsign(ActivationFunction):  # noqa: N801
-    """y = x / (1 + |x|)"""
+def _rows(array):
+    return array.reshape(int(np.prod(array.shape[:-1])), array.shape[-1])
+
+
+@register("log_softmax")
+class log_softmax(ActivationFunction):  # noqa: N801
+    """y = x - log(sum(exp(x))) over `axis`"""
+
+    @parameterised
+    def __init__(self, axis=-1):
+        self.axis = axis
 
     def forward(self, x, y):
-        np.divide(x, 1 + np.abs(x), out=y)
+        np.subtract(x, x.max(self.axis, keepdims=True), out=y)
+        y -= np.log(np.exp(y).sum(self.axis, keepdims=True))
 
     def backward(self, dy, x, y, dx):
-        dx[...] = dy / np.square(1 + np.abs(x))
+        dx[...] = dy - np.exp(y) * dy.sum(self.axis, keepdims=True)
 
 
-@_register("silu", "swish")
-class silu(ActivationFunction):  # noqa: N801
-    """y = x * sigmoid(x)"""
+@register("sparsemax")
+class sparsemax(ActivationFunction):  # noqa: N801
+    """y = max(x - tau, 0) with the tau that makes sum(y) = 1 (Martins & Astudillo 2016)"""
+
+    @parameterised
+    def __init__(self, axis=-1):
+        self.axis = axis
 
     def forward(self, x, y):
-        np.multiply(x, _sigmoid(x), out=y)
+        z = np.moveaxis(x, self.axis, -1)
+        ordered = -np.sort(-z, axis=-1)
+        sums = np.cumsum(ordered, axis=-1)
+        count = np.arange(1, z.shape[-1] + 1, dtype=x.dtype)
+        inside = (ordered * count > sums - 1).sum(-1, keepdims=True)
+        total = np.take_along_axis(sums, np.maximum(inside - 1, 0), -1)
+        tau = (total - 1) / np.maximum(inside, 1).astype(x.dtype)
+        np.maximum(x - np.moveaxis(tau, -1, self.axis), 0, out=y)
 
     def backward(self, dy, x, y, dx):
-        gate = _sigmoid(x)
-        dx[...] = dy * (gate + y * (1 - gate))
+        inside = y > 0
+        count = np.maximum(inside.sum(self.axis, keepdims=True), 1).astype(x.dtype)
+        mean = np.where(inside, dy, 0).sum(self.axis, keepdims=True) / count
+        dx[...] = np.where(inside, dy - mean, 0)
 
 
-@_register("exponential")
-class exponential(ActivationFunction):  # noqa: N801
-    """y = exp(x)"""
-
-    def forward(self, x, y):
-        np.exp(x, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * y
-
-
-swish = silu
+def threshold(x, threshold, default_value):
+    """x where x > threshold, else default_value: a new array. Has no default and no name."""
+    x = np.asarray(x)
+    return np.where(x > threshold, x, x.dtype.type(default_value))
 
 
 def get(identifier):
-    """An activation from a name or an instance; None is `linear`.
+    """An activation from a name, an instance, a layer such as LeakyReLU or its config.
+
+    None is `linear`.
 
     Raises:
         ValueError: an unknown name (the error lists the valid ones) or a bare function, which has
@@ -265,17 +262,18 @@ def get(identifier):
     """
     if identifier is None:
         return linear
+    if isinstance(identifier, dict) and identifier.get("module") == "keras.layers":
+        from fastcnn.layers.registry import deserialize as deserialize_layer
+
+        identifier = deserialize_layer(identifier)
+    if hasattr(identifier, "as_activation"):  # LeakyReLU() and other layers of one activation
+        return identifier.as_activation()
     if callable(identifier) and not isinstance(identifier, (ActivationFunction, type)):
         raise ValueError(
             "An activation needs a gradient: subclass `fastcnn.activations.ActivationFunction` "
             f"instead of passing the function {identifier!r}."
         )
     return registry.get(identifier, ActivationFunction)
-
-
-def serialize(activation):
-    """The name of an activation, as Keras writes it."""
-    return activation.name
 
 
 def deserialize(config):

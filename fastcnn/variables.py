@@ -11,9 +11,48 @@ re-laid copies of the weights, so everything that writes a weight goes through `
 or calls `Store.touch`: both change `Store.version`.
 """
 
+import contextlib
+import contextvars
+import math
+import sys
+
 import numpy as np
 
 from fastcnn.kernels.memory import ALIGNMENT, aligned
+
+_shapes_only = contextvars.ContextVar("shapes_only", default=False)
+
+
+@contextlib.contextmanager
+def shapes_only():
+    """Inside, new variables have a shape but no memory, and their values are zeros.
+
+    What reads a model from a file compares the file with the shapes first; a `Store` then gives
+    them memory.
+    """
+    token = _shapes_only.set(True)
+    try:
+        yield
+    finally:
+        _shapes_only.reset(token)
+
+
+def is_shapes_only():
+    """Whether this thread is within `shapes_only`."""
+    return _shapes_only.get()
+
+
+def initial_values(initializer, shape, dtype):
+    """What `initializer` gives for a new variable; within `shapes_only` an array without memory.
+
+    Raises:
+        ValueError: no memory could ever hold the shape.
+    """
+    if math.prod(shape) * np.dtype(dtype).itemsize > sys.maxsize:
+        raise ValueError(f"No memory can hold a weight of shape {shape}.")
+    if is_shapes_only():
+        return np.broadcast_to(np.zeros((), dtype), shape)
+    return np.asarray(initializer(shape, dtype=dtype), dtype)
 
 
 class Variable:
@@ -43,7 +82,7 @@ class Variable:
         self.regularizer = regularizer
         self.constraint = constraint
         self.store = None
-        self._rebind(np.array(initial, order="C"), None, None)
+        self._rebind(initial if is_shapes_only() else np.array(initial, order="C"), None, None)
 
     def _rebind(self, array, gradient, store):
         self._array = array
@@ -111,6 +150,8 @@ class Store:
 
     def __init__(self, variables, dtype="float32"):
         variables = list(dict.fromkeys(variables))
+        counters = [variable for variable in variables if variable.dtype == "int64"]
+        variables = [variable for variable in variables if variable.dtype != "int64"]
         trainable = [variable for variable in variables if variable.trainable]
         others = [variable for variable in variables if not variable.trainable]
         dtype = np.dtype(dtype)
@@ -140,6 +181,8 @@ class Store:
             if variable.store is not None:
                 variable.store.stale = True
             variable._rebind(view, gradient, self)
+        for variable in counters:  # whole numbers that count something keep an array of their own
+            variable._rebind(np.array(variable.value), None, self)
 
     def touch(self):
         """Say that `values` was written: kernels pack the weights anew."""

@@ -1,5 +1,7 @@
 """Activations: values, gradients by finite differences, names."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -22,7 +24,30 @@ VALUES = {
     "softsign": lambda x: x / (1 + abs(x)),
     "silu": lambda x: x / (1 + np.exp(-x)),
     "exponential": np.exp,
+    "celu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
+    "sparsemax": lambda x: np.maximum(x - sparsemax_shift(x), 0),
+    "log_sigmoid": lambda x: -np.log(1 + np.exp(-x)),
+    "sparse_sigmoid": lambda x: np.clip((x + 1) / 2, 0, 1),
+    "sparse_plus": lambda x: np.where(x <= -1, 0, np.where(x >= 1, x, (x + 1) ** 2 / 4)),
+    "squareplus": lambda x: (x + np.sqrt(x * x + 4)) / 2,
+    "soft_shrink": lambda x: np.sign(x) * np.maximum(abs(x) - 0.5, 0),
+    "hard_shrink": lambda x: np.where(abs(x) > 0.5, x, 0),
+    "tanh_shrink": lambda x: x - np.tanh(x),
+    "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+    "gelu": lambda x: 0.5 * x * (1 + np.vectorize(math.erf)(x / math.sqrt(2))),
+    "mish": lambda x: x * np.tanh(np.log(1 + np.exp(x))),
 }
+
+
+def sparsemax_shift(x):
+    """The tau with sum(max(x - tau, 0)) = 1, by bisection."""
+    low, high = x.min(-1, keepdims=True) - 1, x.max(-1, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(-1, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return high
 
 
 def test_every_registered_activation_is_tested_here():
@@ -84,6 +109,59 @@ def test_lookup():
         activations.get("rleu")
     with pytest.raises(ValueError, match="An activation needs a gradient"):
         activations.get(np.tanh)
+
+
+PARAMETERS = {
+    "relu": ({"negative_slope": 0.1, "max_value": 3, "threshold": 0.5}, "ReLU"),
+    "leaky_relu": ({"negative_slope": 0.1}, "LeakyReLU"),
+    "elu": ({"alpha": 0.3}, "ELU"),
+    "celu": ({"alpha": 0.3}, None),
+    "softmax": ({"axis": 0}, "Softmax"),
+    "log_softmax": ({"axis": 0}, None),
+    "sparsemax": ({"axis": 0}, None),
+    "squareplus": ({"b": 1}, None),
+    "soft_shrink": ({"threshold": 1.5}, None),
+    "hard_shrink": ({"threshold": 1.5}, None),
+    "gelu": ({"approximate": True}, None),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters(name):
+    keras.config.set_backend("reference")
+    parameters, layer = PARAMETERS[name]
+    default = activations.get(name)
+    activation = type(default)(**parameters)
+    x = np.linspace(-7.03, 7.04, 24).reshape(4, 6)
+    np.testing.assert_array_equal(default(x, **parameters), activation(x))
+    assert not np.array_equal(default(x), activation(x))
+    dy, dx = np.cos(x), np.empty_like(x)
+    activation.bind_backward(dy, x, activation(x), dx)()
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = 1e-6
+        slope = ((activation(x + step) - activation(x - step)) * dy).sum() / 2e-6
+        np.testing.assert_allclose(dx[index], slope, atol=1e-5, rtol=1e-3)
+    if layer is None:
+        with pytest.raises(ValueError, match="cannot be put into a config"):
+            activations.serialize(activation)
+    else:
+        config = activations.serialize(activation)
+        assert config["class_name"] == layer
+        np.testing.assert_array_equal(activations.deserialize(config)(x), activation(x))
+
+
+def test_layers_are_taken_as_activations():
+    assert activations.get(keras.layers.ReLU()) is activations.relu
+    leaky = activations.get(keras.layers.LeakyReLU(0.5))
+    assert leaky(np.array([-2.0])) == -1
+    assert repr(leaky) == "<activation leaky_relu(negative_slope=0.5)>"
+    with pytest.raises(ValueError, match="An activation needs a gradient"):
+        activations.get(keras.layers.Dense(3))
+
+
+def test_threshold_is_a_function_only():
+    assert activations.threshold([-1.0, 2.0], 0, 5).tolist() == [5, 2]
 
 
 def test_an_activation_of_your_own():

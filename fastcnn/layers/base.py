@@ -37,7 +37,7 @@ import numpy as np
 from fastcnn import config, constraints, initializers, regularizers
 from fastcnn.arguments import check_shape
 from fastcnn.registry import Configurable, snake_case, unique_name
-from fastcnn.variables import Store, Variable, aligned
+from fastcnn.variables import Store, Variable, aligned, initial_values, is_shapes_only
 
 MAX_CALLS = 4  # bindings a layer keeps: a training and an evaluation batch, each with its last one
 
@@ -202,7 +202,7 @@ class Layer(Configurable, Buffers):
             initializer = "glorot_uniform" if shape else "zeros"
         initializer = initializers.get(initializer)
         variable = Variable(
-            np.asarray(initializer(shape, dtype=dtype or self.dtype), dtype or self.dtype),
+            initial_values(initializer, shape, dtype or self.dtype),
             name=name or "variable",
             trainable=bool(trainable),
             initializer=initializer,
@@ -226,15 +226,18 @@ class Layer(Configurable, Buffers):
         if not self.built:
             if not self._variables:  # else somebody called build() already
                 self.build(input_shape)
-            if self._variables:
+            if self._variables and not is_shapes_only():
                 self._store = Store(self._variables, self.dtype)
             self.built = True
         self.input_shape = input_shape
         self.output_shape = tuple(output_shape)
         return self.output_shape
 
-    def __call__(self, x, training=False):
-        """The layer's result for an array, as a new array; builds the layer at the first call."""
+    def __call__(self, x, training=None):
+        """The layer's result for an array, as a new array; builds the layer at the first call.
+
+        Without `training` it is not training, but layers that augment images do so, as in Keras.
+        """
         x = self._checked(x)
         self.build_once((None, *x.shape[1:]))
         return np.array(self.forward(x, training))

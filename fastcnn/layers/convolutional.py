@@ -1,15 +1,83 @@
-"""Convolutional layers: Conv2D."""
+"""Convolutional layers: Conv2D, and the base of those whose window slides over images."""
 
 from fastcnn import kernels
 from fastcnn.arguments import check_count, check_data_format
 from fastcnn.kernels import shapes
+from fastcnn.layers import grouped
 from fastcnn.layers.activated import ActivatedLayer
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.registry import register
 
 
+class WindowedLayer(ActivatedLayer):
+    """Base: a window of `kernel_size` slides over the image. See `Conv2D` for the arguments."""
+
+    def __init__(
+        self,
+        kernel_size,
+        strides=(1, 1),
+        padding="valid",
+        data_format=None,
+        dilation_rate=(1, 1),
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, **kwargs)
+        self.kernel_size = shapes.pair(kernel_size, "kernel_size")
+        self.strides = shapes.pair(strides, "strides")
+        self.padding = shapes.check_padding(padding)
+        self.data_format = check_data_format(data_format)
+        self.dilation_rate = shapes.pair(dilation_rate, "dilation_rate")
+        self.input_channels = None
+
+    def output_channels(self, input_channels):
+        """How many channels the result has."""
+        raise NotImplementedError
+
+    def image_size(self, image):
+        """(height, width) of the result for an image of (height, width)."""
+        return window_output(
+            self, image, self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        channels = input_shape[-1]
+        if channels is None:
+            raise ValueError(f"Layer {self.name!r} needs a fixed number of channels.")
+        if self.input_channels not in (None, channels):
+            raise ValueError(
+                f"Layer {self.name!r} is built for {self.input_channels} channels. "
+                f"Received input shape {tuple(input_shape)}."
+            )
+        image = self.image_size(input_shape[1:3])
+        return (input_shape[0], *image, self.output_channels(channels))
+
+    def linear_output_shape(self, x_shape):
+        return self.compute_output_shape(x_shape)
+
+    def _geometry(self, x):
+        _, pads = shapes.window_geometry(
+            x.shape[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+        return {"strides": self.strides, "pads": pads, "dilation": self.dilation_rate}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }
+
+
 @register
-class Conv2D(ActivatedLayer):
+class Conv2D(WindowedLayer):
     """2-D convolution (cross-correlation), bias and activation.
 
         y[n,oh,ow,oc] = activation(bias[oc] + sum over kh,kw,ic of
@@ -23,10 +91,11 @@ class Conv2D(ActivatedLayer):
             the bottom and right).
         data_format: None or "channels_last".
         dilation_rate: int or two ints, the distance of the window's places.
-        groups: 1.
+        groups: input channels and filters are cut into so many groups, each convolved by itself.
         activation: a name or an `ActivationFunction`; None is linear.
         use_bias: whether to add `bias`.
         kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
+        kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels), float32. Output shape: (n, height', width', filters).
@@ -57,18 +126,24 @@ class Conv2D(ActivatedLayer):
         bias_initializer="zeros",
         **kwargs,
     ):
-        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, **kwargs)
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            **kwargs,
+        )
         self.filters = check_count(filters, "filters")
-        self.kernel_size = shapes.pair(kernel_size, "kernel_size")
-        self.strides = shapes.pair(strides, "strides")
-        self.padding = shapes.check_padding(padding)
-        self.data_format = check_data_format(data_format)
-        self.dilation_rate = shapes.pair(dilation_rate, "dilation_rate")
-        self.groups = groups
-        if groups != 1:
-            raise NotImplementedError(
-                f"The argument `groups` must be 1: grouped convolution is not supported yet. "
-                f"Received groups={groups!r}."
+        self.groups = check_count(groups, "groups")
+        if self.filters % self.groups:
+            raise ValueError(
+                "The number of `filters` must be evenly divisible by `groups`. "
+                f"Received filters={filters} and groups={groups}."
             )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
@@ -77,59 +152,39 @@ class Conv2D(ActivatedLayer):
             )
 
     def build(self, input_shape):
-        self.add_kernel_and_bias((*self.kernel_size, input_shape[-1], self.filters), self.filters)
+        self.input_channels = input_shape[-1]
+        shape = (*self.kernel_size, self.input_channels // self.groups, self.filters)
+        self.add_kernel_and_bias(shape, self.filters)
 
-    def compute_output_shape(self, input_shape):
-        check_rank(self, input_shape, 4)
-        if input_shape[-1] is None:
-            raise ValueError(f"Layer {self.name!r} needs a fixed number of channels.")
-        if self.kernel is not None and input_shape[-1] != self.kernel.shape[2]:
+    def output_channels(self, input_channels):
+        if input_channels % self.groups:
             raise ValueError(
-                f"Layer {self.name!r} is built for {self.kernel.shape[2]} channels. "
-                f"Received input shape {tuple(input_shape)}."
+                f"Layer {self.name!r}: the number of input channels must be evenly divisible by "
+                f"`groups`. Received {input_channels} channels and groups={self.groups}."
             )
-        image = window_output(
-            self,
-            input_shape[1:3],
-            self.kernel_size,
-            self.strides,
-            self.padding,
-            self.dilation_rate,
-        )
-        return (input_shape[0], *image, self.filters)
-
-    def linear_output_shape(self, x_shape):
-        return self.compute_output_shape(x_shape)
-
-    def _geometry(self, x):
-        _, pads = shapes.window_geometry(
-            x.shape[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate
-        )
-        return {"strides": self.strides, "pads": pads, "dilation": self.dilation_rate}
+        return self.filters
 
     def bind_linear(self, x, z, relu):
         w, b = self._weights_to_bind()
-        return kernels.bind("conv2d_forward", x, w, b, z, relu=relu, **self._geometry(x))
+        config = {"relu": relu, **self._geometry(x)}
+        if self.groups > 1:
+            return grouped.bind_forward(self.groups, x, w, b, z, **config)
+        return kernels.bind("conv2d_forward", x, w, b, z, **config)
 
     def bind_weight_gradients(self, x, dz):
         dw, db = self._gradients_to_bind()
+        if self.groups > 1:
+            return grouped.bind_backward_weights(self.groups, x, dz, dw, db, **self._geometry(x))
         return kernels.bind("conv2d_backward_weights", x, dz, dw, db, **self._geometry(x))
 
     def bind_input_gradient(self, dz, dx):
         w, _ = self._weights_to_bind()
+        if self.groups > 1:
+            return grouped.bind_backward_data(self.groups, dz, w, dx, **self._geometry(dx))
         return kernels.bind("conv2d_backward_data", dz, w, dx, **self._geometry(dx))
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "groups": self.groups,
-        }
+        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
 
 
 Convolution2D = Conv2D
@@ -137,7 +192,7 @@ Convolution2D = Conv2D
 
 def window_output(layer, image, window, strides, padding, dilation=(1, 1)):
     """(height, width) behind a sliding window; an unknown size (None) stays unknown."""
-    known = tuple(10**6 if size is None else size for size in image)
+    known = tuple(8192 if size is None else size for size in image)
     try:
         out, _ = shapes.window_geometry(known, window, strides, padding, dilation)
     except ValueError as error:

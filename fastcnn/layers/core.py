@@ -192,6 +192,10 @@ class Activation(Layer):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 
+    def as_activation(self):
+        """What the layer is as the argument `activation` of another one."""
+        return self.activation
+
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
         if call is None or call.x is not x:

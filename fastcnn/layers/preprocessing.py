@@ -1,7 +1,11 @@
-"""Layers that prepare images: Rescaling."""
+"""Layers that prepare images: Rescaling, Normalization."""
+
+import itertools
+import math
 
 import numpy as np
 
+from fastcnn import config, kernels
 from fastcnn.layers.base import Call, Layer
 from fastcnn.layers.registry import register
 
@@ -58,4 +62,211 @@ class Rescaling(Layer):
         return call.dx
 
     def get_config(self):
-        return {**super().get_config(), "scale": self.scale, "offset": self.offset}
+        return {**super().get_config(), "scale": _plain(self.scale), "offset": _plain(self.offset)}
+
+
+def _plain(value):
+    """Arrays as nested lists, for a config."""
+    return np.asarray(value).tolist()
+
+
+@register
+class Normalization(Layer):
+    """y = (x - mean) / max(sqrt(variance), 1e-7), with moments that are given or found in data
+
+    Args:
+        axis: the axis or axes that have moments of their own, by default the last; None: one mean
+            and one variance for everything.
+        mean, variance: numbers or arrays along `axis`; None: `adapt` finds them (until then they
+            are 0 and 1).
+        invert: the other way round, y = x * max(sqrt(variance), 1e-7) + mean.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Weights, without given moments: mean, variance, and `count`, which Keras keeps and never uses.
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layer = layers.Normalization()
+    >>> layer.adapt(np.array([[1.0], [3.0]]))
+    >>> layer(np.array([[5.0]])).tolist()
+    [[3.0]]
+    """
+
+    def __init__(self, axis=-1, mean=None, variance=None, invert=False, **kwargs):
+        super().__init__(**kwargs)
+        if axis is None:
+            axis = ()
+        self.axis = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+        if (mean is None) != (variance is None):
+            raise ValueError(
+                "The arguments `mean` and `variance` must both be given, or neither. "
+                f"Received mean={mean} and variance={variance}."
+            )
+        if mean is not None and np.shape(mean) != np.shape(variance):
+            raise ValueError(
+                "The arguments `mean` and `variance` must have the same shape. "
+                f"Received {np.shape(mean)} and {np.shape(variance)}."
+            )
+        if np.ndim(mean) > len(self.axis):
+            raise ValueError(
+                f"The argument `mean` must have no more axes than `axis` names. "
+                f"Received shape {np.shape(mean)} and axis={self.axis}."
+            )
+        self.input_mean = mean
+        self.input_variance = variance
+        self.invert = bool(invert)
+        self.mean = self.variance = None
+
+    def _kept_axes(self, shape):
+        """`axis` counted from the front, in order."""
+        rank = len(shape)
+        axes = sorted(axis % rank for axis in self.axis if -rank <= axis < rank)
+        if len(axes) < len(self.axis) or len(set(axes)) < len(axes) or 0 in axes:
+            raise ValueError(
+                f"Layer {self.name!r}: `axis` must name different axes behind the batch. "
+                f"Received axis={self.axis} and input shape {tuple(shape)}."
+            )
+        if any(shape[axis] is None for axis in axes):
+            raise ValueError(
+                f"Layer {self.name!r} needs a fixed size on each axis of `axis`. "
+                f"Received axis={self.axis} and input shape {tuple(shape)}."
+            )
+        return axes
+
+    def compute_output_shape(self, input_shape):
+        axes = self._kept_axes(input_shape)
+        if self.mean is not None and tuple(input_shape[a] for a in axes) != self._shape:
+            raise ValueError(
+                f"Layer {self.name!r} is built for {self._shape} on axis {self.axis}. "
+                f"Received input shape {tuple(input_shape)}."
+            )
+        return tuple(input_shape)
+
+    def build(self, input_shape):
+        axes = self._kept_axes(input_shape)
+        rank = len(input_shape)
+        self._shape = tuple(input_shape[axis] for axis in axes)
+        self._summed = tuple(axis for axis in range(rank) if axis not in axes)
+        # how the moments are laid against the input, without its batch axis
+        self._against = [input_shape[axis] if axis in axes else 1 for axis in range(1, rank)]
+        self._by_channel = axes == [rank - 1]
+        if self.input_mean is None:
+            self.mean = self.add_weight(self._shape, "zeros", trainable=False, name="mean")
+            self.variance = self.add_weight(self._shape, "ones", trainable=False, name="variance")
+            self.count = self.add_weight((), "zeros", "int64", trainable=False, name="count")
+        else:
+            given = (self.input_mean, self.input_variance)
+            self.mean, self.variance = (
+                np.broadcast_to(np.asarray(value, self.dtype), self._shape) for value in given
+            )
+
+    def adapt(self, data):
+        """Find mean and variance of `data`: an array, or an iterable of batches or (x, y) batches.
+
+        Raises:
+            ValueError: no data, or moments were given to the constructor.
+        """
+        if self.input_mean is not None:
+            raise ValueError(f"Layer {self.name!r} has a given `mean`: it cannot be adapted.")
+        batches = _pieces(data) if isinstance(data, np.ndarray) else iter(data)
+        batches = (batch[0] if isinstance(batch, tuple) else batch for batch in batches)
+        first = next(batches, None)
+        if first is None:
+            raise ValueError("`adapt` needs data. Received none.")
+        self.build_once((None, *np.shape(first)[1:]))
+        count, mean, squares = 0, 0.0, 0.0
+        for batch in itertools.chain([first], batches):
+            batch = np.asarray(batch, np.float64)
+            self.compute_output_shape(batch.shape)
+            more = math.prod(batch.shape[axis] for axis in self._summed)
+            if not more:
+                continue
+            batch_mean = batch.mean(self._summed, keepdims=True)
+            batch_squares = np.square(batch - batch_mean).sum(self._summed)
+            apart = batch_mean.reshape(self._shape) - mean
+            count += more
+            mean = mean + apart * (more / count)
+            squares = squares + batch_squares + apart**2 * (more * (count - more) / count)
+        if not count:
+            raise ValueError("`adapt` needs data. Received none.")
+        self.mean.assign(mean)
+        self.variance.assign(squares / count)
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        if self._store is not None and call.version != self._store.version:
+            self._set_moments(call)
+        if call.kernel is not None:
+            call.kernel()
+        elif self.invert:
+            np.multiply(x, call.deviation, call.y)
+            np.add(call.y, call.mean, call.y)
+        else:
+            np.subtract(x, call.mean, call.y)
+            np.divide(call.y, call.deviation, call.y)
+        self._kept = call if training else None
+        return call.y
+
+    def _set_moments(self, call):
+        call.mean[...] = np.reshape(self.mean, self._against)
+        deviation = np.maximum(np.sqrt(np.asarray(self.variance)), config.epsilon())
+        call.deviation[...] = deviation.reshape(self._against)
+        call.variance[...] = 1 if self.invert else np.square(call.deviation)
+        call.version = None if self._store is None else self._store.version
+
+    def _bind(self, x):
+        call = Call(x)
+        call.y = self._buffer("y", x.shape)
+        call.mean, call.deviation, call.variance = np.zeros((3, *self._against), self.dtype)
+        self._set_moments(call)
+        call.kernel = None
+        if self._by_channel:
+            rows = (math.prod(x.shape[:-1]), x.shape[-1])
+            mean, deviation, variance = (
+                a.reshape(-1) for a in (call.mean, call.deviation, call.variance)
+            )
+            zero = np.zeros_like(mean)
+            moments = (deviation, mean, zero) if self.invert else (None, None, mean)
+            call.kernel = kernels.bind(
+                "batch_norm_forward",
+                x.reshape(rows), *moments, variance, call.y.reshape(rows), epsilon=0.0, relu=False,
+            )  # fmt: skip
+        return self._remember(call)
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._last_call()
+            call.dy = dy
+            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
+            self._remember(call)
+        if call.dx is not None:
+            (np.multiply if self.invert else np.divide)(dy, call.deviation, out=call.dx)
+        return call.dx
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "invert": self.invert,
+            "mean": _plain(self.input_mean),
+            "variance": _plain(self.input_variance),
+        }
+
+
+def _pieces(array, numbers=2**20):
+    """`array` in pieces of about so many numbers, so that float64 copies stay small."""
+    if array.ndim < 1 or array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"`adapt` takes an array of numbers with a batch axis. Received dtype {array.dtype} "
+            f"and shape {array.shape}."
+        )
+    step = max(numbers // max(math.prod(array.shape[1:]), 1), 1)
+    for start in range(0, len(array), step):
+        yield array[start : start + step]

@@ -1,0 +1,124 @@
+"""What every activation has: the base class, the registry, and how parameters are given.
+
+The functions themselves are in `activations`.
+"""
+
+import functools
+import inspect
+
+import numpy as np
+
+from fastcnn import config, kernels
+from fastcnn.registry import Registry
+
+registry = Registry("activation", "keras.activations")
+
+
+class ActivationFunction:
+    """Base of all activations.
+
+    A subclass implements `forward` and `backward` (or binds kernels). Its constructor's arguments
+    are the function's parameters: `activations.elu(x, alpha=0.5)` is `type(elu)(alpha=0.5)(x)`.
+
+    Attributes:
+        name: as in `activation="relu"`; with parameters that are not the defaults "relu(...)".
+        parameters: dictionary of those that are not the defaults.
+    """
+
+    name = None
+    layer = None  # name of the Keras layer that stands for it where it has parameters
+    owner = None  # the layer, if one was given as `activation`
+    parameters = {}  # noqa: RUF012 - never changed, replaced in an instance that has some
+
+    def forward(self, x, y):
+        """Write the activation of x to y."""
+        raise NotImplementedError(f"{type(self).__name__} must implement forward(x, y).")
+
+    def backward(self, dy, x, y, dx):
+        """Write to dx the gradient at x, given the gradient dy at y = forward(x). dx may be dy."""
+        raise NotImplementedError(f"{type(self).__name__} must implement backward(dy, x, y, dx).")
+
+    def bind_forward(self, x, y):
+        """A callable that runs `forward` on these arrays."""
+        return functools.partial(self.forward, x, y)
+
+    def bind_backward(self, dy, x, y, dx):
+        """A callable that runs `backward` on these arrays."""
+        return functools.partial(self.backward, dy, x, y, dx)
+
+    def __call__(self, x, *args, **kwargs):
+        """The activation of an array, as a new array: float32, or float64 on the reference."""
+        if args or kwargs:
+            return type(self)(*args, **kwargs)(x)
+        x = np.asarray(x)
+        wide = x.dtype == np.float64 and config.backend() == "reference"
+        x = np.ascontiguousarray(x, np.float64 if wide else np.float32)
+        y = np.empty_like(x)
+        self.bind_forward(x, y)()
+        return y
+
+    def __repr__(self):
+        return f"<activation {self.name}>"
+
+
+class KernelActivation(ActivationFunction):
+    """An activation with kernels of its own name, whose gradient follows from its result."""
+
+    kernel = None
+    settings = {}  # noqa: RUF012 - never changed
+
+    def bind_forward(self, x, y):
+        return kernels.bind(f"{self.kernel}_forward", x, y, **self.settings)
+
+    def bind_backward(self, dy, x, y, dx):
+        return kernels.bind(f"{self.kernel}_backward", dy, y, dx, **self.settings)
+
+
+def parameterised(init):
+    """Decorator of `__init__`: remembers the parameters that are not the defaults."""
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def wrapped(self, *args, **kwargs):
+        given = signature.bind(self, *args, **kwargs).arguments
+        defaults = {name: p.default for name, p in signature.parameters.items()}
+        del given["self"]
+        self.parameters = {name: value for name, value in given.items() if value != defaults[name]}
+        if self.parameters:
+            listed = ", ".join(f"{name}={value!r}" for name, value in self.parameters.items())
+            self.name = f"{type(self).name}({listed})"
+        init(self, *args, **kwargs)
+
+    return wrapped
+
+
+def register(name, *aliases):
+    """Class decorator: puts the instance with default parameters in the registry and returns it."""
+
+    def add(cls):
+        cls.name = name
+        return registry.register(name, *aliases)(cls())
+
+    return add
+
+
+def serialize(activation):
+    """What Keras writes for an activation: its name, or the layer that stands for it.
+
+    Raises:
+        ValueError: it has parameters, and no layer of Keras has them.
+    """
+    if activation.owner is not None:
+        from fastcnn.layers.registry import registry as layers
+
+        return layers.serialize(activation.owner)
+    if not activation.parameters:
+        return activation.name
+    if activation.layer is None:
+        raise ValueError(f"{activation!r} cannot be put into a config: only its default can.")
+    return {
+        "module": "keras.layers",
+        "class_name": activation.layer,
+        "config": dict(activation.parameters),
+        "registered_name": None,
+    }

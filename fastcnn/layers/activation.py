@@ -1,0 +1,272 @@
+"""Activations with parameters as layers: ReLU, LeakyReLU, ELU, Softmax and PReLU, which learns."""
+
+import warnings
+
+import numpy as np
+
+from fastcnn import activations, constraints, initializers, regularizers
+from fastcnn.layers.base import Call, Layer
+from fastcnn.layers.core import Activation
+from fastcnn.layers.registry import register
+
+
+class ParameterisedActivation(Activation):
+    """Base: the layer of an activation with parameters of its own, which are the layer's config."""
+
+    def _parameters(self):
+        """The parameters by name."""
+        raise NotImplementedError
+
+    def as_activation(self):
+        if self.activation.parameters:  # else it is the one of this name that all share
+            self.activation.owner = self
+        return self.activation
+
+    def get_config(self):
+        return {**super(Activation, self).get_config(), **self._parameters()}
+
+
+@register
+class ReLU(ParameterisedActivation):
+    """y = min(x, max_value) where x > threshold, else negative_slope * (x - threshold)
+
+    Args:
+        max_value: the largest result, >= 0; None: no bound.
+        negative_slope: slope below the threshold, >= 0.
+        threshold: where the function bends, >= 0.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.ReLU(max_value=6)(np.array([[-1.0, 2.0, 9.0]])).tolist()
+    [[0.0, 2.0, 6.0]]
+    """
+
+    def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
+        self.max_value = None if max_value is None else _not_negative(max_value, "max_value")
+        self.negative_slope = _not_negative(negative_slope, "negative_slope")
+        self.threshold = _not_negative(threshold, "threshold")
+        plain = (self.max_value, self.negative_slope, self.threshold) == (None, 0, 0)
+        relu = activations.relu
+        if not plain:
+            relu = type(relu)(self.negative_slope, self.max_value, self.threshold)
+        super().__init__(relu, **kwargs)
+
+    def _parameters(self):
+        return {
+            "max_value": self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+        }
+
+
+@register
+class LeakyReLU(ParameterisedActivation):
+    """y = x where x > 0, else negative_slope * x
+
+    Args:
+        negative_slope: >= 0. (`alpha`, its name in older scripts, is taken with a warning.)
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.LeakyReLU(0.5)(np.array([[-1.0, 2.0]])).tolist()
+    [[-0.5, 2.0]]
+    """
+
+    def __init__(self, negative_slope=0.3, **kwargs):
+        if "alpha" in kwargs:
+            negative_slope = kwargs.pop("alpha")
+            warnings.warn(
+                "The argument `alpha` of LeakyReLU is deprecated. Use `negative_slope` instead.",
+                stacklevel=2,
+            )
+        self.negative_slope = _not_negative(negative_slope, "negative_slope")
+        super().__init__(type(activations.leaky_relu)(self.negative_slope), **kwargs)
+
+    def _parameters(self):
+        return {"negative_slope": self.negative_slope}
+
+
+@register
+class ELU(ParameterisedActivation):
+    """y = x where x > 0, else alpha * (exp(x) - 1)
+
+    Args:
+        alpha: a number.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.ELU(0.5)(np.array([[-100.0, 2.0]])).tolist()
+    [[-0.5, 2.0]]
+    """
+
+    def __init__(self, alpha=1.0, **kwargs):
+        self.alpha = float(alpha)
+        super().__init__(type(activations.elu)(self.alpha), **kwargs)
+
+    def _parameters(self):
+        return {"alpha": self.alpha}
+
+
+@register
+class Softmax(ParameterisedActivation):
+    """y = exp(x) / sum(exp(x)) over `axis`
+
+    Args:
+        axis: an axis or a list of axes.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.Softmax()(np.zeros((1, 4))).tolist()
+    [[0.25, 0.25, 0.25, 0.25]]
+    """
+
+    def __init__(self, axis=-1, **kwargs):
+        self.axis = list(axis) if isinstance(axis, (tuple, list)) else axis
+        softmax = activations.softmax
+        if axis != -1:
+            softmax = type(softmax)(axis)
+        super().__init__(softmax, **kwargs)
+
+    def _parameters(self):
+        return {"axis": self.axis}
+
+
+@register
+class PReLU(Layer):
+    """y = x where x > 0, else alpha * x, and alpha is learned (He et al. 2015)
+
+    Args:
+        alpha_initializer, alpha_regularizer, alpha_constraint: by default zeros, None, None.
+        shared_axes: axes along which alpha is one number; [1, 2] learns one per channel of images.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Weights: alpha, of one sample's shape with 1 on the shared axes.
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.PReLU(alpha_initializer="ones")(np.array([[-1.0, 2.0]])).tolist()
+    [[-1.0, 2.0]]
+    """
+
+    def __init__(
+        self,
+        alpha_initializer="Zeros",
+        alpha_regularizer=None,
+        alpha_constraint=None,
+        shared_axes=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
+        if shared_axes is not None and not isinstance(shared_axes, (list, tuple)):
+            shared_axes = [shared_axes]
+        self.shared_axes = None if shared_axes is None else list(shared_axes)
+        self.alpha = None
+
+    def build(self, input_shape):
+        shape = list(input_shape[1:])
+        for axis in self.shared_axes or ():
+            if not 1 <= axis <= len(shape):
+                raise ValueError(
+                    f"Layer {self.name!r}: `shared_axes` must be axes of the input after the "
+                    f"first. Received shared_axes={self.shared_axes} and input shape "
+                    f"{tuple(input_shape)}."
+                )
+            shape[axis - 1] = 1
+        if None in shape:
+            raise ValueError(
+                f"Layer {self.name!r} needs a fixed size on each axis that is not shared. "
+                f"Received input shape {tuple(input_shape)}."
+            )
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+            name="alpha",
+        )
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = Call(x)
+            call.y = self._buffer("y", x.shape)
+            call.open = np.empty(x.shape, bool)
+            self._remember(call)
+        np.greater(x, 0, out=call.open)
+        np.multiply(x, self.alpha.value, out=call.y)
+        np.copyto(call.y, x, where=call.open)
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_backward(dy)
+        if self.alpha.trainable:
+            np.multiply(dy, call.x, out=call.product)
+            call.product[call.open] = 0
+            np.sum(call.product, axis=call.axes, out=call.gradient)
+        if call.dx is not None:
+            np.multiply(dy, self.alpha.value, out=call.product)
+            np.copyto(call.product, dy, where=call.open)
+        return call.dx
+
+    def _bind_backward(self, dy):
+        call = self._last_call()
+        call.dy = dy
+        call.product = self._buffer("dx", dy.shape)
+        call.dx = call.product if self.input_gradient else None
+        if self.alpha.trainable:
+            # the batch and the shared axes are summed over
+            shared = [axis for axis, size in enumerate(self.alpha.shape, 1) if size == 1]
+            kept = [size for size in self.alpha.shape if size != 1]
+            call.axes = (0, *shared)
+            call.gradient = self.alpha.gradient.reshape(kept)
+        return self._remember(call)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "alpha_initializer": initializers.serialize(self.alpha_initializer),
+            "alpha_regularizer": regularizers.serialize(self.alpha_regularizer),
+            "alpha_constraint": constraints.serialize(self.alpha_constraint),
+            "shared_axes": self.shared_axes,
+        }
+
+
+def _not_negative(value, name):
+    """`value`, a number >= 0."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not is_number or not value >= 0:
+        raise ValueError(
+            f"The argument `{name}` must be a number that is not negative. "
+            f"Received {name}={value!r}."
+        )
+    return value

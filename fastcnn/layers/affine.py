@@ -1,0 +1,234 @@
+"""Random affine maps of images in training: RandomTranslation, RandomRotation, RandomZoom."""
+
+import math
+
+import numpy as np
+
+from fastcnn import kernels
+from fastcnn.layers.augmentation import Augmentation, check_range
+from fastcnn.layers.registry import register
+
+FILL_MODES = ("reflect", "wrap", "constant", "nearest")
+INTERPOLATIONS = ("nearest", "bilinear")
+
+
+class RandomAffine(Augmentation):
+    """Base: `draw` gives eight numbers an image, which say where its pixels come from.
+
+    Args:
+        fill_mode: what lies outside of the image: "reflect" (d c b a | a b c d | d c b a), "wrap"
+            (a b c d | a b c d | a b c d), "nearest" (a a a a | a b c d | d d d d), or
+            "constant": `fill_value`.
+        interpolation: "bilinear" or "nearest".
+        fill_value: a number.
+        seed: see `SeededLayer`.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+    """
+
+    def __init__(self, fill_mode, interpolation, fill_value, seed, data_format, **kwargs):
+        super().__init__(seed, data_format, **kwargs)
+        for name, value, known in (
+            ("fill_mode", fill_mode, FILL_MODES),
+            ("interpolation", interpolation, INTERPOLATIONS),
+        ):
+            if value not in known:
+                raise ValueError(
+                    f"The argument `{name}` must be one of {', '.join(map(repr, known))}. "
+                    f"Received {name}={value!r}."
+                )
+        self.fill_mode = fill_mode
+        self.interpolation = interpolation
+        self.fill_value = float(fill_value)
+
+    def _settings(self):
+        return {
+            "interpolation": self.interpolation,
+            "fill_mode": self.fill_mode,
+            "fill_value": self.fill_value,
+        }
+
+    def apply(self, call):
+        drawn = np.ascontiguousarray(call.drawn, self.dtype)
+        if getattr(call, "transforms", None) is None:
+            call.transforms = np.empty_like(drawn)
+            call.transform = kernels.bind(
+                "affine_transform_forward", call.x, call.transforms, call.y, **self._settings()
+            )
+            call.bound_dy = None
+        call.transforms[...] = drawn
+        call.transform()
+
+    def apply_backward(self, call):
+        if call.bound_dy is not call.dy:
+            call.transform_backward = kernels.bind(
+                "affine_transform_backward", call.dy, call.transforms, call.dx, **self._settings()
+            )
+            call.bound_dy = call.dy
+        call.transform_backward()
+
+    def get_config(self):
+        return {**super().get_config(), **self._settings()}
+
+
+def _transforms(size, **columns):
+    """(size, 8) transforms: the identity, but for the given ones of a0 a1 a2 b0 b1 b2."""
+    transforms = np.zeros((size, 8))
+    transforms[:, [0, 4]] = 1
+    for name, values in columns.items():
+        transforms[:, ("a0", "a1", "a2", "b0", "b1", "b2").index(name)] = values
+    return transforms
+
+
+@register
+class RandomTranslation(RandomAffine):
+    """Moves each image by a random part of its height and width.
+
+    Args:
+        height_factor: in [-1, 1], share of the height; v stands for (-v, v). Positive moves down.
+        width_factor: likewise; positive moves to the right.
+        fill_mode, interpolation, fill_value, seed, data_format, **kwargs: see `RandomAffine`.
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layer = layers.RandomTranslation(0, (0.5, 0.5), fill_mode="constant")
+    >>> layer(np.array([[[[1.0], [2.0]]]])).ravel().tolist()
+    [0.0, 1.0]
+    """
+
+    def __init__(
+        self,
+        height_factor,
+        width_factor,
+        fill_mode="reflect",
+        interpolation="bilinear",
+        seed=None,
+        fill_value=0.0,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(fill_mode, interpolation, fill_value, seed, data_format, **kwargs)
+        self.height_factor = height_factor
+        self.width_factor = width_factor
+        self._height = check_range(height_factor, "height_factor", -1, 1, symmetric=True)
+        self._width = check_range(width_factor, "width_factor", -1, 1, symmetric=True)
+
+    def draw(self, shape, generator):
+        down = generator.uniform(*self._height, shape[0]) * shape[1]
+        right = generator.uniform(*self._width, shape[0]) * shape[2]
+        return _transforms(shape[0], a2=-right, b2=-down)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "height_factor": self.height_factor,
+            "width_factor": self.width_factor,
+        }
+
+
+@register
+class RandomRotation(RandomAffine):
+    """Turns each image about its centre by a random angle.
+
+    Args:
+        factor: in [-1, 1], share of a full turn; v stands for (-v, v).
+        fill_mode, interpolation, fill_value, seed, data_format, **kwargs: see `RandomAffine`.
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.RandomRotation((0.25, 0.25))(np.array([[[[1], [2]], [[3], [4]]]])).ravel().tolist()
+    [2.0, 4.0, 1.0, 3.0]
+    """
+
+    def __init__(
+        self,
+        factor,
+        fill_mode="reflect",
+        interpolation="bilinear",
+        seed=None,
+        fill_value=0.0,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(fill_mode, interpolation, fill_value, seed, data_format, **kwargs)
+        self.factor = check_range(factor, "factor", -1, 1, symmetric=True)
+
+    def draw(self, shape, generator):
+        angle = generator.uniform(*self.factor, shape[0]) * 2 * math.pi
+        cos, sin = np.cos(angle), np.sin(angle)
+        x, y = (shape[2] - 1) / 2, (shape[1] - 1) / 2
+        return _transforms(
+            shape[0],
+            a0=cos, a1=-sin, a2=x - x * cos + y * sin,
+            b0=sin, b1=cos, b2=y - x * sin - y * cos,
+        )  # fmt: skip
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+@register
+class RandomZoom(RandomAffine):
+    """Shrinks or enlarges each image about its centre.
+
+    Args:
+        height_factor: in (-1, 1]; v stands for (-v, v). An image of which 1 + v times as much is
+            shown: positive shrinks what is seen.
+        width_factor: likewise; None: as drawn for the height.
+        fill_mode, interpolation, fill_value, seed, data_format, **kwargs: see `RandomAffine`.
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.RandomZoom(0.3)(np.ones((2, 8, 8, 3))).shape
+    (2, 8, 8, 3)
+    """
+
+    def __init__(
+        self,
+        height_factor,
+        width_factor=None,
+        fill_mode="reflect",
+        interpolation="bilinear",
+        seed=None,
+        fill_value=0.0,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(fill_mode, interpolation, fill_value, seed, data_format, **kwargs)
+        self.height_factor = height_factor
+        self.width_factor = width_factor
+        limits = {"lowest": -1, "highest": 1, "symmetric": True, "open_below": True}
+        self._height = check_range(height_factor, "height_factor", **limits)
+        self._width = None
+        if width_factor is not None:
+            self._width = check_range(width_factor, "width_factor", **limits)
+
+    def draw(self, shape, generator):
+        vertical = 1 + generator.uniform(*self._height, shape[0])
+        horizontal = vertical
+        if self._width is not None:
+            horizontal = 1 + generator.uniform(*self._width, shape[0])
+        return _transforms(
+            shape[0],
+            a0=horizontal, a2=(shape[2] - 1) / 2 * (1 - horizontal),
+            b1=vertical, b2=(shape[1] - 1) / 2 * (1 - vertical),
+        )  # fmt: skip
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "height_factor": self.height_factor,
+            "width_factor": self.width_factor,
+        }

@@ -1,0 +1,284 @@
+"""Random changes of images in training: the base, RandomFlip, RandomContrast, RandomErasing.
+
+As in Keras, these layers change images also where nobody says whether it is training: in
+`layer(x)` and `model(x)`, but not in `predict` and `evaluate`.
+"""
+
+import numpy as np
+
+from fastcnn.arguments import check_data_format
+from fastcnn.layers.base import Call, check_rank
+from fastcnn.layers.registry import register
+from fastcnn.layers.seeded import SeededLayer
+
+
+class Augmentation(SeededLayer):
+    """Base: `draw` draws what happens to each image of a batch, `apply` does it.
+
+    `draw` is all that is random, so the same state of the generator gives the same images.
+    """
+
+    def __init__(self, seed=None, data_format=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.data_format = check_data_format(data_format)
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        return tuple(input_shape)
+
+    def draw(self, shape, generator):
+        """What to do to images of `shape` (n, h, w, c), for `apply`."""
+        raise NotImplementedError
+
+    def apply(self, call):
+        """Write call.y from call.x as call.drawn says."""
+        raise NotImplementedError
+
+    def apply_backward(self, call):
+        """Write call.dx from call.dy as call.drawn says."""
+        raise NotImplementedError
+
+    def forward(self, x, training=False):
+        if training is not None and not training:
+            self._kept = None
+            return x
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = Call(x)
+            call.y = self._buffer("y", x.shape)
+            self._remember(call)
+        call.drawn = self.draw(x.shape, self.generator())
+        self.apply(call)
+        self._kept = call
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._last_call()
+            call.dy = dy
+            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
+            self._remember(call)
+        if call.dx is not None:
+            self.apply_backward(call)
+        return call.dx
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+@register
+class RandomFlip(Augmentation):
+    """Mirrors about half of the images.
+
+    Args:
+        mode: "horizontal" (left and right change places), "vertical", or
+            "horizontal_and_vertical": an image is turned both ways or neither, as in Keras.
+        seed: see `SeededLayer`.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> y = layers.RandomFlip("horizontal", seed=0)(np.array([[[[1.0], [2.0]]]] * 4))
+    >>> sorted({tuple(image.ravel().tolist()) for image in y})
+    [(1.0, 2.0), (2.0, 1.0)]
+    """
+
+    MODES = ("horizontal", "vertical", "horizontal_and_vertical")
+
+    def __init__(self, mode="horizontal_and_vertical", seed=None, data_format=None, **kwargs):
+        super().__init__(seed, data_format, **kwargs)
+        if mode not in self.MODES:
+            raise ValueError(
+                f"The argument `mode` must be one of {', '.join(map(repr, self.MODES))}. "
+                f"Received mode={mode!r}."
+            )
+        self.mode = mode
+
+    def draw(self, shape, generator):
+        return generator.random(shape[0]) <= 0.5
+
+    def apply(self, call):
+        call.y[...] = call.x
+        call.y[call.drawn] = self._flipped(call.x[call.drawn])
+
+    def apply_backward(self, call):
+        call.dx[...] = call.dy
+        call.dx[call.drawn] = self._flipped(call.dy[call.drawn])
+
+    def _flipped(self, images):
+        if self.mode != "vertical":
+            images = images[:, :, ::-1]
+        if self.mode != "horizontal":
+            images = images[:, ::-1]
+        return images
+
+    def get_config(self):
+        return {**super().get_config(), "mode": self.mode}
+
+
+@register
+class RandomContrast(Augmentation):
+    """Brings the pixels of each channel nearer to its mean, or farther from it.
+
+        y = clip((x - mean) * f + mean, *value_range), f in [1 - factor[0], 1 + factor[1]]
+
+    Args:
+        factor: in [0, 1], or two such numbers (lower, upper). One number is (0, factor), as in
+            Keras.
+        value_range: (lowest, highest) value of a pixel.
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> x = np.array([[[[100.0], [200.0]]]])
+    >>> layers.RandomContrast(0.5, seed=0)(x).mean().round().item()
+    150.0
+    """
+
+    def __init__(self, factor, value_range=(0, 255), seed=None, data_format=None, **kwargs):
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = check_range(factor, "factor", 0, 1)
+        self.value_range = tuple(value_range)
+
+    def draw(self, shape, generator):
+        low, high = 1 - self.factor[0], 1 + self.factor[1]
+        return generator.uniform(low, high, (shape[0], 1, 1, 1)).astype(self.dtype)
+
+    def apply(self, call):
+        mean = call.x.mean((1, 2), keepdims=True)
+        call.unclipped = (call.x - mean) * call.drawn + mean
+        np.clip(call.unclipped, *self.value_range, out=call.y)
+
+    def apply_backward(self, call):
+        low, high = self.value_range
+        open_ = np.where((call.unclipped >= low) & (call.unclipped <= high), call.dy, 0)
+        mean = open_.mean((1, 2), keepdims=True)
+        call.dx[...] = open_ * call.drawn + (1 - call.drawn) * mean
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
+
+
+@register
+class RandomErasing(Augmentation):
+    """Covers a rectangle of an image with noise or with a value (Zhong et al. 2020).
+
+    Args:
+        factor: probability that an image is changed; with two numbers each image draws its own
+            probability between them. One number is (0, factor), as in Keras.
+        scale: (lowest, highest) share of the area that the rectangle covers.
+        fill_value: a number, or one for each channel; None: normal noise times
+            `value_range[1]`. Clipped to `value_range`.
+        value_range: (lowest, highest) value of a pixel.
+        seed: see `SeededLayer`.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layer = layers.RandomErasing((1, 1), scale=0.5, fill_value=0, seed=0)
+    >>> bool((layer(np.ones((1, 8, 8, 1))) == 0).any())
+    True
+    """
+
+    def __init__(
+        self,
+        factor=1.0,
+        scale=(0.02, 0.33),
+        fill_value=None,
+        value_range=(0, 255),
+        seed=None,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = check_range(factor, "factor", 0, 1)
+        self.scale = check_range(scale, "scale", 0, 1)
+        self.value_range = tuple(value_range)
+        self.fill_value = fill_value
+        self._fill = None
+        if fill_value is not None:
+            self._fill = np.clip(np.asarray(fill_value, self.dtype), *self.value_range)
+
+    def compute_output_shape(self, input_shape):
+        shape = super().compute_output_shape(input_shape)
+        if self._fill is not None and self._fill.size not in (1, shape[3]):
+            raise ValueError(
+                f"Layer {self.name!r}: `fill_value` must be one number or one for each of the "
+                f"{shape[3]} channels. Received fill_value={self.fill_value!r}."
+            )
+        return shape
+
+    def draw(self, shape, generator):
+        """(mask (n, h, w, 1) of the pixels to cover, what to cover them with)."""
+        size = shape[0]
+        sides = np.sqrt(generator.uniform(*self.scale, (2, size)))
+        covered = []
+        for side, length in zip(sides, shape[1:3], strict=True):
+            extent = side * length
+            start = generator.random(size) * (length - extent)
+            place = np.arange(length)
+            covered.append((place >= start[:, None]) & (place < (start + extent)[:, None]))
+        rows, columns = covered
+        erase = generator.random(size) < generator.uniform(*self.factor, size)
+        mask = erase[:, None, None] & rows[:, :, None] & columns[:, None, :]
+        fill = self._fill
+        if fill is None:
+            fill = generator.standard_normal(shape, np.float32) * self.value_range[1]
+            np.clip(fill, *self.value_range, out=fill)
+        return mask[..., None], fill
+
+    def apply(self, call):
+        mask, fill = call.drawn
+        call.y[...] = np.where(mask, fill, call.x)
+
+    def apply_backward(self, call):
+        np.multiply(call.dy, ~call.drawn[0], out=call.dx)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "factor": self.factor,
+            "scale": self.scale,
+            "fill_value": self.fill_value,
+            "value_range": self.value_range,
+        }
+
+
+def check_range(value, name, lowest, highest, symmetric=False, open_below=False):
+    """`value`, a number or two within [lowest, highest], as (lower, upper).
+
+    One number v stands for (lowest, v), or with `symmetric` for (-v, v); `open_below` refuses
+    `lowest` itself.
+    """
+    numbers = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    fits = len(numbers) in (1, 2) and all(
+        isinstance(number, (int, float, np.number))
+        and not isinstance(number, bool)
+        and (lowest < number if open_below else lowest <= number)
+        and number <= highest
+        for number in numbers
+    )
+    if not fits or (len(numbers) == 1 and isinstance(value, (tuple, list))):
+        raise ValueError(
+            f"The argument `{name}` must be a number or two numbers in "
+            f"{'(' if open_below else '['}{lowest}, {highest}]. Received {name}={value!r}."
+        )
+    if len(numbers) == 2:
+        return tuple(sorted(numbers))
+    return (-abs(value), abs(value)) if symmetric else (lowest, value)

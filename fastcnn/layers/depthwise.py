@@ -1,0 +1,319 @@
+"""Convolutions of each channel by itself: DepthwiseConv2D and SeparableConv2D."""
+
+from fastcnn import constraints, initializers, kernels, regularizers
+from fastcnn.arguments import check_count
+from fastcnn.layers.convolutional import WindowedLayer
+from fastcnn.layers.registry import register
+
+
+class DepthwiseLayer(WindowedLayer):
+    """Base: `depth_multiplier` filters a channel, whose arguments Keras calls `depthwise_...`."""
+
+    def __init__(
+        self,
+        kernel_size,
+        strides,
+        padding,
+        depth_multiplier,
+        data_format,
+        dilation_rate,
+        activation,
+        use_bias,
+        depthwise_initializer,
+        bias_initializer,
+        depthwise_regularizer,
+        depthwise_constraint,
+        **kwargs,
+    ):
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            depthwise_initializer,
+            bias_initializer,
+            kernel_regularizer=depthwise_regularizer,
+            kernel_constraint=depthwise_constraint,
+            **kwargs,
+        )
+        self.depth_multiplier = check_count(depth_multiplier, "depth_multiplier")
+        self.depthwise_initializer = self.kernel_initializer
+        self.depthwise_regularizer = self.kernel_regularizer
+        self.depthwise_constraint = self.kernel_constraint
+
+    def depthwise_shape(self):
+        """The shape of the depthwise kernel."""
+        return (*self.kernel_size, self.input_channels, self.depth_multiplier)
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("initializer", "regularizer", "constraint"):
+            config[f"depthwise_{name}"] = config.pop(f"kernel_{name}")
+        return {**config, "depth_multiplier": self.depth_multiplier}
+
+
+@register
+class DepthwiseConv2D(DepthwiseLayer):
+    """Each channel is convolved with `depth_multiplier` filters of its own.
+
+        y[n,oh,ow,ic*m+j] = activation(bias[ic*m+j] + sum over kh,kw of
+                                       x[n, oh*sh + kh*dh, ow*sw + kw*dw, ic] * kernel[kh,kw,ic,j])
+
+    Args:
+        kernel_size: int or two ints, (height, width) of the window.
+        strides: int or two ints.
+        padding: "valid" or "same", as in `Conv2D`.
+        depth_multiplier: m, filters a channel.
+        data_format: None or "channels_last".
+        dilation_rate: int or two ints, the distance of the window's places.
+        activation: a name or an `ActivationFunction`; None is linear.
+        use_bias: whether to add `bias`.
+        depthwise_initializer, bias_initializer: by default glorot_uniform and zeros.
+        depthwise_regularizer, bias_regularizer, depthwise_constraint, bias_constraint: None.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels), float32.
+    Output shape: (n, height', width', channels * m).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.DepthwiseConv2D(3, depth_multiplier=2)(np.ones((1, 8, 8, 3))).shape
+    (1, 6, 6, 6)
+    """
+
+    def __init__(
+        self,
+        kernel_size,
+        strides=(1, 1),
+        padding="valid",
+        depth_multiplier=1,
+        data_format=None,
+        dilation_rate=(1, 1),
+        activation=None,
+        use_bias=True,
+        depthwise_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        depthwise_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        depthwise_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            depth_multiplier,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            depthwise_initializer,
+            bias_initializer,
+            depthwise_regularizer,
+            depthwise_constraint,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+
+    def build(self, input_shape):
+        self.input_channels = input_shape[-1]
+        self.add_kernel_and_bias(self.depthwise_shape(), self.output_channels(input_shape[-1]))
+
+    def output_channels(self, input_channels):
+        return input_channels * self.depth_multiplier
+
+    def bind_linear(self, x, z, relu):
+        w, b = self._weights_to_bind()
+        return kernels.bind("depthwise_conv2d_forward", x, w, b, z, relu=relu, **self._geometry(x))
+
+    def bind_weight_gradients(self, x, dz):
+        dw, db = self._gradients_to_bind()
+        return kernels.bind("depthwise_conv2d_backward_weights", x, dz, dw, db, **self._geometry(x))
+
+    def bind_input_gradient(self, dz, dx):
+        w, _ = self._weights_to_bind()
+        return kernels.bind("depthwise_conv2d_backward_data", dz, w, dx, **self._geometry(dx))
+
+
+@register
+class SeparableConv2D(DepthwiseLayer):
+    """A depthwise convolution, then a 1x1 convolution that mixes the channels.
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier: of the
+            depthwise convolution, see `DepthwiseConv2D`.
+        activation: a name or an `ActivationFunction`, behind the 1x1 convolution.
+        use_bias: whether to add `bias` there.
+        depthwise_initializer, pointwise_initializer, bias_initializer: by default glorot_uniform,
+            glorot_uniform and zeros.
+        depthwise_regularizer, pointwise_regularizer, bias_regularizer, depthwise_constraint,
+            pointwise_constraint, bias_constraint: None.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Weights: depthwise_kernel (kh, kw, ic, m), pointwise_kernel (1, 1, ic * m, filters), bias.
+
+    Input shape: (n, height, width, channels), float32. Output shape: (n, height', width', filters).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.SeparableConv2D(8, 3)(np.ones((1, 8, 8, 3))).shape
+    (1, 6, 6, 8)
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding="valid",
+        data_format=None,
+        dilation_rate=(1, 1),
+        depth_multiplier=1,
+        activation=None,
+        use_bias=True,
+        depthwise_initializer="glorot_uniform",
+        pointwise_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        depthwise_regularizer=None,
+        pointwise_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        depthwise_constraint=None,
+        pointwise_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            depth_multiplier,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            depthwise_initializer,
+            bias_initializer,
+            depthwise_regularizer,
+            depthwise_constraint,
+            bias_regularizer=bias_regularizer,
+            activity_regularizer=activity_regularizer,
+            bias_constraint=bias_constraint,
+            **kwargs,
+        )
+        self.filters = check_count(filters, "filters")
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self.depthwise_kernel = self.pointwise_kernel = None
+
+    def build(self, input_shape):
+        self.input_channels = input_shape[-1]
+        self.depthwise_kernel = self.add_weight(
+            self.depthwise_shape(),
+            self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+            name="depthwise_kernel",
+        )
+        self.pointwise_kernel = self.add_weight(
+            (1, 1, self.input_channels * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+            name="pointwise_kernel",
+        )
+        self.add_bias(self.filters)
+
+    def output_channels(self, input_channels):
+        return self.filters
+
+    # `middle` is what lies between the two convolutions; both gradients need its gradient, which
+    # `backward_linear` computes first.
+
+    def _pointwise(self, name, *arrays, **config):
+        pads, one = (0, 0, 0, 0), (1, 1)
+        return kernels.bind(name, *arrays, strides=one, pads=pads, dilation=one, **config)
+
+    def _middle(self, shape):
+        """The buffer between the two, behind which lies an image of `shape`."""
+        return self._buffer("middle", (*shape[:3], self.pointwise_kernel.shape[2]))
+
+    def _bind(self, x):
+        call = super()._bind(x)
+        call.middle = self._middle(call.z.shape)
+        return call
+
+    def bind_linear(self, x, z, relu):
+        middle = self._middle(z.shape)
+        b = None if self.bias is None else self.bias.value
+        depthwise = kernels.bind(
+            "depthwise_conv2d_forward",
+            x, self.depthwise_kernel.value, None, middle, relu=False, **self._geometry(x),
+        )  # fmt: skip
+        w = self.pointwise_kernel.value
+        return InTurn(depthwise, self._pointwise("conv2d_forward", middle, w, b, z, relu=relu))
+
+    def _bind_gradients(self, dz):
+        call = self._last_call()
+        call.bound_dz = dz
+        call.weight_gradients = call.input_gradient = call.dx = None
+        x, middle = call.x, call.middle
+        d_middle = self._buffer("d middle", middle.shape)
+        weights = [
+            self._pointwise("conv2d_backward_data", dz, self.pointwise_kernel.value, d_middle)
+        ]
+        if self.pointwise_kernel.trainable:
+            db = None if self.bias is None else self.bias.gradient
+            dw = self.pointwise_kernel.gradient
+            weights.append(self._pointwise("conv2d_backward_weights", middle, dz, dw, db))
+            dw = self.depthwise_kernel.gradient
+            weights.append(
+                kernels.bind(
+                    "depthwise_conv2d_backward_weights",
+                    x, d_middle, dw, None, **self._geometry(x),
+                )
+            )  # fmt: skip
+        call.weight_gradients = InTurn(*weights)
+        if self.input_gradient:
+            call.dx = self._buffer("dx", x.shape)
+            call.input_gradient = kernels.bind(
+                "depthwise_conv2d_backward_data",
+                d_middle, self.depthwise_kernel.value, call.dx, **self._geometry(x),
+            )  # fmt: skip
+        return self._remember(call)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "pointwise_initializer": initializers.serialize(self.pointwise_initializer),
+            "pointwise_regularizer": regularizers.serialize(self.pointwise_regularizer),
+            "pointwise_constraint": constraints.serialize(self.pointwise_constraint),
+        }
+
+
+class InTurn:
+    """Several bound kernels, called one after the other."""
+
+    def __init__(self, *kernels):
+        self.kernels = kernels
+
+    def __call__(self, version=None):
+        for kernel in self.kernels:
+            kernel(version)
+
+
+SeparableConvolution2D = SeparableConv2D

@@ -1,0 +1,171 @@
+"""Dropout and SpatialDropout2D."""
+
+import numpy as np
+
+from fastcnn import kernels
+from fastcnn.arguments import check_data_format, check_fraction
+from fastcnn.layers.base import Call, check_rank
+from fastcnn.layers.registry import register
+from fastcnn.layers.seeded import SeededLayer, draw_key
+
+
+@register
+class Dropout(SeededLayer):
+    """Sets a share `rate` of the numbers to 0 in training, and divides the others by 1 - rate.
+
+    Outside of training it returns its input. Which numbers are dropped follows from 64 random bits
+    a step (see kernels/csrc/dropout.inc.h): the same for any number of threads.
+
+    Args:
+        rate: in [0, 1].
+        noise_shape: shape of the mask, which is broadcast against the input; None in it stands for
+            the input's size. (None, 1, 1, None) drops whole channels.
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> y = layers.Dropout(0.5, seed=1)(np.ones((1, 1000)), training=True)
+    >>> sorted(set(y.ravel().tolist()))
+    [0.0, 2.0]
+    """
+
+    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.rate = check_fraction(rate, "rate", including_one=True)
+        self.noise_shape = _check_noise_shape(noise_shape)
+
+    def compute_output_shape(self, input_shape):
+        if None not in input_shape[1:]:
+            self._mask_shape(tuple(input_shape))
+        return tuple(input_shape)
+
+    def forward(self, x, training=False):
+        if not training:
+            self._kept = None
+            return x
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        self._kept = call
+        if self.rate == 0:
+            return x
+        draw_key(self.generator(), call.key)
+        call.drop()
+        if call.mask is not None:
+            np.multiply(x, call.mask, call.y)
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_backward(dy)
+        if call.drop_gradient is not None:
+            call.drop_gradient()
+        elif call.dx is not dy and call.dx is not None:
+            np.multiply(dy, call.mask, call.dx)
+        return call.dx
+
+    def _mask_shape(self, shape):
+        """The mask's shape for an input of `shape`, or None where it is that shape."""
+        if self.noise_shape is None:
+            return None
+        mask = [given or size for given, size in zip(self.noise_shape, shape, strict=False)]
+        if len(self.noise_shape) != len(shape) or any(
+            given not in (1, size) for given, size in zip(mask[1:], shape[1:], strict=True)
+        ):
+            raise ValueError(
+                f"Layer {self.name!r}: `noise_shape` must have the input's {len(shape)} axes, each "
+                f"of its size or 1. Received noise_shape={self.noise_shape} and input shape "
+                f"{tuple(shape)}."
+            )
+        return None if tuple(mask) == tuple(shape) else tuple(mask)
+
+    def _bind(self, x):
+        call = Call(x)
+        call.mask = None
+        if self.rate > 0:
+            call.y = self._buffer("y", x.shape)
+            call.key = np.zeros(2, np.int64)
+            mask_shape = self._mask_shape(x.shape)
+            source, target = x, call.y
+            if mask_shape is not None:
+                source = np.ones(mask_shape, self.dtype)
+                target = call.mask = np.empty(mask_shape, self.dtype)
+            call.drop = kernels.bind("dropout", source, call.key, target, rate=self.rate)
+        return self._remember(call)
+
+    def _bind_backward(self, dy):
+        call = self._last_call()
+        call.dy = call.dx = dy
+        call.drop_gradient = None
+        if not self.input_gradient:
+            call.dx = None
+        elif self.rate > 0:
+            # with a mask a buffer of its own: `dx is dy` says that there is nothing to do
+            in_place = self.consume_gradient and call.mask is None
+            call.dx = dy if in_place else self._buffer("dx", dy.shape)
+            if call.mask is None:
+                call.drop_gradient = kernels.bind("dropout", dy, call.key, call.dx, rate=self.rate)
+        return self._remember(call)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
+
+
+@register
+class SpatialDropout2D(Dropout):
+    """Dropout of whole channels: each image loses a share `rate` of them (Tompson et al. 2014).
+
+    Args:
+        rate: in [0, 1].
+        data_format: None or "channels_last".
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> y = layers.SpatialDropout2D(0.5, seed=1)(np.ones((1, 4, 4, 8)), training=True)
+    >>> bool((y == y[:, :1, :1]).all())
+    True
+    """
+
+    def __init__(self, rate, data_format=None, seed=None, **kwargs):
+        super().__init__(rate, noise_shape=(None, 1, 1, None), seed=seed, **kwargs)
+        self.data_format = check_data_format(data_format)
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        return tuple(input_shape)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["noise_shape"], config["trainable"]  # as Keras has it
+        return {**config, "dtype": self.dtype, "data_format": self.data_format}
+
+
+def _check_noise_shape(noise_shape):
+    """`noise_shape` as a tuple of positive ints and None, or None."""
+    if noise_shape is None:
+        return None
+    try:
+        sizes = tuple(noise_shape)
+    except TypeError:
+        sizes = ("",)
+    whole = all(
+        size is None or (isinstance(size, (int, np.integer)) and size > 0) for size in sizes
+    )
+    if isinstance(noise_shape, str) or not whole:
+        raise ValueError(
+            "The argument `noise_shape` must be a tuple of positive integers or None. "
+            f"Received noise_shape={noise_shape!r}."
+        )
+    return sizes

@@ -1,0 +1,135 @@
+"""Pooling over whole images: GlobalAveragePooling2D, GlobalMaxPooling2D."""
+
+import numpy as np
+
+from fastcnn import kernels
+from fastcnn.arguments import check_data_format
+from fastcnn.layers.base import Call, Layer, check_rank
+from fastcnn.layers.registry import register
+
+
+class GlobalPooling2D(Layer):
+    """Base: one number per image and channel.
+
+    Args:
+        data_format: None or "channels_last".
+        keepdims: whether the result keeps axes of size 1 for height and width.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+    """
+
+    kernel = None
+
+    def __init__(self, data_format=None, keepdims=False, **kwargs):
+        super().__init__(**kwargs)
+        self.data_format = check_data_format(data_format)
+        self.keepdims = bool(keepdims)
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        places = (1, 1) if self.keepdims else ()
+        return (input_shape[0], *places, input_shape[3])
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        call.forward()
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_backward(dy)
+        if call.dx is not None:
+            call.backward()
+        return call.dx
+
+    def _geometry(self, x):
+        return {"pool_size": x.shape[1:3], "strides": (1, 1), "pads": (0, 0, 0, 0)}
+
+    def _bind(self, x):
+        call = Call(x)
+        call.y = self._buffer("y", self.compute_output_shape(x.shape))
+        y = call.y.reshape(len(x), 1, 1, x.shape[3])
+        call.forward = self.bind_forward(x, y)
+        return self._remember(call)
+
+    def _bind_backward(self, dy):
+        call = self._last_call()
+        call.dy, call.dx = dy, None
+        if self.input_gradient:
+            call.dx = self._buffer("dx", call.x.shape)
+            shape = (len(dy), 1, 1, call.x.shape[3])
+            call.backward = self.bind_backward(
+                dy.reshape(shape), call.x, call.y.reshape(shape), call.dx
+            )
+        return self._remember(call)
+
+    def bind_forward(self, x, y):
+        """A callable that pools x (n, h, w, c) into y (n, 1, 1, c)."""
+        raise NotImplementedError
+
+    def bind_backward(self, dy, x, y, dx):
+        """A callable that writes dx."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "data_format": self.data_format,
+            "keepdims": self.keepdims,
+        }
+
+
+@register
+class GlobalAveragePooling2D(GlobalPooling2D):
+    """The mean of each channel of each image.
+
+    Input shape: (n, height, width, channels). Output shape: (n, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.GlobalAveragePooling2D()(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+    [[1.5]]
+    """
+
+    def bind_forward(self, x, y):
+        return kernels.bind("average_pool2d_forward", x, y, **self._geometry(x))
+
+    def bind_backward(self, dy, x, y, dx):
+        return kernels.bind("average_pool2d_backward", dy, dx, **self._geometry(x))
+
+
+@register
+class GlobalMaxPooling2D(GlobalPooling2D):
+    """The largest number of each channel of each image; places that share it share the gradient.
+
+    Input shape: (n, height, width, channels). Output shape: (n, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.GlobalMaxPooling2D()(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+    [[3.0]]
+    """
+
+    def bind_forward(self, x, y):
+        return kernels.bind("max_pool2d_forward", x, y, None, **self._geometry(x))
+
+    def bind_backward(self, dy, x, y, dx):
+        chosen = np.empty(x.shape, bool)
+
+        def run():
+            np.equal(x, y, out=chosen)
+            share = dy / np.maximum(chosen.sum((1, 2), keepdims=True), 1).astype(dy.dtype)
+            np.multiply(chosen, share, out=dx)
+
+        return run
+
+
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalMaxPool2D = GlobalMaxPooling2D

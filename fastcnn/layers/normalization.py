@@ -1,0 +1,275 @@
+"""Normalisation that is learned: BatchNormalization."""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from fastcnn import constraints, initializers, kernels, regularizers
+from fastcnn.arguments import refuse
+from fastcnn.layers.base import Call, Layer
+from fastcnn.layers.registry import register
+
+
+@register
+class BatchNormalization(Layer):
+    """Each channel is brought to mean 0 and deviation 1, then scaled and moved.
+
+        training    y = gamma * (x - mean(x)) / sqrt(variance(x) + epsilon) + beta
+        else        the same with moving_mean and moving_variance
+
+    Mean and variance (the sum of squares over the number) are those of the batch, over all axes
+    but `axis`. Each training step moves the averages:
+    moving_mean = momentum * moving_mean + (1 - momentum) * mean(x), the variance likewise. With
+    `trainable = False` the layer always works as outside of training (Ioffe & Szegedy 2015).
+
+    Args:
+        axis: the axis of the channels; another than the last costs two copies.
+        momentum: how slowly the averages move.
+        epsilon: added to the variance.
+        center, scale: whether there are `beta` and `gamma`.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer:
+            zeros, ones, zeros, ones.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: None.
+        synchronized: accepted and kept; there is one replica.
+        renorm, renorm_clipping, renorm_momentum: batch renormalisation is not there: False.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Weights: gamma, beta, moving_mean, moving_variance, each (channels,).
+
+    Input shape: (n, ..., channels), float32. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layer = layers.BatchNormalization(epsilon=0)
+    >>> layer(np.array([[1.0], [3.0]]), training=True).tolist()
+    [[-1.0], [1.0]]
+    """
+
+    relu = False  # whether relu is part of it: set by a step made of both layers
+
+    def __init__(
+        self,
+        axis=-1,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        moving_mean_initializer="zeros",
+        moving_variance_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        renorm=False,
+        renorm_clipping=None,
+        renorm_momentum=0.99,
+        synchronized=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        refuse(renorm or None, "renorm")
+        self.axis = _one_axis(axis)
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.renorm_clipping = renorm_clipping
+        self.renorm_momentum = renorm_momentum
+        self.synchronized = bool(synchronized)
+        self.gamma = self.beta = self.moving_mean = self.moving_variance = None
+
+    def build(self, input_shape):
+        size = input_shape[self.axis]
+        if size is None:
+            raise ValueError(
+                f"Layer {self.name!r} needs a fixed size on axis {self.axis}. "
+                f"Received input shape {tuple(input_shape)}."
+            )
+        if self.scale:
+            self.gamma = self.add_weight(
+                (size,),
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                (size,),
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+        self.moving_mean = self.add_weight(
+            (size,), self.moving_mean_initializer, trainable=False, name="moving_mean"
+        )
+        self.moving_variance = self.add_weight(
+            (size,), self.moving_variance_initializer, trainable=False, name="moving_variance"
+        )
+
+    def compute_output_shape(self, input_shape):
+        rank = len(input_shape)
+        if not -rank <= self.axis < rank or self.axis % rank == 0:
+            raise ValueError(
+                f"Layer {self.name!r}: axis {self.axis} is out of bounds for the input shape "
+                f"{tuple(input_shape)}."
+            )
+        size = input_shape[self.axis]
+        if self.moving_mean is not None and size != self.moving_mean.size:
+            raise ValueError(
+                f"Layer {self.name!r} is built for {self.moving_mean.size} channels. "
+                f"Received input shape {tuple(input_shape)}."
+            )
+        return tuple(input_shape)
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        for copy, original in call.before:
+            np.copyto(copy, original)
+        call.frozen = not (training and self._trainable)
+        if call.frozen:
+            call.infer()
+        else:
+            call.train()
+            self._move(self.moving_mean, call.mean, call.moved)
+            self._move(self.moving_variance, call.variance, call.moved)
+        for copy, original in call.after:
+            np.copyto(copy, original)
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_backward(dy)
+        for copy, original in call.before_backward:
+            np.copyto(copy, original)
+        (call.backward_frozen if call.frozen else call.backward)()
+        for copy, original in call.after_backward:
+            np.copyto(copy, original)
+        return call.dx
+
+    def _move(self, average, value, moved):
+        """average = momentum * average + (1 - momentum) * value"""
+        np.multiply(average.value, self.momentum, moved)
+        np.add(moved, value * (1.0 - self.momentum), moved)
+        average.assign(moved)
+
+    # ------------------------------------------------------------------------------------ binding
+
+    def _rows(self, role, array):
+        """`array` as rows of channels, and the pairs (its axes, the rows' axes) to be copied."""
+        if self.axis in (-1, array.ndim - 1):
+            return array.reshape(math.prod(array.shape[:-1]), array.shape[-1]), ()
+        moved = np.moveaxis(array, self.axis, -1)
+        rows = self._buffer(role, moved.shape)
+        return rows.reshape(math.prod(moved.shape[:-1]), moved.shape[-1]), ((moved, rows),)
+
+    def _settings(self):
+        return {"epsilon": self.epsilon, "relu": self.relu}
+
+    def _bind(self, x):
+        call = Call(x)
+        call.y = self._buffer("y", x.shape)
+        call.x_rows, copies = self._rows("x rows", x)
+        call.before = tuple((rows, moved) for moved, rows in copies)
+        call.y_rows, call.after = self._rows("y rows", call.y)
+        size = self.moving_mean.size
+        call.mean, call.variance, call.moved = np.zeros((3, size), self.dtype)
+        gamma, beta = (None if w is None else w.value for w in (self.gamma, self.beta))
+        moments = self.moving_mean.value, self.moving_variance.value
+        call.infer = kernels.bind(
+            "batch_norm_forward",
+            call.x_rows, gamma, beta, *moments, call.y_rows, **self._settings(),
+        )  # fmt: skip
+        moments = call.mean, call.variance
+        call.train = kernels.bind(
+            "batch_norm_forward_training",
+            call.x_rows, gamma, beta, *moments, call.y_rows, **self._settings(),
+        )  # fmt: skip
+        return self._remember(call)
+
+    def _bind_backward(self, dy):
+        call = self._last_call()
+        call.dy = dy
+        call.dx = dx_rows = None
+        dy_rows, copies = self._rows("dy rows", dy)
+        call.before_backward = tuple((rows, moved) for moved, rows in copies)
+        call.after_backward = ()
+        if self.input_gradient:
+            call.dx = self._buffer("dx", call.x.shape)
+            dx_rows, call.after_backward = self._rows("dx rows", call.dx)
+        gamma = None if self.gamma is None else self.gamma.value
+        y_rows = call.y_rows if self.relu else None
+        weights = (self.gamma, self.beta)
+        call.backward = kernels.bind(
+            "batch_norm_backward",
+            call.x_rows, dy_rows, y_rows, gamma, call.mean, call.variance, dx_rows,
+            *(None if w is None else w.gradient for w in weights),
+            epsilon=self.epsilon,
+        )  # fmt: skip
+        call.backward_frozen = partial(self._backward_frozen, dy_rows, y_rows, dx_rows)
+        return self._remember(call)
+
+    def _backward_frozen(self, dy, y, dx):
+        """The gradients where mean and variance are constants: moving averages."""
+        if dx is None:
+            return
+        scale = 1 / np.sqrt(self.moving_variance.value + np.dtype(self.dtype).type(self.epsilon))
+        if self.gamma is not None:
+            scale *= self.gamma.value
+        np.multiply(dy, scale, out=dx)
+        if y is not None:
+            dx[y <= 0] = 0
+
+    def get_config(self):
+        names = ("beta", "gamma")
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            **{
+                f"{name}_initializer": initializers.serialize(getattr(self, f"{name}_initializer"))
+                for name in (*names, "moving_mean", "moving_variance")
+            },
+            **{
+                f"{name}_regularizer": regularizers.serialize(getattr(self, f"{name}_regularizer"))
+                for name in names
+            },
+            **{
+                f"{name}_constraint": constraints.serialize(getattr(self, f"{name}_constraint"))
+                for name in names
+            },
+            "synchronized": self.synchronized,
+            "renorm": False,
+            "renorm_clipping": self.renorm_clipping,
+            "renorm_momentum": self.renorm_momentum,
+        }
+
+
+def _one_axis(axis):
+    """`axis` as an int; a list of one is what older files hold."""
+    if isinstance(axis, (list, tuple)) and len(axis) == 1:
+        axis = axis[0]
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise ValueError(f"The argument `axis` must be an integer. Received axis={axis!r}.")
+    return int(axis)

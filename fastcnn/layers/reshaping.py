@@ -1,0 +1,326 @@
+"""Layers that move numbers or copy them: Reshape, ZeroPadding2D, Cropping2D, UpSampling2D."""
+
+import math
+
+import numpy as np
+
+from fastcnn.arguments import check_data_format
+from fastcnn.kernels import shapes
+from fastcnn.layers.base import Call, Layer, check_rank
+from fastcnn.layers.registry import register
+from fastcnn.layers.resizing import resize_matrix
+
+
+@register
+class Reshape(Layer):
+    """Another shape for the same numbers. A view, nothing is copied.
+
+    Args:
+        target_shape: shape of one sample; -1 once for the axis that follows from the others.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: (n, *target_shape).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.Reshape((4, -1))(np.ones((2, 8, 3))).shape
+    (2, 4, 6)
+    """
+
+    def __init__(self, target_shape, **kwargs):
+        super().__init__(**kwargs)
+        try:
+            self.target_shape = tuple(int(size) for size in target_shape)
+        except (TypeError, ValueError):
+            self.target_shape = (0,)
+        sizes = self.target_shape
+        if any(size < 1 and size != -1 for size in sizes) or sizes.count(-1) > 1:
+            raise ValueError(
+                "The argument `target_shape` must be a tuple of positive integers, one of which "
+                f"may be -1. Received target_shape={target_shape!r}."
+            )
+
+    def compute_output_shape(self, input_shape):
+        sizes, given = tuple(input_shape[1:]), self.target_shape
+        known = math.prod(size for size in given if size != -1)
+        if None in sizes:
+            return (input_shape[0], *(None if size == -1 else size for size in given))
+        total = math.prod(sizes)
+        if total % known or (-1 not in given and total != known):
+            raise ValueError(
+                f"Layer {self.name!r}: a sample of shape {sizes} cannot be given the shape {given}."
+            )
+        return (input_shape[0], *(total // known if size == -1 else size for size in given))
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = Call(x)
+            call.y = x.reshape(self.compute_output_shape(x.shape))
+            self._remember(call)
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._last_call()
+            call.dy = dy
+            call.dx = dy.reshape(call.x.shape)
+        return call.dx
+
+    def get_config(self):
+        return {**super().get_config(), "target_shape": self.target_shape}
+
+
+class Frame(Layer):
+    """Base of the two layers that put a frame around the image, or take one off.
+
+    `frame` is ((top, bottom), (left, right)).
+    """
+
+    argument = None  # what Keras calls the frame
+    sign = None  # +1 puts it on, -1 takes it off
+
+    def __init__(self, frame, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.frame = _frame(frame, self.argument)
+        self.data_format = check_data_format(data_format)
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        out = tuple(
+            None if size is None else size + self.sign * sum(edge)
+            for size, edge in zip(input_shape[1:3], self.frame, strict=True)
+        )
+        if any(size is not None and size < 1 for size in out):
+            raise ValueError(
+                f"Layer {self.name!r}: `{self.argument}` must leave something of the image. "
+                f"Received {self.argument}={self.frame} and input shape {tuple(input_shape)}."
+            )
+        return (input_shape[0], *out, input_shape[3])
+
+    def _inner(self, array):
+        """What of the framed `array` is not frame."""
+        (top, bottom), (left, right) = self.frame
+        _, height, width, _ = array.shape
+        return array[:, top : height - bottom, left : width - right]
+
+    def _put_on(self, small, framed):
+        framed[...] = 0
+        self._inner(framed)[...] = small
+
+    def _take_off(self, framed, small):
+        small[...] = self._inner(framed)
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = Call(x)
+            call.y = self._buffer("y", self.compute_output_shape(x.shape))
+            self._remember(call)
+        (self._put_on if self.sign > 0 else self._take_off)(x, call.y)
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._last_call()
+            call.dy = dy
+            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
+            self._remember(call)
+        if call.dx is not None:
+            (self._take_off if self.sign > 0 else self._put_on)(dy, call.dx)
+        return call.dx
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            self.argument: self.frame,
+            "data_format": self.data_format,
+        }
+
+
+@register
+class ZeroPadding2D(Frame):
+    """Rows and columns of zeros around each image.
+
+    Args:
+        padding: int; (vertical, horizontal); or ((top, bottom), (left, right)).
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels).
+    Output shape: (n, height + top + bottom, width + left + right, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.ZeroPadding2D(((0, 1), (2, 0)))(np.ones((1, 2, 2, 1))).shape
+    (1, 3, 4, 1)
+    """
+
+    argument, sign = "padding", 1
+
+    def __init__(self, padding=(1, 1), data_format=None, **kwargs):
+        super().__init__(padding, data_format, **kwargs)
+
+    @property
+    def padding(self):
+        """((top, bottom), (left, right))"""
+        return self.frame
+
+
+@register
+class Cropping2D(Frame):
+    """Cuts rows and columns off each image's edges.
+
+    Args:
+        cropping: int; (vertical, horizontal); or ((top, bottom), (left, right)).
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels).
+    Output shape: (n, height - top - bottom, width - left - right, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.Cropping2D(((1, 0), (0, 2)))(np.ones((1, 4, 4, 1))).shape
+    (1, 3, 2, 1)
+    """
+
+    argument, sign = "cropping", -1
+
+    def __init__(self, cropping=((0, 0), (0, 0)), data_format=None, **kwargs):
+        super().__init__(cropping, data_format, **kwargs)
+
+    @property
+    def cropping(self):
+        """((top, bottom), (left, right))"""
+        return self.frame
+
+
+def _frame(value, name):
+    """`value` as ((top, bottom), (left, right))."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = (value, value)
+    try:
+        vertical, horizontal = value
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"The argument `{name}` must be an int, 2 ints or 2 tuples of 2 ints. "
+            f"Received {name}={value!r}."
+        ) from None
+    return shapes.pair(vertical, name, minimum=0), shapes.pair(horizontal, name, minimum=0)
+
+
+@register
+class UpSampling2D(Layer):
+    """Enlarges images by whole factors.
+
+    Args:
+        size: int or two ints, the factors (vertical, horizontal).
+        data_format: None or "channels_last".
+        interpolation: "nearest" repeats pixels; "bilinear" and "bicubic" weigh their neighbours
+            (pixel centres at half, Keys's cubic with a = -0.5, as in TensorFlow).
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels).
+    Output shape: (n, height * size[0], width * size[1], channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.UpSampling2D((1, 2))(np.array([[[[1.0], [2.0]]]])).ravel().tolist()
+    [1.0, 1.0, 2.0, 2.0]
+    """
+
+    def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
+        super().__init__(**kwargs)
+        self.size = shapes.pair(size, "size")
+        self.data_format = check_data_format(data_format)
+        self.interpolation = str(interpolation).lower()
+        if self.interpolation not in ("nearest", "bilinear", "bicubic"):
+            raise ValueError(
+                'The argument `interpolation` must be "nearest", "bilinear" or "bicubic". '
+                f"Received interpolation={interpolation!r}."
+            )
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        out = (
+            None if size is None else size * factor
+            for size, factor in zip(input_shape[1:3], self.size, strict=True)
+        )
+        return (input_shape[0], *out, input_shape[3])
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = Call(x)
+            call.y = self._buffer("y", self.compute_output_shape(x.shape))
+            if self.interpolation != "nearest":
+                call.matrices = [
+                    resize_matrix(size, size * factor, self.interpolation).astype(self.dtype)
+                    for size, factor in zip(x.shape[1:3], self.size, strict=True)
+                ]
+            self._remember(call)
+        if self.interpolation == "nearest":
+            self._blocks(call.y)[...] = x[:, :, None, :, None]
+        else:
+            rows, columns = call.matrices
+            call.y[...] = _by_columns(_by_rows(x, rows), columns)
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._last_call()
+            call.dy = dy
+            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
+            self._remember(call)
+        if call.dx is None:
+            return None
+        if self.interpolation == "nearest":
+            np.sum(self._blocks(dy), axis=(2, 4), out=call.dx)
+        else:
+            rows, columns = call.matrices
+            call.dx[...] = _by_rows(_by_columns(dy, columns.T), rows.T)
+        return call.dx
+
+    def _blocks(self, large):
+        """The enlarged image seen as (n, h, factor, w, factor, c)."""
+        n, height, width, channels = large.shape
+        vertical, horizontal = self.size
+        return large.reshape(
+            n, height // vertical, vertical, width // horizontal, horizontal, channels
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "data_format": self.data_format,
+            "interpolation": self.interpolation,
+        }
+
+
+# einsum and not matmul: no second pool of threads, and the same bits whatever its size.
+
+
+def _by_rows(images, matrix):
+    """(n, h, w, c) -> (n, h', w, c) by a matrix (h', h)."""
+    return np.einsum("rh,nhwc->nrwc", matrix, images)
+
+
+def _by_columns(images, matrix):
+    """(n, h, w, c) -> (n, h, w', c) by a matrix (w', w)."""
+    return np.einsum("rw,nhwc->nhrc", matrix, images)

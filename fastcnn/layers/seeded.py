@@ -1,0 +1,43 @@
+"""Base of the layers that draw random numbers: dropout and augmentation."""
+
+import numpy as np
+
+from fastcnn import random
+from fastcnn.layers.base import Layer
+
+
+class SeededLayer(Layer):
+    """A layer with an argument `seed`.
+
+    Without it the layer draws from the package's generator, so `utils.set_random_seed` fixes the
+    whole run; with it, from a generator of its own that starts from `seed`.
+    """
+
+    def __init__(self, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
+            raise ValueError(f"The argument `seed` must be an integer. Received seed={seed!r}.")
+        self.seed = seed
+        self._generator = None if seed is None else np.random.default_rng(seed)
+
+    def generator(self):
+        """The numpy Generator that the layer draws from."""
+        return random.generator() if self._generator is None else self._generator
+
+    def get_random_state(self):
+        """The state of the layer's own generator, plain values; None: it uses the package's."""
+        return None if self._generator is None else self._generator.bit_generator.state
+
+    def set_random_state(self, state):
+        """Put the layer's own generator back to what `get_random_state` returned."""
+        if state is not None:
+            self._generator.bit_generator.state = state
+
+    def get_config(self):
+        return {**super().get_config(), "seed": self.seed}
+
+
+def draw_key(generator, key):
+    """Fill `key`, two int64 numbers, with 32 random bits each: what the dropout kernel takes."""
+    bits = generator.bit_generator.random_raw()
+    key[0], key[1] = bits & 0xFFFFFFFF, bits >> 32

@@ -1,0 +1,171 @@
+"""Conv2DTranspose: the gradient of a convolution as a layer."""
+
+import numpy as np
+
+from fastcnn import kernels
+from fastcnn.arguments import check_count
+from fastcnn.kernels import shapes
+from fastcnn.layers.convolutional import WindowedLayer
+from fastcnn.layers.registry import register
+
+
+@register
+class Conv2DTranspose(WindowedLayer):
+    """Each input pixel adds its multiple of the kernel to the output, `strides` apart.
+
+        y[n, ih*sh + kh*dh - top, iw*sw + kw*dw - left, oc] +=
+            sum over ic of x[n,ih,iw,ic] * kernel[kh,kw,oc,ic]
+
+    then bias and activation. It is what `backward` of a Conv2D does to dy, so it enlarges images by
+    the factors of `strides`.
+
+    Args:
+        filters: number of output channels, a positive integer.
+        kernel_size: int or two ints, (height, width) of the window.
+        strides: int or two ints.
+        padding: "valid": output = (input - 1) * stride + max(kernel, stride); "same":
+            input * stride.
+        output_padding: None, or one or two ints smaller than the strides: then "valid" gives
+            (input - 1) * stride + kernel + output_padding, "same"
+            (input - 1) * stride + kernel % 2 + output_padding.
+        data_format: None or "channels_last".
+        dilation_rate: int or two ints, the distance of the kernel's places.
+        activation: a name or an `ActivationFunction`; None is linear.
+        use_bias: whether to add `bias`.
+        kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
+        kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: None.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Weights: kernel (kh, kw, filters, channels), bias (filters,).
+
+    Input shape: (n, height, width, channels), float32. Output shape: (n, height', width', filters).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.Conv2DTranspose(8, 3, strides=2, padding="same")(np.ones((1, 7, 7, 3))).shape
+    (1, 14, 14, 8)
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=(1, 1),
+        padding="valid",
+        output_padding=None,
+        data_format=None,
+        dilation_rate=(1, 1),
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        **kwargs,
+    ):
+        super().__init__(
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            **kwargs,
+        )
+        self.filters = check_count(filters, "filters")
+        self.output_padding = output_padding
+        if output_padding is not None:
+            self.output_padding = shapes.pair(output_padding, "output_padding", minimum=0)
+            if any(a >= b for a, b in zip(self.output_padding, self.strides, strict=True)):
+                raise ValueError(
+                    "The argument `output_padding` must be smaller than `strides`. Received "
+                    f"output_padding={output_padding} and strides={self.strides}."
+                )
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                "`strides` > 1 cannot go together with `dilation_rate` > 1. "
+                f"Received strides={self.strides} and dilation_rate={self.dilation_rate}."
+            )
+
+    def build(self, input_shape):
+        self.input_channels = input_shape[-1]
+        shape = (*self.kernel_size, self.filters, self.input_channels)
+        self.add_kernel_and_bias(shape, self.filters)
+
+    def output_channels(self, input_channels):
+        return self.filters
+
+    def image_size(self, image):
+        out = tuple(
+            None if size is None else self._size_and_pads(size, axis)[0]
+            for axis, size in enumerate(image)
+        )
+        if any(size is not None and size < 1 for size in out):
+            raise ValueError(
+                f"Layer {self.name!r}: an image of {tuple(image)} has an output of {out}."
+            )
+        return out
+
+    def _size_and_pads(self, size, axis):
+        """(output size, (before, after)) along one axis, as in TensorFlow and Keras."""
+        stride = self.strides[axis]
+        reach = (self.kernel_size[axis] - 1) * self.dilation_rate[axis] + 1
+        extra = None if self.output_padding is None else self.output_padding[axis]
+        if self.padding == "valid":
+            extra = max(stride - reach, 0) if extra is None else extra
+            return (size - 1) * stride + reach + extra, (0, 0)
+        out = size * stride if extra is None else (size - 1) * stride + reach % 2 + extra
+        cut = max((size - 1) * stride + reach - out, 0)
+        return out, (cut // 2, cut - cut // 2)
+
+    def _geometry(self, x):
+        """That of the convolution whose gradient this is, from the layer's output to its input."""
+        pads = [self._size_and_pads(size, axis)[1] for axis, size in enumerate(x.shape[1:3])]
+        return {
+            "strides": self.strides,
+            "pads": (*pads[0], *pads[1]),
+            "dilation": self.dilation_rate,
+        }
+
+    def bind_linear(self, x, z, relu):
+        w, b = self._weights_to_bind()
+        spread = kernels.bind("conv2d_backward_data", x, w, z, **self._geometry(x))
+        close = kernels.bind("relu_forward", z, z) if relu else None
+
+        def run(version):
+            spread(version)
+            if b is not None:
+                np.add(z, b, out=z)
+            if close is not None:
+                close()
+
+        return run
+
+    def bind_weight_gradients(self, x, dz):
+        dw, db = self._gradients_to_bind()
+        weights = kernels.bind("conv2d_backward_weights", dz, x, dw, None, **self._geometry(x))
+
+        def run(version=None):
+            weights()
+            if db is not None:
+                np.sum(dz, axis=(0, 1, 2), out=db)
+
+        return run
+
+    def bind_input_gradient(self, dz, dx):
+        w, _ = self._weights_to_bind()
+        config = self._geometry(dx)
+        return kernels.bind("conv2d_forward", dz, w, None, dx, relu=False, **config)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "output_padding": self.output_padding,
+        }
+
+
+Convolution2DTranspose = Conv2DTranspose
