@@ -31,13 +31,14 @@ from fastcnn import (
     optimizers,
     random,
     regularizers,
+    saving,
     utils,
 )
 from fastcnn.config import show_config
 from fastcnn.layers import Input, Layer
 from fastcnn.models import Model, Sequential
 
-LAZY = ("datasets", "keras")  # imported when first used
+LAZY = ("datasets", "keras", "wrappers")  # imported when first used
 
 __all__ = [
     "Input",
@@ -59,8 +60,10 @@ __all__ = [
     "optimizers",
     "random",
     "regularizers",
+    "saving",
     "show_config",
     "utils",
+    "wrappers",
 ]
 
 

@@ -17,7 +17,6 @@ steps; `training` loops over the steps. All three are made when first needed, an
 something changed that they depend on.
 """
 
-import os
 import threading
 
 import numpy as np
@@ -25,15 +24,15 @@ import numpy as np
 from fastcnn import config, fusion
 from fastcnn.layers.base import MAX_CALLS, Layer
 from fastcnn.layers.core import InputLayer
-from fastcnn.layers.registry import deserialize, register, serialize
-from fastcnn.saving import npz
+from fastcnn.layers.registry import register
+from fastcnn.saving.saveable import Saveable
 from fastcnn.training import Trainer
 from fastcnn.variables import Store, aligned
 
 CHUNK = 256  # images that `model(x)` takes through the layers at a time, to bound memory
 
 
-class Model(Layer, Trainer):
+class Model(Saveable, Layer, Trainer):
     """Base of `Sequential`. The functional and the subclassing API are not there."""
 
     def __init__(self, *args, **kwargs):
@@ -55,6 +54,8 @@ class Sequential(Model):
         trainable: whether `fit` changes the weights.
         name: a string.
     """
+
+    keras_module = "keras"  # where Keras has the class; its layers are in "keras.layers"
 
     def __init__(self, layers=None, trainable=True, name=None):
         self._layers = []
@@ -207,35 +208,12 @@ class Sequential(Model):
         for layer in self.layers:
             layer.trainable = value
 
-    def save_weights(self, filepath, overwrite=True):
-        """Write all weights to an .npz file, whole or not at all.
-
-        Raises:
-            ValueError: another ending than .npz, or a model that is not built.
-            FileExistsError: the file exists and `overwrite` is False.
-        """
-        path = _npz_path(filepath)
-        if not self.built:
-            raise ValueError(f"The model {self.name!r} has no weights yet: it is not built.")
-        if not overwrite and os.path.exists(path):
-            raise FileExistsError(f"{path} exists, and `overwrite` is False.")
+    @property
+    def store(self):
+        """The `Store` of all weights, made anew if the layers changed."""
         with self._lock:
-            npz.save_weights(path, self.leaves())
-
-    def load_weights(self, filepath):
-        """Read all weights from an .npz file; nothing is assigned unless everything fits.
-
-        Raises:
-            OSError: the file cannot be read.
-            ValueError: it is damaged or holds the weights of another model.
-        """
-        path = _npz_path(filepath)
-        if not self.built:
-            raise ValueError(
-                f"The model {self.name!r} is not built: give it an `Input` before loading weights."
-            )
-        with self._lock:
-            npz.load_weights(path, self.leaves())
+            self._assemble_if_changed()
+            return self._store
 
     # ------------------------------------------------------------------------------------ running
 
@@ -366,19 +344,23 @@ class Sequential(Model):
         print_summary(self, line_length, print_fn, show_trainable)
 
     def get_config(self):
-        config = {**super().get_config(), "layers": [serialize(layer) for layer in self._layers]}
+        from fastcnn.saving.serialization import serialize_object
+
+        layers = [serialize_object(layer) for layer in self._layers]
+        config = {**super().get_config(), "layers": layers}
         if self.built:
             config["build_input_shape"] = self.input_shape
         return config
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """A model with new weights from what `get_config` returned."""
+        """A model with new weights from what `get_config`, here or in Keras, returned."""
+        from fastcnn.saving.serialization import Deserializer
+
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
             raise ValueError(f"A Sequential config must hold a list `layers`. Received {config!r}.")
-        model = cls(name=config.get("name"), trainable=config.get("trainable", True))
-        for layer in config["layers"]:
-            model.add(deserialize(layer))
+        layers = Deserializer("the Sequential config", custom_objects).make(config["layers"])
+        model = cls(layers, config.get("trainable", True), config.get("name"))
         shape = config.get("build_input_shape")
         if shape is not None and not model.built and model.layers:
             model.build(shape)
@@ -399,10 +381,54 @@ def _input_shape_of(layer):
     return None
 
 
-def _npz_path(filepath):
-    path = os.fspath(filepath)
-    if not str(path).endswith(".npz"):
-        raise ValueError(
-            f"Weights are kept in .npz files: the file's name must end in .npz. Received {path!r}."
-        )
-    return path
+def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+    """The model in a .keras file of this package or of Keras; see `saving.keras_file`."""
+    from fastcnn.saving import keras_file
+
+    return keras_file.load_model(filepath, custom_objects, compile, safe_mode)
+
+
+def save_model(model, filepath, overwrite=True, **kwargs):
+    """`model.save(filepath)`."""
+    model.save(filepath, overwrite, **kwargs)
+
+
+def model_from_json(json_string, custom_objects=None):
+    """A model with new weights from what `to_json`, here or in Keras, returned."""
+    from fastcnn.saving import keras_file
+
+    return keras_file.model_from_json(json_string, custom_objects)
+
+
+def clone_model(model, input_tensors=None, clone_function=None, **kwargs):
+    """A model of the same layers with new weights, not compiled.
+
+    Args:
+        model: a `Sequential`.
+        clone_function: function of a layer that returns the new one; by default one with the same
+            configuration.
+        input_tensors: None.
+
+    Example:
+
+    >>> import fastcnn as keras
+    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    >>> keras.models.clone_model(model).count_params()
+    10
+    """
+    from fastcnn.arguments import refuse
+
+    refuse(input_tensors, "input_tensors")
+    for name, value in kwargs.items():
+        refuse(value, name)
+    if not isinstance(model, Sequential):
+        raise ValueError(f"The argument `model` must be a Sequential model. Received {model!r}.")
+
+    def clone(layer):
+        if isinstance(layer, Sequential):
+            return clone_model(layer, clone_function=clone_function)
+        if clone_function is not None and not isinstance(layer, InputLayer):
+            return clone_function(layer)
+        return type(layer).from_config(layer.get_config())
+
+    return type(model)([clone(layer) for layer in model._layers], model.trainable, model.name)

@@ -1,6 +1,7 @@
-"""Small helpers that Keras scripts use: seeds, one-hot targets, names."""
+"""Helpers that Keras scripts use: seeds, one-hot targets, images from folders, plots of models."""
 
 import random as python_random
+from importlib import import_module
 
 import numpy as np
 
@@ -8,7 +9,34 @@ from fastcnn import random
 from fastcnn.progress import ProgressBar
 from fastcnn.registry import reset_names
 
-__all__ = ["ProgressBar", "clear_session", "normalize", "set_random_seed", "to_categorical"]
+PLACES = {  # name -> module that has it, imported when first used
+    "custom_object_scope": "fastcnn.saving",
+    "deserialize_keras_object": "fastcnn.saving",
+    "from_torch_state_dict": "fastcnn.utils.torch_weights",
+    "get_custom_objects": "fastcnn.saving",
+    "get_registered_name": "fastcnn.saving",
+    "get_registered_object": "fastcnn.saving",
+    "image_dataset_from_directory": "fastcnn.utils.image_folder",
+    "plot_model": "fastcnn.utils.plot",
+    "register_keras_serializable": "fastcnn.saving",
+    "serialize_keras_object": "fastcnn.saving",
+    "to_torch_state_dict": "fastcnn.utils.torch_weights",
+}
+
+__all__ = [
+    "ProgressBar",
+    "clear_session",
+    "normalize",
+    "set_random_seed",
+    "to_categorical",
+    *PLACES,
+]
+
+
+def __getattr__(name):
+    if name in PLACES:
+        return getattr(import_module(PLACES[name]), name)
+    raise AttributeError(f"module 'fastcnn.utils' has no attribute {name!r}")
 
 
 def set_random_seed(seed):

@@ -1,0 +1,73 @@
+"""Weights as .weights.h5, and as the member `model.weights.h5` of a .keras file: Keras's layout.
+
+    vars                            attribute "name": the model's name
+    layers/conv2d/vars/0, 1, ...    the weights of a layer; attribute "name" at `vars`: its own name
+    layers/flatten/vars             empty: a layer without weights
+    optimizer/vars/0, 1, 2, ...     iteration, learning rate (unless a schedule gives it), slots
+
+Written with h5py, read by `hdf5`.
+"""
+
+import io
+
+from fastcnn.saving import weights
+from fastcnn.saving.atomic import atomic_write
+from fastcnn.saving.hdf5 import read_datasets
+from fastcnn.saving.window import Window
+
+
+def to_bytes(model):
+    """A model's weights, and its optimizer's state, as an HDF5 file."""
+    import h5py
+
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=("earliest", "latest")) as file:
+        file.create_group("vars").attrs["name"] = model.name
+        for path, layer in weights.groups(model):
+            file.create_group(f"{path}/vars").attrs["name"] = layer.name
+        for path, variable in weights.named_weights(model).items():
+            file[path] = variable.value
+        if model.optimizer is not None:
+            group = file.create_group("optimizer/vars")
+            group.attrs["name"] = model.optimizer.name
+            for number, array in enumerate(weights.state_arrays(model)):
+                group[str(number)] = array
+    return buffer
+
+
+def read_tensors(window):
+    """{path: Tensor} of all arrays in an HDF5 file."""
+    return {
+        path: weights.Tensor(window, dataset.shape, dataset.dtype, dataset.place)
+        for path, dataset in read_datasets(window).items()
+    }
+
+
+def save_weights(path, model):
+    """Write a model's weights, and its optimizer's state, to a file, whole or not at all."""
+    buffer = to_bytes(model)
+    with atomic_write(path) as file:
+        file.write(buffer.getbuffer())
+
+
+def load_weights(path, model):
+    """Read the weights of a built model from a .weights.h5 file, see `restore`."""
+    with open(path, "rb") as file:
+        return restore(model, Window(file, str(path)))
+
+
+def restore(model, window):
+    """Give a built model the weights in an HDF5 file; nothing is assigned unless everything fits.
+
+    A compiled model's optimizer gets its state, if the file has one of its kind.
+
+    Returns:
+        False if there is a state for the optimizer, but not one of its kind.
+    """
+    named = weights.named_weights(model)
+    tensors, state = weights.split_state(read_tensors(window))
+    weights.check_fit(window.name, tensors, named)
+    weights.assign(tensors, named)
+    if model.optimizer is None or not state:
+        return True
+    return weights.restore_state(window.name, model, state)

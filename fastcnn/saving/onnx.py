@@ -1,0 +1,138 @@
+"""Export to ONNX: a model, as it predicts, as a graph that other runtimes run.
+
+The graph takes and returns what the model does: images (n, height, width, channels). ONNX's
+convolutions and pools want channels first, so a Transpose is put where the layout changes: one
+behind the input, one before the Flatten, none between. `onnx_layers` says which nodes a layer is.
+"""
+
+import numpy as np
+
+from fastcnn.saving.atomic import atomic_write
+
+OPSET = 17
+IR_VERSION = 8  # what goes with opset 17: runtimes of 2022 and later
+TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+
+
+class Graph:
+    """The nodes so far, and the tensor that the next layer takes.
+
+    Attributes:
+        tensor: its name.
+        channels_first: whether it is an image in ONNX's layout instead of ours.
+    """
+
+    def __init__(self, helper, numpy_helper, opset):
+        self._helper = helper
+        self._numpy_helper = numpy_helper
+        self._counts = {}
+        self.opset = opset
+        self.nodes = []
+        self.initializers = []
+        self.tensor = "input"
+        self.channels_first = False
+        self.prefix = ""
+
+    def name(self, kind):
+        """A name that is not taken."""
+        name = f"{self.prefix}/{kind}" if self.prefix else kind
+        count = self._counts.get(name, 0)
+        self._counts[name] = count + 1
+        return f"{name}_{count}" if count else name
+
+    def op(self, kind, *inputs, **attributes):
+        """Add a node; its inputs are names, arrays or numbers. Returns its output's name."""
+        names = [
+            item if isinstance(item, str) else "" if item is None else self.constant(item)
+            for item in inputs
+        ]
+        output = self.name(kind)
+        self.nodes.append(self._helper.make_node(kind, names, [output], output, **attributes))
+        return output
+
+    def constant(self, value):
+        """Add an array (floats become float32) and return its name."""
+        value = np.asarray(value)
+        value = value.astype(np.float32) if value.dtype.kind == "f" else value
+        name = self.name("constant")
+        array = np.ascontiguousarray(value).reshape(value.shape)
+        self.initializers.append(self._numpy_helper.from_array(array, name))
+        return name
+
+    def then(self, kind, *inputs, **attributes):
+        """Add a node that takes the current tensor and gives the next."""
+        self.tensor = self.op(kind, self.tensor, *inputs, **attributes)
+
+    def to_channels_first(self):
+        """Bring images into ONNX's layout."""
+        if not self.channels_first:
+            self.then("Transpose", perm=TO_CHANNELS_FIRST)
+            self.channels_first = True
+
+    def to_channels_last(self):
+        """Bring images back into ours; other tensors are left alone."""
+        if self.channels_first:
+            self.then("Transpose", perm=TO_CHANNELS_LAST)
+            self.channels_first = False
+
+
+def export_model(path, model, opset_version=None):
+    """Write a built model to an ONNX file, whole or not at all.
+
+    Raises:
+        ImportError: the package `onnx` is not installed.
+        ValueError: a layer or an activation that has no form in ONNX.
+    """
+    proto = to_onnx(model, opset_version)
+    with atomic_write(path) as file:
+        file.write(proto.SerializeToString())
+
+
+def to_onnx(model, opset_version=None):
+    """A built model as an `onnx.ModelProto`, checked by onnx.checker."""
+    try:
+        import onnx
+        from onnx import TensorProto, checker, helper, numpy_helper
+    except ImportError:
+        raise ImportError(
+            "Exporting needs the package `onnx`: pip install 'fastcnn[onnx]'."
+        ) from None
+    from fastcnn.saving.onnx_layers import add_layer
+
+    opset = OPSET if opset_version is None else opset_version
+    if not isinstance(opset, int) or not OPSET <= opset <= onnx.defs.onnx_opset_version():
+        raise ValueError(
+            f"The argument `opset_version` must be an integer from {OPSET} to "
+            f"{onnx.defs.onnx_opset_version()}. Received opset_version={opset_version!r}."
+        )
+    graph = Graph(helper, numpy_helper, opset)
+    for layer in model.leaves():
+        graph.prefix = layer.name
+        add_layer(graph, layer)
+    graph.prefix = ""
+    graph.to_channels_last()
+    if not graph.nodes:
+        graph.then("Identity")
+    graph.nodes[-1].output[0] = "output"
+    proto = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            model.name,
+            [_tensor(helper, TensorProto, "input", model.input_shape)],
+            [_tensor(helper, TensorProto, "output", model.output_shape)],
+            graph.initializers,
+        ),
+        producer_name="fastcnn",
+        opset_imports=[helper.make_opsetid("", opset)],
+        ir_version=IR_VERSION if opset == OPSET else None,
+    )
+    if opset != OPSET:
+        proto.ir_version = helper.find_min_ir_version_for(proto.opset_import)
+    checker.check_model(proto, full_check=True)
+    return proto
+
+
+def _tensor(helper, types, name, shape):
+    sizes = ["n" if place == 0 else size for place, size in enumerate(shape)]
+    sizes = [f"{name}_{place}" if size is None else size for place, size in enumerate(sizes)]
+    return helper.make_tensor_value_info(name, types.FLOAT, sizes)

@@ -1,0 +1,404 @@
+"""Which ONNX nodes a layer is. `EXPORTERS` is the table; `onnx.Graph` takes the nodes.
+
+Each function gets the graph and the layer, and leaves the layer's result as `graph.tensor`.
+"""
+
+import math
+
+import numpy as np
+
+from fastcnn import layers
+from fastcnn.kernels import shapes
+
+EXPORTERS = {}
+
+
+def exports(*names):
+    """Decorator: the function exports the layers of these class names, those that exist."""
+
+    def add(function):
+        for name in names:
+            if hasattr(layers, name):
+                EXPORTERS[getattr(layers, name)] = function
+        return function
+
+    return add
+
+
+def add_layer(graph, layer):
+    """Add the nodes of a layer.
+
+    Raises:
+        ValueError: there is no form of it in ONNX.
+    """
+    function = EXPORTERS.get(type(layer))
+    if function is None:
+        raise ValueError(
+            f"The layer {layer.name!r} of type {type(layer).__name__} cannot be exported to ONNX."
+        )
+    function(graph, layer)
+
+
+# ------------------------------------------------------------------------------------ activations
+
+
+def add_activation(graph, activation):
+    """Add the nodes of an `ActivationFunction`."""
+    kind = type(activation).name
+    x = graph.tensor
+    if kind == "linear":
+        return
+    if kind in SIMPLE:
+        graph.then(SIMPLE[kind])
+    elif kind in OVER_AXIS and isinstance(activation.axis, int):
+        graph.to_channels_last()
+        graph.then(OVER_AXIS[kind], axis=activation.axis)
+    elif kind == "softmax":
+        graph.to_channels_last()
+        _softmax_over_axes(graph, activation.axis)
+    elif kind in FORMULAS:
+        graph.tensor = FORMULAS[kind](graph.op, x, activation)
+    else:
+        raise ValueError(f"The activation {activation.name!r} cannot be exported to ONNX.")
+
+
+SIMPLE = {
+    "exponential": "Exp",
+    "sigmoid": "Sigmoid",
+    "softplus": "Softplus",
+    "softsign": "Softsign",
+    "tanh": "Tanh",
+}
+OVER_AXIS = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}
+
+
+def _softmax_over_axes(graph, axes):
+    axes = np.array(axes, np.int64)
+    if graph.opset < 18:
+        most = graph.op("ReduceMax", graph.tensor, axes=axes.tolist())
+    else:
+        most = graph.op("ReduceMax", graph.tensor, axes)
+    powers = graph.op("Exp", graph.op("Sub", graph.tensor, most))
+    graph.tensor = graph.op("Div", powers, graph.op("ReduceSum", powers, axes))
+
+
+def _relu(op, x, activation):
+    if not activation.parameters:
+        return op("Relu", x)
+    if activation.threshold == activation.slope == 0:
+        return op("Clip", x, 0.0, float(activation.most))
+    upper = x if activation.most is None else op("Min", x, float(activation.most))
+    lower = op("Mul", op("Sub", x, float(activation.threshold)), float(activation.slope))
+    return op("Where", op("LessOrEqual", x, float(activation.threshold)), lower, upper)
+
+
+def _gelu(op, x, activation):
+    if activation.approximate:
+        cubic = op("Mul", op("Mul", op("Mul", x, x), x), 0.044715)
+        share = op("Tanh", op("Mul", op("Add", x, cubic), math.sqrt(2 / math.pi)))
+    else:
+        share = op("Erf", op("Mul", x, math.sqrt(0.5)))
+    return op("Mul", op("Mul", x, 0.5), op("Add", share, 1.0))
+
+
+def _between(op, x, low, high):
+    return op("Clip", x, float(low), float(high))
+
+
+def _hard_sigmoid(op, x):
+    return _between(op, op("Add", op("Mul", x, 1 / 6), 0.5), 0, 1)
+
+
+def _sparse_plus(op, x, activation):
+    root = op("Add", op("Max", x, -1.0), 1.0)
+    return op("Where", op("Less", x, 1.0), op("Mul", op("Mul", root, root), 0.25), x)
+
+
+def _squareplus(op, x, activation):
+    root = op("Sqrt", op("Add", op("Mul", x, x), float(activation.b)))
+    return op("Mul", op("Add", x, root), 0.5)
+
+
+def _hard_shrink(op, x, activation):
+    inside = op("LessOrEqual", op("Abs", x), float(activation.threshold))
+    return op("Where", inside, 0.0, x)
+
+
+FORMULAS = {
+    "celu": lambda op, x, a: op("Celu", x, alpha=float(a.alpha)),
+    "elu": lambda op, x, a: op("Elu", x, alpha=float(a.settings["alpha"])),
+    "gelu": _gelu,
+    "hard_shrink": _hard_shrink,
+    "hard_sigmoid": lambda op, x, a: _hard_sigmoid(op, x),
+    "hard_silu": lambda op, x, a: op("Mul", x, _hard_sigmoid(op, x)),
+    "hard_tanh": lambda op, x, a: _between(op, x, -1, 1),
+    "leaky_relu": lambda op, x, a: op("LeakyRelu", x, alpha=float(a.slope)),
+    "log_sigmoid": lambda op, x, a: op("Neg", op("Softplus", op("Neg", x))),
+    "mish": lambda op, x, a: op("Mul", x, op("Tanh", op("Softplus", x))),
+    "relu": _relu,
+    "relu6": lambda op, x, a: _between(op, x, 0, 6),
+    "selu": lambda op, x, a: op("Selu", x, alpha=float(a.ALPHA), gamma=float(a.SCALE)),
+    "silu": lambda op, x, a: op("Mul", x, op("Sigmoid", x)),
+    "soft_shrink": lambda op, x, a: op("Sub", x, _between(op, x, -a.threshold, a.threshold)),
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": lambda op, x, a: _between(op, op("Mul", op("Add", x, 1.0), 0.5), 0, 1),
+    "squareplus": _squareplus,
+    "tanh_shrink": lambda op, x, a: op("Sub", x, op("Tanh", x)),
+}
+
+
+@exports("Activation", "ReLU", "LeakyReLU", "ELU", "Softmax")
+def _activation(graph, layer):
+    add_activation(graph, layer.activation)
+
+
+@exports("PReLU")
+def _prelu(graph, layer):
+    graph.to_channels_last()
+    graph.then("PRelu", layer.alpha.value)
+
+
+# ---------------------------------------------------------------------------------- convolutions
+
+
+def pads(layer, window, dilation=(1, 1)):
+    """ONNX's attributes for a layer's padding: [top, left, bottom, right]."""
+    if layer.padding == "valid":
+        return {}
+    image = layer.input_shape[1:3]
+    if None in image:
+        return {"auto_pad": "SAME_UPPER"}  # the odd extra pixel at the bottom and right
+    _, (top, bottom, left, right) = shapes.window_geometry(
+        image, window, layer.strides, layer.padding, dilation
+    )
+    return {"pads": [top, left, bottom, right]}
+
+
+def convolve(graph, layer, kernel, bias, window, strides=None, groups=1, **settings):
+    """A Conv node; the kernel in ONNX's layout (out, in / groups, height, width)."""
+    graph.to_channels_first()
+    graph.then(
+        "Conv",
+        kernel,
+        *([] if bias is None else [bias]),
+        kernel_shape=window,
+        strides=layer.strides if strides is None else strides,
+        group=groups,
+        **settings,
+    )
+
+
+def bias_of(layer):
+    """The values of a layer's bias, or None."""
+    return None if layer.bias is None else layer.bias.value
+
+
+@exports("Conv2D")
+def _conv2d(graph, layer):
+    kernel = layer.kernel.value.transpose(3, 2, 0, 1)
+    padding = pads(layer, layer.kernel_size, layer.dilation_rate)
+    convolve(
+        graph,
+        layer,
+        kernel,
+        bias_of(layer),
+        layer.kernel_size,
+        groups=layer.groups,
+        dilations=layer.dilation_rate,
+        **padding,
+    )
+    add_activation(graph, layer.activation)
+
+
+def depthwise(graph, layer, kernel, bias):
+    """The depthwise convolution of DepthwiseConv2D and SeparableConv2D."""
+    height, width, channels, multiplier = kernel.shape
+    kernel = kernel.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    convolve(
+        graph,
+        layer,
+        kernel,
+        bias,
+        (height, width),
+        groups=channels,
+        dilations=layer.dilation_rate,
+        **pads(layer, (height, width), layer.dilation_rate),
+    )
+
+
+@exports("DepthwiseConv2D")
+def _depthwise_conv2d(graph, layer):
+    kernel = getattr(layer, "depthwise_kernel", None) or layer.kernel
+    depthwise(graph, layer, kernel.value, bias_of(layer))
+    add_activation(graph, layer.activation)
+
+
+@exports("SeparableConv2D")
+def _separable_conv2d(graph, layer):
+    depthwise(graph, layer, layer.depthwise_kernel.value, None)
+    kernel = layer.pointwise_kernel.value.transpose(3, 2, 0, 1)
+    convolve(graph, layer, kernel, bias_of(layer), (1, 1), strides=(1, 1))
+    add_activation(graph, layer.activation)
+
+
+@exports("Conv2DTranspose")
+def _conv2d_transpose(graph, layer):
+    if None in layer.input_shape[1:3]:
+        raise ValueError(f"The layer {layer.name!r} needs a fixed image size to be exported.")
+    begin, end, more = [], [], []
+    sizes = zip(layer.input_shape[1:3], layer.output_shape[1:3], strict=True)
+    for axis, (size, wanted) in enumerate(sizes):
+        window = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis] + 1
+        rest = (size - 1) * layer.strides[axis] + window - wanted
+        before, after, extra = transpose_pads(layer, rest)
+        begin.append(before)
+        end.append(after)
+        more.append(extra)
+    graph.to_channels_first()
+    bias = bias_of(layer)
+    graph.then(
+        "ConvTranspose",
+        layer.kernel.value.transpose(3, 2, 0, 1),
+        *([] if bias is None else [bias]),
+        kernel_shape=layer.kernel_size,
+        strides=layer.strides,
+        dilations=layer.dilation_rate,
+        pads=[*begin, *end],
+        output_padding=more,
+    )
+    add_activation(graph, layer.activation)
+
+
+def transpose_pads(layer, rest):
+    """(cut off before, after, added after) of one axis that is `rest` pixels too long."""
+    if rest <= 0:
+        return 0, 0, -rest
+    return rest // 2, rest - rest // 2, 0
+
+
+# -------------------------------------------------------------------------------- pools and shapes
+
+
+@exports("MaxPooling2D", "AveragePooling2D")
+def _pool(graph, layer):
+    kind = "MaxPool" if isinstance(layer, layers.MaxPooling2D) else "AveragePool"
+    graph.to_channels_first()
+    padding = pads(layer, layer.pool_size)
+    graph.then(kind, kernel_shape=layer.pool_size, strides=layer.strides, **padding)
+
+
+@exports("GlobalAveragePooling2D", "GlobalMaxPooling2D")
+def _global_pool(graph, layer):
+    average = isinstance(layer, layers.GlobalAveragePooling2D)
+    graph.to_channels_first()
+    graph.then("GlobalAveragePool" if average else "GlobalMaxPool")
+    if layer.keepdims:
+        return
+    graph.then("Flatten", axis=1)
+    graph.channels_first = False
+
+
+@exports("Flatten")
+def _flatten(graph, layer):
+    graph.to_channels_last()
+    graph.then("Flatten", axis=1)
+
+
+@exports("Reshape")
+def _reshape(graph, layer):
+    graph.to_channels_last()
+    sizes = [-1 if size is None else size for size in layer.output_shape[1:]]
+    graph.then("Reshape", np.array([0, *sizes], np.int64))
+
+
+@exports("ZeroPadding2D")
+def _zero_padding(graph, layer):
+    graph.to_channels_last()
+    (top, bottom), (left, right) = layer.padding
+    graph.then("Pad", np.array([0, top, left, 0, 0, bottom, right, 0], np.int64), 0.0)
+
+
+@exports("Cropping2D")
+def _cropping(graph, layer):
+    graph.to_channels_last()
+    (top, bottom), (left, right) = layer.cropping
+    ends = [-after if after else np.iinfo(np.int64).max for after in (bottom, right)]
+    graph.then("Slice", np.array([top, left]), np.array(ends), np.array([1, 2]))
+
+
+@exports("UpSampling2D")
+def _up_sampling(graph, layer):
+    graph.to_channels_first()
+    scales = np.array([1, 1, *layer.size], np.float32)
+    if layer.interpolation == "nearest":
+        settings = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}
+        settings["nearest_mode"] = "floor"
+    elif layer.interpolation == "bilinear":
+        settings = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
+    else:
+        raise ValueError(
+            f"The interpolation {layer.interpolation!r} of {layer.name!r} cannot be exported."
+        )
+    graph.then("Resize", None, scales, **settings)
+
+
+# ----------------------------------------------------------------------------------------- others
+
+
+@exports("Dense")
+def _dense(graph, layer):
+    graph.to_channels_last()
+    bias = bias_of(layer)
+    if len(layer.input_shape) == 2:
+        graph.then("Gemm", layer.kernel.value, *([] if bias is None else [bias]))
+    else:
+        graph.then("MatMul", layer.kernel.value)
+        if bias is not None:
+            graph.then("Add", bias)
+    add_activation(graph, layer.activation)
+
+
+@exports("BatchNormalization")
+def _batch_normalization(graph, layer):
+    mean, variance = layer.moving_mean.value, layer.moving_variance.value
+    gamma = np.ones_like(mean) if layer.gamma is None else layer.gamma.value
+    beta = np.zeros_like(mean) if layer.beta is None else layer.beta.value
+    rank = len(layer.input_shape)
+    axis = layer.axis % rank
+    if axis == rank - 1 and rank in (2, 4):
+        if rank == 4:
+            graph.to_channels_first()
+        graph.then("BatchNormalization", gamma, beta, mean, variance, epsilon=layer.epsilon)
+        return
+    graph.to_channels_last()
+    shape = [-1 if place == axis else 1 for place in range(rank)]
+    factor = gamma / np.sqrt(variance + np.float32(layer.epsilon))
+    graph.then("Mul", factor.reshape(shape))
+    graph.then("Add", (beta - mean * factor).reshape(shape))
+
+
+@exports("Rescaling")
+def _rescaling(graph, layer):
+    if np.ndim(layer.scale) or np.ndim(layer.offset):
+        graph.to_channels_last()
+    graph.then("Mul", np.asarray(layer.scale, np.float32))
+    if np.any(layer.offset):
+        graph.then("Add", np.asarray(layer.offset, np.float32))
+
+
+@exports(
+    "InputLayer",
+    "Dropout",
+    "SpatialDropout2D",
+    "RandomFlip",
+    "RandomTranslation",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomContrast",
+    "RandomErasing",
+    "RandomBrightness",
+    "GaussianNoise",
+    "GaussianDropout",
+)
+def _nothing(graph, layer):
+    """Layers that do something in training only."""

@@ -1,0 +1,166 @@
+"""The methods of a model that read and write files. What does the work is imported when called."""
+
+import os
+
+
+class Saveable:
+    """The half of a model that goes to files and comes from them."""
+
+    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+        """Write the whole model to a .keras file that Keras reads, too: layers, weights, optimizer.
+
+        The file is written whole or not at all: after an error the old one is as it was.
+
+        Args:
+            filepath: a name that ends in .keras.
+            overwrite: whether a file of that name may be replaced.
+            zipped: None or True.
+
+        Raises:
+            ValueError: another ending, or something that a file cannot hold.
+            FileExistsError: the file exists and `overwrite` is False.
+            OSError: it cannot be written.
+        """
+        from fastcnn.saving import keras_file
+
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to save: {kwargs}")
+        path = _path(filepath, overwrite, (".keras",), "Models", "save")
+        if zipped is False:
+            raise ValueError("The argument `zipped` must be None or True. Received zipped=False.")
+        with self._lock:
+            keras_file.save_model(path, self)
+
+    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+        """Write all weights to a file, whole or not at all.
+
+        Args:
+            filepath: a name that ends in .weights.h5 (Keras's layout, with the state of a compiled
+                model's optimizer) or in .npz (NumPy's, the weights alone).
+            overwrite: whether a file of that name may be replaced.
+            max_shard_size: None.
+
+        Raises:
+            ValueError: another ending, or a model that is not built.
+            FileExistsError: the file exists and `overwrite` is False.
+            OSError: it cannot be written.
+        """
+        from fastcnn.arguments import refuse
+        from fastcnn.saving import h5_weights, npz
+
+        refuse(max_shard_size, "max_shard_size")
+        path = _path(filepath, overwrite, (".weights.h5", ".npz"), "Weights", "save_weights")
+        self._require_built("has no weights yet")
+        with self._lock:
+            (npz if path.endswith(".npz") else h5_weights).save_weights(path, self)
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Read all weights from a file; nothing is assigned unless everything fits.
+
+        Args:
+            filepath: a .weights.h5, .npz or .keras file. From the first and the last a compiled
+                model's optimizer gets its state, if they hold one of its kind.
+            skip_mismatch: False.
+
+        Raises:
+            OSError: the file cannot be read.
+            ValueError: it is damaged or holds the weights of another model.
+        """
+        from fastcnn.arguments import refuse
+        from fastcnn.saving import h5_weights, keras_file, npz
+
+        refuse(skip_mismatch or None, "skip_mismatch")
+        for name, value in kwargs.items():
+            refuse(value, name)
+        path = _path(filepath, True, (".weights.h5", ".npz", ".keras"), "Weights", "load_weights")
+        self._require_built("gets its weights only after that")
+        readers = {".npz": npz, ".keras": keras_file}
+        reader = readers.get(os.path.splitext(path)[1], h5_weights)
+        with self._lock:
+            if reader.load_weights(path, self) is False:
+                keras_file.warn_about_state(path, self.optimizer, stacklevel=2)
+
+    def to_json(self, **kwargs):
+        """The architecture, and how the model is compiled, as JSON that Keras reads, too.
+
+        `keras.models.model_from_json` makes a model from it, with new weights. `kwargs` go to
+        `json.dumps`.
+        """
+        from fastcnn.saving import keras_file
+
+        return keras_file.model_to_json(self, **kwargs)
+
+    def export(self, filepath, format="onnx", verbose=None, input_signature=None, **kwargs):
+        """Write the model, as it predicts, to an ONNX file. Needs the package `onnx`.
+
+        Args:
+            filepath: a name that ends in .onnx.
+            format: "onnx".
+            verbose, input_signature: accepted and ignored.
+            kwargs: `opset_version`, an integer.
+
+        Raises:
+            ValueError: another format, or a layer that ONNX does not have.
+            ImportError: `onnx` is not installed.
+        """
+        from fastcnn.saving import onnx
+
+        if format != "onnx":
+            raise ValueError(f'The argument `format` must be "onnx". Received format={format!r}.')
+        path = _path(filepath, True, (".onnx",), "Exported models", "export")
+        self._require_built("cannot be exported")
+        with self._lock:
+            onnx.export_model(path, self, **kwargs)
+
+    def get_compile_config(self):
+        """What `compile` was told, as plain values; an empty dictionary without `compile`."""
+        from fastcnn.saving import serialization
+
+        if not self.compiled:
+            return {}
+        return serialization.serialize(
+            {
+                "optimizer": self.optimizer,
+                "loss": self.loss,
+                "loss_weights": None,
+                "metrics": list(self._metric_arguments) or None,
+                "weighted_metrics": list(self._weighted_metric_arguments) or None,
+                "run_eagerly": False,
+                "steps_per_execution": 1,
+                "jit_compile": "auto",
+            }
+        )
+
+    def compile_from_config(self, config):
+        """`compile` with what `get_compile_config` of this package or of Keras returned."""
+        from fastcnn.saving import serialization
+
+        config = serialization.Deserializer("the compile configuration").make(config)
+        self.compile(**config)
+
+    def __reduce__(self):
+        """For copies and other processes: the model is made anew from what a .keras file holds."""
+        from fastcnn.saving import keras_file
+
+        return keras_file.from_bytes, (keras_file.to_bytes(self),)
+
+    def _require_built(self, consequence):
+        if not self.built:
+            raise ValueError(
+                f"The model {self.name!r} {consequence}: it is not built. Give it an `Input`, or "
+                "call it on data."
+            )
+
+
+def _path(filepath, overwrite, endings, what, method):
+    """`filepath` as a string, checked."""
+    path = os.fspath(filepath)
+    path = path.decode() if isinstance(path, bytes) else path
+    if not path.endswith(endings):
+        raise ValueError(
+            f"{what} are kept in {' or '.join(endings)} files: the argument `filepath` of "
+            f"`{method}` must end so. Received filepath={path!r}."
+        )
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{path} exists, and `overwrite` is False.")
+    return path

@@ -1,0 +1,315 @@
+"""Images in folders, one folder for each class, as batches for `fit`, `evaluate` and `predict`.
+
+    train, test = keras.utils.image_dataset_from_directory(
+        "flowers", image_size=(64, 64), validation_split=0.2, subset="both", seed=1
+    )
+    model.fit(train, validation_data=test, epochs=5)
+
+Images are read when their batch is asked for, so a data set may be larger than memory. Needs Pillow
+(`pip install 'fastcnn[images]'`).
+"""
+
+import os
+
+import numpy as np
+
+from fastcnn import random
+from fastcnn.arguments import check_count, check_data_format, refuse
+
+FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
+MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
+LABEL_MODES = ("int", "categorical", "binary", None)
+
+
+def image_dataset_from_directory(
+    directory,
+    labels="inferred",
+    label_mode="int",
+    class_names=None,
+    color_mode="rgb",
+    batch_size=32,
+    image_size=(256, 256),
+    shuffle=True,
+    seed=None,
+    validation_split=None,
+    subset=None,
+    interpolation="bilinear",
+    follow_links=False,
+    crop_to_aspect_ratio=False,
+    pad_to_aspect_ratio=False,
+    data_format=None,
+    format=None,
+    verbose=True,
+):
+    """Batches of the images below a folder.
+
+    Args:
+        directory: a folder with one folder for each class.
+        labels: "inferred" from the folders, None, or a list of integers, one for each file in
+            alphabetical order.
+        label_mode: "int", "categorical" (one-hot), "binary" (0.0 or 1.0, shape (n, 1)) or None.
+        class_names: the folders that are classes, in the order of their labels; by default all, in
+            alphabetical order.
+        color_mode: "rgb", "rgba" or "grayscale".
+        batch_size: images in a batch.
+        image_size: (height, width) that all images are brought to.
+        shuffle: whether each pass has a new order.
+        seed: an integer that fixes all orders.
+        validation_split: the fraction of the images that "validation" has.
+        subset: "training", "validation" or "both"; only with `validation_split`.
+        interpolation: "bilinear" or "nearest".
+        follow_links: whether links to folders are followed.
+        crop_to_aspect_ratio: whether to cut the middle out of an image rather than to distort it.
+        verbose: whether to print what was found.
+
+    Returns:
+        An `ImageFolder`, or two with subset "both". A batch is images (n, height, width, channels),
+        float32 from 0 to 255, and labels.
+
+    Raises:
+        ValueError: arguments that do not go together, or no images.
+        ImportError: Pillow is not installed.
+    """
+    check_data_format(data_format)
+    refuse(pad_to_aspect_ratio or None, "pad_to_aspect_ratio")
+    refuse(format, "format")
+    if color_mode not in CHANNELS:
+        raise ValueError(
+            f"The argument `color_mode` must be one of {tuple(CHANNELS)}. "
+            f"Received color_mode={color_mode!r}."
+        )
+    if label_mode not in LABEL_MODES:
+        raise ValueError(
+            f"The argument `label_mode` must be one of {LABEL_MODES}. "
+            f"Received label_mode={label_mode!r}."
+        )
+    if interpolation not in ("bilinear", "nearest"):
+        raise ValueError(
+            'The argument `interpolation` must be "bilinear" or "nearest". '
+            f"Received interpolation={interpolation!r}."
+        )
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(size) != 2:
+        raise ValueError(f"`image_size` must be (height, width). Received {image_size!r}.")
+    size = tuple(check_count(side, "image_size") for side in size)
+    _check_split(validation_split, subset, shuffle, seed)
+    if labels is None or label_mode is None:
+        labels = label_mode = None
+    paths, labels, class_names = find_images(directory, labels, class_names, follow_links)
+    if label_mode == "binary" and len(class_names) != 2:
+        raise ValueError(f"`label_mode`='binary' needs two classes. Found {class_names}.")
+    if verbose:
+        classes = "" if labels is None else f" belonging to {len(class_names)} classes"
+        print(f"Found {len(paths)} files{classes}.")
+    order = np.arange(len(paths))
+    generator = random.generator() if seed is None else np.random.default_rng(seed)
+    if shuffle:
+        order = generator.permutation(len(paths))
+    held_back = int((validation_split or 0) * len(paths))
+    cut = len(paths) - held_back
+    parts = {None: order, "training": order[:cut], "validation": order[cut:]}
+    wanted = ("training", "validation") if subset == "both" else (subset,)
+    folders = []
+    for name in wanted:
+        part = parts[name]
+        if verbose and name is not None:
+            print(f"Using {len(part)} files for {name}.")
+        if not len(part):
+            raise ValueError(f"There are no images for {name or 'the data set'} in {directory}.")
+        folders.append(
+            ImageFolder(
+                [paths[place] for place in part],
+                None if labels is None else labels[part],
+                class_names=class_names,
+                label_mode=label_mode,
+                color_mode=color_mode,
+                batch_size=check_count(batch_size or 32, "batch_size"),
+                image_size=size,
+                generator=generator if shuffle else None,
+                nearest=interpolation == "nearest",
+                crop=crop_to_aspect_ratio,
+            )
+        )
+    return folders if subset == "both" else folders[0]
+
+
+def _check_split(validation_split, subset, shuffle, seed):
+    if validation_split is not None and not 0 < validation_split < 1:
+        raise ValueError(
+            "The argument `validation_split` must be between 0 and 1. "
+            f"Received validation_split={validation_split!r}."
+        )
+    if (validation_split is None) != (subset is None):
+        raise ValueError("`validation_split` and `subset` must be given together, or neither.")
+    if subset not in ("training", "validation", "both", None):
+        raise ValueError(
+            'The argument `subset` must be "training", "validation" or "both". '
+            f"Received subset={subset!r}."
+        )
+    if validation_split and shuffle and seed is None and subset != "both":
+        raise ValueError(
+            "With `validation_split` and `shuffle` a `seed` is needed, so that the two parts do "
+            "not overlap."
+        )
+
+
+def find_images(directory, labels, class_names=None, follow_links=False):
+    """(paths, int32 labels or None, class names or None) of the images below a folder."""
+    directory = os.fspath(directory)
+    if labels is not None and not isinstance(labels, str):
+        paths = _walk(directory, follow_links)
+        labels = np.asarray(labels, np.int32)
+        if class_names is not None:
+            raise ValueError("`class_names` can only be given with `labels`='inferred'.")
+        if labels.shape != (len(paths),):
+            raise ValueError(
+                f"`labels` must have one integer for each of the {len(paths)} images in "
+                f"{directory}. Received shape {labels.shape}."
+            )
+        return paths, labels, [str(label) for label in sorted(set(labels.tolist()))]
+    if labels is None:
+        return _walk(directory, follow_links), None, None
+    if labels != "inferred":
+        raise ValueError(f"The argument `labels` must be 'inferred'. Received labels={labels!r}.")
+    found = sorted(
+        entry.name
+        for entry in os.scandir(directory)
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+    class_names = found if class_names is None else list(class_names)
+    if not set(class_names) <= set(found):
+        raise ValueError(f"`class_names` must be folders of {directory}: {found}.")
+    paths, labels = [], []
+    for label, name in enumerate(class_names):
+        images = _walk(os.path.join(directory, name), follow_links)
+        paths += images
+        labels += [label] * len(images)
+    return paths, np.array(labels, np.int32), class_names
+
+
+def _walk(folder, follow_links):
+    """The images below a folder, in alphabetical order."""
+    paths = []
+    for place, folders, files in os.walk(folder, followlinks=follow_links):
+        folders.sort()
+        paths += [os.path.join(place, f) for f in sorted(files) if f.lower().endswith(FORMATS)]
+    return paths
+
+
+class ImageFolder:
+    """Batches of images from files: `len(folder)` batches, `folder[i]` reads one.
+
+    Attributes:
+        file_paths, labels: of the images, in the order of the batches.
+        class_names: list of strings, or None.
+    """
+
+    def __init__(
+        self,
+        file_paths,
+        labels,
+        *,
+        class_names,
+        label_mode,
+        color_mode,
+        batch_size,
+        image_size,
+        generator=None,
+        nearest=False,
+        crop=False,
+    ):
+        self.file_paths = file_paths
+        self.labels = labels
+        self.class_names = class_names
+        self.label_mode = label_mode
+        self.color_mode = color_mode
+        self.batch_size = batch_size
+        self.image_size = image_size
+        self._generator = generator
+        self._nearest = nearest
+        self._crop = crop
+
+    def __len__(self):
+        return -(-len(self.file_paths) // self.batch_size)
+
+    def __getitem__(self, index):
+        """Batch `index`: (images, labels), or images alone where there are no labels."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"There is no batch {index}: there are {len(self)}.")
+        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        images = np.stack([self._read(path) for path in self.file_paths[part]])
+        if self.labels is None:
+            return images
+        labels = self.labels[part]
+        if self.label_mode == "binary":
+            labels = labels.astype(np.float32)[:, None]
+        elif self.label_mode == "categorical":
+            labels = np.eye(len(self.class_names), dtype=np.float32)[labels]
+        return images, labels
+
+    def __iter__(self):
+        for index in range(len(self)):
+            yield self[index]
+        self.on_epoch_end()
+
+    def on_epoch_end(self):
+        """Draw a new order, if that was asked for."""
+        if self._generator is not None:
+            order = self._generator.permutation(len(self.file_paths))
+            self.file_paths = [self.file_paths[place] for place in order]
+            if self.labels is not None:
+                self.labels = self.labels[order]
+
+    def _read(self, path):
+        return read_image(path, self.color_mode, self.image_size, self._nearest, self._crop)
+
+
+def read_image(path, color_mode, image_size, nearest=False, crop=False):
+    """An image file as a float32 array (height, width, channels) from 0 to 255.
+
+    Raises:
+        OSError: the file cannot be read or is no image.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("Reading images needs Pillow: pip install 'fastcnn[images]'.") from None
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert(MODES[color_mode]), np.float32)
+    pixels = pixels.reshape(*pixels.shape[:2], CHANNELS[color_mode])
+    if crop:
+        pixels = _cut_middle(pixels, image_size)
+    return resize(pixels, image_size, nearest)
+
+
+def _cut_middle(image, size):
+    """The largest part in the middle that has the proportions of `size`."""
+    height, width = image.shape[:2]
+    rows = min(height, max(1, int(width * size[0] / size[1])))
+    columns = min(width, max(1, int(height * size[1] / size[0])))
+    top, left = (height - rows) // 2, (width - columns) // 2
+    return image[top : top + rows, left : left + columns]
+
+
+def resize(image, size, nearest=False):
+    """An image (height, width, channels) in another size, as Keras's `image.resize`.
+
+    Pixel i of n out of m lies at (i + 0.5) m / n - 0.5; bilinear takes the two pixels around that
+    place, in each direction, by their distance; nearest takes the pixel at floor((i + 0.5) m / n).
+    """
+    for axis, wanted in enumerate(size):
+        count = image.shape[axis]
+        if count == wanted:
+            continue
+        place = (np.arange(wanted) + 0.5) * (count / wanted)
+        if nearest:
+            image = image.take(np.minimum(place.astype(int), count - 1), axis)
+            continue
+        place = np.maximum(place - 0.5, 0)
+        lower = np.minimum(place.astype(int), count - 1)
+        upper = np.minimum(lower + 1, count - 1)
+        share = (place - lower).astype(np.float32)
+        share = share.reshape([-1 if a == axis else 1 for a in range(image.ndim)])
+        image = image.take(lower, axis) * (1 - share) + image.take(upper, axis) * share
+    return np.ascontiguousarray(image, np.float32)

@@ -1,0 +1,124 @@
+"""A picture of a model: boxes, one below the other, as text or drawn by matplotlib.
+
+>>> import fastcnn as keras
+>>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")])
+>>> print(keras.utils.plot_model(model, to_file=None, show_shapes=True, show_layer_names=True))
++---------------+
+| dense (Dense) |
+| (None, 4)     |
+| -> (None, 2)  |
++---------------+
+"""
+
+import os
+
+WIDTH, LINE = 3.2, 0.22  # of a picture's box, inches
+
+
+def plot_model(
+    model,
+    to_file="model.png",
+    show_shapes=False,
+    show_dtype=False,
+    show_layer_names=False,
+    rankdir="TB",
+    expand_nested=False,
+    dpi=200,
+    show_layer_activations=False,
+    show_trainable=False,
+    **kwargs,
+):
+    """Draw a model's layers in their order.
+
+    Args:
+        model: a `Sequential`.
+        to_file: a picture (.png, .svg, .pdf: needs matplotlib), a text (.txt), or None.
+        show_shapes: whether to write the shapes of inputs and outputs into the boxes.
+        show_dtype, show_layer_names, show_layer_activations, show_trainable: likewise.
+        rankdir: "TB", from top to bottom.
+        expand_nested: whether to draw a nested model's layers instead of one box.
+        dpi: of a .png.
+
+    Returns:
+        The picture as text.
+
+    Raises:
+        ImportError: a picture is wanted, and matplotlib is not installed.
+    """
+    if rankdir != "TB":
+        raise ValueError(f'The argument `rankdir` must be "TB". Received rankdir={rankdir!r}.')
+    layers = model.leaves() if expand_nested else model.layers
+    boxes = []
+    for layer in layers:
+        kind = type(layer).__name__
+        box = [f"{layer.name} ({kind})" if show_layer_names else kind]
+        activation = getattr(getattr(layer, "activation", None), "name", None)
+        if show_layer_activations and activation:
+            box.append(f"activation: {activation}")
+        if show_dtype:
+            box.append(f"dtype: {layer.dtype}")
+        if show_trainable and layer.weights:
+            box.append("trainable" if layer.trainable else "not trainable")
+        if show_shapes and layer.built:
+            box += [str(layer.input_shape), f"-> {layer.output_shape}"]
+        boxes.append(box)
+    text = as_text(boxes)
+    if to_file is not None:
+        path = os.fspath(to_file)
+        if path.endswith(".txt"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+        else:
+            draw(boxes, path, dpi)
+    return text
+
+
+def as_text(boxes):
+    """Boxes, lists of lines, in plain characters."""
+    width = max((len(line) for box in boxes for line in box), default=0)
+    edge = f"+-{'-' * width}-+"
+    lines = []
+    for box in boxes:
+        if lines:
+            lines.append(" " * (len(edge) // 2) + "|")
+        lines += [edge, *(f"| {line:{width}} |" for line in box), edge]
+    return "\n".join(lines)
+
+
+def draw(boxes, path, dpi):
+    """Boxes as a picture."""
+    try:
+        from matplotlib.figure import Figure
+        from matplotlib.patches import FancyBboxPatch
+    except ImportError:
+        raise ImportError(
+            "Drawing needs matplotlib: pip install 'fastcnn[plot]'. A file that ends in .txt, or "
+            "`to_file=None`, needs nothing."
+        ) from None
+    heights = [LINE * (len(box) + 1) for box in boxes]
+    total = sum(heights) + LINE * max(len(boxes) - 1, 0)
+    figure = Figure((WIDTH + 2 * LINE, total + 2 * LINE), dpi=dpi)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(-LINE, WIDTH + LINE)
+    axes.set_ylim(-total - LINE, LINE)
+    axes.set_axis_off()
+    top = 0.0
+    for box, height in zip(boxes, heights, strict=True):
+        shape = FancyBboxPatch(
+            (0, top - height),
+            WIDTH,
+            height,
+            boxstyle="round,pad=0,rounding_size=0.05",
+            facecolor="#eef3fa",
+            edgecolor="#34495e",
+        )
+        axes.add_patch(shape)
+        for number, line in enumerate(box):
+            weight = "bold" if number == 0 else "normal"
+            place = top - LINE * (number + 1)
+            axes.text(WIDTH / 2, place, line, ha="center", va="center", fontsize=9, weight=weight)
+        if top < 0:
+            arrow = {"arrowstyle": "->", "color": "#34495e"}
+            axes.annotate("", (WIDTH / 2, top), (WIDTH / 2, top + LINE), arrowprops=arrow)
+        top -= height + LINE
+    figure.savefig(path)

@@ -1,0 +1,209 @@
+"""Weights to and from PyTorch by name: arrays in its layout, without PyTorch itself.
+
+    state = keras.utils.to_torch_state_dict(model)
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+
+    keras.utils.from_torch_state_dict(model, net.state_dict())
+
+    layer               here                                    there
+    Conv2D              kernel (height, width, in, out)         weight (out, in, height, width)
+    DepthwiseConv2D     kernel (height, width, in, multiplier)  weight (in * multiplier, 1, ...)
+    Conv2DTranspose     kernel (height, width, out, in)         weight (in, out, height, width)
+    SeparableConv2D     depthwise_kernel, pointwise_kernel      depthwise.weight, pointwise.weight
+    Dense               kernel (in, out)                        weight (out, in)
+    BatchNormalization  gamma, beta, moving_mean, ...           weight, bias, running_mean, ...
+    PReLU               alpha (1, 1, channels)                  weight (channels,)
+
+PyTorch's images have their channels first, so its Flatten numbers the features differently: what
+stands behind a Flatten here has them reordered. The name of a weight is the layer's name, a dot and
+the name above; `names` gives others.
+"""
+
+import numpy as np
+
+COUNTER = "num_batches_tracked"  # PyTorch's batch normalisation counts; here nobody does
+
+
+def to_torch_state_dict(model, names=None):
+    """The weights of a built model in PyTorch's layout and by its names.
+
+    Args:
+        model: a built `Sequential`.
+        names: dictionary from a layer's name to the module's in PyTorch, or a list of the modules'
+            names in the order of the layers with weights, such as ["0", "3"] for a
+            `torch.nn.Sequential`; by default the layers' own names.
+
+    Returns:
+        Dictionary from name to array: float32, C-contiguous, nobody else's.
+
+    Raises:
+        ValueError: a layer whose weights PyTorch has no place for.
+    """
+    state = {}
+    for name, weight, forth, _ in _places(model, names):
+        state[name] = np.array(forth(weight.value), order="C")
+        prefix, _, last = name.rpartition(".")
+        if last == "running_var":
+            state[f"{prefix}.{COUNTER}"] = np.zeros((), np.int64)
+    return state
+
+
+def from_torch_state_dict(model, state_dict, names=None):
+    """Give a built model the weights of a PyTorch module; nothing is assigned unless all fit.
+
+    Args:
+        model: a built `Sequential`.
+        state_dict: dictionary from name to array or tensor, as `module.state_dict()` returns it.
+        names: see `to_torch_state_dict`.
+
+    Raises:
+        ValueError: names or shapes do not fit.
+    """
+    places = list(_places(model, names))
+    wanted = [name for name, *_ in places]
+    missing = [name for name in wanted if name not in state_dict]
+    unknown = [n for n in state_dict if n not in wanted and not n.endswith(f".{COUNTER}")]
+    if missing or unknown:
+        raise ValueError(
+            f"The weights are not this model's. Missing: {missing[:4] or 'none'}. "
+            f"Not in the model: {unknown[:4] or 'none'}."
+        )
+    values = []
+    for name, weight, forth, back in places:
+        array = _as_array(state_dict[name])
+        shape = forth(np.broadcast_to(np.zeros((), weight.dtype), weight.shape)).shape
+        if array.shape != shape or array.dtype.kind not in "fiu":
+            raise ValueError(
+                f"{name!r} should have shape {shape}. Received shape {array.shape} and dtype "
+                f"{array.dtype}."
+            )
+        values.append(back(array))
+    for (_, weight, *_), value in zip(places, values, strict=True):
+        weight.assign(value)
+
+
+def _as_array(tensor):
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu().numpy()
+    return np.asarray(tensor)
+
+
+def _places(model, names):
+    """Yield (name in PyTorch, Variable, function to its layout, function back)."""
+    model._require_built("has no weights yet")
+    leaves = model.leaves()
+    with_weights = [layer.name for layer in leaves if layer.weights]
+    if isinstance(names, (list, tuple)):
+        if len(names) != len(with_weights):
+            raise ValueError(
+                f"The argument `names` must have one name for each of {with_weights}. "
+                f"Received names={names!r}."
+            )
+        names = dict(zip(with_weights, names, strict=True))
+    names = names or {}
+    order = None  # how PyTorch numbers the features here, once they are flat
+    for layer in leaves:
+        kind = type(layer).__name__
+        if kind == "Flatten" and len(layer.input_shape) == 4:
+            order = np.arange(layer.output_shape[1]).reshape(layer.input_shape[1:])
+            order = order.transpose(2, 0, 1).ravel()
+        elif kind == "Reshape" and order is not None:
+            raise ValueError(
+                f"PyTorch orders the features before {layer.name!r} differently: a Reshape behind "
+                "a Flatten cannot be expressed."
+            )
+        if not layer.weights:
+            continue
+        if kind not in LAYERS:
+            raise ValueError(f"The weights of {layer.name!r} ({kind}) have no form in PyTorch.")
+        prefix = names.get(layer.name, layer.name)
+        for name, weight, forth, back in LAYERS[kind](layer, order):
+            yield f"{prefix}.{name}", weight, forth, back
+        order = None if kind == "Dense" else order
+
+
+def _axes(*axes):
+    """(a transposition, its inverse)"""
+    return (lambda w: w.transpose(axes)), (lambda w: w.transpose(np.argsort(axes)))
+
+
+SAME = (lambda w: w, lambda w: w)
+
+
+def _convolution(layer, order):
+    yield ("weight", layer.kernel, *_axes(3, 2, 0, 1))
+    if layer.bias is not None:
+        yield ("bias", layer.bias, *SAME)
+
+
+def _depthwise(weight):
+    height, width, channels, multiplier = weight.shape
+
+    def forth(w):
+        return w.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+
+    def back(w):
+        return w.reshape(channels, multiplier, height, width).transpose(2, 3, 0, 1)
+
+    return forth, back
+
+
+def _depthwise_convolution(layer, order):
+    kernel = layer.weights[0]
+    yield ("weight", kernel, *_depthwise(kernel))
+    if layer.bias is not None:
+        yield ("bias", layer.bias, *SAME)
+
+
+def _separable_convolution(layer, order):
+    yield ("depthwise.weight", layer.depthwise_kernel, *_depthwise(layer.depthwise_kernel))
+    yield ("pointwise.weight", layer.pointwise_kernel, *_axes(3, 2, 0, 1))
+    if layer.bias is not None:
+        yield ("pointwise.bias", layer.bias, *SAME)
+
+
+def _reordered(order):
+    """(along the first axis to PyTorch's order, and back)"""
+    if order is None:
+        return SAME
+    return (lambda w: w[order]), (lambda w: w[np.argsort(order)])
+
+
+def _dense(layer, order):
+    forth, back = _reordered(order)
+    yield "weight", layer.kernel, (lambda w: forth(w).T), (lambda w: back(w.T))
+    if layer.bias is not None:
+        yield ("bias", layer.bias, *SAME)
+
+
+def _batch_normalization(layer, order):
+    names = {
+        "weight": layer.gamma,
+        "bias": layer.beta,
+        "running_mean": layer.moving_mean,
+        "running_var": layer.moving_variance,
+    }
+    for name, weight in names.items():
+        if weight is not None:
+            yield (name, weight, *_reordered(order))
+
+
+def _prelu(layer, order):
+    if layer.alpha.size != layer.alpha.shape[-1] or order is not None:
+        raise ValueError(
+            f"PyTorch has one number per channel where {layer.name!r} has shape "
+            f"{layer.alpha.shape}: give the layer `shared_axes`."
+        )
+    shape = layer.alpha.shape
+    yield "weight", layer.alpha, (lambda w: w.reshape(-1)), (lambda w: w.reshape(shape))
+
+
+LAYERS = {
+    "BatchNormalization": _batch_normalization,
+    "Conv2D": _convolution,
+    "Conv2DTranspose": _convolution,
+    "Dense": _dense,
+    "DepthwiseConv2D": _depthwise_convolution,
+    "PReLU": _prelu,
+    "SeparableConv2D": _separable_convolution,
+}

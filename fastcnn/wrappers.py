@@ -1,0 +1,152 @@
+"""Models as scikit-learn estimators, in the shape of `keras.wrappers`. Needs scikit-learn.
+
+import fastcnn as keras
+from sklearn.model_selection import GridSearchCV
+
+def build(X, y, units=32):
+    model = keras.Sequential([
+        keras.Input((X.shape[1],)),
+        keras.layers.Dense(units, activation="relu"),
+        keras.layers.Dense(y.shape[1], activation="softmax"),
+    ])
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+estimator = keras.wrappers.SKLearnClassifier(build, fit_kwargs={"epochs": 5, "verbose": 0})
+search = GridSearchCV(estimator, {"model_kwargs": [{"units": 16}, {"units": 64}]})
+"""
+
+import numpy as np
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.utils.multiclass import type_of_target
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError:
+    raise ImportError(
+        "`fastcnn.wrappers` needs scikit-learn, 1.6 or later: pip install 'fastcnn[sklearn]'."
+    ) from None
+
+from fastcnn.models import Sequential, clone_model
+
+__all__ = ["SKLearnClassifier", "SKLearnRegressor"]
+
+
+class _Estimator(BaseEstimator):
+    """What classifier and regressor share.
+
+    Args:
+        model: a compiled `Sequential`, or a function of X, y and `model_kwargs` that returns one.
+        warm_start: whether `fit` goes on with the model of the `fit` before.
+        model_kwargs: dictionary of further arguments of the function.
+        fit_kwargs: dictionary of arguments of the model's `fit`, and of its `predict` what it has
+            in common (`batch_size`, `verbose`).
+
+    Attributes, after `fit`:
+        model_: the trained model.
+        history_: what the model's `fit` returned.
+    """
+
+    def __init__(self, model, warm_start=False, model_kwargs=None, fit_kwargs=None):
+        self.model = model
+        self.warm_start = warm_start
+        self.model_kwargs = model_kwargs
+        self.fit_kwargs = fit_kwargs
+
+    def fit(self, X, y, **kwargs):  # noqa: N803 - scikit-learn's name
+        """Train on X (n, features) and y (n,); `kwargs` go to the model's `fit`."""
+        X, y = validate_data(self, X, y, **self._accepts)  # noqa: N806
+        targets = self._prepare(y)
+        if not (self.warm_start and hasattr(self, "model_")):
+            self.model_ = self._new_model(X, targets)
+        settings = {**(self.fit_kwargs or {}), **kwargs}
+        self.history_ = self.model_.fit(X, targets, **settings)
+        return self
+
+    def _new_model(self, X, y):  # noqa: N803
+        if isinstance(self.model, Sequential):
+            model = clone_model(self.model)
+            if self.model.compiled:
+                model.compile_from_config(self.model.get_compile_config())
+        else:
+            model = self.model(X=X, y=y, **(self.model_kwargs or {}))
+        if not model.compiled or model.loss is None:
+            raise RuntimeError("The model must be compiled, with an optimizer and a loss.")
+        return model
+
+    def _output(self, X):  # noqa: N803
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **self._accepts)  # noqa: N806
+        settings = self.fit_kwargs or {}
+        return self.model_.predict(
+            X, **{key: settings[key] for key in ("batch_size", "verbose") if key in settings}
+        )
+
+    # images (n, height, width, channels) are welcome, not only rows
+    _accepts = {"allow_nd": True, "dtype": "numeric"}  # noqa: RUF012 - never changed
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = True
+        return tags
+
+
+class SKLearnClassifier(ClassifierMixin, _Estimator):
+    """A classifier. The model gets y as one-hot rows (n, classes).
+
+    Attributes, after `fit`:
+        classes_: the labels, sorted.
+    """
+
+    __doc__ += _Estimator.__doc__.split("\n", 1)[1]
+
+    def decision_function(self, X):  # noqa: N803
+        """What the model returns for X: (n, classes)."""
+        return self._output(X)
+
+    def predict(self, X):  # noqa: N803
+        """The label of the largest output for each row of X."""
+        places = self._output(X).argmax(axis=-1)
+        return self.classes_[places]
+
+    def _prepare(self, y):
+        kind = type_of_target(y)
+        if kind not in ("binary", "multiclass"):
+            raise ValueError(
+                f"Unknown label type: {kind}. Only binary and multiclass targets are supported."
+            )
+        classes, places = np.unique(y, return_inverse=True)
+        if len(classes) == 1:
+            raise ValueError("Classifier can't train when only one class is present.")
+        before = getattr(self, "classes_", classes) if self.warm_start else classes
+        if not np.array_equal(classes, before):
+            raise ValueError(f"The classes were {before}. Received {classes}.")
+        self.classes_ = classes
+        return np.eye(len(classes), dtype=np.float32)[places.reshape(-1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True
+        return tags
+
+
+class SKLearnRegressor(RegressorMixin, _Estimator):
+    """A regressor. The model gets y as (n, outputs)."""
+
+    __doc__ += _Estimator.__doc__.split("\n", 1)[1]
+
+    def predict(self, X):  # noqa: N803
+        """What the model returns for X, in the shape that y had."""
+        output = self._output(X)
+        return output[:, 0] if self._y_ndim == 1 else output
+
+    def _prepare(self, y):
+        if type_of_target(y) == "unknown":
+            raise ValueError(f"Unknown label type: {y.dtype}.")
+        self._y_ndim = y.ndim
+        return y.reshape(len(y), -1).astype(np.float32)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True
+        return tags

@@ -1,0 +1,63 @@
+"""Record model files of real Keras: `python tests/golden_files/record.py`.
+
+Needs Keras with TensorFlow or PyTorch, and h5py. For each case of tests/file_cases.py Keras builds
+the model, trains it for some steps and saves it here as <case>.keras; keras.json gets what it
+predicts then, and the losses of as many steps more. It also writes weights alone (.weights.h5) and
+an architecture alone (.json).
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
+
+from tests.file_cases import CASES, data  # noqa: E402
+
+BATCH = 8
+
+
+def significant(values):
+    return [float(f"{value:.8g}") for value in np.ravel(values)]
+
+
+def record(name, case):
+    keras.utils.set_random_seed(11)
+    keras.backend.clear_session()
+    model = case.build(keras)
+    x, y = data(case)
+    settings = {"batch_size": BATCH, "shuffle": False, "verbose": 0}
+    model.fit(x, y, **settings)
+    path = HERE / f"{name}.keras"
+    model.save(path)
+    predictions = model.predict(x[:2], verbose=0)
+    losses = model.fit(x, y, epochs=2, **settings).history["loss"]
+    again = keras.models.load_model(path)
+    np.testing.assert_allclose(again.predict(x[:2], verbose=0), predictions, atol=1e-6)
+    if name == "small":
+        again.save_weights(HERE / "small.weights.h5")
+        (HERE / "small.json").write_text(again.to_json() + "\n", encoding="utf-8")
+    return {
+        "predictions": significant(predictions),
+        "losses": significant(losses),
+        "updates": int(again.optimizer.iterations.numpy()),
+    }
+
+
+def main():
+    golden = {name: record(name, case) for name, case in CASES.items()}
+    lines = [f'"{name}": {json.dumps(values)}' for name, values in golden.items()]
+    text = ",\n".join([f'"keras": "{keras.__version__}"', *lines])
+    (HERE / "keras.json").write_text("{" + text + "}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
