@@ -1,0 +1,222 @@
+"""The grid of layers that record.py runs with real Keras and test_layers_keras.py with fastcnn.
+
+A case is plain data: the layer's class name, its arguments and the shape of one sample. Weights
+and data follow from the case's name through NumPy's `RandomState`, whose streams never change.
+"""
+
+import itertools
+import zlib
+
+import numpy as np
+
+BATCH = 3
+STEPS = 10
+PROJECTIONS = 10
+
+
+def _join(values):
+    words = [f"{k}={v}" for k, v in values.items()]
+    return ", ".join(words).replace("'", "")
+
+
+def _grid(layer, shape, *axes, **fixed):
+    """Every combination of `axes`, each a list of dictionaries of arguments."""
+    for parts in itertools.product(*axes):
+        arguments = dict(fixed)
+        for part in parts:
+            arguments.update(part)
+        yield f"{layer}({_join(arguments)}) {shape}", (layer, arguments, shape)
+
+
+def _values(name, *values):
+    return [{name: value} for value in values]
+
+
+def _cases():
+    padding = _values("padding", "valid", "same")
+    kernels = _values("kernel_size", 1, 2, 3, [2, 3], 5)
+    windows = [{"strides": 2}, {"strides": [1, 2]}, {"dilation_rate": 2}]
+    plain = {"use_bias": False, "activation": "tanh"}
+    yield from _grid("Conv2D", (7, 6, 2), kernels, padding, filters=3)
+    yield from _grid("Conv2D", (8, 7, 2), windows, padding, filters=3, kernel_size=3)
+    yield from _grid(
+        "Conv2D", (5, 5, 4), _values("groups", 2, 4), padding, filters=4, kernel_size=3
+    )
+    yield from _grid("Conv2D", (5, 5, 3), _values("groups", 3), filters=6, kernel_size=2, strides=2)
+    for activation in ("relu", "elu", "softmax", "gelu"):
+        yield from _grid("Conv2D", (4, 4, 2), filters=3, kernel_size=2, activation=activation)
+    yield from _grid("Conv2D", (4, 4, 2), filters=3, kernel_size=2, **plain)
+
+    depth = _values("depth_multiplier", 1, 2)
+    square = [{"strides": 2}, {"dilation_rate": 2}]  # all that TensorFlow can do
+    yield from _grid(
+        "DepthwiseConv2D", (7, 6, 3), _values("kernel_size", 2, [3, 2]), padding, depth
+    )
+    yield from _grid("DepthwiseConv2D", (8, 7, 2), square, padding, depth, kernel_size=3)
+    yield from _grid("DepthwiseConv2D", (4, 4, 2), kernel_size=2, **plain)
+    yield from _grid("SeparableConv2D", (6, 5, 3), padding, depth, filters=4, kernel_size=3)
+    yield from _grid("SeparableConv2D", (7, 7, 2), square, padding, filters=3, kernel_size=3)
+    yield from _grid("SeparableConv2D", (4, 4, 2), filters=3, kernel_size=2, **plain)
+
+    strides = _values("strides", 1, 2, [2, 3])
+    yield from _grid("Conv2DTranspose", (4, 3, 2), kernels, padding, filters=3)
+    yield from _grid("Conv2DTranspose", (3, 4, 2), strides, kernels, padding, filters=2)
+    yield from _grid(
+        "Conv2DTranspose", (3, 4, 2), padding, filters=2, kernel_size=3, dilation_rate=2
+    )
+    output_padding = _values("output_padding", 0, 1)
+    yield from _grid(
+        "Conv2DTranspose", (3, 4, 2), output_padding, padding, filters=2, kernel_size=3, strides=2
+    )
+    yield from _grid("Conv2DTranspose", (3, 3, 2), filters=3, kernel_size=2, **plain)
+
+    pool = _values("pool_size", 2, 3, [1, 3])
+    for layer in ("MaxPooling2D", "AveragePooling2D"):
+        yield from _grid(layer, (7, 6, 2), pool, padding)
+        yield from _grid(layer, (7, 6, 2), _values("strides", 1, 2), padding, pool_size=3)
+    for layer in ("GlobalAveragePooling2D", "GlobalMaxPooling2D"):
+        yield from _grid(layer, (4, 5, 3), _values("keepdims", False, True))
+
+    yield from _grid("Dense", (5,), units=4)
+    yield from _grid("Dense", (3, 4), units=2, activation="sigmoid")
+    yield from _grid("Dense", (5,), units=4, use_bias=False, activation="softmax")
+
+    norm = [{}, {"scale": False}, {"center": False}, {"momentum": 0.5, "epsilon": 0.1}]
+    yield from _grid("BatchNormalization", (4, 3, 3), norm)
+    yield from _grid("BatchNormalization", (6,), norm)
+    yield from _grid("BatchNormalization", (4, 3, 3), axis=1)
+    yield from _grid("BatchNormalization", (4, 3, 3), trainable=False)
+
+    yield from _grid("Normalization", (3, 2))
+    yield from _grid("Normalization", (3, 2), axis=[1, 2])
+    yield from _grid("Normalization", (3, 2), axis=None, mean=1.0, variance=4.0)
+    invert = _values("invert", False, True)
+    yield from _grid("Normalization", (3, 2), invert, mean=[1.0, 2.0], variance=[4.0, 9.0])
+    yield from _grid("Rescaling", (3, 2), scale=0.5, offset=-1.0)
+
+    # without sparsemax: Keras adds up all cumulative sums of the support for its tau, so that
+    # two equal numbers give 0 and 0 instead of a half each
+    for name in ACTIVATIONS:
+        yield from _grid("Activation", (4, 5), activation=name)
+    rectifiers = [
+        {},
+        {"max_value": 0.5},
+        {"negative_slope": 0.2},
+        {"negative_slope": 0.1, "max_value": 0.7, "threshold": 0.2},
+        {"threshold": 0.3},
+    ]
+    yield from _grid("ReLU", (4, 5), rectifiers)
+    yield from _grid("LeakyReLU", (4, 5), [{}, {"negative_slope": 0.5}])
+    yield from _grid("ELU", (4, 5), [{}, {"alpha": 0.3}])
+    yield from _grid("Softmax", (4, 3, 2), [{}, {"axis": 1}, {"axis": [1, 2]}])
+    yield from _grid("PReLU", (3, 2, 2), [{}, {"shared_axes": [1, 2]}, {"shared_axes": [1]}])
+
+    yield from _grid("Flatten", (2, 3, 2))
+    yield from _grid("Reshape", (2, 6, 3), _values("target_shape", [4, -1], [36], [3, 6, 2]))
+    frames = [1, [1, 2], [[0, 1], [2, 0]]]
+    yield from _grid("ZeroPadding2D", (3, 2, 2), _values("padding", *frames))
+    yield from _grid("Cropping2D", (6, 6, 2), _values("cropping", *frames))
+    factors = _values("size", 2, [2, 3], [1, 2])
+    kinds = _values("interpolation", "nearest", "bilinear")
+    yield from _grid("UpSampling2D", (3, 4, 2), factors, kinds)
+    # TensorFlow rounds bicubic's places to 1/1024: no thirds
+    yield from _grid("UpSampling2D", (3, 4, 2), factors[::2], interpolation="bicubic")
+
+    # what they do with no chance in it: one possible shift, angle, zoom
+    fill = _values("fill_mode", "reflect", "wrap", "nearest", "constant")
+    how = _values("interpolation", "bilinear", "nearest")
+    shape = (6, 5, 2)
+    shift = {"height_factor": [0.23, 0.23], "width_factor": [-0.81, -0.81], "fill_value": 0.5}
+    yield from _grid("RandomTranslation", shape, fill, how, **shift)
+    yield from _grid("RandomRotation", shape, fill, how, factor=[0.11, 0.11], fill_value=0.5)
+    zoom = {"height_factor": [0.73, 0.73], "width_factor": [-0.37, -0.37], "fill_value": 0.5}
+    yield from _grid("RandomZoom", shape, fill, how, **zoom)
+    yield from _grid("RandomZoom", shape, height_factor=[0.91, 0.91])
+
+    yield from _grid("Dropout", (4, 5), rate=0.0)
+    yield from _grid("SpatialDropout2D", (4, 5, 2), rate=0.0)
+    yield from _grid("RandomContrast", (4, 5, 2), factor=0.0)
+
+
+ACTIVATIONS = (
+    "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear "
+    "log_sigmoid log_softmax mish relu relu6 selu sigmoid silu soft_shrink softmax softplus "
+    "softsign sparse_plus sparse_sigmoid squareplus tanh tanh_shrink"
+).split()
+CASES = dict(_cases())
+
+# Layers whose arguments are only recorded: what they do is a matter of chance.
+CONFIGS = {
+    "Dropout": {"rate": 0.25, "noise_shape": [None, 1]},
+    "SpatialDropout2D": {"rate": 0.25, "seed": 3},
+    "RandomFlip": {"mode": "horizontal"},
+    "RandomContrast": {"factor": [0.1, 0.2], "value_range": [0, 1]},
+    "RandomErasing": {"factor": 0.5, "fill_value": 0.5},
+    "RandomRotation": {"factor": 0.1},
+    "RandomTranslation": {"height_factor": 0.1, "width_factor": [-0.2, 0.3]},
+    "RandomZoom": {"height_factor": 0.1},
+}
+
+
+def random_of(name, role):
+    """A RandomState for one purpose of a case."""
+    return np.random.RandomState(zlib.crc32(f"{name}: {role}".encode()))
+
+
+def values(name, role, shape):
+    """Numbers in [-1.5, 1.5), no two alike, for inputs, targets and gradients."""
+    return (3 * random_of(name, role).random_sample(shape) - 1.5).astype(np.float32)
+
+
+def weights(name, variables):
+    """Weights for `set_weights`: uniform in [-0.5, 0.5); variances in [0.5, 1.5)."""
+    found = []
+    for place, variable in enumerate(variables):
+        numbers = random_of(name, f"weight {place}").random_sample(tuple(variable.shape))
+        numbers = numbers + 0.5 if "variance" in variable.name else numbers - 0.5
+        found.append(numbers.astype(np.float32) * (variable.name != "count"))
+    return found
+
+
+def make(keras, name):
+    """The layer of a case, made with `keras` or a module shaped like it."""
+    layer, arguments, _ = CASES[name]
+    return getattr(keras.layers, layer)(**arguments)
+
+
+def set_weights(layer, name):
+    """The weights of the case for a layer or a model."""
+    layer.set_weights(weights(name, layer.weights))
+    for part in (layer, *getattr(layer, "layers", ())):
+        if hasattr(part, "finalize_state"):  # Keras's Normalization keeps copies
+            part.finalize_state()
+
+
+def model(keras, name):
+    """Input, the layer, and a Dense(2) on what comes out, compiled to be trained."""
+    shape = CASES[name][2]
+    layers = [make(keras, name), keras.layers.Flatten(), keras.layers.Dense(2)]
+    found = keras.Sequential([keras.Input(shape), *layers])
+    set_weights(found, name)
+    found.compile(optimizer=keras.optimizers.SGD(0.002), loss="mean_squared_error")
+    return found
+
+
+def train(keras, name):
+    """The losses of ten steps and the weights after them."""
+    trained = model(keras, name)
+    x, y = values(name, "x", (BATCH, *CASES[name][2])), values(name, "target", (BATCH, 2))
+    losses = [float(np.ravel(trained.train_on_batch(x, y))[0]) for _ in range(STEPS)]
+    return losses, trained.get_weights()
+
+
+def fingerprint(array):
+    """A few numbers that tell arrays apart: all of a small one, random projections of a large one.
+
+    A projection is the sum of the numbers with random signs over the root of how many they are.
+    """
+    flat = np.asarray(array, np.float64).ravel()
+    if flat.size <= PROJECTIONS:
+        return flat.tolist()
+    signs = np.random.RandomState(flat.size).choice([-1.0, 1.0], (PROJECTIONS, flat.size))
+    return (signs @ flat / np.sqrt(flat.size)).tolist()
