@@ -1,0 +1,166 @@
+"""Nothing is lost: whatever happens while a file is written, the old or the new one is there."""
+
+import errno
+import fcntl
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from fastcnn.saving.atomic import atomic_write
+from tests import kills
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    return path
+
+
+def write(path, content=b"new"):
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+class TestAtomicWrite:
+    def test_takes_the_place_of_the_old_one(self, path):
+        write(path)
+        assert path.read_bytes() == b"new"
+        assert os.listdir(path.parent) == ["file"]
+
+    def test_an_error_leaves_the_old_file(self, path):
+        def write_half():
+            with atomic_write(path) as file:
+                file.write(b"new")
+                raise RuntimeError("half way")
+
+        with pytest.raises(RuntimeError, match="half way"):
+            write_half()
+        assert path.read_bytes() == b"old"
+        assert os.listdir(path.parent) == ["file"]
+
+    def test_the_new_file_has_the_old_one_s_permissions(self, path):
+        path.chmod(0o640)
+        write(path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+    def test_a_new_file_has_the_usual_permissions(self, tmp_path):
+        usual, ours = tmp_path / "usual", tmp_path / "ours"
+        usual.write_bytes(b"")
+        write(ours)
+        assert ours.stat().st_mode == usual.stat().st_mode
+
+    def test_a_link_stays_a_link(self, path):
+        link = path.with_name("link")
+        link.symlink_to(path)
+        write(link)
+        assert link.is_symlink()
+        assert path.read_bytes() == b"new"
+
+    def test_a_missing_folder(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            write(tmp_path / "no" / "file")
+
+    def test_a_folder_in_its_place(self, tmp_path):
+        with pytest.raises(IsADirectoryError):
+            write(tmp_path)
+
+    def test_a_long_name(self, tmp_path):
+        write(tmp_path / ("x" * 250))
+
+    def test_leftovers_of_killed_processes_are_cleared(self, path):
+        (path.parent / ".file.0123456789ab.tmp").write_bytes(b"half")
+        (path.parent / ".other.0123456789ab.tmp").write_bytes(b"half")
+        os.mkfifo(path.parent / ".file.pipe.tmp")
+        (path.parent / ".file.link.tmp").symlink_to("/etc/passwd")
+        write(path)
+        left = sorted(os.listdir(path.parent))
+        assert left == [".file.link.tmp", ".other.0123456789ab.tmp", "file"]
+
+    def test_a_file_that_somebody_writes_is_left_alone(self, path):
+        other = path.parent / ".file.0123456789ab.tmp"
+        other.write_bytes(b"half")
+        with open(other, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            write(path)
+            assert other.exists()
+        write(path)
+        assert not other.exists()
+
+    def test_two_at_once(self, path):
+        with atomic_write(path) as first:
+            first.write(b"first")
+            write(path, b"second")
+            assert path.read_bytes() == b"second"
+        assert path.read_bytes() == b"first"
+        assert os.listdir(path.parent) == ["file"]
+
+
+def test_disk_full(tmp_path):
+    """A limit on the size of files does what a full disk does."""
+    net = kills.model()
+    savers = {
+        tmp_path / "m.keras": net.save,
+        tmp_path / "w.weights.h5": net.save_weights,
+        tmp_path / "w.npz": net.save_weights,
+    }
+    for path, save in savers.items():
+        save(path)
+    before = {path: path.read_bytes() for path in savers}
+    kills.set_version(net, 3)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        for limit in (0, 1, 100, 5000):
+            for path, save in savers.items():
+                resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+                with pytest.raises(OSError, match="File too large") as caught:
+                    save(path)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+                assert caught.value.errno == errno.EFBIG
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert {path: path.read_bytes() for path in savers} == before
+    assert sorted(os.listdir(tmp_path)) == ["m.keras", "w.npz", "w.weights.h5"]
+
+
+def test_no_permission():
+    net = kills.model()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.keras"
+        net.save(path)
+        before = path.read_bytes()
+        os.chmod(folder, 0o555)
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.seteuid(NOBODY)
+        try:
+            with pytest.raises(PermissionError):
+                net.save(path)
+        finally:
+            if is_root:
+                os.seteuid(0)
+            os.chmod(folder, 0o755)
+        assert path.read_bytes() == before
+        assert os.listdir(folder) == ["m.keras"]
+
+
+def test_kills():
+    """A few here; `python -m tests.kills 1000` is the long run (docs/trust.md)."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.kills", "25"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "every file was whole" in done.stdout
+    within = int(done.stdout.split(" s, ")[1].split()[0])
+    assert within > 5
