@@ -157,24 +157,28 @@ def _match(name, label, letters, shape, sizes):
 
 def _check_windows(name, config, sizes):
     """The output sizes p, q must follow from the image, the filter and the pool."""
-    pads = config["pads"]
+    pads, padded = config["pads"], []
     for axis in (0, 1):
         size, before, after = sizes["hw"[axis]], pads[2 * axis], pads[2 * axis + 1]
         stride = config["strides"][axis]
+        window = reach = config.get("pool_size", (1, 1))[axis]
         if min(before, after) < 0 or stride < 1:
             raise ValueError(f"`{name}`: strides and pads must be positive. Received {config}.")
         if "k" in sizes:
-            dilation = config["dilation"][axis]
+            dilation, taps = config["dilation"][axis], sizes["kl"[axis]]
             if dilation < 1:
                 raise ValueError(f"`{name}`: `dilation` must be positive. Received {config}.")
-            size = output_size(size, sizes["kl"[axis]], stride, dilation, before, after)
-            stride, before, after = config.get("pool_strides", (1, 1))[axis], 0, 0
-        window = config.get("pool_size", (1, 1))[axis]
-        if "k" not in sizes and max(before, after) >= window:
+            reach = (taps - 1) * dilation + 1
+        if max(before, after) >= reach:
             raise ValueError(f"`{name}`: pads must be smaller than the window. Received {config}.")
+        padded.append(size + before + after)
+        if "k" in sizes:
+            size = output_size(size, taps, stride, dilation, before, after)
+            stride, before, after = config.get("pool_strides", (1, 1))[axis], 0, 0
         size = max(output_size(size, window, stride, 1, before, after), 0)
         if size != sizes["pq"[axis]]:
             raise ValueError(
                 f"`{name}`: the output must have {size} {('rows', 'columns')[axis]} for "
                 f"{config}. Received {sizes['pq'[axis]]}."
             )
+    check_image((*padded, max(sizes.get(letter, 1) for letter in "ioc")))

@@ -32,10 +32,16 @@ __all__ = [
     "softmax_sparse_crossentropy",
 ]
 
+OPTIONAL = ("b", "scale")
+
 
 def _floats(axes=None, **arrays):
     """The arrays as C-contiguous floats of one type, with as many axes as asked for."""
-    found = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
+    found = {
+        name: np.asarray(array)
+        for name, array in arrays.items()
+        if array is not None or name not in OPTIONAL
+    }
     for name, array in found.items():
         if array.dtype.kind not in "fiub":
             raise TypeError(f"The argument `{name}` must hold numbers. Received {array.dtype}.")
@@ -56,6 +62,15 @@ def _conv2d(image, w, strides, padding, dilation):
     strides, dilation = pair(strides, "strides"), pair(dilation, "dilation")
     out, pads = window_geometry(image, w, strides, padding, dilation)
     return out, {"strides": strides, "pads": pads, "dilation": dilation}
+
+
+def _check_gradient(dy, size):
+    """Before anything is allocated: dy must have as many rows and columns as the output."""
+    if dy.shape[1:3] != size:
+        raise ValueError(
+            f"The argument `dy` must have {size[0]} rows and {size[1]} columns. "
+            f"Received shape {dy.shape}."
+        )
 
 
 def _pool2d(image, pool_size, strides, padding):
@@ -96,7 +111,8 @@ def conv2d_backward_data(dy, w, image_size, *, strides=1, padding="valid", dilat
     """
     dy, w = _floats({"dy": 4, "w": 4}, dy=dy, w=w)
     image_size = pair(image_size, "image_size")
-    _, geometry = _conv2d(image_size, w.shape[:2], strides, padding, dilation)
+    out, geometry = _conv2d(image_size, w.shape[:2], strides, padding, dilation)
+    _check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, w.shape[2]), dy.dtype)
     kernels.bind("conv2d_backward_data", dy, w, dx, **geometry)()
     return dx
@@ -115,7 +131,8 @@ def conv2d_backward_weights(x, dy, kernel_size, *, strides=1, padding="valid", d
     """
     x, dy = _floats({"x": 4, "dy": 4}, x=x, dy=dy)
     kernel_size = pair(kernel_size, "kernel_size")
-    _, geometry = _conv2d(x.shape[1:3], kernel_size, strides, padding, dilation)
+    out, geometry = _conv2d(x.shape[1:3], kernel_size, strides, padding, dilation)
+    _check_gradient(dy, out)
     dw = np.empty((*kernel_size, x.shape[3], dy.shape[3]), x.dtype)
     db = np.empty(dy.shape[3], x.dtype)
     kernels.bind("conv2d_backward_weights", x, dy, dw, db, **geometry)()
@@ -154,7 +171,8 @@ def max_pool2d_backward(dy, argmax, image_size, pool_size=2, *, strides=None, pa
     """
     (dy,) = _floats({"dy": 4}, dy=dy)
     image_size = pair(image_size, "image_size")
-    _, geometry = _pool2d(image_size, pool_size, strides, padding)
+    out, geometry = _pool2d(image_size, pool_size, strides, padding)
+    _check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, dy.shape[3]), dy.dtype)
     kernels.bind("max_pool2d_backward", dy, np.ascontiguousarray(argmax), dx, **geometry)()
     return dx
@@ -187,7 +205,8 @@ def average_pool2d_backward(dy, image_size, pool_size=2, *, strides=None, paddin
     """
     (dy,) = _floats({"dy": 4}, dy=dy)
     image_size = pair(image_size, "image_size")
-    _, geometry = _pool2d(image_size, pool_size, strides, padding)
+    out, geometry = _pool2d(image_size, pool_size, strides, padding)
+    _check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, dy.shape[3]), dy.dtype)
     kernels.bind("average_pool2d_backward", dy, dx, **geometry)()
     return dx

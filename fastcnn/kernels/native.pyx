@@ -77,7 +77,7 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t first_row, rows
         Py_ssize_t window_columns, stride, left
         Py_ssize_t columns_out, channels, row_size
-        int relu
+        int relu, overlap
 
     ctypedef struct BatchNormRows "struct batch_norm":
         const float *x
@@ -148,8 +148,11 @@ cdef extern from "csrc/kernels.h":
         void (*add_rows)(
             const float *, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
-        void (*add_overlapping)(
-            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+        void (*add_patches)(
+            const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*copy_patches)(
+            const float *, Py_ssize_t, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
         void (*transpose)(
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t

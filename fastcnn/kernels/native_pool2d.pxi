@@ -27,6 +27,7 @@ cdef class Pool2D(Kernel):
         self.row.window_columns, self.row.stride, self.row.left = width, stride, left
         self.row.columns_out, self.row.channels = y.shape[2], y.shape[3]
         self.row.row_size = x.shape[2] * x.shape[3]
+        self.row.overlap = self.stride_h < self.height or stride < width
         self.tasks = y.shape[0]
         self.work = <double>x.size  # each costs about as much as a multiply-add from memory
 

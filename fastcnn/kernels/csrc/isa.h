@@ -44,7 +44,8 @@
         .lists_by_channel = lists_by_channel,                                             \
         .copy_rows = copy_rows,                                                           \
         .add_rows = add_rows,                                                             \
-        .add_overlapping = add_overlapping,                                               \
+        .add_patches = add_patches,                                                       \
+        .copy_patches = copy_patches,                                                     \
         .transpose = transpose,                                                           \
         .max_pool2d_forward = max_pool2d_forward,                                         \
         .max_pool2d_backward = max_pool2d_backward,                                       \

@@ -99,6 +99,7 @@ struct pool {
     ptrdiff_t window_columns, stride, left; /* where window column 0 of output o lies: o * stride - left */
     ptrdiff_t columns_out, channels, row_size; /* row_size: elements from one image row to the next */
     int relu; /* behind the maximum; argmax of a window that it closes is 255 */
+    int overlap; /* backward: whether windows share places, which then add up */
 };
 
 /* Rows of channels to be normalised, or their gradient (batch_norm.inc.h). */
@@ -168,9 +169,11 @@ struct kernels {
                       ptrdiff_t columns);
     /* y[r][c] += x[r][c]; both have the row distance `row` */
     void (*add_rows)(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns);
-    /* y[r * y_step + c] += x[r * x_row + c], one r after the other: they may overlap */
-    void (*add_overlapping)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_step,
-                            ptrdiff_t rows, ptrdiff_t columns);
+    /* Patches of an image y beside each other in x (pixels, rows, columns), see transpose.inc.h. */
+    void (*add_patches)(const float *x, ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns,
+                        float *y, ptrdiff_t y_row, ptrdiff_t y_pixel);
+    void (*copy_patches)(const float *y, ptrdiff_t y_row, ptrdiff_t y_pixel, float *x,
+                         ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns);
     /* y[c][r] = x[r][c]; rows x columns, row distances x_row and y_row */
     void (*transpose)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns);

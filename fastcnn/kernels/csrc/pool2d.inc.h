@@ -48,6 +48,8 @@ static void average_pool2d_forward(const struct pool *p) {
     }
 }
 
+TILE vec add(vec a, vec b) { return a + b; }
+
 static void max_pool2d_backward(const struct pool *p) {
     for (ptrdiff_t o = 0; o < p->columns_out; o++) {
         const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
@@ -64,7 +66,7 @@ static void max_pool2d_backward(const struct pool *p) {
                         (int)((p->first_row + r) * p->window_columns + q - window_start);
                     float *dx = p->dx + r * p->row_size + q * p->channels + c;
                     const vec share = choose(equal(place, ibroadcast(here)), dy, broadcast(0));
-                    store_tail(dx, load_tail(dx, t) + share, t);
+                    store_tail(dx, p->overlap ? add(load_tail(dx, t), share) : share, t);
                 }
         }
     }
@@ -80,7 +82,7 @@ static void average_pool2d_backward(const struct pool *p) {
             for (ptrdiff_t r = 0; r < p->rows; r++)
                 for (ptrdiff_t q = from; q < to; q++) {
                     float *dx = p->dx + r * p->row_size + q * p->channels + c;
-                    store_tail(dx, load_tail(dx, t) + share, t);
+                    store_tail(dx, p->overlap ? add(load_tail(dx, t), share) : share, t);
                 }
         }
     }

@@ -17,16 +17,29 @@ static void add_rows(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, pt
         }
 }
 
-/* y[r * y_step + c] += x[r * x_row + c], one r after the other: the places of y may overlap. */
-static void add_overlapping(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_step,
-                            ptrdiff_t rows, ptrdiff_t columns) {
-    for (ptrdiff_t c = 0; c < columns; c += LANES) {
-        const tail t = tail_of(columns - c);
-        for (ptrdiff_t r = 0; r < rows; r++) {
-            float *to = y + r * y_step + c;
-            store_tail(to, load_tail(to, t) + load_tail(x + r * x_row + c, t), t);
-        }
-    }
+/* Pixel after pixel, a patch of x added to the patch of y at its place: y[r * y_row + p * y_pixel + c]
+ * += x[p][r][c] for r < rows, c < columns. The patches of neighbours overlap; the rows between them
+ * give one pixel's stores time before the next pixel's loads. */
+static void add_patches(const float *x, ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns,
+                        float *y, ptrdiff_t y_row, ptrdiff_t y_pixel) {
+    for (ptrdiff_t p = 0; p < pixels; p++, y += y_pixel)
+        for (ptrdiff_t r = 0; r < rows; r++, x += columns)
+            for (ptrdiff_t c = 0; c < columns; c += LANES) {
+                const tail t = tail_of(columns - c);
+                float *to = y + r * y_row + c;
+                store_tail(to, load_tail(to, t) + load_tail(x + c, t), t);
+            }
+}
+
+/* The other way: x[p][r][c] = y[r * y_row + p * y_pixel + c]. */
+static void copy_patches(const float *y, ptrdiff_t y_row, ptrdiff_t y_pixel, float *x,
+                         ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns) {
+    for (ptrdiff_t p = 0; p < pixels; p++, y += y_pixel)
+        for (ptrdiff_t r = 0; r < rows; r++, x += columns)
+            for (ptrdiff_t c = 0; c < columns; c += LANES) {
+                const tail t = tail_of(columns - c);
+                store_tail(x + c, load_tail(y + r * y_row + c, t), t);
+            }
 }
 
 /* y[c][r] = x[r][c], in squares that fit the registers. */
