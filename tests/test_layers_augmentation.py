@@ -1,0 +1,221 @@
+"""Augmentation and preparation of images: what chance does, and when; Normalization's `adapt`."""
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+
+LAYERS = {
+    "flip": lambda **k: layers.RandomFlip(**k),
+    "translation": lambda **k: layers.RandomTranslation(0.2, 0.3, **k),
+    "rotation": lambda **k: layers.RandomRotation(0.2, **k),
+    "zoom": lambda **k: layers.RandomZoom(0.3, **k),
+    "contrast": lambda **k: layers.RandomContrast(0.5, (0, 1), **k),
+    "erasing": lambda **k: layers.RandomErasing(value_range=(0, 1), **k),
+}
+
+
+def images(size=64):
+    return np.random.default_rng(0).random((size, 6, 5, 3), np.float32)
+
+
+def changed(y, x):
+    """The share of images that are not what they were."""
+    return (y != x).any((1, 2, 3)).mean()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_images_change_in_training_and_where_nobody_says(name):
+    x, layer = images(), LAYERS[name](seed=1)
+    assert changed(layer(x), x) > 0.3
+    assert changed(layer(x, training=True), x) > 0.3
+    np.testing.assert_array_equal(layer(x, training=False), x)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_not_in_predict(name):
+    x = images(10)
+    model = keras.Sequential([keras.Input(x.shape[1:]), LAYERS[name](seed=1)])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_the_packages_seed_fixes_what_happens(name):
+    x, runs = images(), []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        layer = LAYERS[name]()
+        runs.append([layer(x, training=True) for _ in range(2)])
+    np.testing.assert_array_equal(*runs)
+    assert not np.array_equal(*runs[0])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_seed_of_its_own_and_its_state(name):
+    x = images()
+    first, second = (LAYERS[name](seed=4) for _ in range(2))
+    np.testing.assert_array_equal(first(x), second(x))
+    state = first.get_random_state()
+    wanted = first(x)
+    first.set_random_state(state)
+    np.testing.assert_array_equal(first(x), wanted)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_training_with_augmentation_learns_from_uint8(name):
+    x = (255 * images(32)).astype(np.uint8)
+    steps = [LAYERS[name](), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(1)]
+    model = keras.Sequential([keras.Input(x.shape[1:]), *steps])
+    model.compile("sgd", "mse")
+    losses = model.fit(x, np.ones(32), epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_a_flip_turns_both_ways_or_neither():
+    x = np.arange(4.0, dtype=np.float32).reshape(1, 2, 2, 1).repeat(100, 0)
+    seen = {}
+    for mode in layers.RandomFlip.MODES:
+        y = layers.RandomFlip(mode, seed=0)(x)
+        seen[mode] = {tuple(image.ravel().tolist()) for image in y}
+    same = (0.0, 1.0, 2.0, 3.0)
+    assert seen["horizontal"] == {same, (1.0, 0.0, 3.0, 2.0)}
+    assert seen["vertical"] == {same, (2.0, 3.0, 0.0, 1.0)}
+    assert seen["horizontal_and_vertical"] == {same, (3.0, 2.0, 1.0, 0.0)}
+    with pytest.raises(ValueError, match="`mode` must be one of 'horizontal', 'vertical'"):
+        layers.RandomFlip("diagonal")
+
+
+def test_translation_moves_down_and_to_the_right():
+    x = np.zeros((1, 4, 4, 1), np.float32)
+    x[0, 1, 1] = 1
+    y = layers.RandomTranslation((0.25, 0.25), (0.5, 0.5), "constant")(x)
+    assert np.argwhere(y[0, :, :, 0]).tolist() == [[2, 3]]
+
+
+def test_zoom_of_the_width_follows_the_height_unless_given():
+    draw = layers.RandomZoom(0.5).draw((50, 9, 9, 1), np.random.default_rng(0))
+    np.testing.assert_array_equal(draw[:, 0], draw[:, 4])
+    assert draw[:, 0].min() < 0.6
+    assert draw[:, 0].max() > 1.4
+    draw = layers.RandomZoom(0.5, 0.1).draw((50, 9, 9, 1), np.random.default_rng(0))
+    assert abs(draw[:, 0] - 1).max() <= 0.1 < abs(draw[:, 4] - 1).max()
+
+
+def test_contrast_keeps_the_mean_and_the_range():
+    x = images()
+    y = layers.RandomContrast(0.9, (-9, 9), seed=0)(x)  # nothing is clipped
+    np.testing.assert_allclose(y.mean((1, 2)), x.mean((1, 2)), rtol=1e-5)
+    assert changed(y, x) == 1
+    y = layers.RandomContrast((0.0, 1.0), (0.2, 0.8), seed=0)(x)
+    assert y.min() == np.float32(0.2)
+    assert y.max() == np.float32(0.8)
+
+
+def test_erasing_covers_one_rectangle_of_the_right_size():
+    x = np.ones((200, 40, 30, 2), np.float32)
+    y = layers.RandomErasing((1, 1), (0.25, 0.25), fill_value=0, seed=0)(x)
+    for image in y[..., 0]:
+        rows, columns = (np.flatnonzero((image == 0).any(axis)) for axis in (1, 0))
+        assert len(rows) in (19, 20, 21)
+        assert len(columns) in (14, 15, 16)
+        assert not image[np.ix_(rows, columns)].any()
+        assert (image == 0).sum() == len(rows) * len(columns)
+    y = layers.RandomErasing((0.3, 0.3), 0.5, fill_value=0, seed=0)(x)
+    assert abs(changed(y, x) - 0.3) < 0.12
+    y = layers.RandomErasing((1, 1), 0.5, fill_value=[0.25, 0.5], seed=0)(x)
+    assert set(np.unique(y[..., 0])) == {0.25, 1}
+    assert set(np.unique(y[..., 1])) == {0.5, 1}
+    with pytest.raises(ValueError, match="`fill_value` must be one number or one for each"):
+        layers.RandomErasing(fill_value=[1, 2, 3])(x)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.RandomRotation(1.5), r"`factor` must be a number or two .* \[-1, 1\]"),
+        (lambda: layers.RandomRotation("a"), "`factor` must be a number or two"),
+        (lambda: layers.RandomRotation((0.1,)), "`factor` must be a number or two"),
+        (lambda: layers.RandomRotation(0.1, "mirror"), "`fill_mode` must be one of 'reflect'"),
+        (
+            lambda: layers.RandomRotation(0.1, interpolation="cubic"),
+            "`interpolation` must be one of 'nearest'",
+        ),
+        (lambda: layers.RandomZoom(-1), r"`height_factor` must be .* \(-1, 1\]"),
+        (lambda: layers.RandomTranslation(0, (0, 2)), "`width_factor` must be"),
+        (lambda: layers.RandomContrast(-0.1), r"`factor` must be .* \[0, 1\]"),
+        (lambda: layers.RandomErasing(scale=True), "`scale` must be"),
+        (lambda: layers.RandomFlip()(np.ones((2, 3))), "takes inputs of 4 axes"),
+    ],
+)
+def test_errors(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_adapt_finds_the_moments_of_each_channel():
+    x = np.random.default_rng(0).normal([1, -2, 5], [1, 2, 3], (500, 4, 3))
+    layer = layers.Normalization()
+    layer.adapt(x)
+    np.testing.assert_allclose(layer.mean, x.mean((0, 1)), rtol=1e-6)
+    np.testing.assert_allclose(layer.variance, x.var((0, 1)), rtol=1e-6)
+    y = layer(x)
+    np.testing.assert_allclose(y.mean((0, 1)), 0, atol=1e-5)
+    np.testing.assert_allclose(y.std((0, 1)), 1, rtol=1e-5)
+    assert [w.name for w in layer.weights] == ["mean", "variance", "count"]
+    assert layer.trainable_weights == []
+    layer.adapt(x + 1)  # anew, not on top
+    np.testing.assert_allclose(layer.mean, x.mean((0, 1)) + 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [None, -1, (1, 2), (2,)])
+def test_adapt_in_batches_finds_the_same(axis):
+    x = np.random.default_rng(0).integers(0, 256, (700, 4, 3)).astype(np.uint8)
+    whole, parts = layers.Normalization(axis), layers.Normalization(axis)
+    whole.adapt(x)
+    parts.adapt((x[i : i + 96], None) for i in range(0, 700, 96))
+    for found, wanted in zip(parts.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    if axis is None:
+        np.testing.assert_allclose(whole.mean, x.mean(), rtol=1e-6)
+
+
+def test_adapt_within_a_model_counts_at_its_next_run():
+    x = np.random.default_rng(0).normal(3, 2, (40, 5)).astype(np.float32)
+    layer = layers.Normalization()
+    model = keras.Sequential([keras.Input((5,)), layer])
+    np.testing.assert_array_equal(model(x), x)
+    layer.adapt(x)
+    np.testing.assert_allclose(model(x), (x - x.mean(0)) / x.std(0), rtol=1e-4, atol=1e-5)
+
+
+def test_an_even_channel_does_not_divide_by_zero():
+    layer = layers.Normalization()
+    layer.adapt(np.full((3, 2), 5.0))
+    assert layer(np.full((3, 2), 5.0)).tolist() == [[0, 0]] * 3
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.Normalization(mean=1), "`mean` and `variance` must both be given"),
+        (lambda: layers.Normalization(mean=1, variance=[1]), "must have the same shape"),
+        (lambda: layers.Normalization(None, [1], [1]), "no more axes than `axis` names"),
+        (lambda: layers.Normalization(axis=3)(np.ones((2, 3))), "`axis` must name different axes"),
+        (lambda: layers.Normalization(axis=0)(np.ones((2, 3))), "`axis` must name different axes"),
+        (lambda: layers.Normalization().adapt([]), "`adapt` needs data"),
+        (lambda: layers.Normalization().adapt(np.ones((0, 3))), "`adapt` needs data"),
+        (lambda: layers.Normalization().adapt(np.array(["a"])), "takes an array of numbers"),
+        (lambda: layers.Normalization(mean=0, variance=1).adapt(np.ones((2, 3))), "given `mean`"),
+    ],
+)
+def test_normalization_errors(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_normalization_keeps_to_the_shape_it_was_built_for():
+    layer = layers.Normalization()
+    layer.adapt(np.ones((4, 3)))
+    with pytest.raises(ValueError, match=r"is built for \(3,\) on axis"):
+        layer(np.ones((4, 2)))
