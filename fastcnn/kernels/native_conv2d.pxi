@@ -9,7 +9,9 @@ cdef class Conv2D(Kernel):
         self.n, self.h, self.w, self.ic = x_shape[0], x_shape[1], x_shape[2], x_shape[3]
         self.kh, self.kw, self.oc = w_shape[0], w_shape[1], w_shape[3]
         self.oh, self.ow = y_shape[1], y_shape[2]
-        self.sh, self.sw = strides
+        # a stride beyond the padded image leaves one place, as does a stride of that size
+        self.sh = min(strides[0], max(x_shape[1] + pads[0] + pads[1], 1))
+        self.sw = min(strides[1], max(x_shape[2] + pads[2] + pads[3], 1))
         self.dh, self.dw = dilation
         self.top, self.bottom, self.left, self.right = pads
         self.work = <double>self.n * self.oh * self.ow * self.kh * self.kw * self.ic * self.oc
@@ -34,19 +36,43 @@ cdef class Conv2D(Kernel):
         Py_ssize_t last, Py_ssize_t width, bint relu,
     ) noexcept nogil:
         # Output rows [first, last) of one image; x is the padded image row that `first` begins at.
+        # A piece of the weights stays in the first cache for all rows.
         cdef Product p
-        cdef Py_ssize_t done = 0, oh
+        cdef Py_ssize_t done = 0, oh, segment, step, piece, pieces
         self.forward_product(&p, width)
-        p.relu = relu
-        while done < self.oc:  # a block of the weights stays in cache for all rows
+        cdef Py_ssize_t segments = p.segments, steps = p.steps
+        while done < self.oc:
             p.channels = min(table.product_block(self.oc - done), self.oc - done)
-            p.w = w + done
-            p.b = b + done if b != NULL else NULL
-            for oh in range(first, last):
-                p.x = x + (oh - first) * self.sh * width * self.ic
-                p.y = y + oh * self.ow * self.oc + done
-                table.product(&p)
+            piece = max(WEIGHTS_SIZE // p.channels, <Py_ssize_t>16)
+            pieces = chunks(steps, piece) * segments
+            # a little more than the first cache holds does no harm; reading x again does
+            if segments * steps * p.channels <= 3 * WEIGHTS_SIZE or last - first == 1:
+                pieces, piece = 1, steps
+            else:
+                piece = chunks(steps, chunks(steps, piece))
+            segment = step = 0
+            while pieces > 0:
+                pieces -= 1
+                if pieces > 0 or step > 0 or segment > 0:  # one piece of one segment
+                    p.segments, p.steps = 1, min(piece, steps - step)
+                p.x_segments = &self.x_segments[segment]
+                p.w_segments = &self.w_segments[segment]
+                p.accumulate = segment > 0 or step > 0
+                p.relu = relu and pieces == 0
+                p.w = w + step * self.oc + done
+                p.b = b + done if b != NULL else NULL
+                for oh in range(first, last):
+                    p.x = x + (oh - first) * self.sh * width * self.ic + step
+                    p.y = y + oh * self.ow * self.oc + done
+                    table.product(&p)
+                step += piece
+                if step >= steps:
+                    step, segment = 0, segment + 1
+            p.segments, p.steps = segments, steps
             done += p.channels
+
+
+cdef Py_ssize_t WEIGHTS_SIZE = 6144  # numbers of the weights in a piece: half the first cache
 
 
 cdef void pad_rows(
@@ -167,30 +193,45 @@ cdef class Conv2DBackwardData(Conv2D):
             &self.dy[i, 0, 0, 0], scratch, self.oh, self.ow, self.oc, self.before_h, self.before_w,
             self.padded_width, 0, self.padded_height,
         )
-        cdef Py_ssize_t ih, iw, phase_w, start, row
+        cdef Py_ssize_t phase, done = 0
+        while done < self.ic:
+            for phase in range(self.sh * self.sw):
+                self.add_phase(i, scratch, phase // self.sw, phase % self.sw, done)
+            done += table.product_block(self.ic - done)
+
+    cdef void add_phase(
+        self, Py_ssize_t i, const float *dy, Py_ssize_t phase_h, Py_ssize_t phase_w, Py_ssize_t done
+    ) noexcept nogil:
+        # A block of channels of all places of one phase; some taps of the weights at a time, which
+        # stay in the first cache for all rows.
+        cdef Py_ssize_t first = (phase_h - self.top) % self.sh, iw = (phase_w - self.left) % self.sw
+        first += self.sh if first < 0 else 0
+        iw += self.sw if iw < 0 else 0
+        if iw >= self.w:
+            return
+        cdef Py_ssize_t start = self.segment_start[phase_h * self.sw + phase_w]
+        cdef Py_ssize_t last = self.segment_start[phase_h * self.sw + phase_w + 1]
+        cdef Py_ssize_t at = start, taps, ih
         cdef Product p
-        p.b = NULL
-        p.steps, p.accumulate, p.relu = self.oc, 0, 0
+        p.channels = min(table.product_block(self.ic - done), self.ic - done)
+        taps = max(WEIGHTS_SIZE // (p.channels * self.oc), <Py_ssize_t>1)
+        p.b, p.steps, p.relu = NULL, self.oc, 0
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.oc, 1, self.ic, self.sw * self.ic
-        p.w = &self.transposed[0, 0, 0]
-        for ih in range(self.h):
-            row = (ih + self.top) // self.sh
-            for phase_w in range(self.sw):
-                iw = (phase_w - self.left) % self.sw  # the first column of this phase
-                if iw < 0:
-                    iw += self.sw
-                if iw >= self.w:
-                    continue
-                start = (ih + self.top) % self.sh * self.sw + phase_w
-                p.segments = self.segment_start[start + 1] - self.segment_start[start]
-                p.x_segments = &self.x_segments[0] + self.segment_start[start]
-                p.w_segments = &self.w_segments[0] + self.segment_start[start]
-                p.pixels = (self.w - 1 - iw) // self.sw + 1
-                p.x = scratch + (
-                    row * self.padded_width + (iw + self.left) // self.sw
+        p.w = &self.transposed[0, 0, 0] + done
+        p.pixels = (self.w - 1 - iw) // self.sw + 1
+        while at < last or at == start:
+            p.segments = min(taps, last - at)
+            p.accumulate = at > start
+            p.x_segments, p.w_segments = &self.x_segments[0] + at, &self.w_segments[0] + at
+            ih = first
+            while ih < self.h:
+                p.x = dy + (
+                    (ih + self.top) // self.sh * self.padded_width + (iw + self.left) // self.sw
                 ) * self.oc
-                p.y = &self.dx[i, ih, iw, 0]
-                product_blocks(&p, self.ic)
+                p.y = &self.dx[i, ih, iw, done]
+                table.product(&p)
+                ih += self.sh
+            at += taps
 
 
 cdef class ColumnsBackwardData(Conv2D):

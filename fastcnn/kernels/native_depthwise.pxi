@@ -12,7 +12,9 @@ cdef class DepthwiseConv2D(Kernel):
         self.kh, self.kw, self.depth = w_shape[0], w_shape[1], w_shape[3]
         self.channels = self.ic * self.depth
         self.oh, self.ow = y_shape[1], y_shape[2]
-        self.sh, self.sw = strides
+        # a stride beyond the padded image leaves one place, as does a stride of that size
+        self.sh = min(strides[0], max(x_shape[1] + pads[0] + pads[1], 1))
+        self.sw = min(strides[1], max(x_shape[2] + pads[2] + pads[3], 1))
         self.dh, self.dw = dilation
         self.top, self.bottom, self.left, self.right = pads
         # a multiply-add here takes as long as four where numbers are used more than once

@@ -11,7 +11,8 @@
  * below 1.4e-8, a quarter of an ulp (by Lawson's reweighted least squares in extended precision,
  * coefficients rounded to float one after the other). ln 2 is taken off in two parts (Cody & Waite
  * 1980): the first has 10 bits, so that n times it is exact without a fused multiply-add as well.
- * Measured over all floats: exp and expm1 to 1.5 ulp, tanh and sigmoid to 3.
+ * Measured over every 37th float, on each instruction set: elu to 1.0 ulp, sigmoid to 2.3, tanh to
+ * 2.6.
  */
 struct exponential {
     vec scale, q;
