@@ -55,7 +55,8 @@ class _Estimator(BaseEstimator):
 
     def fit(self, X, y, **kwargs):  # noqa: N803 - scikit-learn's name
         """Train on X (n, features) and y (n,); `kwargs` go to the model's `fit`."""
-        X, y = validate_data(self, X, y, **self._accepts)  # noqa: N806
+        settings = {**self._accepts, "multi_output": self._multi_output}
+        X, y = validate_data(self, X, y, **settings)  # noqa: N806
         targets = self._prepare(y)
         if not (self.warm_start and hasattr(self, "model_")):
             self.model_ = self._new_model(X, targets)
@@ -82,6 +83,7 @@ class _Estimator(BaseEstimator):
             X, **{key: settings[key] for key in ("batch_size", "verbose") if key in settings}
         )
 
+    _multi_output = False
     # images (n, height, width, channels) are welcome, not only rows
     _accepts = {"allow_nd": True, "dtype": "numeric"}  # noqa: RUF012 - never changed
 
@@ -134,10 +136,11 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
     """A regressor. The model gets y as (n, outputs)."""
 
     __doc__ += _Estimator.__doc__.split("\n", 1)[1]
+    _multi_output = True
 
     def predict(self, X):  # noqa: N803
-        """What the model returns for X, in the shape that y had."""
-        output = self._output(X)
+        """What the model returns for X, as float64 in the shape that y had."""
+        output = self._output(X).astype(np.float64)
         return output[:, 0] if self._y_ndim == 1 else output
 
     def _prepare(self, y):
@@ -149,4 +152,5 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
+        tags.target_tags.multi_output = True
         return tags

@@ -9,8 +9,7 @@ import numpy as np
 
 from fastcnn.saving.atomic import atomic_write
 
-OPSET = 17
-IR_VERSION = 8  # what goes with opset 17: runtimes of 2022 and later
+OPSET = 17  # of 2022
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
@@ -114,6 +113,7 @@ def to_onnx(model, opset_version=None):
     if not graph.nodes:
         graph.then("Identity")
     graph.nodes[-1].output[0] = "output"
+    versions = [helper.make_opsetid("", opset)]
     proto = helper.make_model(
         helper.make_graph(
             graph.nodes,
@@ -123,11 +123,9 @@ def to_onnx(model, opset_version=None):
             graph.initializers,
         ),
         producer_name="fastcnn",
-        opset_imports=[helper.make_opsetid("", opset)],
-        ir_version=IR_VERSION if opset == OPSET else None,
+        opset_imports=versions,
+        ir_version=helper.find_min_ir_version_for(versions),  # so that older runtimes take it
     )
-    if opset != OPSET:
-        proto.ir_version = helper.find_min_ir_version_for(proto.opset_import)
     checker.check_model(proto, full_check=True)
     return proto
 

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from fastcnn import layers
+from fastcnn import config, layers
 from fastcnn.kernels import shapes
 
 EXPORTERS = {}
@@ -384,6 +384,20 @@ def _rescaling(graph, layer):
     graph.then("Mul", np.asarray(layer.scale, np.float32))
     if np.any(layer.offset):
         graph.then("Add", np.asarray(layer.offset, np.float32))
+
+
+@exports("Normalization")
+def _normalization(graph, layer):
+    graph.to_channels_last()
+    mean = np.reshape(layer.mean, layer._against)
+    deviation = np.maximum(np.sqrt(np.asarray(layer.variance)), config.epsilon())
+    deviation = deviation.reshape(layer._against)
+    if layer.invert:
+        graph.then("Mul", deviation)
+        graph.then("Add", mean)
+    else:
+        graph.then("Sub", mean)
+        graph.then("Div", deviation)
 
 
 @exports(

@@ -1,0 +1,191 @@
+"""Export to ONNX: every layer and activation, checked by onnx.checker, run by ONNX Runtime."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import activations, layers
+from fastcnn.layers.registry import registry
+
+onnxruntime = pytest.importorskip("onnxruntime")
+onnx = pytest.importorskip("onnx")
+
+IMAGE = (7, 6, 2)
+CASES = {
+    "Activation": [layers.Activation("tanh")],
+    "AveragePooling2D": [layers.AveragePooling2D(2), layers.AveragePooling2D(3, 2, "same")],
+    "BatchNormalization": [layers.BatchNormalization(), layers.BatchNormalization(axis=1)],
+    "Conv2D": [
+        layers.Conv2D(4, 3, activation="relu", padding="same", strides=2),
+        layers.Conv2D(6, (3, 2), groups=2, dilation_rate=(1, 2), use_bias=False),
+    ],
+    "Conv2DTranspose": [
+        layers.Conv2DTranspose(3, 3, strides=2, padding="same", activation="elu"),
+        layers.Conv2DTranspose(3, 2, strides=3),
+        layers.Conv2DTranspose(2, 3, dilation_rate=2, use_bias=False),
+        layers.Conv2DTranspose(2, 3, strides=2, padding="same", output_padding=1),
+    ],
+    "Cropping2D": [layers.Cropping2D(((1, 2), (0, 1)))],
+    "Dense": [layers.Dense(3), layers.Dense(4, use_bias=False, activation="softmax")],
+    "DepthwiseConv2D": [layers.DepthwiseConv2D(3, strides=2, padding="same", depth_multiplier=2)],
+    "Dropout": [layers.Dropout(0.5)],
+    "ELU": [layers.ELU(0.5)],
+    "Flatten": [
+        layers.Conv2D(3, 2),
+        layers.Flatten(),
+        layers.Dense(4),
+        layers.BatchNormalization(),
+    ],
+    "GlobalAveragePooling2D": [layers.GlobalAveragePooling2D(), layers.Dense(2)],
+    "GlobalMaxPooling2D": [layers.GlobalMaxPooling2D(keepdims=True)],
+    "LeakyReLU": [layers.LeakyReLU(0.2)],
+    "MaxPooling2D": [layers.MaxPooling2D(2), layers.MaxPooling2D((2, 1), 1, "same")],
+    "Normalization": [layers.Normalization(), layers.Normalization(1, [1.0] * 7, [2.0] * 7, True)],
+    "PReLU": [layers.Conv2D(3, 2), layers.PReLU(), layers.PReLU(shared_axes=[1, 2])],
+    "RandomContrast": [layers.RandomContrast(0.1)],
+    "RandomErasing": [layers.RandomErasing()],
+    "RandomFlip": [layers.RandomFlip()],
+    "RandomRotation": [layers.RandomRotation(0.1)],
+    "RandomTranslation": [layers.RandomTranslation(0.1, 0.1)],
+    "RandomZoom": [layers.RandomZoom(0.1)],
+    "ReLU": [layers.ReLU(), layers.ReLU(6), layers.ReLU(0.8, 0.25, 0.1)],
+    "Rescaling": [layers.Rescaling(1 / 255.0), layers.Rescaling([1.0, 2.0], offset=-1)],
+    "Reshape": [layers.Conv2D(3, 2), layers.Reshape((-1, 5)), layers.Dense(2)],
+    "SeparableConv2D": [layers.SeparableConv2D(5, 3, depth_multiplier=2, padding="same")],
+    "Sequential": [keras.Sequential([layers.Conv2D(3, 2), layers.ReLU()])],
+    "Softmax": [layers.Softmax(), layers.Softmax(axis=1), layers.Softmax(axis=[1, 2])],
+    "SpatialDropout2D": [layers.SpatialDropout2D(0.5)],
+    "UpSampling2D": [layers.UpSampling2D((2, 3)), layers.UpSampling2D(2, interpolation="bilinear")],
+    "ZeroPadding2D": [layers.ZeroPadding2D(((1, 0), (2, 1)))],
+}
+
+
+def with_weights(stack, shape):
+    model = keras.Sequential([keras.Input(shape), *stack])
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        if "variance" in variable.name:
+            variable.assign(rng.uniform(0.5, 2, variable.shape))
+        else:
+            variable.assign(rng.normal(0, 0.4, variable.shape))
+    return model
+
+
+def run(path, x):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(["output"], {"input": x})[0]
+
+
+def check(stack, shape, tmp_path, sizes=None, **settings):
+    model = with_weights(stack, shape)
+    path = tmp_path / "m.onnx"
+    model.export(path, **settings)
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+    x = np.random.default_rng(1).normal(size=(3, *(sizes or shape))).astype(np.float32)
+    for batch in (x, x[:1]):
+        np.testing.assert_allclose(run(path, batch), model(batch), atol=1e-5)
+    return onnx.load(path).graph
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_layers(name, tmp_path):
+    check(CASES[name], IMAGE, tmp_path)
+
+
+def test_every_layer_is_exported():
+    assert set(CASES) == set(registry.names()) - {"InputLayer"}
+
+
+@pytest.mark.parametrize("name", sorted(set(activations.registry.names()) - {"sparsemax"}))
+def test_activations(name, tmp_path):
+    check([layers.Dense(5), layers.Activation(name)], (4,), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        activations.celu.__class__(0.5),
+        activations.gelu.__class__(True),
+        activations.hard_shrink.__class__(0.2),
+        activations.log_softmax.__class__(1),
+        activations.soft_shrink.__class__(0.2),
+        activations.squareplus.__class__(2),
+    ],
+    ids=repr,
+)
+def test_activations_with_parameters(activation, tmp_path):
+    check([layers.Dense(5, activation=activation)], (4, 3), tmp_path)
+
+
+def test_the_tutorial_s_net(tmp_path):
+    graph = check(
+        [
+            layers.Rescaling(1 / 255.0),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(10, activation="softmax"),
+        ],
+        (28, 28, 1),
+        tmp_path,
+    )
+    kinds = [node.op_type for node in graph.node]
+    assert kinds.count("Transpose") == 2  # behind the input and before Flatten
+    sizes = [dim.dim_param or dim.dim_value for dim in graph.input[0].type.tensor_type.shape.dim]
+    assert sizes == ["n", 28, 28, 1]
+
+
+def test_images_of_any_size(tmp_path):
+    stack = [
+        layers.Conv2D(3, 3, padding="same", strides=2),
+        layers.MaxPooling2D(2, padding="same"),
+        layers.GlobalAveragePooling2D(),
+    ]
+    check(stack, (None, None, 2), tmp_path, sizes=(13, 10, 2))
+    model = keras.Sequential([keras.Input((None, None, 2)), layers.Conv2DTranspose(3, 2)])
+    with pytest.raises(ValueError, match="needs a fixed image size to be exported"):
+        model.export(tmp_path / "m.onnx")
+
+
+def test_versions(tmp_path):
+    newest = onnx.defs.onnx_opset_version()
+    check(CASES["Softmax"], IMAGE, tmp_path, opset_version=18)
+    for version in (16, newest + 1, "17"):
+        with pytest.raises(ValueError, match="`opset_version` must be an integer from 17"):
+            with_weights([layers.Dense(2)], (3,)).export(tmp_path / "m.onnx", opset_version=version)
+
+
+class Own(layers.Layer):
+    def forward(self, x, training=False):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("stack", "message"),
+    [
+        ([Own()], "of type Own cannot be exported to ONNX"),
+        ([layers.Activation("sparsemax")], "activation 'sparsemax' cannot be exported"),
+    ],
+)
+def test_what_cannot_be_exported(stack, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        keras.Sequential([keras.Input((3,)), *stack]).export(tmp_path / "m.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_arguments(tmp_path, monkeypatch):
+    model = with_weights([layers.Dense(2)], (3,))
+    with pytest.raises(ValueError, match=r'`format` must be "onnx". Received format=.tf_saved'):
+        model.export(tmp_path / "m.onnx", format="tf_saved_model")
+    with pytest.raises(ValueError, match=r"Exported models are kept in .onnx files"):
+        model.export(tmp_path / "m.pb")
+    with pytest.raises(ValueError, match="it is not built"):
+        keras.Sequential([layers.Dense(1)]).export(tmp_path / "m.onnx")
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"needs the package `onnx`: pip install 'fastcnn\[onnx"):
+        model.export(tmp_path / "m.onnx")

@@ -1,0 +1,77 @@
+"""Pictures of models: text, and files drawn by matplotlib."""
+
+import sys
+
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+
+
+@pytest.fixture
+def model():
+    inner = keras.Sequential([layers.Dense(3, activation="relu", name="a")], name="inner")
+    return keras.Sequential([keras.Input((4,)), inner, layers.Dropout(0.5), layers.Dense(2)])
+
+
+def test_text(model, tmp_path):
+    text = keras.utils.plot_model(model, to_file=tmp_path / "m.txt")
+    assert text.splitlines() == [
+        "+------------+",
+        "| Sequential |",
+        "+------------+",
+        "       |",
+        "+------------+",
+        "| Dropout    |",
+        "+------------+",
+        "       |",
+        "+------------+",
+        "| Dense      |",
+        "+------------+",
+    ]
+    assert (tmp_path / "m.txt").read_text("utf-8") == text + "\n"
+
+
+def test_everything(model):
+    model.layers[2].trainable = False
+    text = keras.utils.plot_model(
+        model,
+        to_file=None,
+        show_shapes=True,
+        show_dtype=True,
+        show_layer_names=True,
+        show_layer_activations=True,
+        show_trainable=True,
+        expand_nested=True,
+    )
+    for line in (
+        "| a (Dense)",
+        "| activation: relu",
+        "| dtype: float32",
+        "| trainable",
+        "| not trainable",
+        "| (None, 4)",
+        "| -> (None, 3)",
+    ):
+        assert line in text
+    assert keras.utils.plot_model(keras.Sequential(), to_file=None) == ""
+
+
+@pytest.mark.parametrize(
+    ("ending", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_pictures(model, tmp_path, ending, magic):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"m.{ending}"
+    keras.utils.plot_model(model, path, show_shapes=True, dpi=50)
+    assert path.read_bytes().startswith(magic)
+
+
+def test_errors(model, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match='`rankdir` must be "TB"'):
+        keras.utils.plot_model(model, rankdir="LR")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ImportError, match=r"pip install 'fastcnn\[plot\]'"):
+        keras.utils.plot_model(model, tmp_path / "m.png")
+    with pytest.raises(AttributeError, match=r"fastcnn.utils' has no attribute 'nonsense'"):
+        _ = keras.utils.nonsense

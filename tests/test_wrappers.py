@@ -1,0 +1,142 @@
+"""scikit-learn's estimators: its own checks, grid searches, pipelines."""
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+
+sklearn = pytest.importorskip("sklearn")
+
+from sklearn.base import clone  # noqa: E402
+from sklearn.datasets import load_digits, make_classification, make_regression  # noqa: E402
+from sklearn.exceptions import NotFittedError  # noqa: E402
+from sklearn.model_selection import GridSearchCV, cross_val_score  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+
+from fastcnn.wrappers import SKLearnClassifier, SKLearnRegressor  # noqa: E402
+
+
+def classifier(X, y, units=20):  # noqa: N803
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input(X.shape[1:]),
+            keras.layers.Flatten(),
+            keras.layers.Dense(units, activation="relu"),
+            keras.layers.Dense(units, activation="relu"),
+            keras.layers.Dense(y.shape[1], activation="softmax"),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def regressor(X, y):  # noqa: N803
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((X.shape[1],)),
+            keras.layers.Dense(20, activation="relu"),
+            keras.layers.Dense(y.shape[1]),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    return model
+
+
+FIT = {"epochs": 30, "verbose": 0}
+# Keras's `decision_function` is what the model returns, one column per class. scikit-learn wants
+# one number for two classes, and stops these checks there.
+COLUMNS = "decision_function has a column for each of two classes, as in Keras"
+EXPECTED = {"check_classifiers_train": COLUMNS, "check_classifiers_classes": COLUMNS}
+
+
+@parametrize_with_checks(
+    [SKLearnClassifier(classifier, fit_kwargs=FIT), SKLearnRegressor(regressor, fit_kwargs=FIT)],
+    expected_failed_checks=lambda estimator: (
+        EXPECTED if isinstance(estimator, SKLearnClassifier) else {}
+    ),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+class TestClassifier:
+    def test_digits_in_a_grid_search(self):
+        X, y = load_digits(n_class=4, return_X_y=True)  # noqa: N806
+        search = GridSearchCV(
+            make_pipeline(StandardScaler(), SKLearnClassifier(classifier, fit_kwargs=FIT)),
+            {"sklearnclassifier__model_kwargs": [{"units": 2}, {"units": 32}]},
+            cv=2,
+        )
+        search.fit(X[:200], y[:200])
+        assert search.best_params_ == {"sklearnclassifier__model_kwargs": {"units": 32}}
+        assert search.score(X[200:], y[200:]) > 0.9
+
+    def test_in_other_processes(self):
+        X, y = make_classification(80, random_state=0)  # noqa: N806
+        scores = cross_val_score(
+            SKLearnClassifier(classifier, fit_kwargs=FIT), X, y, cv=2, n_jobs=2
+        )
+        assert scores.min() > 0.6
+
+    def test_labels_may_be_words(self):
+        X, y = make_classification(60, n_classes=3, n_informative=5, random_state=0)  # noqa: N806
+        words = np.array(["cat", "dog", "eel"])[y]
+        estimator = SKLearnClassifier(classifier, fit_kwargs=FIT).fit(X, words)
+        assert estimator.classes_.tolist() == ["cat", "dog", "eel"]
+        assert set(estimator.predict(X)) <= set(words)
+        assert estimator.decision_function(X).shape == (60, 3)
+        assert estimator.history_.history["accuracy"][-1] > 0.8
+
+    def test_images(self):
+        X, y = load_digits(n_class=3, return_X_y=True)  # noqa: N806
+        X = X.reshape(-1, 8, 8, 1) / 16  # noqa: N806
+        estimator = SKLearnClassifier(classifier, fit_kwargs=FIT).fit(X, y, epochs=20)
+        assert estimator.score(X, y) > 0.9
+
+    def test_a_model_is_cloned(self):
+        X, y = make_classification(40, random_state=0)  # noqa: N806
+        model = classifier(X, np.eye(2))
+        before = model.get_weights()
+        estimator = SKLearnClassifier(model, fit_kwargs=FIT)
+        clone(estimator).fit(X, y)
+        estimator.fit(X, y)
+        assert estimator.model_ is not model
+        for now, then in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(now, then)
+
+    def test_warm_start(self):
+        X, y = make_classification(40, random_state=0)  # noqa: N806
+        estimator = SKLearnClassifier(classifier, warm_start=True, fit_kwargs=FIT).fit(X, y)
+        model, steps = estimator.model_, estimator.model_.optimizer.iterations
+        estimator.fit(X, y)
+        assert estimator.model_ is model
+        assert model.optimizer.iterations == 2 * steps
+        with pytest.raises(ValueError, match="The classes were"):
+            estimator.fit(X, y + 1)
+
+    def test_errors(self):
+        X, y = make_classification(40, random_state=0)  # noqa: N806
+        with pytest.raises(NotFittedError):
+            SKLearnClassifier(classifier).predict(X)
+        with pytest.raises(ValueError, match="only one class is present"):
+            SKLearnClassifier(classifier).fit(X, np.zeros(40))
+        with pytest.raises(ValueError, match="Unknown label type"):
+            SKLearnClassifier(classifier).fit(X, X[:, 0])
+        uncompiled = keras.Sequential([keras.Input((20,)), keras.layers.Dense(2)])
+        with pytest.raises(RuntimeError, match="must be compiled"):
+            SKLearnClassifier(uncompiled).fit(X, y)
+
+
+def test_regressor_of_two_outputs():
+    X, y = make_regression(60, 5, n_targets=2, random_state=0)  # noqa: N806
+    y = (y - y.mean(0)) / y.std(0)
+    estimator = SKLearnRegressor(regressor, fit_kwargs={"epochs": 100, "verbose": 0}).fit(X, y)
+    assert estimator.predict(X).shape == (60, 2)
+    assert estimator.score(X, y) > 0.9
+    with pytest.raises(ValueError, match="Unknown label type"):
+        estimator.fit(X, np.array([object()] * 60))
