@@ -1,11 +1,29 @@
 """What every test file shares: the machine's instruction sets, and settings put back afterwards."""
 
+import os
+
 import pytest
 
 import fastcnn
 from fastcnn import kernels
 
 ALL_SETS = ("avx512", "avx2", "baseline", "neon")
+RANDOM_SHAPES = 60  # for each kernel
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--shapes",
+        type=int,
+        default=int(os.environ.get("FASTCNN_TEST_SHAPES", RANDOM_SHAPES)),
+        help="random shapes for each kernel in test_exactness.py",
+    )
+
+
+@pytest.fixture(scope="session")
+def random_shapes(request):
+    """How many random shapes each kernel is tested on."""
+    return request.config.getoption("--shapes")
 
 
 @pytest.fixture(autouse=True)

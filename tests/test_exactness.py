@@ -1,0 +1,420 @@
+"""Random shapes: every kernel, every algorithm, every instruction set, threads; to the last bit.
+
+Sums of small whole numbers are exact in any order, so native and reference must agree to 0 ulp
+whatever way they are computed. What is not a sum has the derived tolerances of random_calls.py.
+
+`pytest tests/test_exactness.py --shapes 2000` draws more shapes for each kernel (the environment
+variable FASTCNN_TEST_SHAPES does too). A failure names its number: `random_calls.draw(kernel,
+number)` makes the same call again.
+"""
+
+import numpy as np
+import pytest
+
+import fastcnn
+from fastcnn import kernels
+from fastcnn.kernels import checks, choice, functions, native
+from tests.kernel_cases import Call, conv2d_calls, conv2d_max_pool2d_calls, integers, reals
+from tests.random_calls import TOLERANCES, algorithms, divisible, draw, public_call, taking
+from tests.shapes import CHANNELS, Conv2DCase
+
+
+@pytest.fixture(autouse=True)
+def _small_work_is_shared_too():
+    """Several threads take part in the smallest call."""
+    before = native.set_work_per_thread(1)
+    yield
+    native.set_work_per_thread(before)
+
+
+def every_way(call, threads=(1, 2)):
+    """(instruction set, algorithm, threads, arrays after the call) of all ways to run it."""
+    for name in kernels.instruction_sets():
+        kernels.set_instruction_set(name)
+        for algorithm in algorithms(call):
+            for count in threads:
+                fastcnn.config.set_num_threads(count)
+                arrays = call.fresh()
+                with taking(call.kernel, algorithm):
+                    kernel = kernels.bind(call.kernel, *arrays, **call.config)
+                assert algorithm is None or kernel.algorithm == algorithm
+                assert kernels.instruction_set() == name
+                kernel()
+                yield name, algorithm, count, arrays
+
+
+def assert_same(found, expected, i, call, *where):
+    """The bits of output i; NaN equals NaN."""
+    if not np.array_equal(found[i], expected[i], equal_nan=found[i].dtype.kind == "f"):
+        shapes = [None if array is None else array.shape for array in call.arrays]
+        label = checks.arrays_of(call.kernel)[i][0]
+        worst = np.abs(found[i].astype("f8") - expected[i]).max()
+        pytest.fail(f"{call.kernel} {where}: {label} off by {worst}: {shapes}, {call.config}")
+
+
+@pytest.mark.parametrize("kernel", checks.ARRAYS)
+def test_random_shapes(kernel, random_shapes):
+    for number in range(random_shapes):
+        call = draw(kernel, number)
+        bound = TOLERANCES.get(kernel)
+        expected = call.reference(np.float64 if bound else None)
+        bounds = bound(call, expected) if bound else {}
+        for name, algorithm, threads, found in every_way(call, (1, 2 + number % 3)):
+            where = number, name, algorithm, threads
+            if threads == 1:
+                first = found
+            for i in call.outputs:
+                if bound and found[i].dtype.kind == "f":
+                    error = np.abs(found[i] - expected[i])
+                    assert np.all(error <= bounds[i]), (kernel, *where, i, call.config)
+                    assert_same(found, first, i, call, *where)
+                else:
+                    assert_same(found, expected, i, call, *where)
+
+
+@pytest.mark.parametrize("kernel", choice.ALGORITHMS)
+def test_random_shapes_reach_every_algorithm(kernel):
+    """Every way is drawn, and every way is the best one for some shape, or only forced."""
+    ways = [algorithms(draw(kernel, number)) for number in range(60)]
+    assert {algorithm for some in ways for algorithm in some} == set(choice.ALGORITHMS[kernel])
+    for some in ways:
+        assert set(some) <= set(choice.ALGORITHMS[kernel])
+        assert len(set(some)) == len(some)
+
+
+def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
+    with pytest.raises(ValueError, match="knows None"):
+        choice.forced("dense_forward", "winograd").__enter__()
+    with pytest.raises(ValueError, match="Received 'fast'"):
+        choice.forced("conv2d_forward", "fast").__enter__()
+    x, w, y = np.ones((1, 5, 5, 2), "f4"), np.ones((2, 2, 2, 3), "f4"), np.ones((1, 4, 4, 3), "f4")
+    config = {"strides": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1), "relu": False}
+    with choice.forced("conv2d_forward", "winograd"), pytest.raises(ValueError, match="cannot run"):
+        kernels.bind("conv2d_forward", x, w, None, y, **config)
+    assert kernels.bind("conv2d_forward", x, w, None, y, **config).algorithm == "direct"
+
+
+@pytest.mark.parametrize("ic", [c for c in CHANNELS if c <= 64])
+def test_winograd_is_exact_up_to_16(ic, instruction_set):
+    """Constants of 1/2 make quarters: 64 channels of 4 * 16 by 9/4 * 16 stay below 2^24 of them."""
+    rng = np.random.default_rng(ic)
+
+    def draw_16(rng, *shape):
+        return integers(rng, *shape, most=16)
+
+    case = Conv2DCase(2, (9, 10), ic, 24, padding="same")
+    transposed = Conv2DCase(2, (9, 10), 24, ic, padding="same")
+    forward = next(conv2d_calls(case, rng, draw_16))
+    pooled = next(conv2d_max_pool2d_calls(case, rng, draw_16, (2, 2), (2, 2)))
+    backward = list(conv2d_calls(transposed, rng, draw_16))[1]
+    for call in (forward, pooled, backward):
+        expected = call.reference()
+        arrays = call.fresh()
+        with taking(call.kernel, "winograd"):
+            kernels.bind(call.kernel, *arrays, **call.config)()
+        for i in call.outputs:
+            assert_same(arrays, expected, i, call, ic)
+
+
+# -------------------------------------------------------------------- ties, signs of zero, -inf
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_of_equal_places_the_first_wins(relu):
+    """Zero filters: every window holds the bias alone, or -0.0 and 0.0."""
+    rng = np.random.default_rng(0)
+    for bias in (-1.0, 0.0, 2.0):
+        case = Conv2DCase(2, (8, 9), 3, 17)
+        call = next(conv2d_max_pool2d_calls(case, rng, integers, (2, 2), (2, 2), relu))
+        call.arrays[1][...] = 0
+        call.arrays[2] = np.full(17, bias, np.float32)
+        closed = relu and bias <= 0
+        for *where, found in every_way(call):
+            assert (found[4] == (255 if closed else 0)).all(), where
+            assert (found[3] == (0 if closed else bias)).all(), where
+
+
+def test_pools_of_ties_zeros_and_minus_infinity():
+    rng = np.random.default_rng(0)
+    values = np.array([-np.inf, -np.inf, -0.0, 0.0, 1.0], np.float32)
+    for pool, strides, pads, out in (
+        ((2, 2), (2, 2), (0, 0, 0, 0), (4, 4)),
+        ((3, 3), (1, 1), (1, 1, 1, 1), (9, 9)),
+        ((3, 2), (3, 3), (0, 0, 0, 0), (3, 3)),
+    ):
+        for most in range(1, len(values) + 1):
+            x = values[rng.integers(0, most, (3, 9, 9, 19))]
+            y = np.empty((3, *out, 19), np.float32)
+            argmax = np.empty(y.shape, np.uint8)
+            config = {"pool_size": pool, "strides": strides, "pads": pads}
+            call = Call("max_pool2d_forward", [x, y, argmax], config, 1)
+            expected = call.reference()
+            for *where, found in every_way(call):
+                assert_same(found, expected, 1, call, *where)
+                assert_same(found, expected, 2, call, *where)
+                assert (np.signbit(found[1]) == np.signbit(expected[1])).all(), where
+
+
+def test_relu_of_minus_zero_is_zero(instruction_set):
+    assert not np.signbit(kernels.relu_forward(np.full(19, -0.0, np.float32))).any()
+    y = kernels.dense_forward(np.full((3, 1), -0.0), np.ones((1, 19)), relu=True)
+    assert not np.signbit(y).any()
+
+
+# ------------------------------------------------------------------------------- NaN and infinity
+
+SUMS = sorted(set(checks.ARRAYS) - {"gather", "dropout", "softmax_sparse_crossentropy"})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("kernel", SUMS)
+def test_what_depends_on_a_number_shows_that_it_is_not_one(kernel, value):
+    """One number of one input becomes NaN or infinite.
+
+    All outputs that change when it goes from 3 to 5 depend on it. NaN must be seen in all of them;
+    infinity in those where the reference is not finite.
+    """
+    tried = 0
+    for number in range(200):
+        call = draw(kernel, number)
+        rng = np.random.default_rng(number)
+        inputs = [
+            i
+            for i, (label, *_, types) in enumerate(checks.arrays_of(kernel))
+            if types is None and label != "transforms" and i not in call.outputs
+            if call.arrays[i] is not None and call.arrays[i].size
+        ]
+        if not inputs or not sum(call.arrays[i].size for i in call.outputs):
+            continue
+        tried += 1
+        if tried > 6:
+            break
+        i = inputs[int(rng.integers(len(inputs)))]
+        place = int(rng.integers(call.arrays[i].size))
+        results = []
+        for other in (3, 5, value):
+            call.arrays[i].flat[place] = other
+            with np.errstate(all="ignore"):
+                results.append(call.reference())
+        for *where, found in every_way(call):
+            for k in call.outputs:
+                if found[k].dtype.kind != "f":
+                    continue
+                depends = results[0][k] != results[1][k]
+                if np.isnan(value):
+                    wanted, seen = depends, np.isnan(found[k])
+                else:
+                    wanted, seen = depends & ~np.isfinite(results[2][k]), ~np.isfinite(found[k])
+                assert seen[wanted].all(), (kernel, number, *where, k, i, place)
+    assert tried > 3
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_none_reaches_the_loss(value, instruction_set):
+    for place in range(7):
+        logits = reals(np.random.default_rng(place), 5, 7)
+        logits[2, place] = value
+        losses, probabilities, dlogits = kernels.softmax_sparse_crossentropy(logits, [3] * 5)
+        finite = value == -np.inf and place != 3
+        assert np.isfinite(losses[2]) == finite
+        assert np.isfinite(probabilities[2]).all() == finite or value == -np.inf
+        assert np.isfinite(np.delete(losses, 2)).all()
+        assert np.isfinite(np.delete(dlogits, 2, 0)).all()
+
+
+# ------------------------------------------------------------------------------ gradients, adjoints
+
+TRANSPOSED = {"dx": "x", "dw": "w", "db": "b", "dgamma": "gamma", "dbeta": "beta"}
+BACKWARD = [name for name in checks.ARRAYS if "_backward" in name]
+
+
+def forward_of(backward):
+    """The name of the kernel whose gradient `backward` is."""
+    name = backward.partition("_backward")[0] + "_forward"
+    return name + "_training" if name.startswith("batch_norm") else name
+
+
+def forward_call(backward, number, dtype):
+    """A call of the forward kernel on distinct real numbers, and a gradient dy for its y."""
+    call = draw(forward_of(backward), number)
+    rng = np.random.default_rng(number)
+    names = [label for label, *_ in checks.arrays_of(call.kernel)]
+    arrays = dict(zip(names, call.arrays, strict=True))
+    for name in ("x", "w", "b", "gamma", "beta"):
+        if arrays.get(name) is not None:
+            arrays[name] = reals(rng, *arrays[name].shape)
+    if "argmax" in arrays and arrays["argmax"] is None:
+        arrays["argmax"] = np.zeros(arrays["y"].shape, checks.argmax_type(call.config["pool_size"]))
+    for name, array in arrays.items():
+        if array is not None and array.dtype == np.float32:
+            arrays[name] = array.astype(dtype)
+    dy = reals(rng, *arrays["y"].shape).astype(dtype)
+    return Call(call.kernel, list(arrays.values()), call.config, 1), arrays, dy
+
+
+def gradients(backward, arrays, dy, config):
+    """{name of the input: its gradient} by the kernel `backward`, from what forward left."""
+    relu = config.get("relu", False)
+    if relu and "max_pool" not in backward and not backward.startswith("batch_norm"):
+        dy = np.where(arrays["y"] > 0, dy, 0)  # a step of its own in the layers
+    given = {**arrays, "dy": dy}
+    if backward.startswith("batch_norm") and not relu:
+        given["y"] = None
+    outputs = {}
+    for label, *_, written, _ in checks.arrays_of(backward):
+        if written:
+            model = arrays.get(TRANSPOSED[label])
+            outputs[label] = None if model is None else np.full_like(model, np.nan)
+    ordered = [{**given, **outputs}[label] for label, *_ in checks.arrays_of(backward)]
+    keywords = {key: config[key] for key in checks.config_of(backward)}
+    kernels.bind(backward, *ordered, **keywords)()
+    return {TRANSPOSED[label]: array for label, array in outputs.items() if array is not None}
+
+
+@pytest.mark.parametrize("backward", BACKWARD)
+def test_gradients_are_those_of_finite_differences(backward):
+    """torch.autograd.gradcheck's numbers: steps of 1e-6, within 1e-5 + 1e-3 of the slope."""
+    fastcnn.config.set_backend("reference")
+    tried = 0
+    for number in range(200):
+        call, arrays, dy = forward_call(backward, number, np.float64)
+        if dy.size == 0 or dy.size > 20_000 or (len(dy) < 2 and "batch_norm" in backward):
+            continue
+        tried += 1
+        if tried > 6:
+            break
+        run = kernels.bind(call.kernel, *call.arrays, **call.config)
+        run()
+        found = gradients(backward, arrays, dy, call.config)
+        rng = np.random.default_rng(number)
+        for name, gradient in found.items():
+            flat = arrays[name].reshape(-1)
+            for i in rng.choice(flat.size, min(flat.size, 12), replace=False):
+                sides = []
+                for step in (1e-6, -1e-6):
+                    before = flat[i]
+                    flat[i] = before + step
+                    run()
+                    flat[i] = before
+                    sides.append((arrays["y"] * dy).sum())
+                slope = (sides[0] - sides[1]) / 2e-6
+                error = abs(gradient.reshape(-1)[i] - slope)
+                assert error <= 1e-5 + 1e-3 * abs(slope), (backward, number, name, i, slope)
+    assert tried > 3
+
+
+def test_the_gradient_of_the_crossentropy_is_that_of_finite_differences():
+    fastcnn.config.set_backend("reference")
+    rng = np.random.default_rng(0)
+    logits, labels, scale = rng.normal(size=(4, 5)), rng.integers(0, 5, 4), rng.uniform(0, 2, 4)
+    _, _, dlogits = kernels.softmax_sparse_crossentropy(logits, labels, scale)
+    for place in np.ndindex(logits.shape):
+        sides = []
+        for step in (1e-6, -1e-6):
+            near = logits.copy()
+            near[place] += step
+            losses, *_ = kernels.softmax_sparse_crossentropy(near, labels, scale)
+            sides.append((losses * scale).sum())
+        slope = (sides[0] - sides[1]) / 2e-6
+        assert abs(dlogits[place] - slope) <= 1e-5 + 1e-3 * abs(slope)
+
+
+LINEAR = [
+    name
+    for name in BACKWARD
+    if name.startswith(("conv2d_backward", "depthwise", "average", "dense"))
+]
+
+
+@pytest.mark.parametrize("backward", LINEAR)
+def test_adjoint_identity(backward, instruction_set):
+    """<dy, forward(x, w)> == <backward(dy), x or w>, exactly on whole numbers."""
+    for number in range(40):
+        call = draw(forward_of(backward), number)
+        names = [label for label, *_ in checks.arrays_of(call.kernel)]
+        arrays = dict(zip(names, call.arrays, strict=True))
+        dy = integers(np.random.default_rng(number), *arrays["y"].shape)
+        if "pool_size" in call.config:
+            factor = np.float32(divisible(call.config["pool_size"]))
+            dy, arrays["x"] = factor * dy, factor * arrays["x"]
+        if "b" in arrays:
+            arrays["b"] = None
+        config = {**call.config, **({"relu": False} if "relu" in call.config else {})}
+        kernels.bind(call.kernel, *arrays.values(), **config)()
+        for name, gradient in gradients(backward, arrays, dy, config).items():
+            left = (dy.astype("f8") * arrays["y"]).sum()
+            right = (gradient.astype("f8") * arrays[name]).sum()
+            if "pool_size" in call.config:
+                assert abs(left - right) <= 1e-6 * abs(dy.astype("f8") * arrays["y"]).sum()
+            else:
+                assert left == right, (backward, number, name)
+
+
+# ---------------------------------------------------------------------------------- memory layouts
+
+LAYOUTS = {
+    "every other": lambda a: np.repeat(a, 2, -1)[..., ::2],
+    "reversed": lambda a: np.ascontiguousarray(a[::-1])[::-1],
+    "Fortran": np.asfortranarray,
+    "read-only": lambda a: _frozen(a.copy()),
+    "misaligned": lambda a: _misaligned(a),
+    "big-endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "float64": lambda a: a.astype("f8") if a.dtype.kind == "f" else a,
+    "int8": lambda a: a.astype("i1"),
+    "a list": lambda a: a.tolist() if a.size else a,
+}
+
+
+def _frozen(array):
+    array.flags.writeable = False
+    return array
+
+
+def _misaligned(array):
+    raw = np.zeros(array.nbytes + 1, np.uint8)
+    view = raw[1:].view(array.dtype).reshape(array.shape)
+    view[...] = array
+    assert not view.flags.aligned or array.dtype.itemsize == 1 or array.size == 0
+    return view
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", functions.__all__)
+def test_any_layout_gives_the_bits_of_contiguous_float32(name, layout):
+    function, inputs, others = public_call(name)
+    if layout == "int8":
+        inputs = {key: np.round(array).astype(array.dtype) for key, array in inputs.items()}
+        inputs = {key: np.clip(array, -100, 100) for key, array in inputs.items()}
+    fixed = {"argmax"}  # names places, is no number: its type is given
+    changed = {
+        key: array if key in fixed else LAYOUTS[layout](array) for key, array in inputs.items()
+    }
+    before = {key: np.array(array) for key, array in changed.items()}
+    results = function(**changed, **others), function(**inputs, **others)
+    found, expected = (r if isinstance(r, tuple) else (r,) for r in results)
+    for one, other in zip(found, expected, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+    for key, array in before.items():
+        np.testing.assert_array_equal(np.array(changed[key]), array)
+
+
+def test_the_door_refuses_what_it_would_misread():
+    good = np.ones((4, 6), np.float32)
+    out = np.empty_like(good)
+    for wrong, error in (
+        (np.asfortranarray(good), ValueError),
+        (good[:, ::-1], ValueError),
+        (_misaligned(good), ValueError),
+        (good.astype(">f4"), TypeError),
+        (good.astype("f8"), TypeError),
+        (good.astype("i4"), TypeError),
+        (good.tolist(), TypeError),
+        (None, TypeError),
+    ):
+        with pytest.raises(error):
+            kernels.bind("relu_forward", wrong, out)
+        with pytest.raises(error):
+            kernels.bind("relu_forward", good, wrong)
+    with pytest.raises(ValueError, match="is read-only"):
+        kernels.bind("relu_forward", good, _frozen(out))

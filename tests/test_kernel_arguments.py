@@ -1,0 +1,109 @@
+"""The public kernel functions with arguments that fit and that do not (hypothesis).
+
+One or two arguments of a good call are replaced. The function returns float arrays or raises
+ValueError or TypeError; it never raises anything else, hangs or takes the process along.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fastcnn import kernels
+from fastcnn.kernels import functions
+from tests.random_calls import public_call
+
+TYPES = ("f4", "f8", "f2", "g", ">f4", "i1", "u1", "i8", "?", "c8", "O", "U3", "M8[s]", "V4")
+SIZES = (-1, 0, 1, 2, 3, 5, 8, 10**5, 2**28, 2**31, 2**62, 2**63, 2**70, 1.0, 2.5, True, None, "2")
+NUMBERS = st.sampled_from((*SIZES, float("nan"), float("inf"), 1j, np.int64(2), np.array([2])))
+
+arrays = st.builds(np.zeros, st.lists(st.integers(0, 6), max_size=5), st.sampled_from(TYPES))
+objects = st.sampled_from((None, "x", b"x", 3, 2.5, [], [[1, 2], [3]], {}, {1: 2}, object()))
+sizes = st.one_of(
+    NUMBERS,
+    st.tuples(NUMBERS, NUMBERS),
+    st.lists(NUMBERS, max_size=3),
+    st.sampled_from(({1, 2}, {1: 2, 3: 4}, "22", b"22", object())),
+)
+paddings = st.sampled_from(("valid", "same", "SAME", "full", "", None, 3, b"same", ["same"]))
+KINDS = {"padding": paddings, "relu": st.sampled_from((True, False, None, 2, "x"))}
+
+
+@st.composite
+def changed_calls(draw, name):
+    function, inputs, others = public_call(name)
+    arguments = {**inputs, **others}
+    for key in draw(st.lists(st.sampled_from(sorted(arguments)), min_size=1, max_size=2)):
+        kind = KINDS.get(key, sizes) if key in others else st.one_of(arrays, arrays, objects)
+        arguments[key] = draw(kind)
+    return function, arguments
+
+
+@pytest.mark.parametrize("name", functions.__all__)
+def test_arguments_fit_or_are_refused(name):
+    @settings(
+        max_examples=150,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(changed_calls(name))
+    def run(call):
+        function, arguments = call
+        try:
+            with np.errstate(all="ignore"):
+                results = function(**arguments)
+        except (TypeError, ValueError):
+            return
+        for result in results if isinstance(results, tuple) else (results,):
+            assert result.dtype in (np.float32, np.uint8, np.int32)
+
+    run()
+
+
+def test_no_channels():
+    """These once divided by zero."""
+    no_columns, mean = np.ones((3, 0), np.float32), np.ones(0, np.float32)
+    for call in (
+        lambda: kernels.dense_forward(np.ones((4, 3)), no_columns),
+        lambda: kernels.dense_backward_data(no_columns, no_columns),
+        lambda: kernels.dense_backward_weights(np.ones((3, 2)), no_columns),
+        lambda: kernels.softmax_forward(no_columns),
+        lambda: kernels.bind(
+            "batch_norm_forward",
+            *(no_columns, None, None, mean, mean, no_columns),
+            epsilon=1e-3,
+            relu=False,
+        ),
+    ):
+        with pytest.raises(ValueError, match="must have at least one element"):
+            call()
+
+
+def test_strides_far_beyond_the_image():
+    """One window; the gradient once looked at every phase of the stride."""
+    x, w, dy = np.ones((1, 5, 5, 2)), np.ones((3, 3, 2, 2)), np.ones((1, 1, 1, 2))
+    for strides in (7, 1000):
+        options = {"strides": strides, "padding": "same"}
+        dx = kernels.conv2d_backward_data(dy, w, 5, **options)
+        assert kernels.conv2d_forward(x, w, **options).shape == dy.shape
+        wanted = np.zeros_like(dx)
+        wanted[:, :3, :3] = 2
+        np.testing.assert_array_equal(dx, wanted)
+
+
+def test_what_is_too_large_is_refused_before_memory_is_asked_for():
+    x, w = np.ones((1, 4, 4, 2)), np.ones((3, 3, 2, 2))
+    for call, message in (
+        (lambda: kernels.conv2d_forward(x, w, padding="same", dilation=2**20), "with its padding"),
+        (lambda: kernels.conv2d_forward(x, w, strides=2**40), "cannot contain more than"),
+        (lambda: kernels.max_pool2d_forward(x, 2**20, padding="same"), "with its padding"),
+        (lambda: kernels.conv2d_backward_data(x, w, 2**20), "with its padding"),
+        (lambda: kernels.conv2d_backward_data(x, w, 2**10), "`dy` must have 1022 rows"),
+        (lambda: kernels.max_pool2d_backward(x, x, 2**10), "`dy` must have 512 rows"),
+        (lambda: kernels.average_pool2d_backward(x, 2**10), "`dy` must have 512 rows"),
+        (lambda: kernels.conv2d_backward_weights(x, x, 2**20, padding="same"), "with its padding"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
