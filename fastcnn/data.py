@@ -33,9 +33,9 @@ def as_array(value, name):
         value = value[0]
     if not isinstance(value, np.ndarray):
         if hasattr(value, "element_spec") or hasattr(value, "__next__") or callable(value):
-            raise NotImplementedError(
-                f"`{name}` must be an array: data sets and generators are not supported yet. "
-                f"Received {type(value)}."
+            raise ValueError(
+                f"`{name}` must be an array here: only `x` of fit, evaluate and predict, and "
+                f"`validation_data`, may be made of batches. Received {type(value)}."
             )
         try:
             value = np.asarray(value)
@@ -128,14 +128,18 @@ class Samples:
             self.weights = class_weights(self.y, class_weight)
         return self
 
-    def prepare(self, input_shape, loss=None, output_shape=None):
-        """Bring x and y into the forms that the model and its loss read."""
-        self.x = gatherable(fit_images(self.x, input_shape), "x")
+    def prepare(self, input_shape, loss=None, output_shape=None, gather=True):
+        """Bring x and y into the forms that the model and its loss read, and `gather` takes."""
+        self.x = fit_images(self.x, input_shape)
+        if gather:
+            self.x = gatherable(self.x, "x")
         if loss is not None:
             if self.y is None:
                 raise ValueError("The argument `y` is missing: the loss needs targets.")
-            y = loss.prepare(self.y, output_shape)
-            self.y = y if y.dtype == np.int64 and y.ndim < len(output_shape) else gatherable(y, "y")
+            self.y = loss.prepare(self.y, output_shape)
+            is_labels = self.y.dtype == np.int64 and self.y.ndim < len(output_shape)
+            if not is_labels:
+                self.y = gatherable(self.y, "y")
         return self
 
 
@@ -206,12 +210,20 @@ class Feed:
         batch_size: positive int.
         input_buffer: function of (batch size, sample's shape) that returns the model's buffer.
         shuffle: whether each pass has a new order, drawn from the package's generator.
+
+    Attributes:
+        steps: number of batches in a pass.
+        restarts: True: another pass can always begin.
     """
+
+    restarts = True
 
     def __init__(self, samples, batch_size, input_buffer, shuffle=False):
         self.samples = samples
         self.batch_size = min(batch_size, len(samples))
         self.steps = -(-len(samples) // batch_size)
+        self._first = 0
+        self._batch_now = None
         self.shuffle = shuffle
         self.order = np.arange(len(samples))
         self.labels = samples.y
@@ -219,25 +231,58 @@ class Feed:
         self._input_buffer = input_buffer
         self._batches = {}
 
+    def peek(self):
+        """All samples: what the first batch is like."""
+        return self.samples
+
     def __iter__(self):
         """Yield each `Batch`, not loaded yet."""
-        samples = self.samples
-        if self.shuffle:
-            self.order = random.generator().permutation(len(samples))
-            if samples.y is not None and samples.y.dtype == np.int64:
-                self.labels = samples.y[self.order]
-            if samples.weights is not None:
-                self.weights = samples.weights[self.order]
-        full = len(samples) // self.batch_size
-        batch = self._batch(self.batch_size)
-        for step in range(full):
+        first, self._first = self._first, 0
+        if self.shuffle and not first:
+            self._take_order(random.generator().permutation(len(self.samples)))
+        full = len(self.samples) // self.batch_size
+        batch = self._batch_now = self._batch(self.batch_size)
+        for step in range(first, full):
             batch.begin = step * self.batch_size
             yield batch
-        rest = len(samples) - full * self.batch_size
+        rest = len(self.samples) - full * self.batch_size
         if rest:
-            batch = self._batch(rest)
+            batch = self._batch_now = self._batch(rest)
             batch.begin = full * self.batch_size
             yield batch
+
+    def _take_order(self, order):
+        self.order = order
+        samples = self.samples
+        if samples.y is not None and samples.y.dtype == np.int64:
+            self.labels = samples.y[order]
+        if samples.weights is not None:
+            self.weights = samples.weights[order]
+
+    @property
+    def position(self):
+        """How many batches of this pass have been taken."""
+        batch = self._batch_now
+        return 0 if batch is None else -(-(batch.begin + batch.size) // self.batch_size)
+
+    def get_state(self):
+        """Plain values and arrays from which `set_state` goes on after this batch."""
+        return {"position": self.position, "order": self.order if self.shuffle else None}
+
+    def set_state(self, state):
+        """Let the next pass begin where `get_state` was called.
+
+        Raises:
+            ValueError: the state is of other data.
+        """
+        order, position = state["order"], state["position"]
+        if (order is None) == self.shuffle or not 0 <= position <= self.steps:
+            raise ValueError("The state is that of other data.")
+        if order is not None:
+            if not np.array_equal(np.sort(order), np.arange(len(self.samples))):
+                raise ValueError("The state is that of other data.")
+            self._take_order(order)
+        self._first = position
 
     def _batch(self, size):
         batch = self._batches.get(size)
@@ -247,11 +292,13 @@ class Feed:
         return batch
 
 
-def unpack(data):
-    """(x, y, sample_weight) from (x, y) or (x, y, sample_weight)."""
-    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
+def unpack(batch, name="A batch"):
+    """(x, y, sample_weight) from x, (x,), (x, y) or (x, y, sample_weight)."""
+    if not isinstance(batch, (list, tuple)):
+        return batch, None, None
+    if not 1 <= len(batch) <= 3:
         raise ValueError(
-            "`validation_data` must be (x, y) or (x, y, sample_weight). "
-            f"Received an object of type {type(data)}."
+            f"{name} must be x, (x,), (x, y) or (x, y, sample_weight). "
+            f"Received a {type(batch).__name__} of {len(batch)}."
         )
-    return (*data, None)[:3]
+    return (*batch, None, None)[:3]

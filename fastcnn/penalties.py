@@ -52,6 +52,23 @@ class Penalties:
         self.value = sum(weight.regularizer(weight.value) for weight in self._weights)
         self.value += sum(step.value() for step in self._steps)
 
+    def around(self, compute, update, add):
+        """The three parts of a step, with what there is to do before, in and after them."""
+
+        def compute_and_measure(y, batch):
+            dy = compute(y, batch)
+            self.measure()
+            return dy
+
+        def add_gradients_and_update():
+            self.add_gradients()
+            update()
+
+        def add_with_penalty(head, batch):
+            add(head, batch, self.value)
+
+        return compute_and_measure, update and add_gradients_and_update, add_with_penalty
+
     def add_gradients(self):
         """Add the gradients to those of the weights; outputs have theirs from `ActivityStep`."""
         for weight in self._weights:

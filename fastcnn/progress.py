@@ -11,6 +11,8 @@ import math
 import sys
 import time
 
+import numpy as np
+
 INTERVAL = 0.05
 WIDTH = 20
 
@@ -19,7 +21,7 @@ class ProgressBar:
     """Progress over `target` steps.
 
     Args:
-        target: number of steps.
+        target: number of steps, or None if it is not known.
         verbose: 0 silent, 1 a bar, 2 one line at the end.
         stream: where to write; by default `sys.stdout` as it is then.
 
@@ -49,8 +51,11 @@ class ProgressBar:
         elif current > self._first:
             self._per_step = (now - self._after_first) / (current - self._first)
         if self._live:
-            remaining = self._per_step * (self.target - current)
-            self._draw(current, format_seconds(remaining), logs())
+            if self.target is None:
+                clock = f"{now - self._start:.0f}s"
+            else:
+                clock = format_seconds(self._per_step * (self.target - current))
+            self._draw(current, clock, logs())
             self.due = now + INTERVAL
         else:
             self.due = math.inf
@@ -67,6 +72,7 @@ class ProgressBar:
         """Draw the last state and end the line."""
         if not self.verbose:
             return
+        self.target = self.target or current
         elapsed = f"{time.perf_counter() - self._start:.0f}s"
         if self.verbose == 1:
             self._draw(current, elapsed, logs)
@@ -81,7 +87,20 @@ class ProgressBar:
             self._write("\n")
             self._written = 0
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if error[0] is not None:
+            self.close()
+
     def _draw(self, current, clock, logs):
+        if self.target is None:
+            text = f"{current:7d}/Unknown {clock} {format_step(self._per_step)}{format_logs(logs)}"
+            padding = " " * (self._written - len(text))
+            self._write(f"\r{text}{padding}")
+            self._written = len(text)
+            return
         digits = len(str(self.target))
         done = WIDTH * current // self.target if self.target else WIDTH
         count = f"{current:{digits}d}/{self.target}"
@@ -143,7 +162,8 @@ def format_step(seconds):
 
 def format_logs(logs):
     """` - accuracy: 0.8912 - loss: 0.3012`; small numbers with an exponent."""
+    numbers = {name: float(np.mean(value)) for name, value in logs.items()}
     return "".join(
         f" - {name}: {value:.4f}" if abs(value) > 1e-3 else f" - {name}: {value:.4e}"
-        for name, value in logs.items()
+        for name, value in numbers.items()
     )

@@ -9,9 +9,11 @@ that happens, nor on the batch size.
 import numpy as np
 
 from fastcnn.metrics import sequential_sum
+from fastcnn.run import get_state, set_state
 
 RING_BYTES = 1 << 18
 RING_STEPS = 64
+MAX_RINGS = 8  # batch sizes for which space is kept
 
 
 class Ring:
@@ -49,7 +51,8 @@ class Tracker:
     def __init__(self, metrics=(), weighted_metrics=(), loss_is_sum=False):
         self.metrics = list(metrics)
         self.weighted_metrics = list(weighted_metrics)
-        self._with_metrics = bool(self.metrics or self.weighted_metrics)
+        self._names = unique_names(self.metrics, self.weighted_metrics)
+        self._with_metrics = bool(self._names)
         self._loss_is_sum = loss_is_sum
         self._batch = self._ring = None
         self._rings = {}
@@ -84,6 +87,8 @@ class Tracker:
             self._batch = batch
             self._ring = self._rings.get(batch)
             if self._ring is None:
+                if len(self._rings) >= MAX_RINGS:
+                    self._rings.clear()
                 self._ring = self._rings[batch] = Ring(batch, head, self._with_metrics)
 
     def _flush(self):
@@ -107,10 +112,46 @@ class Tracker:
         self._flush()
         loss = (self._total + self._penalties) / self._count if self._count else 0.0
         logs = {"loss": loss}
-        for metric in (*self.metrics, *self.weighted_metrics):
+        for name, metric in self._names:
             result = metric.result()
             if isinstance(result, dict):
                 logs.update(result)
             else:
-                logs[metric.name] = float(result)
+                logs[name] = float(result) if np.ndim(result) == 0 else np.array(result)
         return dict(sorted(logs.items()))
+
+    def get_state(self):
+        """All sums, as plain values and arrays."""
+        self._flush()
+        return {
+            "total": self._total,
+            "penalties": self._penalties,
+            "count": self._count,
+            "metrics": [get_state(metric) for _, metric in self._names],
+        }
+
+    def set_state(self, state):
+        """Take over what `get_state` returned."""
+        self.reset()
+        self._total, self._penalties = float(state["total"]), float(state["penalties"])
+        self._count = int(state["count"])
+        for (_, metric), kept in zip(self._names, state["metrics"], strict=True):
+            set_state(metric, kept)
+
+
+def unique_names(metrics, weighted_metrics):
+    """[(key in the logs, metric)]; a name that comes twice gets a number, or "weighted_" first."""
+    names = {}
+    for metric in metrics:
+        names[_unused(metric.name, names)] = metric
+    for metric in weighted_metrics:
+        name = metric.name if metric.name not in names else f"weighted_{metric.name}"
+        names[_unused(name, names)] = metric
+    return list(names.items())
+
+
+def _unused(name, names):
+    key, count = name, 1
+    while key in names:
+        key, count = f"{name}_{count}", count + 1
+    return key

@@ -111,8 +111,11 @@ LOSSES = {
         None,
         lambda k: k.losses.SparseCategoricalCrossentropy(from_logits=True),
     ),
-    "sparse sum": ("labels", "softmax", lambda k: k.losses.SparseCategoricalCrossentropy(
-        reduction="sum")),
+    "sparse sum": (
+        "labels",
+        "softmax",
+        lambda k: k.losses.SparseCategoricalCrossentropy(reduction="sum"),
+    ),
     "categorical": ("one-hot", "softmax", lambda k: "categorical_crossentropy"),
     "categorical smooth": (
         "one-hot",
@@ -125,8 +128,11 @@ LOSSES = {
         lambda k: k.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
     ),
     "binary": ("bits", "sigmoid", lambda k: "binary_crossentropy"),
-    "binary smooth": ("bits", "sigmoid", lambda k: k.losses.BinaryCrossentropy(
-        label_smoothing=0.2)),
+    "binary smooth": (
+        "bits",
+        "sigmoid",
+        lambda k: k.losses.BinaryCrossentropy(label_smoothing=0.2),
+    ),
     "binary logits": ("bits", None, lambda k: k.losses.BinaryCrossentropy(from_logits=True)),
     "sparse logits of softmax": (
         "labels",
@@ -317,7 +323,13 @@ def run_regularized(keras, where, name):
     model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
     x, y = small_data()
     history = model.fit(
-        x, y, batch_size=8, epochs=2, shuffle=False, validation_split=0.25, verbose=0,
+        x,
+        y,
+        batch_size=8,
+        epochs=2,
+        shuffle=False,
+        validation_split=0.25,
+        verbose=0,
         sample_weight=sample_weights(40),
     ).history
     return history, flat(model)

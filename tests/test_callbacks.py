@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn.callbacks import BATCH_HOOKS, HOOKS, Callback, CallbackList
+from fastcnn.callbacks import Callback, CallbackList
+from fastcnn.callbacks.base import BATCH_HOOKS
+
+HOOKS = [f"on_{of}_{at}" for of in ("epoch", "train", "test", "predict") for at in ("begin", "end")]
 
 
 class Recorder(Callback):

@@ -194,12 +194,6 @@ def test_what_is_not_there_says_so(model):
 
     with pytest.raises(NotImplementedError, match="use `Sequential"):
         Mine()
-    with pytest.raises(NotImplementedError, match="data sets and generators"):
-        model.fit(iter([(X, Y)]))
-    with pytest.raises(NotImplementedError, match="`steps_per_epoch`"):
-        model.fit(X, Y, steps_per_epoch=3)
-    with pytest.raises(NotImplementedError, match="`steps`"):
-        model.evaluate(X, Y, steps=3)
 
 
 def test_categorical_loss_with_labels(model):

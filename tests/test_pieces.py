@@ -63,9 +63,7 @@ def test_losses(name, tolerance):
 
 @pytest.mark.parametrize("name", pieces.METRICS)
 def test_metrics(name, tolerance):
-    for result, wanted in zip(
-        pieces.run_metric(keras, name), GOLDEN["metrics"][name], strict=True
-    ):
+    for result, wanted in zip(pieces.run_metric(keras, name), GOLDEN["metrics"][name], strict=True):
         np.testing.assert_allclose(result, wanted, **tolerance)
 
 

@@ -6,9 +6,7 @@ from fastcnn import config
 from fastcnn.registry import Configurable, Registry, snake_case
 from fastcnn.targets import prepare_targets
 
-registry = Registry(
-    "loss", "keras.losses", ("fastcnn.losses.regression", "fastcnn.losses.margins")
-)
+registry = Registry("loss", "keras.losses", ("fastcnn.losses.regression", "fastcnn.losses.margins"))
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "none")
 

@@ -162,9 +162,7 @@ class SparseCategoricalCrossentropy(LossMetric):
     loss_class = losses.SparseCategoricalCrossentropy
 
     def __init__(self, name=None, dtype=None, from_logits=False, ignore_class=None, axis=-1):
-        super().__init__(
-            name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis
-        )
+        super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
 
 @registry.register("root_mean_squared_error")

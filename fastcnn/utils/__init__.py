@@ -10,6 +10,8 @@ from fastcnn.progress import ProgressBar
 from fastcnn.registry import reset_names
 
 PLACES = {  # name -> module that has it, imported when first used
+    "PyDataset": "fastcnn.batches",
+    "Sequence": "fastcnn.batches",
     "custom_object_scope": "fastcnn.saving",
     "deserialize_keras_object": "fastcnn.saving",
     "from_torch_state_dict": "fastcnn.utils.torch_weights",

@@ -8,6 +8,7 @@ rounding; what Keras cannot do in float64 (regularizers, `fit`) in float32.
 import json
 import os
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -31,9 +32,14 @@ def rounded(value, digits=9):
         return [rounded(entry, digits) for entry in value]
     if isinstance(value, np.ndarray):
         return rounded(value.tolist(), digits)
-    if isinstance(value, float):
+    if isinstance(value, (float, np.floating)):
         return float(f"{value:.{digits}g}")
     return value
+
+
+def run_fit(name):
+    with tempfile.TemporaryDirectory() as folder:
+        return fits.run(keras, name, Path(folder))
 
 
 def config_of(thing):
@@ -61,7 +67,7 @@ def main():
             (where, name, *pieces.run_regularized(keras, where, name))
             for where, name in pieces.REGULARIZED
         ],
-        "fits": {name: fits.run(keras, name) for name in fits.FITS},
+        "fits": {name: run_fit(name) for name in fits.FITS},
         "configs": {
             **{name: config_of(make(keras)) for name, make in pieces.OPTIMIZERS.items()},
             **{name: config_of(make(schedules)) for name, make in pieces.SCHEDULES.items()},

@@ -1,20 +1,5 @@
-"""Callbacks: a program's hooks into `fit`, `evaluate` and `predict`.
+"""The base class of all callbacks, `History`, and the list that calls them."""
 
-    >>> import fastcnn as keras
-    >>> class StopWhenGood(keras.callbacks.Callback):
-    ...     def on_epoch_end(self, epoch, logs=None):
-    ...         if logs["accuracy"] > 0.95:
-    ...             self.model.stop_training = True
-
-`self.model` and `self.params` (verbose, epochs, steps) are there when a hook runs. Batch hooks cost
-something in every step only if they are written: a class without them is not called for batches.
-"""
-
-HOOKS = tuple(
-    f"on_{name}_{when}"
-    for name in ("epoch", "train", "test", "predict")
-    for when in ("begin", "end")
-)
 BATCH_HOOKS = tuple(
     f"on_{name}_batch_{when}" for name in ("train", "test", "predict") for when in ("begin", "end")
 )
@@ -26,7 +11,13 @@ class Callback:
     Attributes:
         model: the model that runs.
         params: dictionary with `verbose`, `epochs` and `steps`.
+        state_names: names of the attributes that `BackupAndRestore` keeps: plain values, arrays,
+            and lists and dictionaries of them.
+        runs_last: whether it is called after all others.
     """
+
+    state_names = ()
+    runs_last = False
 
     def __init__(self):
         self.params = None
@@ -101,6 +92,8 @@ class History(Callback):
         epoch: list of the epochs' numbers.
     """
 
+    state_names = ("history", "epoch")
+
     def __init__(self):
         super().__init__()
         self.history = {}
@@ -119,32 +112,32 @@ class History(Callback):
 class CallbackList:
     """Calls a list of callbacks, hook by hook.
 
+    Args:
+        callbacks: a callback, a list of them, lists in it too, or another `CallbackList`.
+        model, params: what the callbacks get to know.
+        add_history: whether to put a `History` at the end, unless there is one.
+
     Attributes:
+        history: the `History`, or None.
         wants: dictionary from each batch hook to the callbacks that really implement it.
     """
 
-    def __init__(self, callbacks=None, model=None, params=None):
-        if callbacks is None:
-            callbacks = []
-        elif not isinstance(callbacks, (list, tuple)):
-            callbacks = [callbacks]
-        for callback in callbacks:
+    def __init__(self, callbacks=None, model=None, params=None, add_history=False):
+        self.callbacks = list(_flattened(callbacks))
+        for callback in self.callbacks:
             if not (hasattr(callback, "set_model") and hasattr(callback, "on_epoch_end")):
                 raise ValueError(
                     "Each callback must be an instance of `keras.callbacks.Callback`. "
                     f"Received {callback!r}."
                 )
-        self.callbacks = list(callbacks)
+        self.history = next((c for c in self.callbacks if isinstance(c, History)), None)
+        if self.history is None and add_history:
+            self.history = History()
+            self.callbacks.append(self.history)
+        self.callbacks.sort(key=lambda callback: getattr(callback, "runs_last", False))
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params or {})
-        self.wants = {hook: self._implementing(hook) for hook in BATCH_HOOKS}
-
-    def append(self, callback, model, params):
-        """Add one more, at the end."""
-        callback.set_model(model)
-        callback.set_params(params)
-        self.callbacks.append(callback)
         self.wants = {hook: self._implementing(hook) for hook in BATCH_HOOKS}
 
     def _implementing(self, hook):
@@ -168,3 +161,13 @@ class CallbackList:
         """Call a batch hook of those that implement it."""
         for callback in self.wants[hook]:
             getattr(callback, hook)(batch, logs)
+
+
+def _flattened(callbacks):
+    if isinstance(callbacks, CallbackList):
+        callbacks = callbacks.callbacks
+    if isinstance(callbacks, (list, tuple)):
+        for callback in callbacks:
+            yield from _flattened(callback)
+    elif callbacks is not None:
+        yield callbacks

@@ -1,0 +1,321 @@
+"""Batches that somebody else makes: generators, `utils.PyDataset`s, and other iterables of batches.
+
+`Stream` is to them what `data.Feed` is to arrays: it yields `Batch`es whose buffers stay where they
+are. A batch is x, (x,), (x, y) or (x, y, sample_weight); its size may differ from step to step.
+
+- A generator or iterator is gone through once, over all epochs together.
+- What has `__getitem__` and a length (`PyDataset`, Keras's own included) is asked for batch 0, 1,
+  ..., in an order drawn from the package's generator if `shuffle`.
+- Any other iterable, such as a PyTorch DataLoader, is gone through once in each epoch.
+"""
+
+import itertools
+import warnings
+
+import numpy as np
+
+from fastcnn import random
+from fastcnn.data import Samples, class_weights, unpack
+from fastcnn.layers.base import MAX_CALLS
+from fastcnn.variables import aligned
+
+
+class PyDataset:
+    """Base of data sets that make their batches on demand; `Sequence` is its old name.
+
+    Write `__getitem__(index)`, which returns (x, y) or (x, y, sample_weight) of one batch, and
+    `__len__()`, the number of batches. `on_epoch_begin` and `on_epoch_end` are called around every
+    epoch.
+
+    Args:
+        workers, use_multiprocessing, max_queue_size: accepted and ignored: batches are made when
+            they are needed.
+    """
+
+    def __init__(self, workers=1, use_multiprocessing=False, max_queue_size=10):
+        self.workers = workers
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+
+    def __getitem__(self, index):
+        raise NotImplementedError(f"{type(self).__name__} must implement __getitem__(index).")
+
+    @property
+    def num_batches(self):
+        """Number of batches."""
+        return len(self)
+
+    def on_epoch_begin(self):
+        """Before each epoch."""
+
+    def on_epoch_end(self):
+        """After each epoch, and once before the first, as in Keras."""
+
+
+Sequence = PyDataset
+
+
+def makes_batches(x):
+    """Whether x is something that makes batches, and not an array.
+
+    Raises:
+        NotImplementedError: a `tf.data.Dataset`.
+    """
+    if hasattr(x, "element_spec"):
+        raise NotImplementedError(
+            "tf.data data sets are not supported: pass arrays, or the generator of batches "
+            f"`dataset.as_numpy_iterator()`. Received {type(x)}."
+        )
+    if hasattr(x, "__array__") or isinstance(x, (list, tuple, str, bytes, dict)) or x is None:
+        return False
+    return hasattr(x, "__next__") or hasattr(x, "__iter__") or is_indexed(x)
+
+
+def is_indexed(x):
+    """Whether batches can be asked for by their number."""
+    return hasattr(x, "__getitem__") and (hasattr(x, "num_batches") or hasattr(x, "__len__"))
+
+
+class StreamBatch:
+    """The buffers of one batch size. See `data.Batch`, which has the same attributes."""
+
+    def __init__(self, x, targets, weights):
+        self.size = len(x)
+        self.begin = 0
+        self.x = x
+        self.targets = targets
+        self.weights = weights
+        self.pending = None
+
+    def load(self):
+        """Fill the buffers with the samples that came last."""
+        samples = self.pending
+        self.x[...] = samples.x
+        if self.targets is not None:
+            self.targets[...] = samples.y
+        if self.weights is not None:
+            self.weights[...] = samples.weights
+
+
+class Stream:
+    """Batches of an iterable.
+
+    Args:
+        source: what makes batches.
+        model: the built model whose buffers take the batches in.
+        loss: the `Loss` that the targets are for, or None in `predict`.
+        shuffle: whether batches that have numbers come in a new order in each pass.
+        class_weight: dictionary from class to weight, or None.
+
+    Attributes:
+        steps: number of batches in a pass, or None if nobody knows.
+        restarts: whether another pass can begin.
+    """
+
+    def __init__(self, source, model, loss=None, shuffle=False, class_weight=None):
+        self._source = source
+        self._model = model
+        self._loss = loss
+        self._class_weight = class_weight
+        self._indexed = is_indexed(source)
+        self._shuffle = shuffle and self._indexed
+        self.restarts = not hasattr(source, "__next__")
+        if class_weight is not None and not self.restarts:
+            raise ValueError(
+                "The argument `class_weight` is not for generators: yield "
+                "(x, y, sample_weight) instead."
+            )
+        self.steps = self._count()
+        self.position = 0  # batches taken in this pass
+        self._resume_at = 0
+        self._order = None
+        self._iterator = None
+        self._peeked = []
+        self._batches = {}
+
+    def _count(self):
+        if not self.restarts:
+            return None
+        count = getattr(self._source, "num_batches", None)
+        if count is None and hasattr(self._source, "__len__"):
+            count = len(self._source)
+        return None if count is None else int(count)
+
+    def peek(self):
+        """The first batch as `Samples`; it is still to come."""
+        if self._indexed:
+            return self._samples(self._source[0])
+        if not self._peeked:
+            iterator = self._next_iterator()
+            for batch in iterator:
+                self._peeked.append(batch)
+                break
+            else:
+                raise ValueError("There are no batches: the iterable is empty.")
+        return self._samples(self._peeked[0])
+
+    def hook(self, name):
+        """Call the data set's `on_epoch_begin` or `on_epoch_end`, if it has one."""
+        hook = getattr(self._source, name, None)
+        if hook is not None:
+            hook()
+
+    def _next_iterator(self):
+        if self._iterator is None:
+            self._iterator = iter(self._source)
+        return self._iterator
+
+    def __iter__(self):
+        """Yield each `StreamBatch` of a pass, not loaded yet."""
+        first, self._resume_at = self._resume_at, 0
+        if self.restarts or first:
+            self.position = first
+        batches = self._indexed_batches(first) if self._indexed else self._iterated_batches(first)
+        for batch in batches:
+            self.position += 1
+            yield self._buffered(self._samples(batch))
+        if self.restarts:
+            self.steps, self.position = self.position, 0
+            self._iterator = None
+
+    def _indexed_batches(self, first):
+        if not first:
+            self._order = random.generator().permutation(self.steps) if self._shuffle else None
+        for place in itertools.count(first) if self.steps is None else range(first, self.steps):
+            yield self._source[place if self._order is None else int(self._order[place])]
+
+    def _iterated_batches(self, first):
+        batches = self._next_iterator()
+        if self._peeked:
+            batches = itertools.chain([self._peeked.pop()], batches)
+        return itertools.islice(batches, first, None)  # what was done before is made in vain
+
+    def _samples(self, batch):
+        """A batch as prepared `Samples`."""
+        x, y, weights = unpack(batch)
+        samples = Samples(x, y, weights)
+        if self._class_weight is not None:
+            if samples.weights is not None:
+                raise ValueError("Give either `class_weight` or sample weights, not both.")
+            samples.weights = class_weights(samples.y, self._class_weight)
+        self._model._build_for(samples.x)
+        return samples.prepare(
+            self._model.input_shape, self._loss, self._model.output_shape, gather=False
+        )
+
+    def _buffered(self, samples):
+        """The `StreamBatch` whose buffers are for samples like these."""
+        y, weights = samples.y, samples.weights
+        if self._loss is None:
+            y = weights = None
+        key = (len(samples), y is None or (y.shape[1:], y.dtype.kind == "i"), weights is None)
+        batch = self._batches.get(key)
+        if batch is None:
+            if len(self._batches) >= MAX_CALLS:
+                self._batches.clear()
+            x = self._model._input_buffer(len(samples), samples.x.shape[1:])
+            targets = None
+            if y is not None:
+                is_labels = y.dtype == np.int64
+                targets = aligned(y.shape, np.int64 if is_labels else x.dtype)
+            weights = None if weights is None else np.empty(len(samples), x.dtype)
+            batch = self._batches[key] = StreamBatch(x, targets, weights)
+        batch.pending = samples
+        return batch
+
+    # ----------------------------------------------------------------- where the pass is, to go on
+
+    def get_state(self):
+        """Plain values and arrays from which `set_state` goes on after this batch."""
+        return {"position": self.position, "order": self._order}
+
+    def set_state(self, state):
+        """Let the next pass begin where `get_state` was called.
+
+        A generator, or another iterable without numbers, makes the batches before it once more.
+        """
+        order = state["order"]
+        if order is not None and (
+            self.steps is None or not np.array_equal(np.sort(order), np.arange(self.steps))
+        ):
+            raise ValueError("The state is that of other data.")
+        self._resume_at = state["position"]
+        self._order = order
+
+
+class Epochs:
+    """Cuts passes over a feed or stream into epochs of so many steps.
+
+    Args:
+        feed: a `data.Feed` or a `Stream`.
+        steps: steps of an epoch, or None for one pass each.
+    """
+
+    def __init__(self, feed, steps=None):
+        self.feed = feed
+        self._steps = steps
+        self._pass = None
+
+    @property
+    def steps(self):
+        """Number of steps of an epoch, or None if it is not known (yet)."""
+        return self.feed.steps if self._steps is None else self._steps
+
+    def epoch(self, done=0):
+        """The batches of one epoch, of which `done` steps are done already."""
+        batches = iter(self.feed) if self._steps is None else self._cut(done)
+        return self._with_hooks(batches) if isinstance(self.feed, Stream) else batches
+
+    def restart(self):
+        """Let the next epoch begin with the first batch, where the source can do that."""
+        if self.feed.restarts:
+            self._pass = None
+
+    def reset(self):
+        """`restart`, and tell a data set that an epoch has ended, as Keras does at the start."""
+        self.restart()
+        if isinstance(self.feed, Stream):
+            self.feed.hook("on_epoch_end")
+
+    def _cut(self, done):
+        if self._pass is None:
+            self._pass = iter(self.feed)
+        for _ in range(done, self._steps):
+            batch = next(self._pass, None)
+            if batch is None:
+                warn_of_missing_batches()
+                self.restart()
+                return
+            yield batch
+        if self.feed.steps is not None and self.feed.position >= self.feed.steps:
+            self.restart()  # an epoch that ends with the data: the next one is a new pass
+
+    def get_state(self, done):
+        """What `set_state` needs to go on, after `done` steps of an epoch.
+
+        A pass that ends with the epoch needs nothing: the next one begins anew.
+        """
+        state = self.feed.get_state()
+        at_end = self.feed.steps is not None and state["position"] >= self.feed.steps
+        is_over = not done if self._steps is None else self._pass is None or at_end
+        if self.feed.restarts and is_over:
+            state["position"] = 0
+        return state
+
+    def set_state(self, state):
+        """Go on where `get_state` was called."""
+        self.feed.set_state(state)
+        self._pass = None
+
+    def _with_hooks(self, batches):
+        self.feed.hook("on_epoch_begin")
+        yield from batches
+        self.feed.hook("on_epoch_end")
+
+
+def warn_of_missing_batches():
+    warnings.warn(
+        "The data ran out in the middle of an epoch, which ends here. Make sure that there are "
+        "`steps_per_epoch * epochs` batches, or a generator that never ends.",
+        stacklevel=4,
+    )

@@ -1,0 +1,27 @@
+"""Callbacks: a program's hooks into `fit`, `evaluate` and `predict`.
+
+    >>> import fastcnn as keras
+    >>> class StopWhenGood(keras.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         if logs["accuracy"] > 0.95:
+    ...             self.model.stop_training = True
+
+`self.model` and `self.params` (verbose, epochs, steps) are there when a hook runs. Batch hooks cost
+something in every step only if they are written: a class without them is not called for batches.
+"""
+
+from fastcnn.callbacks.base import Callback, CallbackList, History
+from fastcnn.lazy import attach
+
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "backup": ("BackupAndRestore",),
+        "control": ("LambdaCallback", "LearningRateScheduler", "TerminateOnNaN"),
+        "csv_log": ("CSVLogger",),
+        "monitoring": ("EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"),
+        "tensorboard": ("TensorBoard",),
+    },
+)
+
+__all__ = ["Callback", "CallbackList", "History"]

@@ -1,0 +1,106 @@
+"""Callbacks that steer a run: LambdaCallback, LearningRateScheduler, TerminateOnNaN."""
+
+import inspect
+import math
+
+import numpy as np
+
+from fastcnn.callbacks.base import Callback
+
+
+class LambdaCallback(Callback):
+    """A callback made of functions.
+
+    Args:
+        on_epoch_begin, on_epoch_end: functions of (epoch, logs).
+        on_train_begin, on_train_end: functions of (logs).
+        on_train_batch_begin, on_train_batch_end: functions of (batch, logs).
+        **kwargs: further hooks, by name.
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin=None,
+        on_epoch_end=None,
+        on_train_begin=None,
+        on_train_end=None,
+        on_train_batch_begin=None,
+        on_train_batch_end=None,
+        **kwargs,
+    ):
+        super().__init__()
+        hooks = {
+            "on_epoch_begin": on_epoch_begin,
+            "on_epoch_end": on_epoch_end,
+            "on_train_begin": on_train_begin,
+            "on_train_end": on_train_end,
+            "on_train_batch_begin": on_train_batch_begin,
+            "on_train_batch_end": on_train_batch_end,
+            **kwargs,
+        }
+        vars(self).update({name: hook for name, hook in hooks.items() if hook is not None})
+
+
+class LearningRateScheduler(Callback):
+    """Sets the learning rate before each epoch.
+
+    Args:
+        schedule: function of (epoch, learning rate), or of (epoch), that returns a float.
+        verbose: 1 prints what is set.
+
+    The rate is in the logs as `learning_rate`.
+
+    Raises:
+        ValueError: the function returned something else than a float.
+    """
+
+    def __init__(self, schedule, verbose=0):
+        super().__init__()
+        self.schedule = schedule
+        self.verbose = verbose
+
+    def on_epoch_begin(self, epoch, logs=None):
+        optimizer = self.model.optimizer
+        rate = self._call(epoch, float(optimizer.learning_rate))
+        if not isinstance(rate, (float, np.floating)):
+            raise ValueError(f"The schedule must return a float. Received {rate!r}.")
+        optimizer.learning_rate = rate
+        if self.verbose:
+            print(
+                f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.",
+                flush=True,
+            )
+
+    def _call(self, epoch, rate):
+        try:
+            inspect.signature(self.schedule).bind(epoch, rate)
+        except TypeError:
+            return self.schedule(epoch)
+        except ValueError:  # no signature can be found
+            pass
+        return self.schedule(epoch, rate)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if logs is not None:
+            logs["learning_rate"] = float(self.model.optimizer.learning_rate.numpy())
+
+
+class TerminateOnNaN(Callback):
+    """Ends training at the batch whose loss is NaN or infinite.
+
+    Args:
+        raise_error: whether to raise RuntimeError instead of ending quietly.
+    """
+
+    def __init__(self, raise_error=False):
+        super().__init__()
+        self.raise_error = raise_error
+
+    def on_batch_end(self, batch, logs=None):
+        loss = (logs or {}).get("loss")
+        if loss is None or math.isfinite(loss):
+            return
+        if self.raise_error:
+            raise RuntimeError(f"The loss is {loss} at batch {batch}: training ends.")
+        print(f"Batch {batch}: Invalid loss, terminating training", flush=True)
+        self.model.stop_training = True

@@ -1,0 +1,334 @@
+"""Callbacks that watch one number: EarlyStopping, ModelCheckpoint, ReduceLROnPlateau."""
+
+import os
+import warnings
+
+import numpy as np
+
+from fastcnn import metrics
+from fastcnn.callbacks.base import Callback
+
+MODES = ("auto", "min", "max")
+
+
+class MonitorCallback(Callback):
+    """Base: which number, and which way is better.
+
+    Args:
+        monitor: a name in the logs.
+        mode: "min", "max", or "auto": losses and errors shall fall, accuracies rise.
+        min_delta: a smaller change is none.
+
+    Attributes:
+        best: the best value so far, or None.
+    """
+
+    def __init__(self, monitor="val_loss", mode="auto", min_delta=0):
+        super().__init__()
+        if mode not in MODES:
+            warnings.warn(
+                f"{type(self).__name__}: the mode {mode!r} is not one of {MODES}: 'auto' it is.",
+                stacklevel=3,
+            )
+            mode = "auto"
+        self.monitor = monitor
+        self.mode = mode
+        self.min_delta = abs(min_delta)
+        self.best = None
+        self._sign = {"min": -1, "max": 1}.get(mode)
+
+    def is_improvement(self, value, reference):
+        """Whether `value` is better than `reference` by more than `min_delta`."""
+        if self._sign is None:
+            self._sign = self._direction()
+        if reference is None:
+            return True
+        return self._sign * value - self.min_delta > self._sign * reference
+
+    def _direction(self):
+        name = self.monitor.removeprefix("val_")
+        if name == "loss":
+            return -1
+        model = self.model
+        for metric in (*model._metric_arguments, *model._weighted_metric_arguments):
+            is_it = metric == name if isinstance(metric, str) else metric.name == name
+            direction = metrics.direction(metric) if is_it else None
+            if direction is not None:
+                return 1 if direction == "up" else -1
+        raise ValueError(
+            f"{type(self).__name__} cannot tell whether {self.monitor!r} shall rise or fall: pass "
+            "mode='max' or mode='min'."
+        )
+
+
+class EarlyStopping(MonitorCallback):
+    """Ends training when a number has not become better for some epochs.
+
+    Args:
+        monitor: a name in the logs.
+        min_delta: a smaller change is none.
+        patience: number of epochs to wait.
+        verbose: 1 prints when it ends training.
+        mode: "min", "max" or "auto".
+        baseline: what must be beaten, or waiting goes on.
+        restore_best_weights: whether the weights of the best epoch come back at the end.
+        start_from_epoch: epochs before this one do not count.
+
+    Attributes:
+        stopped_epoch, best_epoch, best, wait: how it went.
+    """
+
+    state_names = ("wait", "stopped_epoch", "best", "best_weights", "best_epoch")
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        min_delta=0,
+        patience=0,
+        verbose=0,
+        mode="auto",
+        baseline=None,
+        restore_best_weights=False,
+        start_from_epoch=0,
+    ):
+        super().__init__(monitor, mode, min_delta)
+        self.patience = patience
+        self.verbose = verbose
+        self.baseline = baseline
+        self.restore_best_weights = restore_best_weights
+        self.start_from_epoch = start_from_epoch
+        self._start()
+
+    def _start(self):
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best = self.best_weights = None
+
+    def on_train_begin(self, logs=None):
+        self._start()
+
+    def on_epoch_end(self, epoch, logs=None):
+        value = watched(self, logs, "Early stopping")
+        if value is None or epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self.is_improvement(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self.is_improvement(value, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):
+        if self.stopped_epoch > 0 and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping", flush=True)
+        if self.restore_best_weights and self.best_weights is not None:
+            if self.verbose:
+                print(
+                    "Restoring model weights from the end of the best epoch: "
+                    f"{self.best_epoch + 1}.",
+                    flush=True,
+                )
+            self.model.set_weights(self.best_weights)
+
+
+class ReduceLROnPlateau(MonitorCallback):
+    """Lowers the learning rate when a number has not become better for some epochs.
+
+    Args:
+        monitor: a name in the logs.
+        factor: new rate = rate * factor, below 1.
+        patience: number of epochs to wait.
+        verbose: 1 prints what is set.
+        mode: "min", "max" or "auto".
+        min_delta: a smaller change is none.
+        cooldown: number of epochs after a change in which nothing is counted.
+        min_lr: the lowest rate.
+
+    The rate is in the logs as `learning_rate`.
+    """
+
+    state_names = ("best", "wait", "cooldown_counter")
+
+    def __init__(
+        self,
+        monitor="val_loss",
+        factor=0.1,
+        patience=10,
+        verbose=0,
+        mode="auto",
+        min_delta=1e-4,
+        cooldown=0,
+        min_lr=0.0,
+    ):
+        super().__init__(monitor, mode, min_delta)
+        if not factor < 1:
+            raise ValueError(f"The argument `factor` must be below 1. Received factor={factor!r}.")
+        self.factor = factor
+        self.patience = patience
+        self.verbose = verbose
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self.wait = self.cooldown_counter = 0
+
+    def on_train_begin(self, logs=None):
+        self.best = None
+        self.wait = self.cooldown_counter = 0
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        logs["learning_rate"] = float(self.model.optimizer.learning_rate.numpy())
+        value = watched(self, logs, "Learning rate reduction")
+        if value is None:
+            return
+        if self.cooldown_counter:
+            self.cooldown_counter -= 1
+            self.wait = 0
+        if self.is_improvement(value, self.best):
+            self.best = value
+            self.wait = 0
+        elif not self.cooldown_counter:
+            self.wait += 1
+            if self.wait >= self.patience:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch):
+        optimizer = self.model.optimizer
+        rate = float(optimizer.learning_rate)
+        if np.float32(rate) <= np.float32(self.min_lr):
+            return
+        rate = max(rate * self.factor, self.min_lr)
+        optimizer.learning_rate = rate
+        self.cooldown_counter = self.cooldown
+        self.wait = 0
+        if self.verbose:
+            print(
+                f"\nEpoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {rate}.",
+                flush=True,
+            )
+
+
+class ModelCheckpoint(MonitorCallback):
+    """Saves the model, or its weights, after each epoch or every so many steps.
+
+    Args:
+        filepath: a name that ends in .keras, or with `save_weights_only` in .weights.h5 or .npz. It
+            may have `{epoch:02d}`, counted from 1, and names of the logs like `{val_loss:.2f}`.
+        monitor: a name in the logs, for `save_best_only`.
+        verbose: 1 prints what is saved.
+        save_best_only: only when the number became better.
+        save_weights_only: weights instead of the whole model.
+        mode: "min", "max" or "auto".
+        save_freq: "epoch", or a number of steps.
+        initial_value_threshold: what must be beaten from the start.
+    """
+
+    state_names = ("best", "_steps")
+
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        save_freq="epoch",
+        initial_value_threshold=None,
+    ):
+        super().__init__(monitor, mode)
+        self.filepath = os.fspath(filepath)
+        self.verbose = verbose
+        self.save_best_only = save_best_only
+        self.save_weights_only = save_weights_only
+        self.save_freq = save_freq
+        self.best = initial_value_threshold
+        self._steps = self._epoch = 0
+        check_save_freq(save_freq)
+        endings = (".weights.h5", ".npz") if save_weights_only else (".keras",)
+        if not self.filepath.endswith(endings):
+            raise ValueError(
+                f"The argument `filepath` must end in {' or '.join(endings)} with "
+                f"save_weights_only={save_weights_only}. Received filepath={self.filepath!r}."
+            )
+        if save_freq != "epoch":
+            self.on_train_batch_end = self._count_step  # else no step has to pay for it
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.save_freq == "epoch":
+            self._save(epoch, logs or {})
+
+    def _count_step(self, batch, logs=None):
+        self._steps += 1
+        if self._steps >= self.save_freq:
+            self._steps = 0
+            self._save(self._epoch, logs or {}, batch=batch + 1)
+
+    def _save(self, epoch, logs, **names):
+        try:
+            path = self.filepath.format(epoch=epoch + 1, **{**names, **logs})
+        except KeyError as error:
+            raise KeyError(
+                f"The file's name {self.filepath!r} asks for {error}. The logs have {list(logs)}."
+            ) from None
+        if not self._is_wanted(epoch, logs, path):
+            return
+        folder = os.path.dirname(path)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        save = self.model.save_weights if self.save_weights_only else self.model.save
+        save(path, overwrite=True)
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: finished saving model to {path}", flush=True)
+
+    def _is_wanted(self, epoch, logs, path):
+        message = f"saving model to {path}"
+        wanted = True
+        if self.save_best_only:
+            value = logs.get(self.monitor)
+            if value is None or np.ndim(value):
+                warnings.warn(
+                    f"ModelCheckpoint can save the best model only with a number {self.monitor!r} "
+                    f"in the logs, which have {list(logs)}: it saves every one.",
+                    stacklevel=6,
+                )
+                return True
+            before = "None" if self.best is None else f"{self.best:.5f}"
+            wanted = self.is_improvement(value, self.best)
+            if wanted:
+                self.best = value
+                message = f"{self.monitor} improved from {before} to {value:.5f}, {message}"
+            else:
+                message = f"{self.monitor} did not improve from {before}"
+        if self.verbose:
+            print(f"\nEpoch {epoch + 1}: {message}", flush=True)
+        return wanted
+
+
+def watched(callback, logs, what):
+    """The number that the callback monitors, or None with a warning."""
+    value = (logs or {}).get(callback.monitor)
+    if value is None:
+        warnings.warn(
+            f"{what} is conditioned on {callback.monitor!r}, which is not in the logs. "
+            f"They have: {', '.join(logs or {})}.",
+            stacklevel=5,
+        )
+    return value
+
+
+def check_save_freq(save_freq):
+    """Accepts "epoch" and positive integers."""
+    is_count = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq >= 1
+    if save_freq != "epoch" and not is_count:
+        raise ValueError(
+            "The argument `save_freq` must be 'epoch' or a positive integer. "
+            f"Received save_freq={save_freq!r}."
+        )

@@ -1,0 +1,116 @@
+"""TensorBoard: loss, metrics and learning rate as curves, weights as histograms."""
+
+import os
+import time
+
+from fastcnn.arguments import refuse
+from fastcnn.callbacks.base import Callback
+from fastcnn.callbacks.events import EventWriter
+
+
+class TensorBoard(Callback):
+    """Writes event files for `tensorboard --logdir logs`, which need no package to be written.
+
+    In the folder `train`: `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` of each epoch,
+    `batch_<name>` of steps, histograms of the weights. In `validation`: `epoch_<name>`, and after
+    each evaluation `evaluation_<name>_vs_iterations`.
+
+    Args:
+        log_dir: a folder.
+        histogram_freq: write histograms every so many epochs; 0 is never.
+        write_graph: accepted and ignored.
+        write_images: False.
+        write_steps_per_second: whether to write `epoch_steps_per_second`.
+        update_freq: "epoch", or "batch" (1) or a number of steps: write `batch_<name>`, too.
+        profile_batch: accepted and ignored.
+        embeddings_freq, embeddings_metadata: 0 and None.
+    """
+
+    state_names = ("_train_step",)
+
+    def __init__(
+        self,
+        log_dir="logs",
+        histogram_freq=0,
+        write_graph=True,
+        write_images=False,
+        write_steps_per_second=False,
+        update_freq="epoch",
+        profile_batch=0,
+        embeddings_freq=0,
+        embeddings_metadata=None,
+    ):
+        super().__init__()
+        refuse(write_images or None, "write_images")
+        refuse(embeddings_freq or None, "embeddings_freq")
+        refuse(embeddings_metadata, "embeddings_metadata")
+        self.log_dir = os.fspath(log_dir)
+        self.histogram_freq = histogram_freq
+        self.write_steps_per_second = write_steps_per_second
+        self.update_freq = 1 if update_freq == "batch" else update_freq
+        self._writers = {}
+        self._train_step = 0
+        self._in_fit = False
+        if self.update_freq != "epoch":
+            if not isinstance(self.update_freq, int) or self.update_freq < 1:
+                raise ValueError(
+                    "The argument `update_freq` must be 'epoch', 'batch' or a positive integer. "
+                    f"Received update_freq={update_freq!r}."
+                )
+            self.on_train_batch_end = self._write_batch  # else no step has to pay for it
+
+    def _writer(self, name):
+        writer = self._writers.get(name)
+        if writer is None:
+            writer = self._writers[name] = EventWriter(os.path.join(self.log_dir, name))
+        return writer
+
+    def on_train_begin(self, logs=None):
+        self._close()
+        self._train_step = 0
+        self._in_fit = True
+
+    def on_train_end(self, logs=None):
+        self._close()
+        self._in_fit = False
+
+    def _close(self):
+        for writer in self._writers.values():
+            writer.close()
+        self._writers = {}
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._began = time.perf_counter()
+        self._iterations = self.model.optimizer.iterations
+
+    def on_epoch_end(self, epoch, logs=None):
+        train = {k: v for k, v in (logs or {}).items() if not k.startswith("val_")}
+        train["learning_rate"] = float(self.model.optimizer.learning_rate)
+        if self.write_steps_per_second:
+            done = self.model.optimizer.iterations - self._iterations
+            train["steps_per_second"] = done / (time.perf_counter() - self._began)
+        held_back = {k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")}
+        for name, values in (("train", train), ("validation", held_back)):
+            for key, value in values.items():
+                self._writer(name).scalar(f"epoch_{key}", value, epoch)
+        if self.histogram_freq and epoch % self.histogram_freq == 0:
+            for weight in self.model.weights:
+                self._writer("train").histogram(f"{weight.path}/histogram", weight.value, epoch)
+        for writer in self._writers.values():
+            writer.flush()
+
+    def on_test_end(self, logs=None):
+        if self.model.optimizer is not None:
+            writer = self._writer("validation")
+            for key, value in (logs or {}).items():
+                tag = f"evaluation_{key}_vs_iterations"
+                writer.scalar(tag, value, self.model.optimizer.iterations)
+            writer.flush()
+            if not self._in_fit:
+                self._close()
+
+    def _write_batch(self, batch, logs=None):
+        self._train_step += 1
+        if self._train_step % self.update_freq == 0:
+            for key, value in (logs or {}).items():
+                self._writer("train").scalar(f"batch_{key}", value, self._train_step)

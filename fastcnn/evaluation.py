@@ -1,0 +1,274 @@
+"""evaluate, predict and single batches: the half of `Trainer` that changes no weight."""
+
+import time
+
+import numpy as np
+
+from fastcnn import callbacks as callbacks_module
+from fastcnn import metrics
+from fastcnn.arguments import check_count, check_verbose
+from fastcnn.batches import Epochs, Stream, makes_batches
+from fastcnn.data import Feed, Samples, as_array, fit_images
+from fastcnn.progress import ProgressBar
+from fastcnn.tracking import Tracker
+
+
+class Evaluator:
+    """What a compiled model does with data without learning from them."""
+
+    optimizer = None
+    loss = None
+    loss_object = None
+    compiled = False
+    stop_evaluating = False
+    stop_predicting = False
+    _metric_arguments = ()
+    _weighted_metric_arguments = ()
+
+    # ----------------------------------------------------------------------------------- evaluate
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+    ):
+        """Loss and metrics on some samples.
+
+        Args:
+            x, y, sample_weight: as in `fit`: arrays, or x alone as batches.
+            batch_size: samples per step; None is 32.
+            verbose: 0 silent, 1 or "auto" a progress bar, 2 one line.
+            steps: number of batches; None is all of them.
+            callbacks: list of `Callback`.
+            return_dict: whether the result is a dictionary.
+
+        Returns:
+            The loss as a float, or [loss, metric, ...], or a dictionary with `return_dict`.
+        """
+        self._require_compiled("evaluate")
+        verbose = check_verbose(verbose)
+        epochs = self._epochs(x, y, sample_weight, batch_size, steps)
+        params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
+        hooks = callbacks_module.CallbackList(callbacks, self, params)
+        progress = ProgressBar(epochs.steps, verbose)
+        with progress:
+            logs = self._evaluate(epochs, self._tracker(epochs.feed), hooks, progress)
+        return logs if return_dict else self._flat(logs)
+
+    def _evaluate(self, epochs, tracker, hooks, progress=None):
+        """Loss and metrics of one epoch, as a dictionary."""
+        tracker.reset()
+        epochs.reset()
+        self.stop_evaluating = False
+        hooks.call("on_test_begin", {})
+        step = self._test_step(tracker)
+        begin_hooks = hooks.wants["on_test_batch_begin"]
+        end_hooks = hooks.wants["on_test_batch_end"]
+        now = time.perf_counter
+        done = 0
+        for batch in epochs.epoch():
+            if begin_hooks:
+                hooks.call_batch("on_test_batch_begin", done, {})
+            step(batch)
+            done += 1
+            if end_hooks:
+                hooks.call_batch("on_test_batch_end", done - 1, tracker.logs())
+                if self.stop_evaluating:
+                    break
+            if progress is not None and now() >= progress.due:
+                progress.update(done, now(), tracker.logs)
+        logs = tracker.logs()
+        if progress is not None:
+            progress.stop_clock(done)
+        hooks.call("on_test_end", logs)
+        if progress is not None:
+            progress.finish(done, logs)
+        return logs
+
+    def _test_step(self, tracker):
+        """A function that runs one batch forward and adds its results to `tracker`."""
+        with self._lock:
+            self._assemble_if_changed()
+            plan = self._plan
+        head, lock = plan.head, self._lock
+        forwards = [step.forward for step in plan.training]
+        compute, add = head.step, tracker.add
+        if plan.penalties is not None:
+            compute, _, add = plan.penalties.around(compute, None, add)
+
+        def step(batch):
+            with lock:
+                batch.load()
+                y = batch.x
+                for forward in forwards:
+                    y = forward(y, False)
+                compute(y, batch)
+                add(head, batch)
+
+        return step
+
+    # ------------------------------------------------------------------------------------ predict
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """The model's output for some inputs, batch by batch, as a new array.
+
+        Args:
+            x: array, or what makes batches: x, (x,), (x, y) or (x, y, sample_weight).
+            batch_size: samples per step; None is 32.
+            verbose: 0 silent, 1 or "auto" a progress bar, 2 one line.
+            steps: number of batches; None is all of them.
+            callbacks: list of `Callback`.
+        """
+        verbose = check_verbose(verbose)
+        if makes_batches(x):
+            feed = Stream(x, self)
+            feed.peek()
+            whole = None
+        else:
+            samples = Samples(x)
+            self._build_for(samples.x)
+            if not len(samples):
+                fit_images(samples.x, self.input_shape)
+                return np.empty((0, *self.output_shape[1:]), self.dtype)
+            whole = len(samples)
+            size = batch_size_of(batch_size, whole, steps)
+            feed = Feed(samples.prepare(self.input_shape), size, self._input_buffer)
+        epochs = Epochs(feed, steps)
+        params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
+        hooks = callbacks_module.CallbackList(callbacks, self, params)
+        progress = ProgressBar(epochs.steps, verbose)
+        with progress:
+            return self._predict(epochs, whole, hooks, progress)
+
+    def _predict(self, epochs, whole, hooks, progress):
+        """The outputs of one epoch; `whole` is the number of all samples, if that is known."""
+        self.stop_predicting = False
+        outputs, parts = None, []
+        done = rows = 0
+        hooks.call("on_predict_begin", {})
+        for batch in epochs.epoch():
+            hooks.call_batch("on_predict_batch_begin", done, {})
+            with self._lock:
+                self._assemble_if_changed()
+                batch.load()
+                y = batch.x
+                for forward in self._forwards:
+                    y = forward(y, False)
+                if outputs is None and whole is not None:
+                    outputs = np.empty((whole, *y.shape[1:]), y.dtype)
+                if outputs is not None:
+                    output = outputs[rows : rows + batch.size]
+                    output[...] = y
+                else:
+                    output = y.copy()
+                    parts.append(output)
+            rows += batch.size
+            done += 1
+            if hooks.wants["on_predict_batch_end"]:
+                hooks.call_batch("on_predict_batch_end", done - 1, {"outputs": output})
+            if self.stop_predicting:
+                break
+            if time.perf_counter() >= progress.due:
+                progress.update(done, time.perf_counter(), dict)
+        progress.stop_clock(done)
+        hooks.call("on_predict_end", {})
+        progress.finish(done, {})
+        return np.concatenate(parts) if outputs is None else outputs[:rows]
+
+    # ------------------------------------------------------------------------------ single batches
+
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        """Loss and metrics of one batch."""
+        self._require_compiled("test_on_batch")
+        feed, tracker = self._single(Samples(x, y, sample_weight))
+        step = self._test_step(tracker)
+        for batch in feed:
+            step(batch)
+        logs = tracker.logs()
+        return logs if return_dict else self._flat(logs)
+
+    def predict_on_batch(self, x):
+        """The model's output for one batch, as a new array."""
+        return self(as_array(x, "x"))
+
+    # ----------------------------------------------------------------------------------- the rest
+
+    @property
+    def metrics_names(self):
+        """The loss and the metrics by name, in the order of `evaluate`'s list."""
+        arguments = (*self._metric_arguments, *self._weighted_metric_arguments)
+        return ["loss", *(a if isinstance(a, str) else metrics.get(a).name for a in arguments)]
+
+    def _single(self, samples):
+        feed = self._feed(samples, len(samples))
+        return feed, self._tracker(feed)
+
+    def _epochs(self, x, y, sample_weight, batch_size, steps):
+        """Batches of data that are not trained on."""
+        if makes_batches(x):
+            return Epochs(self._stream(x, y, sample_weight), steps)
+        samples = Samples(x, y, sample_weight)
+        return Epochs(self._feed(samples, batch_size_of(batch_size, len(samples), steps)), steps)
+
+    def _stream(self, x, y=None, sample_weight=None, shuffle=False, class_weight=None):
+        """Batches that x makes, checked against the model and its loss."""
+        self._require_loss()
+        if y is not None or sample_weight is not None:
+            raise ValueError(
+                "Where `x` makes batches, targets and sample weights are part of them: `y` and "
+                f"`sample_weight` must be None. Received x of type {type(x)}."
+            )
+        stream = Stream(x, self, self.loss_object, shuffle, class_weight)
+        stream.peek()  # builds the model
+        with self._lock:
+            self._assemble_if_changed()
+        return stream
+
+    def _feed(self, samples, batch_size, shuffle=False):
+        """Batches of samples, checked against the built model and its loss."""
+        self._require_loss()
+        if not len(samples):
+            raise ValueError("There are no samples: x is empty.")
+        self._build_for(samples.x)
+        samples.prepare(self.input_shape, self.loss_object, self.output_shape)
+        with self._lock:
+            self._assemble_if_changed()
+        return Feed(samples, batch_size, self._input_buffer, shuffle)
+
+    def _tracker(self, feed):
+        shapes = (feed.peek().y.shape, self.output_shape)
+        lists = (self._metric_arguments, self._weighted_metric_arguments)
+        unweighted, weighted = (
+            [metrics.resolve(metric, *shapes) for metric in arguments] for arguments in lists
+        )
+        return Tracker(unweighted, weighted, self.loss_object.reduction == "sum")
+
+    def _flat(self, logs):
+        """The logs as `evaluate` returns them: in the order in which `compile` got the metrics."""
+        names = [name for name in self.metrics_names if name in logs]
+        names += [name for name in logs if name not in names]
+        values = [logs[name] for name in names]
+        return values[0] if len(values) == 1 else values
+
+    def _require_compiled(self, method):
+        if not self.compiled:
+            raise ValueError(f"Call `compile()` before `{method}()`.")
+
+    def _require_loss(self):
+        if self.loss_object is None:
+            raise ValueError("The model was compiled without a `loss`: pass one to `compile`.")
+
+
+def batch_size_of(batch_size, samples, steps=None):
+    """Samples per step: as given, else so that there are `steps` steps, else 32."""
+    if steps is not None:
+        steps = check_count(steps, "steps")
+    if batch_size is None:
+        return -(-samples // steps) if steps and samples else 32
+    return check_count(batch_size, "batch_size")

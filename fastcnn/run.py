@@ -1,0 +1,154 @@
+"""A `fit` on its way: what there is to know to go on with it, after a step, in another process.
+
+`get_state` takes all of it as plain values and arrays, `resume` takes it back: weights, optimizer,
+random generators, the order of the samples and the place in it, the sums of loss and metrics, the
+callbacks and the history. A run that is resumed ends with the same bits as one that never stopped.
+"""
+
+from fastcnn import random
+
+MISFIT = "The backup is not one of this run"
+
+
+def get_state(thing):
+    """{name: value} of the attributes that the object lists in `state_names`."""
+    return {name: getattr(thing, name) for name in thing.state_names}
+
+
+def set_state(thing, state):
+    """Take over what `get_state` returned.
+
+    Raises:
+        ValueError: other names, or a number where there was none.
+    """
+    if not isinstance(state, dict) or state.keys() != set(thing.state_names):
+        raise ValueError(f"{MISFIT}: {type(thing).__name__} keeps {sorted(thing.state_names)}.")
+    for name, value in state.items():
+        if is_number(getattr(thing, name)) and not is_number(value):
+            raise ValueError(f"{MISFIT}: `{name}` of {type(thing).__name__} must be a number.")
+        setattr(thing, name, value)
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+class Run:
+    """What a running `fit` knows.
+
+    Attributes:
+        epoch: the epoch that runs, or, between two, the next one.
+        done: number of its steps done.
+    """
+
+    def __init__(self, model, epochs, tracker, hooks, epoch):
+        self.model = model
+        self.epochs = epochs
+        self.tracker = tracker
+        self.hooks = hooks
+        self.epoch = epoch
+        self.done = 0
+        self._resumed = None
+
+    def get_state(self):
+        """Everything, as a dictionary of plain values and arrays."""
+        model, store, optimizer = self.model, self.model._store, self.model.optimizer
+        return {
+            "epoch": self.epoch,
+            "done": self.done,
+            "stop_training": model.stop_training,
+            "shapes": [list(variable.shape) for variable, _ in store.slices],
+            "values": store.values,
+            "optimizer": type(optimizer).__name__,
+            "optimizer_state": optimizer.get_state(),
+            "slots": optimizer.slots,
+            "random": random.get_state(),
+            "layers": [layer.get_random_state() for layer in self._seeded()],
+            "data": self.epochs.get_state(self.done),
+            "tracker": self.tracker.get_state(),
+            "callbacks": [
+                [type(callback).__name__, get_state(callback)] for callback in self._callbacks()
+            ],
+        }
+
+    def resume(self, state):
+        """Let the run go on from a state; `restore` does it when all callbacks have begun."""
+        self._resumed = state
+
+    def restore(self):
+        """Take over the state given to `resume`, if any.
+
+        Called after `on_train_begin`, and, where the state is of the middle of an epoch, once more
+        after `on_epoch_begin`: so callbacks can prepare what they need, and yet all is as it was.
+
+        Raises:
+            ValueError: the state is of another model, optimizer, data or list of callbacks.
+        """
+        state = self._resumed
+        if state is None:
+            return
+        try:
+            self._check(state)
+            self._take(state)
+        except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
+            raise ValueError(f"{MISFIT}: {error!r}.") from None
+        if not self.done:
+            self._resumed = None
+
+    def restore_once_more(self):
+        """`restore` after `on_epoch_begin` of an epoch that is resumed in its middle."""
+        self.restore()
+        self._resumed = None
+
+    def _check(self, state):
+        model = self.model
+        model._require_current_optimizer()
+        store, optimizer = model._store, model.optimizer
+        if state["shapes"] != [list(variable.shape) for variable, _ in store.slices]:
+            raise ValueError(f"{MISFIT}: its weights have other shapes than the model's.")
+        if state["optimizer"] != type(optimizer).__name__:
+            raise ValueError(f"{MISFIT}: its optimizer is a {state['optimizer']}.")
+        if state["slots"].keys() != optimizer.slots.keys():
+            raise ValueError(f"{MISFIT}: its optimizer keeps {sorted(state['slots'])}.")
+        flat = {"weights": (state["values"], store.values)}
+        flat.update({name: (state["slots"][name], own) for name, own in optimizer.slots.items()})
+        for name, (array, own) in flat.items():
+            if array.shape != own.shape or array.dtype != own.dtype:
+                raise ValueError(
+                    f"{MISFIT}: its {name} are {array.dtype} of shape {array.shape} instead of "
+                    f"{own.dtype} of shape {own.shape}."
+                )
+        names = [type(callback).__name__ for callback in self._callbacks()]
+        if [name for name, _ in state["callbacks"]] != names:
+            raise ValueError(
+                f"{MISFIT}: its callbacks are {[name for name, _ in state['callbacks']]} "
+                f"instead of {names}."
+            )
+        for count in (state["epoch"], state["done"], state["data"]["position"]):
+            if not isinstance(count, int) or count < 0:
+                raise ValueError(f"{MISFIT}: {count!r} is no number of epochs or steps.")
+
+    def _take(self, state):
+        model = self.model
+        store, optimizer = model._store, model.optimizer
+        self.epochs.set_state(state["data"])
+        self.tracker.set_state(state["tracker"])
+        for callback, (_, kept) in zip(self._callbacks(), state["callbacks"], strict=True):
+            set_state(callback, kept)
+        for layer, kept in zip(self._seeded(), state["layers"], strict=True):
+            layer.set_random_state(kept)
+        random.set_state(state["random"])
+        optimizer.set_state(state["optimizer_state"])
+        for name, slot in optimizer.slots.items():
+            slot[...] = state["slots"][name]
+        store.values[...] = state["values"]
+        store.touch()
+        model.stop_training = bool(state["stop_training"])
+        self.epoch, self.done = state["epoch"], state["done"]
+
+    def _seeded(self):
+        """Layers with a random generator of their own."""
+        return [layer for layer in self.model.leaves() if hasattr(layer, "get_random_state")]
+
+    def _callbacks(self):
+        return [callback for callback in self.hooks.callbacks if hasattr(callback, "state_names")]

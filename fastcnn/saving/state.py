@@ -1,0 +1,91 @@
+"""The state of a run as a file: nested plain values and arrays in one .npz, written whole.
+
+`state.json` holds everything but the arrays, in whose places it has {"__array__": number}; array 0
+is the member `0.npy`. Nothing is packed, so a file cannot be made to need more memory than it has
+bytes. No pickle.
+"""
+
+import json
+
+import numpy as np
+
+from fastcnn.saving import npz
+from fastcnn.saving.atomic import atomic_write
+from fastcnn.saving.limits import MAX_NESTING
+from fastcnn.saving.zip_file import open_archive
+
+MAX_TEXT = 1 << 24  # bytes of state.json: a history of very many epochs
+KEY = "__array__"
+TEXT = "state.json"
+
+
+def save_state(path, state):
+    """Write nested dictionaries and lists of plain values and arrays, whole or not at all.
+
+    Raises:
+        TypeError: something else is in it.
+        OSError: it cannot be written.
+    """
+    arrays = []
+    text = json.dumps(_encode(state, arrays)).encode()
+    members = {str(number): array for number, array in enumerate(arrays)}
+    with atomic_write(path) as file:
+        np.savez(file, **{TEXT: np.frombuffer(text, np.uint8)}, **members)
+
+
+def load_state(path):
+    """What `save_state` wrote.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not a whole file of this kind.
+    """
+    with open_archive(path) as archive:
+
+        def array(name, limit):
+            tensor = npz.read_header(archive.window(f"{name}.npy", limit, packed=False))
+            return tensor.read(tensor.dtype)
+
+        text = array(TEXT, MAX_TEXT)
+        if text.dtype != np.uint8 or text.ndim != 1:
+            raise ValueError(f"{path}: {TEXT} is no text.")
+        numbers = {name[:-4] for name in archive.members if name != f"{TEXT}.npy"}
+        if numbers != {str(number) for number in range(len(numbers))}:
+            raise ValueError(f"{path}: its arrays are not numbered 0, 1, ...")
+        arrays = [
+            array(number, archive.members[f"{number}.npy"].size) for number in range(len(numbers))
+        ]
+        try:
+            return _decode(json.loads(text.tobytes()), arrays)
+        except (ValueError, RecursionError, IndexError) as error:
+            raise ValueError(f"{path}: {TEXT} is damaged: {error}.") from None
+
+
+def _encode(value, arrays):
+    if isinstance(value, dict):
+        return {str(key): _encode(entry, arrays) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_encode(entry, arrays) for entry in value]
+    if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
+        arrays.append(value)
+        return {KEY: len(arrays) - 1}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    raise TypeError(f"A backup cannot hold {value!r} of type {type(value)}.")
+
+
+def _decode(value, arrays, depth=0):
+    if depth > MAX_NESTING:
+        raise ValueError(f"more than {MAX_NESTING} levels")
+    if isinstance(value, list):
+        return [_decode(entry, arrays, depth + 1) for entry in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {KEY}:
+        number = value[KEY]
+        if not isinstance(number, int) or not 0 <= number < len(arrays):
+            raise ValueError(f"there is no array {number!r}")
+        return arrays[number]
+    return {key: _decode(entry, arrays, depth + 1) for key, entry in value.items()}
