@@ -101,7 +101,8 @@ static void elu_forward(const float *x, float *y, ptrdiff_t n, float alpha) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const tail t = tail_of(n - i);
         const vec a = load_tail(x + i, t);
-        const vec below = broadcast(alpha) * vexpm1(choose(greater(a, broadcast(0)), broadcast(0), a));
+        const vec below =
+            broadcast(alpha) * vexpm1(choose(greater(a, broadcast(0)), broadcast(0), a));
         store_tail(y + i, choose(greater(a, broadcast(0)), a, below), t);
     }
 }

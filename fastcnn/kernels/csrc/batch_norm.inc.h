@@ -9,17 +9,19 @@ static void batch_norm_moments(const struct batch_norm *p) {
     for (ptrdiff_t c = 0; c < channels; c += LANES) {
         const tail t = tail_of(channels - c);
         vec sum[WAYS], squares[WAYS];
-        UNROLL for (int k = 0; k < WAYS; k++) sum[k] = squares[k] = broadcast(0);
+        UNROLLED (k, WAYS) sum[k] = squares[k] = broadcast(0);
         ptrdiff_t r = 0;
-        for (; r + WAYS <= p->rows; r += WAYS)
-            UNROLL for (int k = 0; k < WAYS; k++) sum[k] += load_tail(p->x + (r + k) * channels + c, t);
+        for (; r + WAYS <= p->rows; r += WAYS) {
+            UNROLLED (k, WAYS) sum[k] += load_tail(p->x + (r + k) * channels + c, t);
+        }
         for (; r < p->rows; r++) sum[0] += load_tail(p->x + r * channels + c, t);
         const vec mean = total(sum) / broadcast((float)p->rows);
-        for (r = 0; r + WAYS <= p->rows; r += WAYS)
-            UNROLL for (int k = 0; k < WAYS; k++) {
+        for (r = 0; r + WAYS <= p->rows; r += WAYS) {
+            UNROLLED (k, WAYS) {
                 const vec apart = load_tail(p->x + (r + k) * channels + c, t) - mean;
                 squares[k] = multiply_add(apart, apart, squares[k]);
             }
+        }
         for (; r < p->rows; r++) {
             const vec apart = load_tail(p->x + r * channels + c, t) - mean;
             squares[0] = multiply_add(apart, apart, squares[0]);
@@ -58,15 +60,16 @@ static void batch_norm_sums(const struct batch_norm *p) {
         const tail t = tail_of(channels - c);
         const vec mean = load_tail(p->mean + c, t);
         vec sum[WAYS], products[WAYS];
-        UNROLL for (int k = 0; k < WAYS; k++) sum[k] = products[k] = broadcast(0);
+        UNROLLED (k, WAYS) sum[k] = products[k] = broadcast(0);
         ptrdiff_t r = 0;
-        for (; r + WAYS <= p->rows; r += WAYS)
-            UNROLL for (int k = 0; k < WAYS; k++) {
+        for (; r + WAYS <= p->rows; r += WAYS) {
+            UNROLLED (k, WAYS) {
                 const ptrdiff_t at = (r + k) * channels + c;
                 const vec dy = open_gradient(p, at, t);
                 sum[k] += dy;
                 products[k] = multiply_add(dy, load_tail(p->x + at, t) - mean, products[k]);
             }
+        }
         for (; r < p->rows; r++) {
             const ptrdiff_t at = r * channels + c;
             const vec dy = open_gradient(p, at, t);

@@ -11,15 +11,15 @@ TILE void depthwise_pixels(const struct depthwise *p, ptrdiff_t pixel, ptrdiff_t
                            const int pixels) {
     vec sum[DEPTHWISE_PIXELS];
     const vec start = p->b ? load_tail(p->b + c, t) : broadcast(0);
-    UNROLL for (int i = 0; i < pixels; i++) sum[i] = start;
+    UNROLLED (i, pixels) sum[i] = start;
     const float *x = p->x + pixel * p->x_pixel + c;
     for (ptrdiff_t k = 0; k < p->taps; k++) {
         const float *xs = x + p->x_taps[k];
         const vec weight = load_tail(p->w + p->w_taps[k] + c, t);
-        UNROLL for (int i = 0; i < pixels; i++) sum[i] =
-            multiply_add(load_tail(xs + i * p->x_pixel, t), weight, sum[i]);
+        UNROLLED (i, pixels)
+            sum[i] = multiply_add(load_tail(xs + i * p->x_pixel, t), weight, sum[i]);
     }
-    UNROLL for (int i = 0; i < pixels; i++) {
+    UNROLLED (i, pixels) {
         if (p->relu) sum[i] = choose(less_equal(sum[i], broadcast(0)), broadcast(0), sum[i]);
         store_tail(p->y + (pixel + i) * p->y_pixel + c, sum[i], t);
     }
@@ -37,19 +37,19 @@ static void depthwise(const struct depthwise *p) {
 
 TILE void depthwise_taps(const struct depthwise_weights *p, const tail t, const int taps) {
     vec sum[DEPTHWISE_TAPS], total = p->db ? load_tail(p->db, t) : broadcast(0);
-    UNROLL for (int k = 0; k < taps; k++) sum[k] = load_tail(p->dw + k * p->channels, t);
+    UNROLLED (k, taps) sum[k] = load_tail(p->dw + k * p->channels, t);
     for (ptrdiff_t r = 0; r < p->rows; r++) {
         const float *x = p->x + r * p->x_row, *dy = p->dy + r * p->pixels * p->channels;
         for (ptrdiff_t i = 0; i < p->pixels; i++) {
             const vec gradient = load_tail(dy, t);
             total += gradient;
-            UNROLL for (int k = 0; k < taps; k++) sum[k] =
-                multiply_add(load_tail(x + p->x_taps[k], t), gradient, sum[k]);
+            UNROLLED (k, taps)
+                sum[k] = multiply_add(load_tail(x + p->x_taps[k], t), gradient, sum[k]);
             x += p->x_pixel;
             dy += p->channels;
         }
     }
-    UNROLL for (int k = 0; k < taps; k++) store_tail(p->dw + k * p->channels, sum[k], t);
+    UNROLLED (k, taps) store_tail(p->dw + k * p->channels, sum[k], t);
     if (p->db) store_tail(p->db, total, t);
 }
 

@@ -79,7 +79,7 @@ struct winograd {
     ptrdiff_t plane, tiles, channels;
     const float *b; /* output: may be NULL */
     float *y;
-    uint8_t *argmax; /* may be NULL */
+    uint8_t *argmax;                /* may be NULL */
     ptrdiff_t y_row, rows, columns; /* without pool: how much of the tiles lies inside y */
     int relu, pool;
 };
@@ -89,17 +89,19 @@ struct winograd {
  * `columns` (two entries an output column: first and one past the last input column).
  */
 struct pool {
-    const float *x; /* the first image row that the window meets */
-    float *dx;      /* the same place, when it is written: x of a backward pass */
-    float *y;       /* one output row (y or dy): columns_out x channels */
+    const float *x;   /* the first image row that the window meets */
+    float *dx;        /* the same place, when it is written: x of a backward pass */
+    float *y;         /* one output row (y or dy): columns_out x channels */
     uint8_t *argmax8; /* at most one of the two is not NULL */
     int32_t *argmax32;
-    const ptrdiff_t *columns;   /* [columns_out][2] */
-    ptrdiff_t first_row, rows;  /* of the window, inside the image */
-    ptrdiff_t window_columns, stride, left; /* where window column 0 of output o lies: o * stride - left */
-    ptrdiff_t columns_out, channels, row_size; /* row_size: elements from one image row to the next */
-    int relu; /* behind the maximum; argmax of a window that it closes is 255 */
-    int overlap; /* backward: whether windows share places, which then add up */
+    const ptrdiff_t *columns;  /* [columns_out][2] */
+    ptrdiff_t first_row, rows; /* of the window, inside the image */
+    ptrdiff_t window_columns, stride,
+        left; /* where window column 0 of output o lies: o * stride - left */
+    ptrdiff_t columns_out, channels,
+        row_size; /* row_size: elements from one image row to the next */
+    int relu;     /* behind the maximum; argmax of a window that it closes is 255 */
+    int overlap;  /* backward: whether windows share places, which then add up */
 };
 
 /* Rows of channels to be normalised, or their gradient (batch_norm.inc.h). */
@@ -123,7 +125,8 @@ struct depthwise {
 
 /* dw[k][c] += sum over r, i of x[r * x_row + i * x_pixel + x_taps[k] + c] * dy[r][i][c]; db += dy
  *
- * for k < taps <= 9 and c < width <= lanes; x, dy, dw and db point at the first of these channels. */
+ * for k < taps <= 9 and c < width <= lanes; x, dy, dw and db point at the first of these channels.
+ */
 struct depthwise_weights {
     const float *x, *dy;
     float *dw, *db; /* db may be NULL */
@@ -162,8 +165,8 @@ struct kernels {
                            int32_t *offsets, int32_t *starts, int32_t *counts);
     void (*lists_by_channel)(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
                              ptrdiff_t channels, const int32_t *corners, const int32_t *steps,
-                             int32_t image, ptrdiff_t capacity,
-                             float *values, int32_t *offsets, int32_t *counts, float *bias);
+                             int32_t image, ptrdiff_t capacity, float *values, int32_t *offsets,
+                             int32_t *counts, float *bias);
     /* y[r][c] = x[r][c]; rows x columns, row distances x_row and y_row */
     void (*copy_rows)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns);

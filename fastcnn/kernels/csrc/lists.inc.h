@@ -15,8 +15,8 @@ static void lists_by_place(const float *dy, const uint8_t *argmax, ptrdiff_t win
                 const ivec place = load_u8_tail(argmax + w * channels + c, t);
                 const bvec here = both(equal(place, ibroadcast(k)), in_tail(t));
                 const ivec offset = iadd(lanes, ibroadcast((int32_t)c * stride));
-                n += compress(values + n, offsets + n, here,
-                              load_tail(dy + w * channels + c, t), offset);
+                n += compress(values + n, offsets + n, here, load_tail(dy + w * channels + c, t),
+                              offset);
             }
             *starts++ = start;
             *counts++ = n - start;
@@ -24,12 +24,12 @@ static void lists_by_place(const float *dy, const uint8_t *argmax, ptrdiff_t win
 }
 
 /* By channel: adds one image's entries to each channel's list, value = dy, offset = start of the
- * patch of x, and dy to bias[channel][lane], LANES sums a channel. A list has LANES places more than
- * it can get entries. */
+ * patch of x, and dy to bias[channel][lane], LANES sums a channel. A list has LANES places more
+ * than it can get entries. */
 static void lists_by_channel(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
                              ptrdiff_t channels, const int32_t *corners, const int32_t *steps,
-                             int32_t image, ptrdiff_t capacity,
-                             float *values, int32_t *offsets, int32_t *counts, float *bias) {
+                             int32_t image, ptrdiff_t capacity, float *values, int32_t *offsets,
+                             int32_t *counts, float *bias) {
     for (ptrdiff_t w = 0; w < windows; w += LANES)
         for (ptrdiff_t c = 0; c < channels; c += LANES) {
             const ptrdiff_t high = windows - w < LANES ? windows - w : LANES;

@@ -7,14 +7,13 @@ static void max_pool2d_forward(const struct pool *p) {
             const tail t = tail_of(p->channels - c);
             const float *corner = p->x + from * p->channels + c;
             vec best = load_tail(corner, t);
-            ivec place =
-                ibroadcast((int)(p->first_row * p->window_columns + from - window_start));
+            ivec place = ibroadcast((int)(p->first_row * p->window_columns + from - window_start));
             for (ptrdiff_t r = 0; r < p->rows; r++)
                 for (ptrdiff_t q = from; q < to; q++) {
-                    const vec value =
-                        load_tail(p->x + r * p->row_size + q * p->channels + c, t);
+                    const vec value = load_tail(p->x + r * p->row_size + q * p->channels + c, t);
                     const bvec better =
-                        either(greater(value, best), but_not(unordered(value, value), unordered(best, best)));
+                        either(greater(value, best),
+                               but_not(unordered(value, value), unordered(best, best)));
                     const int here =
                         (int)((p->first_row + r) * p->window_columns + q - window_start);
                     best = choose(better, value, best);
@@ -58,8 +57,8 @@ static void max_pool2d_backward(const struct pool *p) {
             const tail t = tail_of(p->channels - c);
             const ptrdiff_t at = o * p->channels + c;
             const vec dy = load_tail(p->y + at, t);
-            const ivec place = p->argmax8 ? load_u8_tail(p->argmax8 + at, t)
-                                          : load_i32_tail(p->argmax32 + at, t);
+            const ivec place =
+                p->argmax8 ? load_u8_tail(p->argmax8 + at, t) : load_i32_tail(p->argmax32 + at, t);
             for (ptrdiff_t r = 0; r < p->rows; r++)
                 for (ptrdiff_t q = from; q < to; q++) {
                     const int here =

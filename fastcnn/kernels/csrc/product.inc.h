@@ -8,8 +8,8 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
                        const int pixels, const int vectors) {
     const ptrdiff_t x_pixel = p->x_pixel, x_step = p->x_step, w_step = p->w_step;
     vec sum[MAX_ACCUMULATORS];
-    UNROLL for (int i = 0; i < pixels; i++)
-        UNROLL for (int v = 0; v < vectors; v++) {
+    UNROLLED (i, pixels)
+        UNROLLED (v, vectors) {
             const float *start = p->accumulate ? y + i * p->y_pixel : p->b;
             sum[i * vectors + v] = !start             ? broadcast(0)
                                    : v == vectors - 1 ? load_tail(start + v * LANES, last)
@@ -20,25 +20,24 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
         const float *ws = p->w + p->w_segments[s];
         for (ptrdiff_t k = p->steps; k > 0; k--) {
             vec weight[MAX_VECTORS];
-            UNROLL for (int v = 0; v < vectors; v++) weight[v] =
-                v == vectors - 1 ? load_tail(ws + v * LANES, last) : load(ws + v * LANES);
-            UNROLL for (int i = 0; i < pixels; i++) {
+            UNROLLED (v, vectors)
+                weight[v] =
+                    v == vectors - 1 ? load_tail(ws + v * LANES, last) : load(ws + v * LANES);
+            UNROLLED (i, pixels) {
                 const vec value = broadcast(xs[i * x_pixel]);
-                UNROLL for (int v = 0; v < vectors; v++) sum[i * vectors + v] =
-                    multiply_add(value, weight[v], sum[i * vectors + v]);
+                UNROLLED (v, vectors)
+                    sum[i * vectors + v] = multiply_add(value, weight[v], sum[i * vectors + v]);
             }
             xs += x_step;
             ws += w_step;
         }
     }
-    UNROLL for (int i = 0; i < pixels; i++)
-        UNROLL for (int v = 0; v < vectors; v++) {
+    UNROLLED (i, pixels)
+        UNROLLED (v, vectors) {
             vec out = sum[i * vectors + v];
             if (p->relu) out = choose(less_equal(out, broadcast(0)), broadcast(0), out);
-            if (v == vectors - 1)
-                store_tail(y + i * p->y_pixel + v * LANES, out, last);
-            else
-                store(y + i * p->y_pixel + v * LANES, out);
+            if (v == vectors - 1) store_tail(y + i * p->y_pixel + v * LANES, out, last);
+            else store(y + i * p->y_pixel + v * LANES, out);
         }
 }
 

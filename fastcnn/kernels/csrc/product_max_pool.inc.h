@@ -8,23 +8,24 @@ TILE void product_max_pool_tile(const struct product_max_pool *q, const float *x
     const int columns = 2 * windows;
     const ptrdiff_t x_pixel = p->x_pixel, x_row = q->x_row, w_step = p->w_step;
     vec sum[MAX_ACCUMULATORS]; /* [row of the window][column][vector] */
-    UNROLL for (int v = 0; v < vectors; v++) {
+    UNROLLED (v, vectors) {
         const vec start = !p->b              ? broadcast(0)
                           : v == vectors - 1 ? load_tail(p->b + v * LANES, last)
                                              : load(p->b + v * LANES);
-        UNROLL for (int i = 0; i < 2 * columns; i++) sum[i * vectors + v] = start;
+        UNROLLED (i, 2 * columns) sum[i * vectors + v] = start;
     }
     for (ptrdiff_t s = 0; s < p->segments; s++) {
         const float *xs = x + p->x_segments[s];
         const float *ws = p->w + p->w_segments[s];
         for (ptrdiff_t k = p->steps; k > 0; k--) {
             vec weight[MAX_VECTORS];
-            UNROLL for (int v = 0; v < vectors; v++) weight[v] =
-                v == vectors - 1 ? load_tail(ws + v * LANES, last) : load(ws + v * LANES);
-            UNROLL for (int r = 0; r < 2; r++)
-                UNROLL for (int i = 0; i < columns; i++) {
+            UNROLLED (v, vectors)
+                weight[v] =
+                    v == vectors - 1 ? load_tail(ws + v * LANES, last) : load(ws + v * LANES);
+            UNROLLED (r, 2)
+                UNROLLED (i, columns) {
                     const vec value = broadcast(xs[r * x_row + i * x_pixel]);
-                    UNROLL for (int v = 0; v < vectors; v++) {
+                    UNROLLED (v, vectors) {
                         vec *to = &sum[(r * columns + i) * vectors + v];
                         *to = multiply_add(value, weight[v], *to);
                     }
@@ -33,8 +34,8 @@ TILE void product_max_pool_tile(const struct product_max_pool *q, const float *x
             ws += w_step;
         }
     }
-    UNROLL for (int i = 0; i < windows; i++)
-        UNROLL for (int v = 0; v < vectors; v++) {
+    UNROLLED (i, windows)
+        UNROLLED (v, vectors) {
             const vec *top = &sum[2 * i * vectors + v], *bottom = top + columns * vectors;
             const ptrdiff_t at = i * p->y_pixel + v * LANES;
             store_max_pool_2x2(top[0], top[vectors], bottom[0], bottom[vectors], p->relu, y + at,
@@ -46,29 +47,29 @@ TILE void product_max_pool_tile(const struct product_max_pool *q, const float *x
 typedef void product_max_pool_instance(const struct product_max_pool *, const float *, float *,
                                        uint8_t *, tail);
 
-#define POOL_INSTANCE(windows, vectors)                                                         \
-    static void product_max_pool_##windows##x##vectors(const struct product_max_pool *q,        \
-                                                       const float *x, float *y,                \
-                                                       uint8_t *argmax, tail last) {            \
-        product_max_pool_tile(q, x, y, argmax, last, windows, vectors);                         \
+#define POOL_INSTANCE(windows, vectors)                                                            \
+    static void product_max_pool_##windows##x##vectors(                                            \
+        const struct product_max_pool *q, const float *x, float *y, uint8_t *argmax, tail last) {  \
+        product_max_pool_tile(q, x, y, argmax, last, windows, vectors);                            \
     }
 #define POOL_NAME(windows, vectors) product_max_pool_##windows##x##vectors,
 #if MAX_ACCUMULATORS >= 24
 UP_TO_6(POOL_INSTANCE, 1)
 UP_TO_3(POOL_INSTANCE, 2)
-POOL_INSTANCE(1, 3) POOL_INSTANCE(2, 3) POOL_INSTANCE(1, 4)
-static product_max_pool_instance *const product_max_pool_instances[][7] = {
-    {NULL},
-    {NULL, UP_TO_6(POOL_NAME, 1)},
-    {NULL, UP_TO_3(POOL_NAME, 2)},
-    {NULL, POOL_NAME(1, 3) POOL_NAME(2, 3)},
-    {NULL, POOL_NAME(1, 4)},
+POOL_INSTANCE(1, 3)
+POOL_INSTANCE(2, 3)
+    POOL_INSTANCE(1, 4) static product_max_pool_instance *const product_max_pool_instances[][7] = {
+        {NULL},
+        {NULL, UP_TO_6(POOL_NAME, 1)},
+        {NULL, UP_TO_3(POOL_NAME, 2)},
+        {NULL, POOL_NAME(1, 3) POOL_NAME(2, 3)},
+        {NULL, POOL_NAME(1, 4)},
 };
 static const int most_windows[] = {0, 6, 3, 2, 1};
 #else
 UP_TO_3(POOL_INSTANCE, 1)
-POOL_INSTANCE(1, 2) POOL_INSTANCE(1, 3)
-static product_max_pool_instance *const product_max_pool_instances[][4] = {
+POOL_INSTANCE(1, 2)
+POOL_INSTANCE(1, 3) static product_max_pool_instance *const product_max_pool_instances[][4] = {
     {NULL},
     {NULL, UP_TO_3(POOL_NAME, 1)},
     {NULL, POOL_NAME(1, 2)},

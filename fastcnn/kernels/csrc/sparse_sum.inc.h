@@ -14,9 +14,9 @@ TILE void sparse_sum_tile(const struct sparse_sum *p, const int rows, const int 
         if (from == to) continue;
         float *y = p->y + p->places[g];
         vec sum[MAX_ACCUMULATORS];
-        UNROLL for (int r = 0; r < rows; r++)
-            UNROLL for (int q = 0; q < columns; q++)
-                UNROLL for (int v = 0; v < vectors; v++) {
+        UNROLLED (r, rows)
+            UNROLLED (q, columns)
+                UNROLLED (v, vectors) {
                     const float *at = y + r * y_row + q * y_column + v * LANES;
                     sum[(r * columns + q) * vectors + v] =
                         whole || v < vectors - 1 ? load(at) : load_tail(at, last);
@@ -24,9 +24,9 @@ TILE void sparse_sum_tile(const struct sparse_sum *p, const int rows, const int 
         for (ptrdiff_t e = from; e < to; e++) {
             const vec value = broadcast(values[e]);
             const float *row = data + offsets[e];
-            UNROLL for (int r = 0; r < rows; r++) {
-                UNROLL for (int q = 0; q < columns; q++)
-                    UNROLL for (int v = 0; v < vectors; v++) {
+            UNROLLED (r, rows) {
+                UNROLLED (q, columns)
+                    UNROLLED (v, vectors) {
                         const float *at = row + q * data_column + v * LANES;
                         vec *sum_of = &sum[(r * columns + q) * vectors + v];
                         *sum_of = multiply_add(
@@ -37,26 +37,22 @@ TILE void sparse_sum_tile(const struct sparse_sum *p, const int rows, const int 
                 KEEP_POINTER(row); /* else each address is worked out anew */
             }
         }
-        UNROLL for (int r = 0; r < rows; r++)
-            UNROLL for (int q = 0; q < columns; q++)
-                UNROLL for (int v = 0; v < vectors; v++) {
+        UNROLLED (r, rows)
+            UNROLLED (q, columns)
+                UNROLLED (v, vectors) {
                     float *at = y + r * y_row + q * y_column + v * LANES;
                     const vec total = sum[(r * columns + q) * vectors + v];
-                    if (whole || v < vectors - 1)
-                        store(at, total);
-                    else
-                        store_tail(at, total, last);
+                    if (whole || v < vectors - 1) store(at, total);
+                    else store_tail(at, total, last);
                 }
     }
 }
 
 typedef void sparse_sum_instance(const struct sparse_sum *);
-#define SPARSE_INSTANCE(vectors, rows, columns)                                          \
-    static void sparse_sum_##rows##x##columns##x##vectors(const struct sparse_sum *p) { \
-        if (p->channels == vectors * LANES)                                              \
-            sparse_sum_tile(p, rows, columns, vectors, 1);                               \
-        else                                                                             \
-            sparse_sum_tile(p, rows, columns, vectors, 0);                               \
+#define SPARSE_INSTANCE(vectors, rows, columns)                                                    \
+    static void sparse_sum_##rows##x##columns##x##vectors(const struct sparse_sum *p) {            \
+        if (p->channels == vectors * LANES) sparse_sum_tile(p, rows, columns, vectors, 1);         \
+        else sparse_sum_tile(p, rows, columns, vectors, 0);                                        \
     }
 #define SPARSE_NAME(vectors, rows, columns) sparse_sum_##rows##x##columns##x##vectors,
 /* Each of kh <= 3 rows, and kw <= 3 columns, by as many vectors as the registers hold. */
@@ -66,21 +62,22 @@ typedef void sparse_sum_instance(const struct sparse_sum *);
 #define SPARSE_UP_TO_4(I, r, c) SPARSE_UP_TO_3(I, r, c) I(4, r, c)
 #define SPARSE_UP_TO_6(I, r, c) SPARSE_UP_TO_4(I, r, c) I(5, r, c) I(6, r, c)
 #define SPARSE_UP_TO_8(I, r, c) SPARSE_UP_TO_6(I, r, c) I(7, r, c) I(8, r, c)
-#define SPARSE_UP_TO_12(I, r, c) SPARSE_UP_TO_8(I, r, c) I(9, r, c) I(10, r, c) I(11, r, c) I(12, r, c)
+#define SPARSE_UP_TO_12(I, r, c)                                                                   \
+    SPARSE_UP_TO_8(I, r, c) I(9, r, c) I(10, r, c) I(11, r, c) I(12, r, c)
 #if MAX_ACCUMULATORS >= 24
-#define SPARSE_EACH(I, LIST)                                                                     \
-    LIST(1, 1, SPARSE_UP_TO_12, I) LIST(1, 2, SPARSE_UP_TO_4, I) LIST(1, 3, SPARSE_UP_TO_4, I)   \
-    LIST(2, 1, SPARSE_UP_TO_12, I) LIST(2, 2, SPARSE_UP_TO_4, I) LIST(2, 3, SPARSE_UP_TO_3, I)   \
-    LIST(3, 1, SPARSE_UP_TO_8, I) LIST(3, 2, SPARSE_UP_TO_3, I) LIST(3, 3, SPARSE_UP_TO_2, I)
-static const uint8_t sparse_sum_vectors[4][4] = {
-    {0}, {0, 12, 4, 4}, {0, 12, 4, 3}, {0, 8, 3, 2}};
+#define SPARSE_EACH(I, LIST)                                                                       \
+    LIST(1, 1, SPARSE_UP_TO_12, I)                                                                 \
+    LIST(1, 2, SPARSE_UP_TO_4, I) LIST(1, 3, SPARSE_UP_TO_4, I) LIST(2, 1, SPARSE_UP_TO_12, I)     \
+        LIST(2, 2, SPARSE_UP_TO_4, I) LIST(2, 3, SPARSE_UP_TO_3, I) LIST(3, 1, SPARSE_UP_TO_8, I)  \
+            LIST(3, 2, SPARSE_UP_TO_3, I) LIST(3, 3, SPARSE_UP_TO_2, I)
+static const uint8_t sparse_sum_vectors[4][4] = {{0}, {0, 12, 4, 4}, {0, 12, 4, 3}, {0, 8, 3, 2}};
 #else
-#define SPARSE_EACH(I, LIST)                                                                     \
-    LIST(1, 1, SPARSE_UP_TO_12, I) LIST(1, 2, SPARSE_UP_TO_4, I) LIST(1, 3, SPARSE_UP_TO_4, I)   \
-    LIST(2, 1, SPARSE_UP_TO_6, I) LIST(2, 2, SPARSE_UP_TO_3, I) LIST(2, 3, SPARSE_UP_TO_2, I)    \
-    LIST(3, 1, SPARSE_UP_TO_4, I) LIST(3, 2, SPARSE_UP_TO_2, I) LIST(3, 3, SPARSE_UP_TO_1, I)
-static const uint8_t sparse_sum_vectors[4][4] = {
-    {0}, {0, 12, 4, 4}, {0, 6, 3, 2}, {0, 4, 2, 1}};
+#define SPARSE_EACH(I, LIST)                                                                       \
+    LIST(1, 1, SPARSE_UP_TO_12, I)                                                                 \
+    LIST(1, 2, SPARSE_UP_TO_4, I) LIST(1, 3, SPARSE_UP_TO_4, I) LIST(2, 1, SPARSE_UP_TO_6, I)      \
+        LIST(2, 2, SPARSE_UP_TO_3, I) LIST(2, 3, SPARSE_UP_TO_2, I) LIST(3, 1, SPARSE_UP_TO_4, I)  \
+            LIST(3, 2, SPARSE_UP_TO_2, I) LIST(3, 3, SPARSE_UP_TO_1, I)
+static const uint8_t sparse_sum_vectors[4][4] = {{0}, {0, 12, 4, 4}, {0, 6, 3, 2}, {0, 4, 2, 1}};
 #endif
 #define SPARSE_DEFINE(r, c, UP_TO, I) UP_TO(I, r, c)
 #define SPARSE_ENTRY(r, c, UP_TO, I) [r][c] = {NULL, UP_TO(I, r, c)},

@@ -1,4 +1,5 @@
-/* What the Cython code asks of OpenMP, where a serial build answers for one thread, and the time. */
+/* What the Cython code asks of OpenMP, where a serial build answers for one thread, and the time.
+ */
 #ifndef FASTCNN_THREADS_H
 #define FASTCNN_THREADS_H
 #include <time.h>

@@ -17,7 +17,8 @@ static void add_rows(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, pt
         }
 }
 
-/* Pixel after pixel, a patch of x added to the patch of y at its place: y[r * y_row + p * y_pixel + c]
+/* Pixel after pixel, a patch of x added to the patch of y at its place: y[r * y_row + p * y_pixel +
+ * c]
  * += x[p][r][c] for r < rows, c < columns. The patches of neighbours overlap; the rows between them
  * give one pixel's stores time before the next pixel's loads. */
 static void add_patches(const float *x, ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns,

@@ -81,15 +81,18 @@ TILE ivec exclusive_or(ivec a, ivec b) { return (ivec)((uvec)a ^ (uvec)b); }
 /* rows[i][k] = rows[k][i] */
 TILE void transpose_square(vec rows[8]) {
     vec a[8], b[8];
-    UNROLL for (int i = 0; i < 8; i += 2) {
+    UNROLLED (pair, 4) {
+        const int i = 2 * pair;
         a[i] = _mm256_unpacklo_ps(rows[i], rows[i + 1]);
         a[i + 1] = _mm256_unpackhi_ps(rows[i], rows[i + 1]);
     }
-    UNROLL for (int i = 0; i < 8; i += 4) UNROLL for (int k = 0; k < 2; k++) {
-        b[i + 2 * k] = _mm256_shuffle_ps(a[i + k], a[i + k + 2], 0x44);
-        b[i + 2 * k + 1] = _mm256_shuffle_ps(a[i + k], a[i + k + 2], 0xEE);
-    }
-    UNROLL for (int k = 0; k < 4; k++) {
+    UNROLLED (four, 2)
+        UNROLLED (k, 2) {
+            const int i = 4 * four;
+            b[i + 2 * k] = _mm256_shuffle_ps(a[i + k], a[i + k + 2], 0x44);
+            b[i + 2 * k + 1] = _mm256_shuffle_ps(a[i + k], a[i + k + 2], 0xEE);
+        }
+    UNROLLED (k, 4) {
         rows[k] = _mm256_permute2f128_ps(b[k], b[k + 4], 0x20);
         rows[k + 4] = _mm256_permute2f128_ps(b[k], b[k + 4], 0x31);
     }

@@ -55,20 +55,25 @@ TILE ivec exclusive_or(ivec a, ivec b) { return (ivec)((uvec)a ^ (uvec)b); }
 /* rows[i][k] = rows[k][i]: pairs, then quarters, of rows 1, 2, 4 and 8 apart change places. */
 TILE void transpose_square(vec rows[16]) {
     vec a[16], b[16];
-    UNROLL for (int i = 0; i < 16; i += 2) {
+    UNROLLED (pair, 8) {
+        const int i = 2 * pair;
         a[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
         a[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
     }
-    UNROLL for (int i = 0; i < 16; i += 4) UNROLL for (int k = 0; k < 2; k++) {
-        const __m512d low = _mm512_castps_pd(a[i + k]), high = _mm512_castps_pd(a[i + k + 2]);
-        b[i + 2 * k] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
-        b[i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
-    }
-    UNROLL for (int i = 0; i < 16; i += 8) UNROLL for (int k = 0; k < 4; k++) {
-        a[i + k] = _mm512_shuffle_f32x4(b[i + k], b[i + k + 4], 0x88);
-        a[i + k + 4] = _mm512_shuffle_f32x4(b[i + k], b[i + k + 4], 0xDD);
-    }
-    UNROLL for (int k = 0; k < 8; k++) {
+    UNROLLED (four, 4)
+        UNROLLED (k, 2) {
+            const int i = 4 * four;
+            const __m512d low = _mm512_castps_pd(a[i + k]), high = _mm512_castps_pd(a[i + k + 2]);
+            b[i + 2 * k] = _mm512_castpd_ps(_mm512_unpacklo_pd(low, high));
+            b[i + 2 * k + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(low, high));
+        }
+    UNROLLED (eight, 2)
+        UNROLLED (k, 4) {
+            const int i = 8 * eight;
+            a[i + k] = _mm512_shuffle_f32x4(b[i + k], b[i + k + 4], 0x88);
+            a[i + k + 4] = _mm512_shuffle_f32x4(b[i + k], b[i + k + 4], 0xDD);
+        }
+    UNROLLED (k, 8) {
         rows[k] = _mm512_shuffle_f32x4(a[k], a[k + 8], 0x88);
         rows[k + 8] = _mm512_shuffle_f32x4(a[k], a[k + 8], 0xDD);
     }

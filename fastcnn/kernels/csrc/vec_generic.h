@@ -23,8 +23,7 @@ TILE vec load_tail(const float *p, tail t) {
 }
 TILE void store(float *p, vec a) { *(vec_unaligned *)p = a; }
 TILE void store_tail(float *p, vec a, tail t) {
-    if (t == 4)
-        store(p, a);
+    if (t == 4) store(p, a);
     else
         for (int i = 0; i < t; i++) p[i] = a[i];
 }

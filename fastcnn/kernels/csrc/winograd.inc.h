@@ -20,16 +20,15 @@ static void winograd_filter(const float *w, ptrdiff_t w_plane, float *u, ptrdiff
     for (ptrdiff_t c = 0; c < channels; c += LANES) {
         const tail t = tail_of(channels - c);
         vec g[3][3], h[4][3];
-        UNROLL for (int k = 0; k < 9; k++) g[k / 3][k % 3] =
-            load_tail(w + (flip ? 8 - k : k) * w_plane + c, t);
-        UNROLL for (int k = 0; k < 3; k++) {
+        UNROLLED (k, 9) g[k / 3][k % 3] = load_tail(w + (flip ? 8 - k : k) * w_plane + c, t);
+        UNROLLED (k, 3) {
             const vec outer = (g[0][k] + g[2][k]) * half, inner = g[1][k] * half;
             h[0][k] = g[0][k];
             h[1][k] = outer + inner;
             h[2][k] = outer - inner;
             h[3][k] = g[2][k];
         }
-        UNROLL for (int k = 0; k < 4; k++) {
+        UNROLLED (k, 4) {
             const vec outer = (h[k][0] + h[k][2]) * half, inner = h[k][1] * half;
             float *to = u + 4 * k * u_plane + c;
             store_tail(to, h[k][0], t);
@@ -47,17 +46,16 @@ static void winograd_input(const struct winograd *p) {
             const tail t = tail_of(p->channels - c);
             const float *x = p->x + 2 * tile * p->channels + c;
             vec d[4][4], e[4][4];
-            UNROLL for (int r = 0; r < 4; r++)
-                UNROLL for (int s = 0; s < 4; s++) d[r][s] =
-                    load_tail(x + r * p->x_row + s * p->channels, t);
-            UNROLL for (int s = 0; s < 4; s++) {
+            UNROLLED (r, 4)
+                UNROLLED (s, 4) d[r][s] = load_tail(x + r * p->x_row + s * p->channels, t);
+            UNROLLED (s, 4) {
                 e[0][s] = d[0][s] - d[2][s];
                 e[1][s] = d[1][s] + d[2][s];
                 e[2][s] = d[2][s] - d[1][s];
                 e[3][s] = d[1][s] - d[3][s];
             }
             float *v = p->planes + tile * p->channels + c;
-            UNROLL for (int r = 0; r < 4; r++) {
+            UNROLLED (r, 4) {
                 store_tail(v + (4 * r + 0) * p->plane, e[r][0] - e[r][2], t);
                 store_tail(v + (4 * r + 1) * p->plane, e[r][1] + e[r][2], t);
                 store_tail(v + (4 * r + 2) * p->plane, e[r][2] - e[r][1], t);
@@ -68,12 +66,12 @@ static void winograd_input(const struct winograd *p) {
 
 TILE void winograd_output_tile(const float *m, ptrdiff_t plane, vec bias, const tail t, vec y[4]) {
     vec p[4][4], q[2][4];
-    UNROLL for (int k = 0; k < 16; k++) p[k / 4][k % 4] = load_tail(m + k * plane, t);
-    UNROLL for (int k = 0; k < 4; k++) {
+    UNROLLED (k, 16) p[k / 4][k % 4] = load_tail(m + k * plane, t);
+    UNROLLED (k, 4) {
         q[0][k] = p[0][k] + p[1][k] + p[2][k];
         q[1][k] = p[1][k] - p[2][k] - p[3][k];
     }
-    UNROLL for (int r = 0; r < 2; r++) {
+    UNROLLED (r, 2) {
         y[2 * r] = q[r][0] + q[r][1] + q[r][2] + bias;
         y[2 * r + 1] = q[r][1] - q[r][2] - q[r][3] + bias;
     }
@@ -93,7 +91,7 @@ static void winograd_output(const struct winograd *p) {
                                    p->argmax ? p->argmax + at : NULL, t);
                 continue;
             }
-            UNROLL for (int k = 0; k < 4; k++) {
+            UNROLLED (k, 4) {
                 if (k / 2 >= p->rows || 2 * tile + k % 2 >= p->columns) continue;
                 if (p->relu) y[k] = choose(less_equal(y[k], broadcast(0)), broadcast(0), y[k]);
                 store_tail(p->y + k / 2 * p->y_row + (2 * tile + k % 2) * p->channels + c, y[k], t);
@@ -108,20 +106,19 @@ static void winograd_gradient(const struct winograd *p) {
             const tail t = tail_of(p->channels - c);
             const float *dy = p->x + 2 * tile * p->channels + c;
             vec y[2][2], e[4][2];
-            UNROLL for (int k = 0; k < 4; k++) {
+            UNROLLED (k, 4) {
                 const int inside = k / 2 < p->rows && 2 * tile + k % 2 < p->columns;
-                y[k / 2][k % 2] = inside
-                                      ? load_tail(dy + k / 2 * p->x_row + k % 2 * p->channels, t)
-                                      : broadcast(0);
+                y[k / 2][k % 2] = inside ? load_tail(dy + k / 2 * p->x_row + k % 2 * p->channels, t)
+                                         : broadcast(0);
             }
-            UNROLL for (int s = 0; s < 2; s++) {
+            UNROLLED (s, 2) {
                 e[0][s] = y[0][s];
                 e[1][s] = y[0][s] + y[1][s];
                 e[2][s] = y[0][s] - y[1][s];
                 e[3][s] = broadcast(0) - y[1][s];
             }
             float *d = p->planes + tile * p->channels + c;
-            UNROLL for (int r = 0; r < 4; r++) {
+            UNROLLED (r, 4) {
                 store_tail(d + (4 * r + 0) * p->plane, e[r][0], t);
                 store_tail(d + (4 * r + 1) * p->plane, e[r][0] + e[r][1], t);
                 store_tail(d + (4 * r + 2) * p->plane, e[r][0] - e[r][1], t);
@@ -137,14 +134,14 @@ static void winograd_filter_gradient(const float *s, ptrdiff_t s_plane, float *d
     for (ptrdiff_t c = 0; c < channels; c += LANES) {
         const tail t = tail_of(channels - c);
         vec m[4][4], g[3][4];
-        UNROLL for (int k = 0; k < 16; k++) m[k / 4][k % 4] = load_tail(s + k * s_plane + c, t);
-        UNROLL for (int k = 0; k < 4; k++) {
+        UNROLLED (k, 16) m[k / 4][k % 4] = load_tail(s + k * s_plane + c, t);
+        UNROLLED (k, 4) {
             const vec outer = (m[1][k] + m[2][k]) * half;
             g[0][k] = m[0][k] + outer;
             g[1][k] = (m[1][k] - m[2][k]) * half;
             g[2][k] = outer + m[3][k];
         }
-        UNROLL for (int r = 0; r < 3; r++) {
+        UNROLLED (r, 3) {
             const vec outer = (g[r][1] + g[r][2]) * half;
             float *to = dw + 3 * r * w_plane + c;
             store_tail(to, g[r][0] + outer, t);
