@@ -11,8 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from fastcnn import activations, kernels
-from fastcnn.kernels import checks
+from fastcnn import activations, config, kernels
+from fastcnn.kernels import checks, choice
 from fastcnn.kernels.shapes import window_geometry
 from fastcnn.layers.base import MAX_CALLS, Buffers, Call
 from fastcnn.layers.convolutional import Conv2D
@@ -62,9 +62,40 @@ class Plan:
         self.penalties = penalties_of(layers, self.training)
 
     def describe(self):
-        """One line per training step, and the loss."""
-        names = [getattr(step, "name", type(step).__name__) for step in self.training]
-        return "\n".join([*names, repr(self.head)] if self.head else names)
+        """What computes, then a line per training step: shapes, and which way its kernels go."""
+        if config.backend() == "native":
+            where = f"native, {kernels.instruction_set()}, {config.num_threads()} threads"
+        else:
+            where = "reference (NumPy)"
+        rows = [(step.name, shapes_of(step), ways_of(step)) for step in self.training]
+        if self.head:
+            rows.append((repr(self.head), "", ""))
+        wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        lines = [f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {ways}" for name, shape, ways in rows]
+        return "\n".join([where, *(line.rstrip() for line in lines)])
+
+
+def shapes_of(step):
+    """ "input -> output" of a step."""
+    if isinstance(step, ConvMaxPoolStep):
+        first, last = step.conv, step.pool
+    else:
+        first = last = getattr(step, "layer", step)
+    return f"{first.input_shape} -> {last.output_shape}"
+
+
+def ways_of(step):
+    """Which way a convolution's kernels go (see kernels/choice.py), "" for other steps."""
+    pooled = isinstance(step, ConvMaxPoolStep)
+    conv = step.conv if pooled else getattr(step, "layer", step)
+    if type(conv) is not Conv2D or conv.groups != 1 or config.backend() != "native":
+        return ""
+    name = "conv2d_max_pool2d_" if pooled else "conv2d_"
+    shape = [conv.kernel.shape, conv.strides, conv.dilation_rate]
+    if pooled:
+        shape += [step.pool.pool_size, step.pool.strides]
+    passes = ["forward", "backward_weights", *["backward_data"] * step.input_gradient]
+    return ", ".join(f"{way}: {choice.choose(name + way, *shape)}" for way in passes)
 
 
 def plan(layers, loss=None):
