@@ -1,0 +1,41 @@
+"""No kernel touches memory beside its arrays, or writes an input: see guarded_calls.py."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fastcnn.kernels import checks
+
+ROOT = Path(__file__).parents[1]
+
+COUNT = 40  # calls of each kernel on each instruction set and algorithm, at both ends of a page
+
+
+@pytest.fixture(scope="module")
+def outcomes(random_shapes):
+    """{kernel: None or what went wrong}."""
+    count = str(max(COUNT, random_shapes // 10))
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.guarded_calls", count],
+        cwd=ROOT, capture_output=True, text=True, timeout=3600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(line) for line in done.stdout.splitlines())
+
+
+@pytest.mark.parametrize("kernel", checks.ARRAYS)
+def test_memory_beside_the_arrays_is_not_touched(kernel, outcomes):
+    assert outcomes[kernel] is None
+
+
+def test_the_guard_is_seen():
+    """Proof that a touch would be noticed: read one number past the end."""
+    program = (
+        "from tests.guarded_calls import Guarded; import ctypes; a = Guarded(True).array((5,));"
+        "print(ctypes.c_float.from_address(a.ctypes.data + 20).value)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True)
+    assert done.returncode == -11
