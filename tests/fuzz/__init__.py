@@ -1,0 +1,1 @@
+"""Fuzzers of the loaders: see `targets` (what is tried) and `run` (how)."""

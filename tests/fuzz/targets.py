@@ -1,0 +1,221 @@
+"""One function of bytes for each loader: it reads them as a file and lets through what is promised.
+
+A loader may return, or raise ValueError or OSError; everything else is a finding. `SEEDS` are sound
+files that fuzzers start from, `words()` what they may put in.
+"""
+
+import contextlib
+import copy
+import gzip
+import io
+import json
+import os
+import warnings
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+import fastcnn as keras
+from fastcnn.datasets.idx import idx_header, read_idx
+from fastcnn.saving import h5_weights, keras_file, npz, serialization
+from fastcnn.saving.window import Window
+from fastcnn.variables import shapes_only
+from tests import hostile
+
+ALLOWED = (ValueError, OSError)
+GOOD = hostile.good()
+
+
+def words():
+    """Strings that configurations are made of."""
+    found = {"module", "class_name", "config", "registered_name", "layers", "__numpy__", "function"}
+    for module, table in serialization.tables().items():
+        found.add(module)
+        found.update(table.names())
+        for name in table.names():
+            entry = table.lookup(name)
+            if isinstance(entry, type):
+                found.add(entry.__name__)
+                found |= serialization.accepted_arguments(entry)
+    return sorted(found)
+
+
+def _members(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+GOLDEN = [
+    _members(path)
+    for path in sorted((Path(__file__).parent.parent / "golden_files").glob("*.keras"))
+]
+WORDS = words()
+INTEGERS = (0, -1, 1, 2, 3, 255, 10**6, 2**31, 2**62, 2**63 - 1, -(2**63))
+NUMBERS = (*INTEGERS, 0.0, -0.5, 0.5, 1e-30, 1e30)
+VALUES = [None, True, False, "", "a", [], {}, [1], [2, 2], [[1, 1], [1, 1]], *NUMBERS, *WORDS]
+
+
+@contextlib.contextmanager
+def promised():
+    """What a loader may do with any bytes."""
+    with contextlib.suppress(*ALLOWED), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an optimizer's state that does not fit
+        yield
+
+
+def in_memory(data):
+    """The path of a file in memory, and its descriptor."""
+    handle = os.memfd_create("fuzz")
+    os.write(handle, data)
+    return f"/proc/self/fd/{handle}", handle
+
+
+def read_path(read, data):
+    path, handle = in_memory(data)
+    try:
+        with promised():
+            return read(path)
+    finally:
+        os.close(handle)
+
+
+_model = None
+
+
+def model():
+    """A built and compiled model, the same one each time."""
+    global _model
+    if _model is None:
+        _model = hostile.model()
+        _model.compile(keras.optimizers.Adam(name="adam"), "mse")
+    return _model
+
+
+def keras_model(data):
+    """A .keras file: the whole zip, or (by the first byte) one member of a sound one.
+
+    "t": the configuration of one that Keras made is edited, its weights stay as they are.
+    """
+    kind, data = data[:1], data[1:]
+    if kind == b"z":
+        content = data
+    elif kind == b"t":
+        members = dict(GOLDEN[data[0] % len(GOLDEN)]) if data else GOOD
+        tree = json.loads(members["config.json"])
+        content = hostile.zipped({**members, "config.json": edited(tree, data[1:])}.items())
+    else:
+        member = {b"c": "config.json", b"w": "model.weights.h5"}.get(kind, "metadata.json")
+        content = hostile.zipped({**GOOD, member: data}.items())
+    with promised():
+        keras_file.from_bytes(content)
+
+
+def edited(tree, data):
+    """A configuration with some of its nodes exchanged, taken out or put in elsewhere, as JSON."""
+    for place in range(0, len(data) - 3, 4):
+        nodes = containers(tree)
+        node = nodes[(data[place] | data[place + 1] << 8) % len(nodes)]
+        keys = list(node) if isinstance(node, dict) else list(range(len(node)))
+        value = copy.copy(VALUES[data[place + 3] % len(VALUES)])
+        kind, key = data[place + 2] % 4, data[place + 2] >> 2
+        if kind == 0 and isinstance(node, list):
+            node.insert(key, value)
+        elif kind == 0 or not keys:
+            if isinstance(node, dict):
+                node[WORDS[(key | data[place + 3] << 6) % len(WORDS)]] = value
+        elif kind == 1:
+            del node[keys[key % len(keys)]]
+        elif kind == 2:
+            node[keys[key % len(keys)]] = nodes[data[place + 3] % len(nodes)]
+        else:
+            node[keys[key % len(keys)]] = value
+    with promised():
+        return json.dumps(tree).encode()
+    return b""  # a node was put into itself
+
+
+def containers(tree):
+    """All dictionaries and lists in a tree, each once, at most a thousand."""
+    found, seen = [tree], {id(tree)}
+    for node in found:
+        for item in node.values() if isinstance(node, dict) else node:
+            if isinstance(item, (dict, list)) and id(item) not in seen and len(found) < 1000:
+                seen.add(id(item))
+                found.append(item)
+    return found
+
+
+def config(data):
+    """A model's configuration alone: `model_from_json`; "t": one that Keras made, edited."""
+    if data[:1] == b"t" and len(data) > 1:
+        data = edited(json.loads(GOLDEN[data[1] % len(GOLDEN)]["config.json"]), data[2:])
+    with promised(), shapes_only():  # its weights would be made, however large
+        keras.models.model_from_json(data)
+
+
+def weights_h5(data):
+    """A .weights.h5 file."""
+    with promised():
+        h5_weights.restore(model(), Window(io.BytesIO(data), "fuzz.weights.h5"))
+
+
+def weights_npz(data):
+    """An .npz file, or (by the first byte) one array in a sound zip file."""
+    kind, data = data[:1], data[1:]
+    if kind == b"a":
+        names = ("layers/dense/vars/0.npy", "layers/dense/vars/1.npy")
+        data = hostile.zipped([(names[0], data), (names[1], npy(np.ones(2, "f4")))])
+    read_path(lambda path: npz.load_weights(path, model()), data)
+
+
+def idx(data):
+    """An IDX file, as it is."""
+    array = read_path(read_idx, data)
+    assert array is None or array.nbytes <= len(data)
+
+
+def gz(data):
+    """A gzipped IDX file: any bytes, or (by the first byte) any bytes that were gzipped."""
+    kind, data = data[:1], data[1:]
+    read_path(read_idx, gzip.compress(data, 1) if kind == b"u" else b"\x1f\x8b" + data)
+
+
+def npy(array):
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array)
+    return buffer.getvalue()
+
+
+ARRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
+IDX = idx_header(ARRAY) + ARRAY.tobytes()
+H5 = h5_weights.to_bytes(model()).getvalue()
+NPZ = io.BytesIO()
+np.savez(NPZ, **{"layers/dense/vars/0": np.ones((3, 2), "f4"), "layers/dense/vars/1": np.ones(2)})
+
+TARGETS = {
+    "keras": keras_model,
+    "config": config,
+    "h5": weights_h5,
+    "npz": weights_npz,
+    "idx": idx,
+    "gz": gz,
+}
+SEEDS = {
+    "keras": [
+        b"z" + hostile.zipped(GOOD.items()),
+        b"c" + GOOD["config.json"],
+        b"w" + GOOD["model.weights.h5"],
+        b"m" + GOOD["metadata.json"],
+        *(b"t" + bytes([number]) for number in range(len(GOLDEN))),
+    ],
+    "config": [
+        GOOD["config.json"],
+        *(b"t" + bytes([number, 1, 2, 3, 4]) for number in range(len(GOLDEN))),
+    ],
+    "h5": [H5],
+    "npz": [b"z" + NPZ.getvalue(), b"a" + npy(np.ones((3, 2), "f4"))],
+    "idx": [IDX, b"\0\0\x0d\1\0\0\0\1" + bytes(4)],
+    "gz": [gzip.compress(IDX)[2:], b"u" + IDX, zlib.compress(IDX)],
+}

@@ -1,0 +1,180 @@
+"""Images in folders as batches; resizing against Keras's own numbers."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+from fastcnn.utils.image_folder import resize
+
+image_module = pytest.importorskip("PIL.Image")
+
+image_dataset_from_directory = keras.utils.image_dataset_from_directory
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of 5 and 7 images; the value of a pixel tells which image it is."""
+    number = 0
+    for name, count in (("cats", 5), ("dogs", 7)):
+        (tmp_path / name / "more").mkdir(parents=True)
+        for index in range(count):
+            number += 10
+            pixels = np.full((6, 8, 3), number, np.uint8)
+            place = tmp_path / name / ("more" if index > 3 else "") / f"{index}.png"
+            image_module.fromarray(pixels).save(place)
+    (tmp_path / "cats" / "notes.txt").write_text("no image")
+    (tmp_path / ".hidden").mkdir()
+    return tmp_path
+
+
+def whole(data):
+    """All images' values and labels of a data set."""
+    batches = list(data)
+    return np.concatenate([x[:, 0, 0, 0] for x, _ in batches]), np.concatenate(
+        [y for _, y in batches]
+    )
+
+
+def test_in_order(folder, capsys):
+    data = image_dataset_from_directory(folder, image_size=(6, 8), batch_size=5, shuffle=False)
+    assert capsys.readouterr().out == "Found 12 files belonging to 2 classes.\n"
+    assert len(data) == 3
+    assert data.class_names == ["cats", "dogs"]
+    x, y = data[0]
+    assert (x.shape, x.dtype, y.dtype) == ((5, 6, 8, 3), np.float32, np.int32)
+    values, labels = whole(data)
+    assert values.tolist() == [10 * number for number in range(1, 13)]
+    assert labels.tolist() == [0] * 5 + [1] * 7
+    with pytest.raises(IndexError):
+        data[3]
+
+
+def test_shuffled(folder):
+    settings = {"image_size": 6, "seed": 3, "verbose": False}
+    one, other = (image_dataset_from_directory(folder, **settings) for _ in range(2))
+    first, labels = whole(one)
+    assert first.tolist() == whole(other)[0].tolist()  # the seed's order
+    assert (labels == (first > 50)).all()  # each image keeps its label
+    second, labels = whole(one)
+    assert second.tolist() != first.tolist()  # a new order in each pass
+    assert (labels == (second > 50)).all()
+    assert sorted(second) == sorted(first)
+
+
+def test_parts(folder, capsys):
+    settings = {"image_size": 6, "validation_split": 0.25, "seed": 1}
+    train, test = image_dataset_from_directory(folder, subset="both", **settings)
+    assert "Using 9 files for training.\nUsing 3 files for validation." in capsys.readouterr().out
+    alone = image_dataset_from_directory(folder, subset="validation", **settings)
+    assert sorted(alone.file_paths) == sorted(test.file_paths)
+    assert not set(train.file_paths) & set(test.file_paths)
+    assert len(train.file_paths) + len(test.file_paths) == 12
+
+
+def test_labels(folder):
+    settings = {"image_size": 6, "shuffle": False, "verbose": False}
+
+    def labels(**more):
+        return image_dataset_from_directory(folder, **settings, **more)[0][1]
+
+    assert labels(label_mode="categorical").tolist() == [[1, 0]] * 5 + [[0, 1]] * 7
+    assert labels(label_mode="binary").tolist() == [[0]] * 5 + [[1]] * 7
+    assert labels(class_names=["dogs", "cats"]).tolist() == [0] * 7 + [1] * 5
+    assert labels(class_names=["dogs"]).tolist() == [0] * 7
+    assert labels(labels=list(range(12))).tolist() == list(range(12))
+    for none in ({"labels": None}, {"label_mode": None}):
+        data = image_dataset_from_directory(folder, **settings, **none)
+        assert data[0].shape == (12, 6, 6, 3)
+        assert data.class_names is None
+
+
+def test_colours(folder, tmp_path):
+    settings = {"image_size": 6, "shuffle": False, "verbose": False}
+    for mode, channels in (("grayscale", 1), ("rgb", 3), ("rgba", 4)):
+        data = image_dataset_from_directory(folder, color_mode=mode, **settings)
+        assert data[0][0].shape == (12, 6, 6, channels)
+    assert data[0][0][0, 0, 0].tolist() == [10, 10, 10, 255]
+
+
+def test_fit_and_predict(folder):
+    train, test = image_dataset_from_directory(
+        folder, image_size=6, validation_split=0.25, subset="both", seed=1, verbose=False
+    )
+    model = keras.Sequential(
+        [
+            keras.Input((6, 6, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = model.fit(train, validation_data=test, epochs=2, verbose=0).history
+    assert sorted(history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
+    assert model.predict(test, verbose=0).shape == (3, 2)
+    assert len(model.evaluate(test, verbose=0)) == 2
+
+
+# tf.image.resize (bilinear, no antialiasing; nearest) of arange(15).reshape(3, 5), by Keras 3.15
+BILINEAR = {
+    (2, 3): [[1.5833333, 3.25, 4.9166665], [9.083333, 10.75, 12.416667]],
+    (4, 2): [[0.75, 3.25], [3.875, 6.375], [7.625, 10.125], [10.75, 13.25]],
+}
+
+
+def test_resize_as_keras():
+    image = np.arange(15, dtype=np.float32).reshape(3, 5, 1)
+    for size, wanted in BILINEAR.items():
+        np.testing.assert_allclose(resize(image, size)[..., 0], wanted, rtol=1e-5)
+    assert resize(image, (2, 2), nearest=True)[..., 0].tolist() == [[1, 3], [11, 13]]
+    assert resize(image, (3, 5)).tolist() == image.tolist()
+
+
+def test_the_middle(tmp_path):
+    pixels = np.zeros((4, 8, 3), np.uint8)
+    pixels[:, 2:6] = 200
+    (tmp_path / "a").mkdir()
+    image_module.fromarray(pixels).save(tmp_path / "a" / "0.png")
+    settings = {"image_size": (4, 4), "verbose": False}
+    data = image_dataset_from_directory(tmp_path, crop_to_aspect_ratio=True, **settings)
+    assert (data[0][0] == 200).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"color_mode": "cmyk"}, "`color_mode` must be one of"),
+        ({"label_mode": "float"}, "`label_mode` must be one of"),
+        ({"interpolation": "lanczos3"}, '`interpolation` must be "bilinear" or "nearest"'),
+        ({"image_size": (1, 2, 3)}, "`image_size` must be"),
+        ({"image_size": (0, 2)}, "`image_size` must be a positive integer"),
+        ({"validation_split": 2, "subset": "both"}, "`validation_split` must be between 0 and 1"),
+        ({"validation_split": 0.5}, "must be given together"),
+        ({"validation_split": 0.5, "subset": "test"}, "`subset` must be"),
+        ({"validation_split": 0.5, "subset": "training"}, "a `seed` is needed"),
+        ({"validation_split": 0.01, "subset": "validation", "seed": 1}, "no images for validation"),
+        ({"class_names": ["birds"]}, "`class_names` must be folders"),
+        ({"class_names": ["cats"], "label_mode": "binary"}, "needs two classes"),
+        ({"labels": [1, 2]}, "one integer for each of the 12 images"),
+        ({"labels": [1] * 12, "class_names": ["cats"]}, "only be given with"),
+        ({"labels": "all"}, "`labels` must be 'inferred'"),
+        ({"data_format": "channels_first"}, "channels_last"),
+        ({"batch_size": -1}, "`batch_size` must be a positive integer"),
+    ],
+)
+def test_errors(folder, settings, message):
+    with pytest.raises(ValueError, match=message):
+        image_dataset_from_directory(folder, **settings)
+
+
+def test_files_that_are_no_images(folder, monkeypatch):
+    (folder / "cats" / "0.png").write_bytes(b"no image")
+    data = image_dataset_from_directory(folder, shuffle=False, verbose=False)
+    with pytest.raises(OSError, match="cannot identify image file"):
+        data[0]
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ImportError, match=r"pip install 'fastcnn\[images\]'"):
+        data[0]
