@@ -5,18 +5,21 @@ A step has `forward(x, training)` and `backward(dy)` like a layer, and the attri
 `plan` is the one place that chooses; `Plan.describe()` tells what it chose.
 """
 
+import copy
 import math
-import warnings
 from functools import partial
 
 import numpy as np
 
 from fastcnn import activations, config, kernels
+from fastcnn.arguments import warn
 from fastcnn.kernels import checks, choice
 from fastcnn.kernels.shapes import window_geometry
+from fastcnn.layers.activation import ReLU
 from fastcnn.layers.base import MAX_CALLS, Buffers, Call
 from fastcnn.layers.convolutional import Conv2D
 from fastcnn.layers.core import Activation
+from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.layers.pooling import MaxPooling2D
 from fastcnn.penalties import ActivityStep, penalties_of
 from fastcnn.variables import aligned
@@ -46,10 +49,9 @@ class Plan:
                 if last.weights:
                     self.training.append(LinearStep(last))
                 if loss is on_logits:
-                    warnings.warn(
+                    warn(
                         f"The loss {loss.name!r} has from_logits=True, but the model ends in "
-                        f"{activation.name}: the loss is taken of what goes into it, as in Keras.",
-                        stacklevel=2,
+                        f"{activation.name}: the loss is taken of what goes into it, as in Keras."
                     )
                 loss = on_logits
             self.head = LossHead(loss, activation)
@@ -104,13 +106,19 @@ def plan(layers, loss=None):
 
 
 def fuse(layers):
-    """Steps for `layers`: a convolution, relu and max-pool in a row are one; else one a layer."""
+    """Steps for `layers`: one each, but for neighbours that one kernel does better.
+
+    These are a convolution, relu and max-pool, and a batch normalization and relu.
+    """
     steps, place = [], 0
     while place < len(layers):
         layer = layers[place]
         length, relu = pooled_convolution(layers[place:])
         if length:
             steps.append(ConvMaxPoolStep(layer, relu, layers[place + length - 1]))
+        elif normalization_with_relu(layers[place:]):
+            length = 2
+            steps.append(with_relu(layer))
         else:
             length = 1
             steps.append(layer if keeps_buffers(layer) else BufferedStep(layer))
@@ -148,8 +156,25 @@ def pooled_convolution(layers):
 
 def is_relu(layer):
     """Whether the layer is relu and nothing else."""
-    is_plain = type(layer) is Activation and layer.activity_regularizer is None
+    is_plain = type(layer) in (Activation, ReLU) and layer.activity_regularizer is None
     return is_plain and layer.activation is activations.relu
+
+
+def normalization_with_relu(layers):
+    """Whether the first two layers are a batch normalization and relu."""
+    return len(layers) > 1 and type(layers[0]) is BatchNormalization and is_relu(layers[1])
+
+
+def with_relu(layer):
+    """A step that is the batch normalization `layer` and relu, in one kernel.
+
+    It shares the layer's weights and has buffers of its own, so the layer itself stays without.
+    """
+    step = copy.copy(layer)
+    step.release()
+    step.relu = True
+    step.name = f"{layer.name} + relu"
+    return step
 
 
 def keeps_buffers(layer):

@@ -340,3 +340,37 @@ class TestProtocol:
         assert model.plan().splitlines()[-1] == "sparse_categorical_crossentropy after softmax"
         model.compile("adam", "mse")
         assert model.plan().splitlines()[-1] == "mean_squared_error"
+
+
+class TestFusedSteps:
+    """Neighbours that run as one step give what they give one after the other."""
+
+    NETS = {
+        "conv, relu, pool": lambda: [layers.Conv2D(5, 3, activation="relu"), layers.MaxPooling2D()],
+        "conv, relu layer, overlapping pool": lambda: [
+            layers.Conv2D(5, 3), layers.ReLU(), layers.MaxPooling2D(3, 2)
+        ],
+        "conv, pool": lambda: [layers.Conv2D(5, 3, padding="same"), layers.MaxPooling2D((2, 1))],
+        "norm, relu": lambda: [layers.BatchNormalization(), layers.Activation("relu")],
+    }  # fmt: skip
+
+    @pytest.mark.parametrize("name", NETS)
+    def test_equals_the_layers_alone(self, name):
+        x = np.random.default_rng(0).normal(size=(6, 9, 8, 3)).astype(np.float32)
+        y = np.arange(6) % 4
+        models = []
+        for apart in (False, True):
+            keras.utils.set_random_seed(1)
+            inner = self.NETS[name]()
+            if apart:  # a layer that changes nothing keeps neighbours apart
+                inner = [part for layer in inner for part in (layer, layers.Activation("linear"))]
+            model = keras.Sequential([keras.Input((9, 8, 3)), *inner, layers.Flatten()])
+            model.add(layers.Dense(4, activation="softmax"))
+            model.compile("adam", "sparse_categorical_crossentropy")
+            model.fit(x, y, batch_size=3, epochs=2, verbose=0, shuffle=False)
+            models.append(model)
+        fused, apart = models
+        assert len(fused.plan().splitlines()) < len(apart.plan().splitlines()) - 2
+        for a, b in zip(fused.get_weights(), apart.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)
+        np.testing.assert_allclose(fused(x), apart(x), rtol=1e-4, atol=2e-6)
