@@ -1,6 +1,12 @@
 """Checks of arguments that several modules share: each error names what arrived."""
 
+import os
+import sys
+import warnings
+
 import numpy as np
+
+PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 def check_count(value, name, minimum=1):
@@ -10,6 +16,11 @@ def check_count(value, name, minimum=1):
         kind = "a positive integer" if minimum == 1 else f"an integer >= {minimum}"
         raise ValueError(f"The argument `{name}` must be {kind}. Received {name}={value!r}.")
     return int(value)
+
+
+def check_optional_count(value, name):
+    """`value` as None or an int of at least 1."""
+    return None if value is None else check_count(value, name)
 
 
 def check_fraction(value, name, including_one=False):
@@ -70,3 +81,11 @@ def refuse(value, name):
         raise NotImplementedError(
             f"The argument `{name}` is not supported yet. Received {name}={value!r}."
         )
+
+
+def warn(message):
+    """Warn the user: the place that is named is the first one outside of this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)

@@ -10,11 +10,11 @@ are. A batch is x, (x,), (x, y) or (x, y, sample_weight); its size may differ fr
 """
 
 import itertools
-import warnings
 
 import numpy as np
 
 from fastcnn import random
+from fastcnn.arguments import warn
 from fastcnn.data import Samples, class_weights, unpack
 from fastcnn.layers.base import MAX_CALLS
 from fastcnn.variables import aligned
@@ -110,6 +110,8 @@ class Stream:
     Attributes:
         steps: number of batches in a pass, or None if nobody knows.
         restarts: whether another pass can begin.
+        exhausted: whether there will be no more batches.
+        target_shape: that of the targets of the first batch, after `peek`.
     """
 
     def __init__(self, source, model, loss=None, shuffle=False, class_weight=None):
@@ -126,6 +128,8 @@ class Stream:
                 "(x, y, sample_weight) instead."
             )
         self.steps = self._count()
+        self.exhausted = False
+        self.target_shape = None
         self.position = 0  # batches taken in this pass
         self._resume_at = 0
         self._order = None
@@ -142,17 +146,20 @@ class Stream:
         return None if count is None else int(count)
 
     def peek(self):
-        """The first batch as `Samples`; it is still to come."""
+        """Look at the first batch, which is still to come: it may build the model."""
         if self._indexed:
-            return self._samples(self._source[0])
-        if not self._peeked:
+            samples = self._samples(self._source[0])
+        else:
             iterator = self._next_iterator()
             for batch in iterator:
                 self._peeked.append(batch)
                 break
             else:
                 raise ValueError("There are no batches: the iterable is empty.")
-        return self._samples(self._peeked[0])
+            samples = self._samples(self._peeked[0])
+        if samples.y is not None:
+            self.target_shape = samples.y.shape
+        return self
 
     def hook(self, name):
         """Call the data set's `on_epoch_begin` or `on_epoch_end`, if it has one."""
@@ -177,6 +184,8 @@ class Stream:
         if self.restarts:
             self.steps, self.position = self.position, 0
             self._iterator = None
+        else:
+            self.exhausted = True
 
     def _indexed_batches(self, first):
         if not first:
@@ -249,21 +258,25 @@ class Epochs:
     Args:
         feed: a `data.Feed` or a `Stream`.
         steps: steps of an epoch, or None for one pass each.
+
+    Attributes:
+        is_cut: whether the number of steps was given.
     """
 
     def __init__(self, feed, steps=None):
         self.feed = feed
+        self.is_cut = steps is not None
         self._steps = steps
         self._pass = None
 
     @property
     def steps(self):
         """Number of steps of an epoch, or None if it is not known (yet)."""
-        return self.feed.steps if self._steps is None else self._steps
+        return self._steps if self.is_cut else self.feed.steps
 
     def epoch(self, done=0):
         """The batches of one epoch, of which `done` steps are done already."""
-        batches = iter(self.feed) if self._steps is None else self._cut(done)
+        batches = self._cut(done) if self.is_cut else iter(self.feed)
         return self._with_hooks(batches) if isinstance(self.feed, Stream) else batches
 
     def restart(self):
@@ -283,7 +296,10 @@ class Epochs:
         for _ in range(done, self._steps):
             batch = next(self._pass, None)
             if batch is None:
-                warn_of_missing_batches()
+                warn(
+                    "The data ran out in the middle of an epoch, which ends here. Make sure that "
+                    "there are `steps_per_epoch * epochs` batches, or a generator without an end."
+                )
                 self.restart()
                 return
             yield batch
@@ -297,7 +313,10 @@ class Epochs:
         """
         state = self.feed.get_state()
         at_end = self.feed.steps is not None and state["position"] >= self.feed.steps
-        is_over = not done if self._steps is None else self._pass is None or at_end
+        if not self.is_cut:
+            is_over = not done
+        else:  # at the end of the data the epoch may still have to find out that it has no more
+            is_over = self._pass is None or (at_end and done in (0, self._steps))
         if self.feed.restarts and is_over:
             state["position"] = 0
         return state
@@ -311,11 +330,3 @@ class Epochs:
         self.feed.hook("on_epoch_begin")
         yield from batches
         self.feed.hook("on_epoch_end")
-
-
-def warn_of_missing_batches():
-    warnings.warn(
-        "The data ran out in the middle of an epoch, which ends here. Make sure that there are "
-        "`steps_per_epoch * epochs` batches, or a generator that never ends.",
-        stacklevel=4,
-    )

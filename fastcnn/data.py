@@ -213,15 +213,18 @@ class Feed:
 
     Attributes:
         steps: number of batches in a pass.
-        restarts: True: another pass can always begin.
+        restarts, exhausted: True and False: another pass can always begin.
+        target_shape: that of all targets.
     """
 
     restarts = True
+    exhausted = False
 
     def __init__(self, samples, batch_size, input_buffer, shuffle=False):
         self.samples = samples
         self.batch_size = min(batch_size, len(samples))
         self.steps = -(-len(samples) // batch_size)
+        self.target_shape = None if samples.y is None else samples.y.shape
         self._first = 0
         self._batch_now = None
         self.shuffle = shuffle
@@ -230,10 +233,6 @@ class Feed:
         self.weights = samples.weights
         self._input_buffer = input_buffer
         self._batches = {}
-
-    def peek(self):
-        """All samples: what the first batch is like."""
-        return self.samples
 
     def __iter__(self):
         """Yield each `Batch`, not loaded yet."""

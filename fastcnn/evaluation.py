@@ -6,7 +6,7 @@ import numpy as np
 
 from fastcnn import callbacks as callbacks_module
 from fastcnn import metrics
-from fastcnn.arguments import check_count, check_verbose
+from fastcnn.arguments import check_count, check_optional_count, check_verbose
 from fastcnn.batches import Epochs, Stream, makes_batches
 from fastcnn.data import Feed, Samples, as_array, fit_images
 from fastcnn.progress import ProgressBar
@@ -52,6 +52,7 @@ class Evaluator:
             The loss as a float, or [loss, metric, ...], or a dictionary with `return_dict`.
         """
         self._require_compiled("evaluate")
+        check_optional_count(steps, "steps")
         verbose = check_verbose(verbose)
         epochs = self._epochs(x, y, sample_weight, batch_size, steps)
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
@@ -125,10 +126,10 @@ class Evaluator:
             steps: number of batches; None is all of them.
             callbacks: list of `Callback`.
         """
+        check_optional_count(steps, "steps")
         verbose = check_verbose(verbose)
         if makes_batches(x):
-            feed = Stream(x, self)
-            feed.peek()
+            feed = Stream(x, self).peek()
             whole = None
         else:
             samples = Samples(x)
@@ -224,8 +225,7 @@ class Evaluator:
                 "Where `x` makes batches, targets and sample weights are part of them: `y` and "
                 f"`sample_weight` must be None. Received x of type {type(x)}."
             )
-        stream = Stream(x, self, self.loss_object, shuffle, class_weight)
-        stream.peek()  # builds the model
+        stream = Stream(x, self, self.loss_object, shuffle, class_weight).peek()
         with self._lock:
             self._assemble_if_changed()
         return stream
@@ -242,7 +242,7 @@ class Evaluator:
         return Feed(samples, batch_size, self._input_buffer, shuffle)
 
     def _tracker(self, feed):
-        shapes = (feed.peek().y.shape, self.output_shape)
+        shapes = (feed.target_shape, self.output_shape)
         lists = (self._metric_arguments, self._weighted_metric_arguments)
         unweighted, weighted = (
             [metrics.resolve(metric, *shapes) for metric in arguments] for arguments in lists
@@ -267,8 +267,6 @@ class Evaluator:
 
 def batch_size_of(batch_size, samples, steps=None):
     """Samples per step: as given, else so that there are `steps` steps, else 32."""
-    if steps is not None:
-        steps = check_count(steps, "steps")
     if batch_size is None:
         return -(-samples // steps) if steps and samples else 32
     return check_count(batch_size, "batch_size")

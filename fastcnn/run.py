@@ -73,6 +73,8 @@ class Run:
 
     def resume(self, state):
         """Let the run go on from a state; `restore` does it when all callbacks have begun."""
+        if not isinstance(state, dict):
+            raise ValueError(f"{MISFIT}: it is a {type(state).__name__}.")
         self._resumed = state
 
     def restore(self):
@@ -90,8 +92,9 @@ class Run:
         try:
             self._check(state)
             self._take(state)
-        except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
-            raise ValueError(f"{MISFIT}: {error!r}.") from None
+        except (LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
+            known = isinstance(error, ValueError) and str(error).startswith(MISFIT)
+            raise error if known else ValueError(f"{MISFIT}: {error}.") from None
         if not self.done:
             self._resumed = None
 
@@ -125,7 +128,7 @@ class Run:
                 f"instead of {names}."
             )
         for count in (state["epoch"], state["done"], state["data"]["position"]):
-            if not isinstance(count, int) or count < 0:
+            if type(count) is not int or count < 0:
                 raise ValueError(f"{MISFIT}: {count!r} is no number of epochs or steps.")
 
     def _take(self, state):

@@ -91,6 +91,7 @@ class Tracker:
                     self._rings.clear()
                 self._ring = self._rings[batch] = Ring(batch, head, self._with_metrics)
 
+    @np.errstate(all="ignore")  # NaN and infinity show in the logs
     def _flush(self):
         steps, self._filled = self._filled, 0
         if not steps:

@@ -6,12 +6,11 @@ allocated in a repeated step; what it costs outside the kernels is written in CO
 """
 
 import time
-import warnings
 from contextlib import contextmanager
 
 from fastcnn import callbacks as callbacks_module
 from fastcnn import losses, optimizers
-from fastcnn.arguments import check_count, check_verbose
+from fastcnn.arguments import check_count, check_optional_count, check_verbose, warn
 from fastcnn.batches import Epochs, makes_batches
 from fastcnn.data import Samples, unpack
 from fastcnn.evaluation import Evaluator, batch_size_of
@@ -120,6 +119,8 @@ class Trainer(Evaluator):
         self._require_compiled("fit")
         number = check_count(epochs, "epochs", minimum=0)
         check_count(initial_epoch, "initial_epoch", minimum=0)
+        check_optional_count(steps_per_epoch, "steps_per_epoch")
+        check_optional_count(validation_steps, "validation_steps")
         if not isinstance(validation_freq, (list, tuple, set)):
             check_count(validation_freq, "validation_freq")
         verbose = check_verbose(verbose)
@@ -188,6 +189,10 @@ class Trainer(Evaluator):
         run.restore()
         while run.epoch < number and not self.stop_training:
             epoch = run.epoch
+            if run.epochs.feed.exhausted:
+                if not run.epochs.is_cut:  # else it warned when the data ran out
+                    warn(f"There are no data left for epoch {epoch + 1}: training ends.")
+                break
             hooks.call("on_epoch_begin", epoch, {})
             run.restore_once_more()
             if verbose and number > 1:
@@ -195,7 +200,7 @@ class Trainer(Evaluator):
             with ProgressBar(run.epochs.steps, verbose) as progress:
                 logs = self._train_epoch(run, progress)
                 if not run.done:
-                    warnings.warn("There are no data left: training ends.", stacklevel=4)
+                    warn(f"There are no data for epoch {epoch + 1}: training ends.")
                     return {}
                 if validation is not None and _is_due(epoch + 1, validation_freq):
                     values = self._evaluate(*validation, hooks)
@@ -245,7 +250,7 @@ class Trainer(Evaluator):
         update = self.optimizer.update if backwards else None
         compute, add = head.step, tracker.add
         if update is None:
-            warnings.warn("The model does not have any trainable weights.", stacklevel=5)
+            warn("The model does not have any trainable weights.")
         if plan.penalties is not None:
             compute, update, add = plan.penalties.around(compute, update, add)
 

@@ -167,3 +167,171 @@ def test_learning_rate_set_in_a_callback_counts(model):
 def test_not_a_callback(model):
     with pytest.raises(ValueError, match=r"must be an instance of `keras.callbacks.Callback`"):
         model.fit(X, Y, verbose=0, callbacks=[print])
+
+
+def test_lists_in_lists_and_other_lists():
+    first, second = Callback(), keras.callbacks.History()
+    hooks = CallbackList([first, [second]], add_history=True)
+    assert hooks.callbacks == [first, second]
+    assert hooks.history is second
+    assert CallbackList(hooks).callbacks == [first, second]
+
+
+class TestMonitoring:
+    def test_which_way_is_better(self, model):
+        stop = keras.callbacks.EarlyStopping
+        for monitor, mode, wanted in [
+            ("val_loss", "auto", -1),
+            ("mae", "auto", -1),
+            ("val_mae", "auto", -1),
+            ("whatever", "max", 1),
+        ]:
+            callback = stop(monitor, mode=mode)
+            callback.set_model(model)
+            assert callback.is_improvement(2.0, 1.0) == (wanted == 1)
+        model.compile("sgd", "mse", metrics=[keras.metrics.AUC(name="area"), print_nothing])
+        callback = stop("area")
+        callback.set_model(model)
+        assert callback.is_improvement(2.0, 1.0)
+        for unknown in ("print_nothing", "nonsense"):
+            callback = stop(unknown)
+            callback.set_model(model)
+            with pytest.raises(ValueError, match=r"cannot tell whether .* pass mode='max' or"):
+                callback.is_improvement(2.0, 1.0)
+
+    def test_unknown_mode(self):
+        with pytest.warns(UserWarning, match="the mode 'best' is not one of") as warned:
+            assert keras.callbacks.EarlyStopping(mode="best").mode == "auto"
+        assert warned[0].filename == __file__
+
+    @pytest.mark.parametrize("kind", ["EarlyStopping", "ReduceLROnPlateau"])
+    def test_a_number_that_is_not_there(self, model, kind):
+        with pytest.warns(
+            UserWarning, match="'val_loss', which is not in the logs. They have: "
+        ) as w:
+            model.fit(X, Y, verbose=0, callbacks=[getattr(keras.callbacks, kind)()])
+        assert w[0].filename == __file__
+
+    def test_the_best_model_of_a_number_that_is_not_there(self, model, tmp_path):
+        path = str(tmp_path / "m.weights.h5")
+        checkpoint = keras.callbacks.ModelCheckpoint(
+            path, save_best_only=True, save_weights_only=True
+        )
+        with pytest.warns(UserWarning, match="can save the best model only with a number 'val_l"):
+            model.fit(X, Y, verbose=0, callbacks=[checkpoint])
+        assert (tmp_path / "m.weights.h5").exists()
+
+    def test_best_weights_come_back(self, model):
+        class Wreck(Callback):
+            def on_epoch_begin(self, epoch, logs=None):
+                if epoch == 1:
+                    self.model.set_weights([w + 9 for w in self.model.get_weights()])
+
+        kept = []
+        watch = keras.callbacks.LambdaCallback(
+            on_epoch_end=lambda epoch, logs: kept.append(model.get_weights())
+        )
+        stop = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)
+        model.compile(keras.optimizers.SGD(1e-6), "mse")
+        model.fit(X, Y, epochs=9, verbose=0, callbacks=[watch, Wreck(), stop])
+        assert stop.best_epoch == 0
+        for best, now in zip(kept[0], model.get_weights(), strict=True):
+            np.testing.assert_array_equal(best, now)
+
+    def test_a_checkpoint_can_be_loaded(self, model, tmp_path):
+        path = tmp_path / "new folder" / "m-{epoch}.keras"
+        model.fit(X, Y, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(path)])
+        again = keras.models.load_model(tmp_path / "new folder" / "m-1.keras")
+        np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"filepath": "m.h5"}, "`filepath` must end in .keras with save_weights_only=False"),
+            (
+                {"filepath": "m.keras", "save_weights_only": True},
+                r"must end in .weights.h5 or .npz with save_weights_only=True",
+            ),
+            ({"filepath": "m.keras", "save_freq": 0}, "`save_freq` must be 'epoch' or a positive"),
+        ],
+    )
+    def test_checkpoint_arguments(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            keras.callbacks.ModelCheckpoint(**arguments)
+
+    def test_a_name_that_is_not_in_the_logs(self, model, tmp_path):
+        checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "{nothing}.keras"))
+        with pytest.raises(KeyError, match=r"asks for 'nothing'. The logs have"):
+            model.fit(X, Y, verbose=0, callbacks=[checkpoint])
+
+    def test_factor(self):
+        with pytest.raises(ValueError, match="`factor` must be below 1"):
+            keras.callbacks.ReduceLROnPlateau(factor=1.0)
+
+    def test_a_schedule_cannot_be_reduced(self, model):
+        schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
+        model.compile(keras.optimizers.SGD(schedule), "mse")
+        reduce = keras.callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=100)
+        with pytest.raises(TypeError, match="was made with a schedule"):
+            model.fit(X, Y, epochs=2, verbose=0, callbacks=[reduce])
+
+
+def print_nothing(y_true, y_pred):
+    return np.zeros(len(y_true))
+
+
+class TestControl:
+    def test_schedules_of_any_signature(self, model):
+        schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+        scheduler = keras.callbacks.LearningRateScheduler(schedule)
+        history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[scheduler]).history
+        np.testing.assert_allclose(history["learning_rate"], [0.1, 0.05, 0.025])
+
+    def test_a_schedule_that_fails_is_not_called_twice(self, model):
+        def schedule(epoch, rate):
+            raise TypeError("mine")
+
+        scheduler = keras.callbacks.LearningRateScheduler(schedule)
+        with pytest.raises(TypeError, match="mine"):
+            model.fit(X, Y, verbose=0, callbacks=[scheduler])
+
+    def test_a_schedule_must_return_a_float(self, model):
+        scheduler = keras.callbacks.LearningRateScheduler(lambda epoch: "fast")
+        with pytest.raises(ValueError, match=r"must return a float. Received 'fast'"):
+            model.fit(X, Y, verbose=0, callbacks=[scheduler])
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf])
+    def test_nan_and_inf_end_training(self, model, value, capsys):
+        x = X.copy()
+        x[2, 0] = value
+        terminate = keras.callbacks.TerminateOnNaN
+        with np.errstate(all="ignore"):
+            model.fit(
+                x, Y, batch_size=1, shuffle=False, epochs=3, verbose=0, callbacks=[terminate()]
+            )
+        assert model.optimizer.iterations == 3
+        assert capsys.readouterr().out == "Batch 2: Invalid loss, terminating training\n"
+        with pytest.raises(RuntimeError, match=r"The loss is (nan|inf) at batch 0"):
+            model.fit(x[2:], Y[2:], batch_size=1, verbose=0, callbacks=[terminate(True)])
+
+    def test_lambda_callbacks_cost_nothing_for_other_hooks(self):
+        callback = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: None)
+        hooks = CallbackList([callback])
+        assert hooks.wants["on_test_batch_end"] == [callback]
+        assert hooks.wants["on_train_batch_end"] == []
+
+
+class TestCSVLogger:
+    def test_values_of_several_numbers(self, model, tmp_path):
+        path = tmp_path / "log.csv"
+        model.compile("sgd", "mse", metrics=[keras.metrics.Precision([0.2, 0.4], name="p")])
+        model.fit(X, Y, verbose=0, callbacks=[keras.callbacks.CSVLogger(path)])
+        header, row = path.read_text().splitlines()
+        assert header == "epoch,loss,p,val_loss,val_p"
+        assert row.endswith('"""[0.0, 0.0]""",NA,NA') or '"""[' in row
+
+    def test_append_makes_a_file_that_is_not_there(self, model, tmp_path):
+        path = tmp_path / "log.csv"
+        for _ in range(2):
+            model.fit(X, Y, verbose=0, callbacks=[keras.callbacks.CSVLogger(path, append=True)])
+        assert [line[:2] for line in path.read_text().splitlines()] == ["ep", "0,", "0,"]

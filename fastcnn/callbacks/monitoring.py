@@ -1,11 +1,11 @@
 """Callbacks that watch one number: EarlyStopping, ModelCheckpoint, ReduceLROnPlateau."""
 
 import os
-import warnings
 
 import numpy as np
 
 from fastcnn import metrics
+from fastcnn.arguments import warn
 from fastcnn.callbacks.base import Callback
 
 MODES = ("auto", "min", "max")
@@ -26,9 +26,8 @@ class MonitorCallback(Callback):
     def __init__(self, monitor="val_loss", mode="auto", min_delta=0):
         super().__init__()
         if mode not in MODES:
-            warnings.warn(
+            warn(
                 f"{type(self).__name__}: the mode {mode!r} is not one of {MODES}: 'auto' it is.",
-                stacklevel=3,
             )
             mode = "auto"
         self.monitor = monitor
@@ -294,10 +293,9 @@ class ModelCheckpoint(MonitorCallback):
         if self.save_best_only:
             value = logs.get(self.monitor)
             if value is None or np.ndim(value):
-                warnings.warn(
+                warn(
                     f"ModelCheckpoint can save the best model only with a number {self.monitor!r} "
                     f"in the logs, which have {list(logs)}: it saves every one.",
-                    stacklevel=6,
                 )
                 return True
             before = "None" if self.best is None else f"{self.best:.5f}"
@@ -316,10 +314,9 @@ def watched(callback, logs, what):
     """The number that the callback monitors, or None with a warning."""
     value = (logs or {}).get(callback.monitor)
     if value is None:
-        warnings.warn(
+        warn(
             f"{what} is conditioned on {callback.monitor!r}, which is not in the logs. "
             f"They have: {', '.join(logs or {})}.",
-            stacklevel=5,
         )
     return value
 

@@ -55,8 +55,9 @@ class Loss(Configurable):
         """
 
         def run():
-            losses[...] = self.values(targets, z)
-            np.multiply(self.gradient(targets, z), scale[:, None], out=dz)
+            with np.errstate(all="ignore"):  # NaN and infinity show in the loss
+                losses[...] = self.values(targets, z)
+                np.multiply(self.gradient(targets, z), scale[:, None], out=dz)
 
         return run
 

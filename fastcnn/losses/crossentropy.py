@@ -165,6 +165,7 @@ class CategoricalCrossentropy(ProbabilityLoss):
         shifted, column = np.empty_like(z), np.empty((len(z), 1), z.dtype)
         scale = scale[:, None]
 
+        @np.errstate(all="ignore")
         def run():  # `values` and `gradient` from one exp, into arrays that are there
             y_true = self._smooth(targets)
             np.max(z, 1, out=column, keepdims=True)

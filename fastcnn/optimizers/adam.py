@@ -163,7 +163,7 @@ class Nadam(Optimizer):
 
     def set_state(self, state):
         super().set_state(state)
-        self._product = state["product"]
+        self._product = float(state["product"])
 
     def get_config(self):
         return {

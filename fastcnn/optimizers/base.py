@@ -285,14 +285,20 @@ class Optimizer(Configurable):
         self._before, self._after = (
             tuple(action for action, wanted in actions if wanted) for actions in (before, after)
         )
+        self._step = self._quiet_step if self.in_numpy else self.step
         self.bind()
+
+    def _quiet_step(self):
+        """`step` without NumPy's warnings of NaN and infinity: the loss tells of them."""
+        with np.errstate(all="ignore"):
+            self.step()
 
     def update(self):
         """One update of the store's weights from its gradients."""
         self.iterations += 1
         for action in self._before:
             action()
-        self.step()
+        self._step()
         for action in self._after:
             action()
         self.store.version += 1
@@ -419,7 +425,12 @@ class Optimizer(Configurable):
 
     def set_state(self, state):
         """Take over what `get_state` returned."""
-        self.iterations, self.rate = state["iterations"], state["rate"]
+        iterations = int(state["iterations"])
+        if iterations < 0:
+            raise ValueError(f"There cannot have been {iterations} updates.")
+        self.iterations = iterations
+        if self._schedule is None:
+            self.learning_rate = float(state["rate"])
 
     def count_params(self):
         """Numbers in the state as Keras counts them: slots, iterations and learning rate."""
