@@ -22,16 +22,16 @@ SERIAL = os.environ.get("FASTCNN_NO_OPENMP") == "1"
 
 
 def compiles(compiler, program, flags):
-    """Whether the compiler makes a program of this C source, and what it says."""
+    """Whether the compiler makes a program of this C source."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.c")
         source.write_text(program)
         command = [*compiler, str(source), "-o", str(Path(folder, "probe")), *flags]
         try:
             done = subprocess.run(command, capture_output=True, text=True)
-        except OSError as error:
-            return False, str(error)
-        return done.returncode == 0, done.stderr
+        except OSError:
+            return False
+        return done.returncode == 0
 
 
 class Build(build_ext):
@@ -39,15 +39,17 @@ class Build(build_ext):
 
     def build_extensions(self):
         compiler = self.compiler.compiler_so[:1]
-        works, _ = compiles(compiler, "int main(void) { return 0; }", [])
+        works = compiles(compiler, "int main(void) { return 0; }", [])
         if not works:
             sys.exit(
                 f"fastcnn needs a C compiler, and `{compiler[0]}` does not work here. "
                 "Install gcc or clang (Debian, Ubuntu: apt-get install gcc libc6-dev)."
             )
-        works, why = compiles(compiler, "#include <Python.h>\nint main(void) { return 0; }", [
-            f"-I{sysconfig.get_paths()['include']}"
-        ])
+        works = compiles(
+            compiler,
+            "#include <Python.h>\nint main(void) { return 0; }",
+            [f"-I{sysconfig.get_paths()['include']}"],
+        )
         if not works:
             sys.exit(
                 "fastcnn needs the headers of this Python, and Python.h does not compile here. "
@@ -55,7 +57,7 @@ class Build(build_ext):
             )
         if not SERIAL:
             program = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }"
-            works, _ = compiles(compiler, program, ["-fopenmp"])
+            works = compiles(compiler, program, ["-fopenmp"])
             if not works:
                 sys.exit(
                     f"fastcnn's threads need OpenMP, and `{compiler[0]} -fopenmp` does not work "
@@ -72,13 +74,13 @@ class Build(build_ext):
         self.copy_into_source_tree()
 
     def copy_into_source_tree(self):
-        """`python -m fastcnn.fashion` beside the sources finds fastcnn/ there first: let it work."""
+        """`python -m` beside the sources finds fastcnn/ there first: it has to be complete."""
         if self.inplace:
             return
         for extension in self.extensions:
             built = Path(self.get_ext_fullpath(extension.name))
             beside = KERNELS / built.name
-            if built.exists() and KERNELS.is_dir():
+            if built.exists() and os.access(KERNELS, os.W_OK):
                 shutil.copy2(built, beside)
 
 

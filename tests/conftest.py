@@ -20,6 +20,13 @@ def pytest_addoption(parser):
     )
 
 
+def pytest_collection_modifyitems(items):
+    """Mark what runs on every instruction set by itself, and need not be repeated on each."""
+    for item in items:
+        if "instruction_set" in item.fixturenames:
+            item.add_marker("every_set")
+
+
 @pytest.fixture(scope="session")
 def random_shapes(request):
     """How many random shapes each kernel is tested on."""

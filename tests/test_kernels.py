@@ -51,7 +51,7 @@ def assert_exact(call, skip=()):
 
 
 def assert_close(call):
-    """|native - reference| <= 2 * terms * eps * reference(|arrays|); the bits of all threads same."""
+    """|native - reference| <= 2 * terms * eps * reference(|arrays|); same bits for all threads."""
     expected, scale = call.reference(np.float64), call.magnitude()
     first = run(call, 1)
     for i in call.outputs:
@@ -210,7 +210,7 @@ def test_weights_are_packed_again_when_their_version_changes(instruction_set):
         for call in make(case, rng, integers):
             arrays = call.fresh()
             kernel = kernels.bind(call.kernel, *arrays, **call.config)
-            weights = {"w": array for array in arrays if array.shape == case.w_shape}.get("w")
+            weights = next((array for array in arrays if array.shape == case.w_shape), None)
             kernel(1)
             expected = call.reference()
             for i in call.outputs:

@@ -342,26 +342,27 @@ class TestProtocol:
         assert model.plan().splitlines()[-1] == "mean_squared_error"
 
 
+FUSED = {
+    "conv, relu, pool": lambda: [layers.Conv2D(5, 3, activation="relu"), layers.MaxPooling2D()],
+    "conv, relu layer, overlapping pool": lambda: [
+        layers.Conv2D(5, 3), layers.ReLU(), layers.MaxPooling2D(3, 2)
+    ],
+    "conv, pool": lambda: [layers.Conv2D(5, 3, padding="same"), layers.MaxPooling2D((2, 1))],
+    "norm, relu": lambda: [layers.BatchNormalization(), layers.Activation("relu")],
+}  # fmt: skip
+
+
 class TestFusedSteps:
     """Neighbours that run as one step give what they give one after the other."""
 
-    NETS = {
-        "conv, relu, pool": lambda: [layers.Conv2D(5, 3, activation="relu"), layers.MaxPooling2D()],
-        "conv, relu layer, overlapping pool": lambda: [
-            layers.Conv2D(5, 3), layers.ReLU(), layers.MaxPooling2D(3, 2)
-        ],
-        "conv, pool": lambda: [layers.Conv2D(5, 3, padding="same"), layers.MaxPooling2D((2, 1))],
-        "norm, relu": lambda: [layers.BatchNormalization(), layers.Activation("relu")],
-    }  # fmt: skip
-
-    @pytest.mark.parametrize("name", NETS)
+    @pytest.mark.parametrize("name", FUSED)
     def test_equals_the_layers_alone(self, name):
         x = np.random.default_rng(0).normal(size=(6, 9, 8, 3)).astype(np.float32)
         y = np.arange(6) % 4
         models = []
         for apart in (False, True):
             keras.utils.set_random_seed(1)
-            inner = self.NETS[name]()
+            inner = FUSED[name]()
             if apart:  # a layer that changes nothing keeps neighbours apart
                 inner = [part for layer in inner for part in (layer, layers.Activation("linear"))]
             model = keras.Sequential([keras.Input((9, 8, 3)), *inner, layers.Flatten()])

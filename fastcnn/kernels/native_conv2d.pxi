@@ -423,7 +423,8 @@ cdef class Conv2DBackwardWeights(Conv2D):
         cdef float one = 1
         cdef Py_ssize_t zero = 0
         cdef Product p
-        p.x, p.w, p.b, p.y = &one, &self.dy[0, 0, 0, 0] + first * self.oh * self.ow * self.oc, NULL, db
+        p.x, p.b, p.y = &one, NULL, db
+        p.w = &self.dy[0, 0, 0, 0] + first * self.oh * self.ow * self.oc
         p.x_segments = p.w_segments = &zero
         p.segments, p.steps, p.accumulate, p.relu = 1, (last - first) * self.oh * self.ow, 0, 0
         p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, self.oc, 1

@@ -1,7 +1,7 @@
 # 3x3 convolutions by Winograd's F(2x2, 3x3): forward, with or without a 2x2 max-pool; the gradient
 # for the image, which is a convolution of dy with the turned filter; the gradient for the filter.
 
-cdef Py_ssize_t WINOGRAD_TILES = 32  # a task's wish: enough to fill the registers, few for the cache
+cdef Py_ssize_t WINOGRAD_TILES = 32  # a task's wish: fill the registers, stay in the cache
 
 
 cdef class WinogradTiles(Kernel):
@@ -146,7 +146,8 @@ cdef class WinogradBackwardWeights(WinogradTiles):
         self.bias = aligned((self.tasks, self.oc))
         self.finishes = self.ic
         self.work = 16. * self.n * self.tiles_h * self.tiles_w * self.ic * self.oc
-        self.allocate_scratch(self.padded_size + 16 * self.rows * self.tiles_w * (self.ic + self.oc))
+        tiles = self.rows * self.tiles_w
+        self.allocate_scratch(self.padded_size + 16 * tiles * (self.ic + self.oc))
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef float one = 1

@@ -25,7 +25,7 @@ def _inside(at, size, mode):
 
 def _taps(shape, transforms, interpolation, fill_mode):
     """For each output pixel the pixels it is made of: row, column, weight, each (n, h, w)."""
-    n, height, width, _ = shape
+    _, height, width, _ = shape
     t = transforms.T[:, :, None, None]
     y = np.arange(height, dtype=transforms.dtype)[:, None]
     x = np.arange(width, dtype=transforms.dtype)

@@ -1,4 +1,4 @@
-"""Shape arithmetic of windows that slide over images: output sizes and padding, as Keras defines them."""
+"""Shape arithmetic of windows that slide over images: output sizes and padding, as in Keras."""
 
 import math
 

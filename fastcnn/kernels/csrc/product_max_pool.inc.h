@@ -58,18 +58,20 @@ UP_TO_6(POOL_INSTANCE, 1)
 UP_TO_3(POOL_INSTANCE, 2)
 POOL_INSTANCE(1, 3)
 POOL_INSTANCE(2, 3)
-    POOL_INSTANCE(1, 4) static product_max_pool_instance *const product_max_pool_instances[][7] = {
-        {NULL},
-        {NULL, UP_TO_6(POOL_NAME, 1)},
-        {NULL, UP_TO_3(POOL_NAME, 2)},
-        {NULL, POOL_NAME(1, 3) POOL_NAME(2, 3)},
-        {NULL, POOL_NAME(1, 4)},
+POOL_INSTANCE(1, 4)
+static product_max_pool_instance *const product_max_pool_instances[][7] = {
+    {NULL},
+    {NULL, UP_TO_6(POOL_NAME, 1)},
+    {NULL, UP_TO_3(POOL_NAME, 2)},
+    {NULL, POOL_NAME(1, 3) POOL_NAME(2, 3)},
+    {NULL, POOL_NAME(1, 4)},
 };
 static const int most_windows[] = {0, 6, 3, 2, 1};
 #else
 UP_TO_3(POOL_INSTANCE, 1)
 POOL_INSTANCE(1, 2)
-POOL_INSTANCE(1, 3) static product_max_pool_instance *const product_max_pool_instances[][4] = {
+POOL_INSTANCE(1, 3)
+static product_max_pool_instance *const product_max_pool_instances[][4] = {
     {NULL},
     {NULL, UP_TO_3(POOL_NAME, 1)},
     {NULL, POOL_NAME(1, 2)},

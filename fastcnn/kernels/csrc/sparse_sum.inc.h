@@ -67,16 +67,18 @@ typedef void sparse_sum_instance(const struct sparse_sum *);
 #if MAX_ACCUMULATORS >= 24
 #define SPARSE_EACH(I, LIST)                                                                       \
     LIST(1, 1, SPARSE_UP_TO_12, I)                                                                 \
-    LIST(1, 2, SPARSE_UP_TO_4, I) LIST(1, 3, SPARSE_UP_TO_4, I) LIST(2, 1, SPARSE_UP_TO_12, I)     \
-        LIST(2, 2, SPARSE_UP_TO_4, I) LIST(2, 3, SPARSE_UP_TO_3, I) LIST(3, 1, SPARSE_UP_TO_8, I)  \
-            LIST(3, 2, SPARSE_UP_TO_3, I) LIST(3, 3, SPARSE_UP_TO_2, I)
+    LIST(1, 2, SPARSE_UP_TO_4, I)                                                                  \
+    LIST(1, 3, SPARSE_UP_TO_4, I) LIST(2, 1, SPARSE_UP_TO_12, I) LIST(2, 2, SPARSE_UP_TO_4, I)     \
+        LIST(2, 3, SPARSE_UP_TO_3, I) LIST(3, 1, SPARSE_UP_TO_8, I) LIST(3, 2, SPARSE_UP_TO_3, I)  \
+            LIST(3, 3, SPARSE_UP_TO_2, I)
 static const uint8_t sparse_sum_vectors[4][4] = {{0}, {0, 12, 4, 4}, {0, 12, 4, 3}, {0, 8, 3, 2}};
 #else
 #define SPARSE_EACH(I, LIST)                                                                       \
     LIST(1, 1, SPARSE_UP_TO_12, I)                                                                 \
-    LIST(1, 2, SPARSE_UP_TO_4, I) LIST(1, 3, SPARSE_UP_TO_4, I) LIST(2, 1, SPARSE_UP_TO_6, I)      \
-        LIST(2, 2, SPARSE_UP_TO_3, I) LIST(2, 3, SPARSE_UP_TO_2, I) LIST(3, 1, SPARSE_UP_TO_4, I)  \
-            LIST(3, 2, SPARSE_UP_TO_2, I) LIST(3, 3, SPARSE_UP_TO_1, I)
+    LIST(1, 2, SPARSE_UP_TO_4, I)                                                                  \
+    LIST(1, 3, SPARSE_UP_TO_4, I) LIST(2, 1, SPARSE_UP_TO_6, I) LIST(2, 2, SPARSE_UP_TO_3, I)      \
+        LIST(2, 3, SPARSE_UP_TO_2, I) LIST(3, 1, SPARSE_UP_TO_4, I) LIST(3, 2, SPARSE_UP_TO_2, I)  \
+            LIST(3, 3, SPARSE_UP_TO_1, I)
 static const uint8_t sparse_sum_vectors[4][4] = {{0}, {0, 12, 4, 4}, {0, 6, 3, 2}, {0, 4, 2, 1}};
 #endif
 #define SPARSE_DEFINE(r, c, UP_TO, I) UP_TO(I, r, c)
