@@ -3,7 +3,7 @@
 cdef class DenseForward(Kernel):
     # A task does some columns of y from some rows of w. A large w is cut into `parts` of rows, in
     # the order in which the gradient and the optimizer's step go through it: so a core finds again
-    # what it wrote there. The parts' sums are added in order; how many there are depends on w alone.
+    # what it wrote there. The parts' sums are added in order; their number depends on w alone.
     cdef const float[:, ::1] x, w
     cdef const float[::1] b
     cdef float[:, ::1] y

@@ -53,12 +53,11 @@ typedef void product_max_pool_instance(const struct product_max_pool *, const fl
         product_max_pool_tile(q, x, y, argmax, last, windows, vectors);                            \
     }
 #define POOL_NAME(windows, vectors) product_max_pool_##windows##x##vectors,
+/* clang-format off */
 #if MAX_ACCUMULATORS >= 24
 UP_TO_6(POOL_INSTANCE, 1)
 UP_TO_3(POOL_INSTANCE, 2)
-POOL_INSTANCE(1, 3)
-POOL_INSTANCE(2, 3)
-POOL_INSTANCE(1, 4)
+POOL_INSTANCE(1, 3) POOL_INSTANCE(2, 3) POOL_INSTANCE(1, 4)
 static product_max_pool_instance *const product_max_pool_instances[][7] = {
     {NULL},
     {NULL, UP_TO_6(POOL_NAME, 1)},
@@ -69,8 +68,7 @@ static product_max_pool_instance *const product_max_pool_instances[][7] = {
 static const int most_windows[] = {0, 6, 3, 2, 1};
 #else
 UP_TO_3(POOL_INSTANCE, 1)
-POOL_INSTANCE(1, 2)
-POOL_INSTANCE(1, 3)
+POOL_INSTANCE(1, 2) POOL_INSTANCE(1, 3)
 static product_max_pool_instance *const product_max_pool_instances[][4] = {
     {NULL},
     {NULL, UP_TO_3(POOL_NAME, 1)},
@@ -79,6 +77,7 @@ static product_max_pool_instance *const product_max_pool_instances[][4] = {
 };
 static const int most_windows[] = {0, 3, 1, 1};
 #endif
+/* clang-format on */
 
 static ptrdiff_t product_max_pool_block(ptrdiff_t windows, ptrdiff_t channels) {
     const ptrdiff_t vectors = (channels + LANES - 1) / LANES;

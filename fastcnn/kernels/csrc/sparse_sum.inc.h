@@ -56,31 +56,31 @@ typedef void sparse_sum_instance(const struct sparse_sum *);
     }
 #define SPARSE_NAME(vectors, rows, columns) sparse_sum_##rows##x##columns##x##vectors,
 /* Each of kh <= 3 rows, and kw <= 3 columns, by as many vectors as the registers hold. */
+/* clang-format off */
 #define SPARSE_UP_TO_1(I, r, c) I(1, r, c)
 #define SPARSE_UP_TO_2(I, r, c) SPARSE_UP_TO_1(I, r, c) I(2, r, c)
 #define SPARSE_UP_TO_3(I, r, c) SPARSE_UP_TO_2(I, r, c) I(3, r, c)
 #define SPARSE_UP_TO_4(I, r, c) SPARSE_UP_TO_3(I, r, c) I(4, r, c)
 #define SPARSE_UP_TO_6(I, r, c) SPARSE_UP_TO_4(I, r, c) I(5, r, c) I(6, r, c)
 #define SPARSE_UP_TO_8(I, r, c) SPARSE_UP_TO_6(I, r, c) I(7, r, c) I(8, r, c)
-#define SPARSE_UP_TO_12(I, r, c)                                                                   \
-    SPARSE_UP_TO_8(I, r, c) I(9, r, c) I(10, r, c) I(11, r, c) I(12, r, c)
+#define SPARSE_UP_TO_10(I, r, c) SPARSE_UP_TO_8(I, r, c) I(9, r, c) I(10, r, c)
+#define SPARSE_UP_TO_12(I, r, c) SPARSE_UP_TO_10(I, r, c) I(11, r, c) I(12, r, c)
 #if MAX_ACCUMULATORS >= 24
-#define SPARSE_EACH(I, LIST)                                                                       \
-    LIST(1, 1, SPARSE_UP_TO_12, I)                                                                 \
-    LIST(1, 2, SPARSE_UP_TO_4, I)                                                                  \
-    LIST(1, 3, SPARSE_UP_TO_4, I) LIST(2, 1, SPARSE_UP_TO_12, I) LIST(2, 2, SPARSE_UP_TO_4, I)     \
-        LIST(2, 3, SPARSE_UP_TO_3, I) LIST(3, 1, SPARSE_UP_TO_8, I) LIST(3, 2, SPARSE_UP_TO_3, I)  \
-            LIST(3, 3, SPARSE_UP_TO_2, I)
-static const uint8_t sparse_sum_vectors[4][4] = {{0}, {0, 12, 4, 4}, {0, 12, 4, 3}, {0, 8, 3, 2}};
+#define SPARSE_EACH(I, LIST)                                                                   \
+    LIST(1, 1, SPARSE_UP_TO_12, I) LIST(1, 2, SPARSE_UP_TO_4, I) LIST(1, 3, SPARSE_UP_TO_4, I) \
+    LIST(2, 1, SPARSE_UP_TO_12, I) LIST(2, 2, SPARSE_UP_TO_4, I) LIST(2, 3, SPARSE_UP_TO_3, I) \
+    LIST(3, 1, SPARSE_UP_TO_8, I) LIST(3, 2, SPARSE_UP_TO_3, I) LIST(3, 3, SPARSE_UP_TO_2, I)
+static const uint8_t sparse_sum_vectors[4][4] = {
+    {0}, {0, 12, 4, 4}, {0, 12, 4, 3}, {0, 8, 3, 2}};
 #else
-#define SPARSE_EACH(I, LIST)                                                                       \
-    LIST(1, 1, SPARSE_UP_TO_12, I)                                                                 \
-    LIST(1, 2, SPARSE_UP_TO_4, I)                                                                  \
-    LIST(1, 3, SPARSE_UP_TO_4, I) LIST(2, 1, SPARSE_UP_TO_6, I) LIST(2, 2, SPARSE_UP_TO_3, I)      \
-        LIST(2, 3, SPARSE_UP_TO_2, I) LIST(3, 1, SPARSE_UP_TO_4, I) LIST(3, 2, SPARSE_UP_TO_2, I)  \
-            LIST(3, 3, SPARSE_UP_TO_1, I)
-static const uint8_t sparse_sum_vectors[4][4] = {{0}, {0, 12, 4, 4}, {0, 6, 3, 2}, {0, 4, 2, 1}};
+#define SPARSE_EACH(I, LIST)                                                                   \
+    LIST(1, 1, SPARSE_UP_TO_12, I) LIST(1, 2, SPARSE_UP_TO_4, I) LIST(1, 3, SPARSE_UP_TO_4, I) \
+    LIST(2, 1, SPARSE_UP_TO_6, I) LIST(2, 2, SPARSE_UP_TO_3, I) LIST(2, 3, SPARSE_UP_TO_2, I)  \
+    LIST(3, 1, SPARSE_UP_TO_4, I) LIST(3, 2, SPARSE_UP_TO_2, I) LIST(3, 3, SPARSE_UP_TO_1, I)
+static const uint8_t sparse_sum_vectors[4][4] = {
+    {0}, {0, 12, 4, 4}, {0, 6, 3, 2}, {0, 4, 2, 1}};
 #endif
+/* clang-format on */
 #define SPARSE_DEFINE(r, c, UP_TO, I) UP_TO(I, r, c)
 #define SPARSE_ENTRY(r, c, UP_TO, I) [r][c] = {NULL, UP_TO(I, r, c)},
 SPARSE_EACH(SPARSE_INSTANCE, SPARSE_DEFINE)
