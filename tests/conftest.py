@@ -4,6 +4,9 @@ import os
 
 import pytest
 
+# Threads of tests wait asleep: where others use the machine too, spinning ones wait for each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import fastcnn
 from fastcnn import kernels
 

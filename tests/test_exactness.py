@@ -52,6 +52,7 @@ def assert_same(found, expected, i, call, *where):
         pytest.fail(f"{call.kernel} {where}: {label} off by {worst}: {shapes}, {call.config}")
 
 
+@pytest.mark.every_set
 @pytest.mark.parametrize("kernel", checks.ARRAYS)
 def test_random_shapes(kernel, random_shapes):
     for number in range(random_shapes):
@@ -119,6 +120,7 @@ def test_winograd_is_exact_up_to_16(ic, instruction_set):
 # -------------------------------------------------------------------- ties, signs of zero, -inf
 
 
+@pytest.mark.every_set
 @pytest.mark.parametrize("relu", [False, True])
 def test_of_equal_places_the_first_wins(relu):
     """Zero filters: every window holds the bias alone, or -0.0 and 0.0."""
@@ -134,6 +136,7 @@ def test_of_equal_places_the_first_wins(relu):
             assert (found[3] == (0 if closed else bias)).all(), where
 
 
+@pytest.mark.every_set
 def test_pools_of_ties_zeros_and_minus_infinity():
     rng = np.random.default_rng(0)
     values = np.array([-np.inf, -np.inf, -0.0, 0.0, 1.0], np.float32)
@@ -166,6 +169,7 @@ def test_relu_of_minus_zero_is_zero(instruction_set):
 SUMS = sorted(set(checks.ARRAYS) - {"gather", "dropout", "softmax_sparse_crossentropy"})
 
 
+@pytest.mark.every_set
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("kernel", SUMS)
 def test_what_depends_on_a_number_shows_that_it_is_not_one(kernel, value):

@@ -26,6 +26,7 @@ def outcomes(random_shapes):
     return dict(json.loads(line) for line in done.stdout.splitlines())
 
 
+@pytest.mark.every_set
 @pytest.mark.parametrize("kernel", checks.ARRAYS)
 def test_memory_beside_the_arrays_is_not_touched(kernel, outcomes):
     assert outcomes[kernel] is None

@@ -1,0 +1,297 @@
+"""A good neighbour: forks, thread limits, other packages' threads, the state of the processor.
+
+What may hang or end the process runs in a process of its own. Ctrl-C: see test_interrupt.py for
+where it is seen, here for how soon.
+"""
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import config, kernels
+from fastcnn.kernels import checks, native
+from tests.control_word import reader as control_word_reader
+from tests.random_calls import draw
+
+ROOT = Path(__file__).parents[1]
+
+
+def program(text, timeout=120, **environment):
+    """The output of a Python program in a process of its own; it must end well."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(text)],
+        cwd=ROOT, env={**os.environ, **environment}, timeout=timeout,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+# ------------------------------------------------------------------------------------------- forks
+
+TRAIN = """
+    import os, signal, sys, warnings
+    import numpy as np
+    import fastcnn as keras
+    from fastcnn.kernels import native
+
+    def model(seed=0):
+        net = keras.Sequential([
+            keras.Input((12, 12, 1)),
+            keras.layers.Conv2D(16, 3, activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, activation="softmax"),
+        ])
+        net.compile("adam", "sparse_categorical_crossentropy")
+        rng = np.random.default_rng(seed)
+        net.set_weights([rng.normal(0, 0.3, w.shape) for w in net.get_weights()])
+        return net
+
+    rng = np.random.default_rng(0)
+    x, y = rng.random((64, 12, 12, 1), "f4"), rng.integers(0, 4, 64)
+
+    def train(net):
+        net.fit(x, y, shuffle=False, verbose=0)
+        return b"".join(w.tobytes() for w in net.get_weights())
+
+    native.set_work_per_thread(1)
+    keras.config.set_num_threads(2)
+    assert native.num_threads() == 2
+"""
+
+
+def test_a_child_of_a_process_that_used_threads_computes(instruction_set):
+    """libgomp hangs here (GCC bug 60035): 100 children of 100 must end, with the same bits."""
+    out = program(
+        TRAIN
+        + """
+    expected = train(model())
+    done = 0
+    for number in range(100):
+        again = model()
+        train(model())  # threads are at hand
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            os._exit(0 if train(again) == expected and native.num_threads() == 1 else 1)
+        done += os.waitpid(child, 0)[1] == 0
+    assert train(model()) == expected  # the parent's threads are still there
+    print(done, native.num_threads())
+    """,
+        FASTCNN_ISA=instruction_set,
+    )
+    assert out.split() == ["100", "2"]
+
+
+def test_a_pool_of_forked_workers_beside_training():
+    """As a data loader's: the workers, and their children, use kernels while the parent trains."""
+    out = program(
+        TRAIN
+        + """
+    import multiprocessing
+    warnings.simplefilter("ignore", DeprecationWarning)
+    net, expected = model(), train(model())
+    shared = model()
+
+    def load(number):
+        return (train(model()) == expected, shared(x[:8]).sum().item(), os.getpid())
+
+    predicted = shared(x[:8]).sum().item()
+    with multiprocessing.get_context("fork").Pool(3) as pool:
+        loads = pool.imap(load, range(40))
+        for step in range(40):
+            train(net)
+            same, total, pid = next(loads)
+            assert same and total == predicted and pid != os.getpid()
+    print("done")
+    """
+    )
+    assert out == "done\n"
+
+
+# --------------------------------------------------------------------------------- how many threads
+
+
+def test_a_containers_quota_is_what_the_kernels_use(monkeypatch, tmp_path):
+    """test_config.py has the forms of the files; this is what follows from them."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    granted = config.default_num_threads
+    monkeypatch.setattr(config, "default_num_threads", lambda: granted(tmp_path))
+    (tmp_path / "cpu.max").write_text("199999 100000\n")
+    kernels.update_threads()
+    assert native.num_threads() == 1
+    monkeypatch.undo()
+    kernels.update_threads()
+
+
+@pytest.mark.parametrize("asked", ["1", "2", "3,2"])
+def test_omp_num_threads(asked):
+    out = program("from fastcnn.kernels import native; print(native.num_threads())",
+                  OMP_NUM_THREADS=asked)  # fmt: skip
+    assert int(out) == min(int(asked[0]), len(os.sched_getaffinity(0)))
+
+
+def test_threadpoolctl():
+    """Its limits are asked for at each call."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    kernels.update_threads()
+    before = native.num_threads()
+    with threadpoolctl.threadpool_limits(1):
+        assert native.num_threads() == 1
+    assert native.num_threads() == before
+    keras.config.set_num_threads(3)  # said of this package: holds
+    with threadpoolctl.threadpool_limits(1):
+        assert native.num_threads() == 3
+
+
+NEIGHBOURS = {
+    "sklearn": """
+        from sklearn.cluster import KMeans
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        data = np.random.default_rng(1).normal(size=(600, 5))
+
+        def neighbour():
+            forest = HistGradientBoostingClassifier(max_iter=2).fit(data, data[:, 0] > 0)
+            means = KMeans(3, n_init=1, random_state=0).fit(data)
+            return forest.predict(data).tobytes() + means.cluster_centers_.tobytes()
+    """,
+    "torch": """
+        def neighbour():
+            torch.manual_seed(0)
+            net = torch.nn.Sequential(torch.nn.Conv2d(1, 16, 3), torch.nn.Flatten(1))
+            out = net(torch.ones(32, 1, 12, 12))
+            out.square().sum().backward()
+            return net[0].weight.grad.numpy().tobytes()
+    """,
+}
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("name", NEIGHBOURS)
+def test_in_one_process_with(name, first):
+    """100 alternating steps; both give what they give alone."""
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    text = textwrap.dedent(TRAIN)
+    text = f"import {name}\n{text}" if first else f"{text}\nimport {name}\n"
+    text += textwrap.dedent(NEIGHBOURS[name]) + textwrap.dedent(
+        """
+        expected, theirs = train(model()), neighbour()
+        for step in range(100):
+            assert train(model()) == expected
+            if step % 10 == 0:
+                assert neighbour() == theirs
+        assert np.finfo("f4").smallest_subnormal > 0
+        print("done")
+        """
+    )
+    assert program(text, 300) == "done\n"
+
+
+# ------------------------------------------------------------------- the processor's rounding mode
+
+
+@pytest.fixture(scope="module")
+def control_word():
+    read = control_word_reader()
+    if read is None:
+        pytest.skip("no machine code for this processor")
+    return read
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("kernel", checks.ARRAYS)
+def test_calls_leave_the_control_word_alone(kernel, threads, control_word):
+    """And the flags of what happened: a kernel's inexact results are not the caller's."""
+    keras.config.set_num_threads(threads)
+    before_work = native.set_work_per_thread(1)
+    try:
+        for number in range(5):
+            call = draw(kernel, number)
+            bound = kernels.bind(kernel, *call.arrays, **call.config)
+            before = control_word()
+            bound()
+            assert control_word() == before
+    finally:
+        native.set_work_per_thread(before_work)
+    assert np.finfo("f4").smallest_subnormal > 0
+
+
+def test_import_and_training_leave_the_control_word_alone(control_word):
+    out = program(
+        """
+        import threading
+        from tests.control_word import FLAGS, reader
+        read = reader()
+        import numpy
+        words = [read() & ~FLAGS]
+        import fastcnn
+        words.append(read() & ~FLAGS)
+        """
+        + TRAIN.replace("\n    ", "\n        ")
+        + """
+        train(model())
+        words.append(read() & ~FLAGS)
+        thread = threading.Thread(target=lambda: (train(model()), words.append(read() & ~FLAGS)))
+        thread.start()
+        thread.join()
+        assert np.finfo("f4").smallest_subnormal > 0
+        print(len(set(words)), len(words))
+        """
+    )
+    assert out == "1 4\n"
+
+
+# ------------------------------------------------------------------------------------------ Ctrl-C
+
+
+INTERRUPTED = (
+    TRAIN
+    + """
+    import time
+    net = model()
+    train(net)
+    for number in range(5):
+        steps = net.optimizer.iterations
+        print("ready", flush=True)
+        try:
+            net.fit(x, y, epochs=10**6, verbose=0)
+        except KeyboardInterrupt:
+            now = time.monotonic()
+        assert net.optimizer.iterations > steps
+        steps = net.optimizer.iterations
+        net.fit(x, y, verbose=0)
+        assert net.optimizer.iterations == steps + 2
+        assert np.isfinite(net.evaluate(x, y, verbose=0))
+        print(now, flush=True)
+"""
+)
+
+
+def test_ctrl_c_is_seen_soon():
+    """Five times: within 100 ms, and the next fit works."""
+    late = []
+    command = [sys.executable, "-c", textwrap.dedent(INTERRUPTED)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        for _ in range(5):
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(0.2)
+            sent = time.monotonic()
+            child.send_signal(signal.SIGINT)
+            late.append(float(child.stdout.readline()) - sent)
+        assert child.wait(30) == 0
+    assert sorted(late)[2] < 0.1, late
+    assert max(late) < 2, late  # where other programs hold the processor
