@@ -212,6 +212,20 @@ def bombs():
     )
     yield "deep JSON", with_config(lambda c: "[" * 200_000)
     yield "deep JSON in dictionaries", with_config(lambda c: '{"a":' * 100_000)
+    for item in ("[]", "{}", "0", '""', "[[]]", '{"a":[]}'):
+        items = ",".join([item] * ((1_000_000) // (len(item) + 1)))
+        text = f'{{"class_name": "Sequential", "config": [{items}]}}'
+        yield f"a million characters of {item}", with_config(lambda c, text=text: text)
+    items = ",".join(['{"class_name":"Adam","module":"keras.optimizers"}'] * 15_000)
+    yield (
+        "15,000 optimizers",
+        with_config(
+            lambda c: (
+                c["config"].update(more=[])
+                or (json.dumps(c).replace('"more": []', f'"more": [{items}]'))
+            )
+        ),
+    )
     nested = layer("Flatten", {})
     for _ in range(12):
         nested = layer("Sequential", {"layers": [nested]}, "keras")

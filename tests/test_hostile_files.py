@@ -99,6 +99,16 @@ def test_weight_files(number, tmp_path):
         assert (now == then).all()
 
 
+@pytest.mark.parametrize("name", ["evil.h5", "evil.hdf5", "evil.keras.h5", "evil", "evil.json"])
+def test_legacy_files_are_not_opened(name, tmp_path):
+    """CVE-2025-9905: a Lambda in an HDF5 model of Keras 2, where no safe mode was asked for."""
+    path = tmp_path / name
+    path.write_bytes(hostile.hdf5(lambda file: file.attrs.update(model_config="{}")))
+    with WATCH.on(), pytest.raises(ValueError, match=r"must end in .keras"):
+        keras.models.load_model(path, safe_mode=False)
+    assert not WATCH.events
+
+
 def test_the_good_file_is_good(tmp_path):
     """What the corpus is made from loads."""
     path = tmp_path / "good.keras"

@@ -17,14 +17,17 @@ saveable.py         the methods of a model that use these
 from importlib import import_module
 
 PLACES = {  # Keras's names and the modules that have them, imported when first used
+    "CustomObjectScope": "fastcnn.saving.serialization",
     "custom_object_scope": "fastcnn.saving.serialization",
     "deserialize_keras_object": "fastcnn.saving.serialization",
     "get_custom_objects": "fastcnn.saving.serialization",
     "get_registered_name": "fastcnn.saving.serialization",
     "get_registered_object": "fastcnn.saving.serialization",
     "load_model": "fastcnn.models",
+    "load_weights": "fastcnn.saving.saveable",
     "register_keras_serializable": "fastcnn.saving.serialization",
     "save_model": "fastcnn.models",
+    "save_weights": "fastcnn.saving.saveable",
     "serialize_keras_object": "fastcnn.saving.serialization",
 }
 

@@ -7,8 +7,15 @@ names the file. The limits are far above what the layers here can need.
 
 MAX_HEADER = 1 << 20  # bytes of a configuration, a directory, an array's description
 MAX_TENSORS = 10_000  # arrays in a file
+MAX_NODES = 50_000  # values in a configuration: each costs some hundred bytes in memory
 MAX_NESTING = 16  # levels of a configuration, of groups in groups
-MAX_LAYERS = 1_000  # layers in a model file, those of nested models included
+MAX_OBJECTS = {  # in a configuration, by Keras's module: none may cost much memory in all
+    "keras.layers": 1_000,  # those of nested models included
+    "keras.losses": 100,
+    "keras.metrics": 20,
+    "keras.optimizers": 10,
+}
+MAX_OTHERS = 10_000
 MAX_THRESHOLDS = 10_000  # of a metric like AUC, which allocates some arrays of that size
 
 

@@ -152,6 +152,16 @@ class Saveable:
             )
 
 
+def save_weights(model, filepath, overwrite=True, max_shard_size=None):
+    """`model.save_weights(filepath)`."""
+    model.save_weights(filepath, overwrite, max_shard_size)
+
+
+def load_weights(model, filepath, skip_mismatch=False, **kwargs):
+    """`model.load_weights(filepath)`."""
+    model.load_weights(filepath, skip_mismatch, **kwargs)
+
+
 def _path(filepath, overwrite, endings, what, method):
     """`filepath` as a string, checked."""
     path = os.fspath(filepath)

@@ -16,7 +16,14 @@ import reprlib
 
 import numpy as np
 
-from fastcnn.saving.limits import MAX_HEADER, MAX_LAYERS, MAX_NESTING, MAX_THRESHOLDS
+from fastcnn.saving.limits import (
+    MAX_HEADER,
+    MAX_NESTING,
+    MAX_NODES,
+    MAX_OBJECTS,
+    MAX_OTHERS,
+    MAX_THRESHOLDS,
+)
 
 _registered = {}
 _in_scope = []
@@ -84,17 +91,20 @@ def register_keras_serializable(package="Custom", name=None):
     return add
 
 
-def get_registered_name(entry):
+def get_registered_name(obj):
     """The name under which a class was registered, else its own."""
     for name, other in _registered.items():
-        if other is entry:
+        if other is obj:
             return name
-    return entry.__name__
+    return obj.__name__
 
 
-def get_registered_object(name, custom_objects=None):
+def get_registered_object(name, custom_objects=None, module_objects=None):
     """The class that was registered under a name, or None."""
-    return (custom_objects or {}).get(name) or custom_object(name)
+    for objects in (custom_objects or {}, module_objects or {}):
+        if name in objects:
+            return objects[name]
+    return custom_object(name)
 
 
 def get_custom_objects():
@@ -103,13 +113,16 @@ def get_custom_objects():
 
 
 @contextlib.contextmanager
-def custom_object_scope(objects):
+def custom_object_scope(custom_objects):
     """Inside, model files may name these objects: a dictionary from name to class."""
-    _in_scope.append(dict(objects or {}))
+    _in_scope.append(dict(custom_objects or {}))
     try:
         yield
     finally:
         _in_scope.pop()
+
+
+CustomObjectScope = custom_object_scope
 
 
 def custom_object(*names):
@@ -208,6 +221,8 @@ def parse(text, name):
     try:
         if isinstance(text, (bytes, bytearray)):
             text = text.decode("utf-8")
+        if sum(text.count(mark) for mark in ",[{") > MAX_NODES:
+            raise ValueError(f"it has more than {MAX_NODES} values.")
         tree = json.loads(
             text,
             object_pairs_hook=_without_duplicates,
@@ -263,7 +278,7 @@ class Deserializer:
         self.name = name
         self._custom = custom_objects or {}
         self._tables = tables()
-        self._layers = 0
+        self._counts = {}
 
     def error(self, message):
         """The exception for a configuration that cannot be followed."""
@@ -292,7 +307,7 @@ class Deserializer:
             config = {}
         if not isinstance(config, dict):
             raise self.error(f"the configuration of {class_name} is no dictionary.")
-        if known and not hasattr(entry, "keras_module"):  # a Sequential has a form of its own
+        if known:
             config = self._known_arguments(entry, class_name, config)
         config = {key: self.make(item) for key, item in config.items()}
         return self.call(class_name, entry.from_config, config)
@@ -320,10 +335,10 @@ class Deserializer:
             raise self.error(f"it holds what this package does not have: {error}") from None
         if not isinstance(entry, type):
             raise self.error(f"{class_name!r} is no class.")
-        if table is self._tables["keras.layers"]:
-            self._layers += 1
-            if self._layers > MAX_LAYERS:
-                raise self.error(f"it holds more than {MAX_LAYERS} layers.")
+        count = self._counts[table.module] = self._counts.get(table.module, 0) + 1
+        limit = MAX_OBJECTS.get(table.module, MAX_OTHERS)
+        if count > limit:
+            raise self.error(f"it holds more than {limit} objects of {table.module}.")
         return entry, True
 
     def _custom_entry(self, *names):
@@ -335,6 +350,8 @@ class Deserializer:
     def _known_arguments(self, entry, class_name, config):
         """`config` without the arguments that the class lacks and that say nothing."""
         accepted = accepted_arguments(entry)
+        if hasattr(entry, "keras_module"):  # a Sequential's configuration has these, too
+            accepted |= {"build_input_shape", "dtype"}
         kept = {}
         for key, value in config.items():
             if key in accepted:

@@ -1,8 +1,9 @@
 """The state of a run as a file: nested plain values and arrays in one .npz, written whole.
 
 `state.json` holds everything but the arrays, in whose places it has {"__array__": number}; array 0
-is the member `0.npy`. Nothing is packed, so a file cannot be made to need more memory than it has
-bytes. No pickle.
+is the member `0.npy`. Lists of floats (a history may be long) are kept as arrays, too:
+{"__floats__": number}. Nothing is packed and the text is short, so a file cannot be made to need
+more memory than it has bytes. No pickle.
 """
 
 import json
@@ -11,11 +12,11 @@ import numpy as np
 
 from fastcnn.saving import npz
 from fastcnn.saving.atomic import atomic_write
-from fastcnn.saving.limits import MAX_NESTING
+from fastcnn.saving.limits import MAX_HEADER, MAX_NESTING, MAX_NODES
 from fastcnn.saving.zip_file import open_archive
 
-MAX_TEXT = 1 << 24  # bytes of state.json: a history of very many epochs
 KEY = "__array__"
+FLOATS = "__floats__"
 TEXT = "state.json"
 
 
@@ -46,9 +47,12 @@ def load_state(path):
             tensor = npz.read_header(archive.window(f"{name}.npy", limit, packed=False))
             return tensor.read(tensor.dtype)
 
-        text = array(TEXT, MAX_TEXT)
+        text = array(TEXT, MAX_HEADER)
         if text.dtype != np.uint8 or text.ndim != 1:
             raise ValueError(f"{path}: {TEXT} is no text.")
+        text = text.tobytes()
+        if sum(text.count(mark) for mark in (b",", b"[", b"{")) > MAX_NODES:
+            raise ValueError(f"{path}: {TEXT} is damaged: more than {MAX_NODES} values.")
         numbers = {name[:-4] for name in archive.members if name != f"{TEXT}.npy"}
         if numbers != {str(number) for number in range(len(numbers))}:
             raise ValueError(f"{path}: its arrays are not numbered 0, 1, ...")
@@ -56,7 +60,7 @@ def load_state(path):
             array(number, archive.members[f"{number}.npy"].size) for number in range(len(numbers))
         ]
         try:
-            return _decode(json.loads(text.tobytes()), arrays)
+            return _decode(json.loads(text), arrays)
         except (ValueError, RecursionError, IndexError) as error:
             raise ValueError(f"{path}: {TEXT} is damaged: {error}.") from None
 
@@ -64,6 +68,9 @@ def load_state(path):
 def _encode(value, arrays):
     if isinstance(value, dict):
         return {str(key): _encode(entry, arrays) for key, entry in value.items()}
+    if isinstance(value, list) and value and all(type(entry) is float for entry in value):
+        arrays.append(np.array(value))
+        return {FLOATS: len(arrays) - 1}
     if isinstance(value, (list, tuple)):
         return [_encode(entry, arrays) for entry in value]
     if isinstance(value, np.ndarray) and value.dtype.kind in "iuf":
@@ -83,9 +90,9 @@ def _decode(value, arrays, depth=0):
         return [_decode(entry, arrays, depth + 1) for entry in value]
     if not isinstance(value, dict):
         return value
-    if value.keys() == {KEY}:
-        number = value[KEY]
+    if value.keys() in ({KEY}, {FLOATS}):
+        ((kind, number),) = value.items()
         if not isinstance(number, int) or not 0 <= number < len(arrays):
             raise ValueError(f"there is no array {number!r}")
-        return arrays[number]
+        return arrays[number] if kind == KEY else arrays[number].tolist()
     return {key: _decode(entry, arrays, depth + 1) for key, entry in value.items()}

@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-NAMES = ("keras", "config", "h5", "npz", "idx", "gz")
+NAMES = ("keras", "config", "h5", "npz", "state", "idx", "gz")
 SECONDS = 10
 MEGABYTES = 256
 

@@ -20,6 +20,7 @@ import numpy as np
 import fastcnn as keras
 from fastcnn.datasets.idx import idx_header, read_idx
 from fastcnn.saving import h5_weights, keras_file, npz, serialization
+from fastcnn.saving.state import load_state
 from fastcnn.saving.window import Window
 from fastcnn.variables import shapes_only
 from tests import hostile
@@ -170,6 +171,20 @@ def weights_npz(data):
     read_path(lambda path: npz.load_weights(path, model()), data)
 
 
+def state(data):
+    """A backup of a run, or (by the first byte) the text in one."""
+    kind, data = data[:1], data[1:]
+    if kind == b"t":
+        data = backup(np.frombuffer(data, np.uint8))
+    read_path(load_state, data)
+
+
+def backup(text):
+    buffer = io.BytesIO()
+    np.savez(buffer, **{"state.json": text, "0": np.ones(3), "1": np.arange(4.0)})
+    return buffer.getvalue()
+
+
 def idx(data):
     """An IDX file, as it is."""
     array = read_path(read_idx, data)
@@ -194,11 +209,14 @@ H5 = h5_weights.to_bytes(model()).getvalue()
 NPZ = io.BytesIO()
 np.savez(NPZ, **{"layers/dense/vars/0": np.ones((3, 2), "f4"), "layers/dense/vars/1": np.ones(2)})
 
+STATE = b'{"weights": {"__array__": 0}, "history": {"loss": {"__floats__": 1}}, "epoch": [1, null]}'
+
 TARGETS = {
     "keras": keras_model,
     "config": config,
     "h5": weights_h5,
     "npz": weights_npz,
+    "state": state,
     "idx": idx,
     "gz": gz,
 }
@@ -216,6 +234,7 @@ SEEDS = {
     ],
     "h5": [H5],
     "npz": [b"z" + NPZ.getvalue(), b"a" + npy(np.ones((3, 2), "f4"))],
+    "state": [b"z" + backup(np.frombuffer(STATE, np.uint8)), b"t" + STATE],
     "idx": [IDX, b"\0\0\x0d\1\0\0\0\1" + bytes(4)],
     "gz": [gzip.compress(IDX)[2:], b"u" + IDX, zlib.compress(IDX)],
 }
