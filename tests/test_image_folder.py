@@ -178,3 +178,24 @@ def test_files_that_are_no_images(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"pip install 'fastcnn\[images\]'"):
         data[0]
+
+
+class TestSingleImages:
+    def test_there_and_back(self, tmp_path):
+        pixels = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
+        keras.utils.save_img(tmp_path / "a.png", pixels, scale=False)
+        image = keras.utils.load_img(tmp_path / "a.png")
+        array = keras.utils.img_to_array(image)
+        assert array.dtype == np.float32
+        np.testing.assert_array_equal(array, pixels)
+        grey = keras.utils.load_img(tmp_path / "a.png", "grayscale", (3, 4), "bilinear")
+        assert keras.utils.img_to_array(grey, dtype="uint8").shape == (3, 4, 1)
+        assert np.asarray(keras.utils.array_to_img([[[-1.0], [1.0]]])).tolist() == [[0, 255]]
+
+    def test_errors(self, tmp_path):
+        with pytest.raises(ValueError, match="`color_mode` must be one of"):
+            keras.utils.load_img(tmp_path / "a.png", "cmyk")
+        with pytest.raises(ValueError, match="`interpolation` must be one of"):
+            keras.utils.load_img(tmp_path / "a.png", interpolation="area")
+        with pytest.raises(ValueError, match="must have shape"):
+            keras.utils.array_to_img(np.zeros((2, 2)))

@@ -12,6 +12,8 @@ from fastcnn.registry import reset_names
 PLACES = {  # name -> module that has it, imported when first used
     "PyDataset": "fastcnn.batches",
     "Sequence": "fastcnn.batches",
+    "CustomObjectScope": "fastcnn.saving",
+    "array_to_img": "fastcnn.utils.images",
     "custom_object_scope": "fastcnn.saving",
     "deserialize_keras_object": "fastcnn.saving",
     "from_torch_state_dict": "fastcnn.utils.torch_weights",
@@ -19,8 +21,11 @@ PLACES = {  # name -> module that has it, imported when first used
     "get_registered_name": "fastcnn.saving",
     "get_registered_object": "fastcnn.saving",
     "image_dataset_from_directory": "fastcnn.utils.image_folder",
+    "img_to_array": "fastcnn.utils.images",
+    "load_img": "fastcnn.utils.images",
     "plot_model": "fastcnn.utils.plot",
     "register_keras_serializable": "fastcnn.saving",
+    "save_img": "fastcnn.utils.images",
     "serialize_keras_object": "fastcnn.saving",
     "to_torch_state_dict": "fastcnn.utils.torch_weights",
 }
@@ -104,6 +109,9 @@ def normalize(x, axis=-1, order=2):
     return x / np.expand_dims(norm, axis)
 
 
-def clear_session():
-    """Start the automatic layer names anew (`conv2d`, `conv2d_1`, ...)."""
+def clear_session(free_memory=True):
+    """Start the automatic layer names anew (`conv2d`, `conv2d_1`, ...).
+
+    `free_memory` is accepted and ignored: a model's memory is free when the model is.
+    """
     reset_names()

@@ -265,17 +265,22 @@ class ImageFolder:
         return read_image(path, self.color_mode, self.image_size, self._nearest, self._crop)
 
 
+def pillow():
+    """The module PIL.Image."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("Images need Pillow: pip install 'fastcnn[images]'.") from None
+    return Image
+
+
 def read_image(path, color_mode, image_size, nearest=False, crop=False):
     """An image file as a float32 array (height, width, channels) from 0 to 255.
 
     Raises:
         OSError: the file cannot be read or is no image.
     """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ImportError("Reading images needs Pillow: pip install 'fastcnn[images]'.") from None
-    with Image.open(path) as image:
+    with pillow().open(path) as image:
         pixels = np.asarray(image.convert(MODES[color_mode]), np.float32)
     pixels = pixels.reshape(*pixels.shape[:2], CHANNELS[color_mode])
     if crop:
