@@ -38,7 +38,21 @@ from fastcnn.config import show_config
 from fastcnn.layers import Input, Layer
 from fastcnn.models import Model, Sequential
 
-LAZY = ("datasets", "keras", "wrappers")  # imported when first used
+LAZY = ("datasets", "keras", "testing", "wrappers")  # imported when first used
+ALIASES = {  # Keras has these base classes at the top as well
+    "Initializer": initializers,
+    "Loss": losses,
+    "Metric": metrics,
+    "Optimizer": optimizers,
+    "Regularizer": regularizers,
+}
+MISSING = {  # what is not there, and what to use
+    "GradientTape": "write a `Layer` or a `Loss` with its gradient and train with `fit`",
+    "Function": "use `Sequential`",
+    "KerasTensor": "use `Sequential`",
+    "applications": "there are no pretrained networks; `load_weights` reads weights from files",
+    "ops": "use NumPy",
+}
 
 __all__ = [
     "Input",
@@ -62,6 +76,7 @@ __all__ = [
     "regularizers",
     "saving",
     "show_config",
+    "testing",
     "utils",
     "wrappers",
 ]
@@ -70,8 +85,11 @@ __all__ = [
 def __getattr__(name):
     if name in LAZY:
         return import_module(f"fastcnn.{name}")
-    raise AttributeError(f"module 'fastcnn' has no attribute {name!r}")
+    if name in ALIASES:
+        return getattr(ALIASES[name], name)
+    hint = f": {MISSING[name]}" if name in MISSING else ""
+    raise AttributeError(f"module 'fastcnn' has no attribute {name!r}{hint}.")
 
 
 def __dir__():
-    return sorted({*globals(), *LAZY})
+    return sorted({*globals(), *LAZY, *ALIASES})

@@ -162,7 +162,8 @@ def is_relu(layer):
 
 def normalization_with_relu(layers):
     """Whether the first two layers are a batch normalization and relu."""
-    return len(layers) > 1 and type(layers[0]) is BatchNormalization and is_relu(layers[1])
+    is_plain = type(layers[0]) is BatchNormalization and layers[0].activity_regularizer is None
+    return is_plain and len(layers) > 1 and is_relu(layers[1])
 
 
 def with_relu(layer):

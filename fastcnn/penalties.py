@@ -14,6 +14,7 @@ class ActivityStep:
 
     def __init__(self, layer):
         self.regularizer = layer.activity_regularizer
+        self.input_shape = self.output_shape = layer.output_shape
         self.name = f"{type(self.regularizer).__name__} of {layer.name}"
         self._y = None
 

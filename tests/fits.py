@@ -273,6 +273,38 @@ def learning_rate_schedule(keras, folder):
     return fit(keras, model=compiled(keras, keras.optimizers.SGD(schedule)), epochs=3)
 
 
+@case
+def regularized_convolutions(keras, folder):
+    """Penalties where layers run as one step without them."""
+    layers, regularizers = keras.layers, keras.regularizers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 2)),
+            layers.Conv2D(
+                4,
+                3,
+                activation="relu",
+                kernel_regularizer=regularizers.L1L2(1e-2, 2e-2),
+                activity_regularizer=regularizers.L2(0.01),
+            ),
+            layers.MaxPooling2D(),
+            layers.BatchNormalization(
+                gamma_regularizer="l2", activity_regularizer=regularizers.L1(0.02)
+            ),
+            layers.Activation("relu"),
+            layers.Conv2D(3, 2, bias_regularizer="l1"),
+            layers.Activation("relu", activity_regularizer="l2"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax", activity_regularizer=regularizers.L2(0.1)),
+        ]
+    )
+    rng = np.random.default_rng(3)
+    model.set_weights([np.abs(rng.normal(0, 0.3, w.shape)) for w in model.get_weights()])
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    x, y = rng.normal(size=(30, 8, 8, 2)).astype("f4"), rng.integers(0, 3, 30)
+    return fit(keras, x, y, model=model, epochs=3, validation_split=0.3)
+
+
 # --------------------------------------------------------------------------------------- callbacks
 
 

@@ -124,6 +124,12 @@ class Layer(Configurable, Buffers):
             )
         if name is not None and not isinstance(name, str):
             raise ValueError(f"The argument `name` must be a string. Received name={name!r}.")
+        if hasattr(self, "call") and type(self).forward is Layer.forward:
+            raise NotImplementedError(
+                f"Layers with `call` are not supported: {type(self).__name__} must implement "
+                "forward(x, training) and backward(dy); `fastcnn.testing.check_gradients` tells "
+                "whether they are right."
+            )
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = float_type(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -149,10 +155,8 @@ class Layer(Configurable, Buffers):
 
     def forward(self, x, training=False):
         """y for a batch x."""
-        hint = " Layers with `call` are not supported: they have no gradient here."
         raise NotImplementedError(
             f"{type(self).__name__} must implement forward(x, training) and backward(dy)."
-            f"{hint if hasattr(self, 'call') else ''}"
         )
 
     def backward(self, dy):
@@ -263,6 +267,10 @@ class Layer(Configurable, Buffers):
         if isinstance(dtype, dict):
             config["dtype"] = dtype.get("config", {}).get("name")
         return cls(**config)
+
+    def __getstate__(self):
+        """What a copy takes over: everything but buffers and bound kernels."""
+        return {**vars(self), "_calls": {}, "_buffers": {}, "_kept": None}
 
     def leaves(self):
         """The layers that this one stands for: itself, or those of a nested model."""

@@ -1,0 +1,229 @@
+"""Is the `backward` of my layer right? Finite differences tell.
+
+    >>> import fastcnn as keras
+    >>> class Scale(keras.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight(shape=(input_shape[-1],), initializer="ones")
+    ...     def forward(self, x, training=False):
+    ...         self.x = x
+    ...         return x * self.scale.value
+    ...     def backward(self, dy):
+    ...         self.scale.gradient[...] = (dy * self.x).sum(axis=0)
+    ...         return dy * self.scale.value
+    >>> errors = keras.testing.check_gradients(Scale(), (4,))
+    >>> sorted(errors), max(errors.values()) < 1e-8
+    (['variable', 'x'], True)
+
+Everything runs in float64 on the reference backend, where the differences have nine good digits.
+"""
+
+import contextlib
+import copy
+
+import numpy as np
+
+from fastcnn import config, random
+from fastcnn.layers.base import Layer
+from fastcnn.variables import Store
+
+# The numbers of torch.autograd.gradcheck
+STEP = 1e-6
+ABSOLUTE = 1e-5
+RELATIVE = 1e-3
+MOST = 200  # numbers of one array that are tried
+
+
+def check_gradients(layer, input_shape=None, *, x=None, batch_size=3, seed=0):
+    """Compare a layer's `backward` with central differences of its `forward`.
+
+    A random weighting of the outputs is differentiated with respect to the inputs and to every
+    trainable weight: (f(a + h) - f(a - h)) / 2 h with h = 1e-6, for up to 200 numbers of each,
+    within 1e-5 + 1e-3 * |expected|. What the layer draws at random is drawn alike each time.
+
+    It also finds: a result of another shape than `compute_output_shape` says, a gradient that is
+    added instead of written, a gradient that is not written at all, and a `forward` or `backward`
+    that changes what it is given.
+
+    Args:
+        layer: a `Layer`; the check works on a copy of it.
+        input_shape: the shape of one sample, or with the batch as None.
+        x: inputs (n, ...) instead of random ones, for layers that want numbers of a certain kind,
+            or to keep away from places where the layer has no gradient.
+        batch_size: number of random samples.
+        seed: of the random numbers.
+
+    Returns:
+        Dictionary from "x" and the weights' names to the largest absolute error.
+
+    Raises:
+        AssertionError: a gradient is wrong; the message says which, where, and what it should be.
+        ValueError: neither `input_shape` nor `x`.
+    """
+    generator = np.random.default_rng(seed)
+    if x is None:
+        if input_shape is None:
+            raise ValueError("`check_gradients` needs an `input_shape`, or inputs `x`.")
+        shape = tuple(input_shape)
+        shape = shape[1:] if shape[:1] == (None,) else shape
+        x = away_from_zero(generator.normal(size=(batch_size, *shape)))
+    x = np.array(x, np.float64, order="C")
+    with in_float64():
+        checker = _Checker(layer, x, generator)
+        checker.check_twice()
+        return checker.compare()
+
+
+def away_from_zero(values):
+    """Random numbers without any near 0, where many functions have a kink."""
+    return values + np.copysign(0.05, values)
+
+
+@contextlib.contextmanager
+def in_float64():
+    """Inside, layers compute in float64 on the reference backend."""
+    backend, floatx = config.backend(), config.floatx()
+    config.set_backend("reference")
+    config.set_floatx("float64")
+    try:
+        yield
+    finally:
+        config.set_backend(backend)
+        config.set_floatx(floatx)
+
+
+def copy_in_float64(layer, shape):
+    """A built copy of the layer, or model, with float64 weights."""
+    if not isinstance(layer, Layer):
+        raise TypeError(f"`check_gradients` takes a layer. Received {layer!r}.")
+    again = copied(layer)
+    again.dtype = "float64"
+    for leaf in again.leaves():
+        leaf.release()
+        leaf.dtype = "float64"
+        leaf.input_gradient, leaf.consume_gradient = True, False  # a model may have set them
+        for variable in leaf.weights:
+            variable._rebind(variable.numpy().astype(np.float64), None, None)
+    again.build_once((None, *shape))
+    store = Store(again.weights, "float64")
+    for leaf in again.leaves():
+        leaf._store = store
+    return again
+
+
+def copied(layer):
+    """A deep copy of a layer, or of a model with layers of any kind."""
+    if hasattr(layer, "_layers"):
+        return type(layer)([copied(part) for part in layer._layers])
+    return copy.deepcopy(layer)
+
+
+class _Checker:
+    def __init__(self, layer, x, generator):
+        self.layer = copy_in_float64(layer, x.shape[1:])
+        self.what = type(layer).__name__
+        self.x = x
+        self.generator = generator
+        self._state = random.get_state(), np.random.get_state()
+        self._own_state = [
+            (leaf, copy.deepcopy(leaf.get_random_state()))
+            for leaf in self.layer.leaves()
+            if hasattr(leaf, "get_random_state")
+        ]
+        y = self.forward()
+        wanted = self.layer.compute_output_shape((None, *x.shape[1:]))
+        if y.shape != (len(x), *wanted[1:]):
+            raise AssertionError(
+                f"{self.what}.forward returns shape {y.shape}, but compute_output_shape says "
+                f"{tuple(wanted)}."
+            )
+        self.weighting = away_from_zero(generator.normal(size=y.shape))
+
+    def forward(self):
+        """`forward` in training, with the same random numbers each time; a copy of its result."""
+        random.set_state(self._state[0])
+        np.random.set_state(self._state[1])
+        for leaf, state in self._own_state:
+            leaf.set_random_state(copy.deepcopy(state))
+        before = self.x.copy()
+        y = np.array(self.layer.forward(self.x, training=True), np.float64)
+        if not np.array_equal(before, self.x):
+            raise AssertionError(f"{self.what}.forward changes the x that it is given.")
+        return y
+
+    def backward(self):
+        """{name: gradient} by `backward`, from gradients that are not there yet."""
+        self.forward()
+        for weight in self.layer.trainable_weights:
+            weight.gradient[...] = np.nan
+        dy = self.weighting.copy()
+        dx = self.layer.backward(dy)
+        if not np.array_equal(dy, self.weighting):
+            raise AssertionError(f"{self.what}.backward changes the dy that it is given.")
+        if np.shape(dx) != self.x.shape:
+            raise AssertionError(
+                f"{self.what}.backward returns shape {np.shape(dx)} for x of {self.x.shape}."
+            )
+        gradients = {"x": np.array(dx)}
+        for name, weight in self.weights():
+            gradients[name] = weight.gradient.copy()
+            if np.isnan(weight.gradient).any():
+                raise AssertionError(
+                    f"{self.what}.backward does not write the whole gradient of {name!r}: it must "
+                    f"assign `{name}.gradient[...] = ...`, and not add to it."
+                )
+        return gradients
+
+    def weights(self):
+        """[(name, trainable weight)]; a name that comes twice gets a number."""
+        names = {}
+        for weight in self.layer.trainable_weights:
+            name, count = weight.name, 1
+            while name in names:
+                name, count = f"{weight.name}_{count}", count + 1
+            names[name] = weight
+        return list(names.items())
+
+    def check_twice(self):
+        """A second `backward` of the same must give the same."""
+        self.gradients = self.backward()
+        for name, again in self.backward().items():
+            if not np.array_equal(self.gradients[name], again, equal_nan=True):
+                raise AssertionError(
+                    f"{self.what}.backward gives another gradient of {name!r} the second time: "
+                    "something is left over from the first."
+                )
+
+    def compare(self):
+        """Largest errors against finite differences, by name."""
+        errors = {"x": self.compare_one("x", self.x, lambda values: None)}
+        for name, weight in self.weights():
+            errors[name] = self.compare_one(name, weight.numpy(), weight.assign)
+        return errors
+
+    def compare_one(self, name, values, put_back):
+        gradient = self.gradients[name].ravel()
+        places = np.arange(values.size)
+        if values.size > MOST:
+            places = np.sort(self.generator.choice(values.size, MOST, replace=False))
+        flat = values.reshape(-1)
+        expected = np.empty(len(places))
+        for number, place in enumerate(places):
+            value, results = flat[place], []
+            for step in (STEP, -STEP):
+                flat[place] = value + step
+                put_back(values)
+                results.append((self.forward() * self.weighting).sum())
+            flat[place] = value
+            put_back(values)
+            expected[number] = (results[0] - results[1]) / (2 * STEP)
+        errors = np.abs(gradient[places] - expected)
+        wrong = ~(errors <= ABSOLUTE + RELATIVE * np.abs(expected))
+        if wrong.any():
+            worst = int(np.argmax(np.where(wrong, np.nan_to_num(errors, nan=np.inf), -1)))
+            index = tuple(int(i) for i in np.unravel_index(places[worst], values.shape))
+            raise AssertionError(
+                f"{self.what}.backward: the gradient of {name!r} is wrong for "
+                f"{np.count_nonzero(wrong)} of {len(places)} numbers. At {index} it is "
+                f"{gradient[places[worst]]:.6g}, finite differences give {expected[worst]:.6g}."
+            )
+        return float(errors.max(initial=0))
