@@ -11,6 +11,7 @@ values are read into it.
 """
 
 import datetime
+import inspect
 import io
 import json
 import os
@@ -72,6 +73,19 @@ def to_bytes(model):
     return buffer.getvalue()
 
 
+def custom_objects(model):
+    """{name: class or function} of what a model has that is not of this package."""
+    objects = [*model.leaves(), model.optimizer, model.loss]
+    objects += [*model._metric_arguments, *model._weighted_metric_arguments]
+    objects = [getattr(item, "function", item) for item in objects]  # of a metric made of one
+    entries = [item if inspect.isfunction(item) else type(item) for item in objects]
+    return {
+        entry.__name__: entry
+        for entry in entries
+        if not entry.__module__.startswith("fastcnn.") and entry.__module__ != "builtins"
+    }
+
+
 # ---------------------------------------------------------------------------------------- loading
 
 
@@ -98,9 +112,9 @@ def load_model(path, custom_objects=None, compile=True, safe_mode=True):
         return read_model(file, str(path), custom_objects, compile)
 
 
-def from_bytes(data):
+def from_bytes(data, custom_objects=None):
     """The model of `to_bytes`."""
-    return read_model(io.BytesIO(data), "the bytes of a model")
+    return read_model(io.BytesIO(data), "the bytes of a model", custom_objects)
 
 
 def load_weights(path, model):
@@ -177,5 +191,14 @@ def _build(text, name, custom_objects, compile=True):
     settings = tree.get("compile_config")
     if not compile or not settings:
         return model, None
-    arguments = deserializer.make(settings)
-    return model, lambda: deserializer.call("compile", model.compile_from_config, arguments)
+    arguments = _with_hint(deserializer.make, settings)
+    return model, lambda: _with_hint(
+        deserializer.call, "compile", model.compile_from_config, arguments
+    )
+
+
+def _with_hint(function, *arguments):
+    try:
+        return function(*arguments)
+    except ValueError as error:
+        raise ValueError(f"{error} (`compile=False` leaves out how it was compiled.)") from error

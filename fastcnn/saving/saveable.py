@@ -142,7 +142,7 @@ class Saveable:
         """For copies and other processes: the model is made anew from what a .keras file holds."""
         from fastcnn.saving import keras_file
 
-        return keras_file.from_bytes, (keras_file.to_bytes(self),)
+        return keras_file.from_bytes, (keras_file.to_bytes(self), keras_file.custom_objects(self))
 
     def _require_built(self, consequence):
         if not self.built:

@@ -152,6 +152,8 @@ def serialize(value):
         return {"class_name": "__numpy__", "config": config}
     if isinstance(value, (np.ndarray, np.generic)):
         return value.item()
+    if inspect.isfunction(getattr(value, "function", None)):  # a metric made of a function
+        value = value.function
     if inspect.isfunction(value) or isinstance(value, type):
         name = value.__name__
         table = _table_of(value)
