@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from fastcnn import config, random
+from fastcnn.arguments import refuse
 from fastcnn.registry import Configurable, Registry
 
 registry = Registry("initializer", "keras.initializers")
@@ -55,6 +56,22 @@ class Constant(Initializer):
 
     def get_config(self):
         return {"value": self.value}
+
+
+@registry.register("identity")
+class Identity(Initializer):
+    """The identity matrix times `gain`, for shapes of two axes."""
+
+    def __init__(self, gain=1.0):
+        self.gain = gain
+
+    def __call__(self, shape, dtype=None):
+        if len(shape) != 2:
+            raise ValueError(f"Identity needs a shape of two axes. Received {tuple(shape)}.")
+        return self.gain * np.eye(*shape, dtype=dtype or config.floatx())
+
+    def get_config(self):
+        return {"gain": self.gain}
 
 
 class RandomInitializer(Initializer):
@@ -124,13 +141,24 @@ class VarianceScaling(RandomInitializer):
         mode: "fan_in", "fan_out" or "fan_avg".
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
         seed: None or an integer.
+        input_axes, output_axes: None.
     """
 
     MODES = ("fan_in", "fan_out", "fan_avg")
     DISTRIBUTIONS = ("truncated_normal", "untruncated_normal", "uniform")
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None):
+    def __init__(
+        self,
+        scale=1.0,
+        mode="fan_in",
+        distribution="truncated_normal",
+        seed=None,
+        input_axes=None,
+        output_axes=None,
+    ):
         super().__init__(seed)
+        refuse(input_axes, "input_axes")
+        refuse(output_axes, "output_axes")
         if not scale > 0:
             raise ValueError(f"The argument `scale` must be positive. Received scale={scale}.")
         if mode not in self.MODES:
@@ -173,8 +201,8 @@ class _Named(VarianceScaling):
 
     arguments = ()
 
-    def __init__(self, seed=None):
-        super().__init__(*self.arguments, seed=seed)
+    def __init__(self, seed=None, input_axes=None, output_axes=None):
+        super().__init__(*self.arguments, seed, input_axes, output_axes)
 
     def get_config(self):
         return {"seed": self.seed}
@@ -243,6 +271,23 @@ class Orthogonal(RandomInitializer):
     def get_config(self):
         return {**super().get_config(), "gain": self.gain}
 
+
+# Keras's other names
+zeros = Zeros
+ones = Ones
+constant = Constant
+identity = IdentityInitializer = Identity
+random_normal = RandomNormal
+random_uniform = RandomUniform
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+glorot_normal = GlorotNormal
+glorot_uniform = GlorotUniform
+he_normal = HeNormal
+he_uniform = HeUniform
+lecun_normal = LecunNormal
+lecun_uniform = LecunUniform
+orthogonal = OrthogonalInitializer = Orthogonal
 
 TRUNCATED_STDDEV = 0.87962566103423978
 

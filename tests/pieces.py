@@ -335,6 +335,25 @@ def run_regularized(keras, where, name):
     return history, flat(model)
 
 
+INITIALIZERS = {
+    "zeros": lambda i: i.Zeros(),
+    "ones": lambda i: i.Ones(),
+    "constant": lambda i: i.Constant(0.5),
+    "identity": lambda i: i.Identity(gain=2.0),
+    "random_normal": lambda i: i.RandomNormal(0.5, 0.1, seed=1),
+    "truncated_normal": lambda i: i.TruncatedNormal(stddev=0.2),
+    "random_uniform": lambda i: i.RandomUniform(-0.1, 0.2),
+    "variance_scaling": lambda i: i.VarianceScaling(2.0, "fan_out", "uniform", seed=2),
+    "glorot_uniform": lambda i: i.GlorotUniform(),
+    "glorot_normal": lambda i: i.GlorotNormal(seed=3),
+    "he_uniform": lambda i: i.HeUniform(),
+    "he_normal": lambda i: i.HeNormal(),
+    "lecun_uniform": lambda i: i.LecunUniform(),
+    "lecun_normal": lambda i: i.LecunNormal(),
+    "orthogonal": lambda i: i.Orthogonal(gain=0.5),
+}
+
+
 REGULARIZED = [
     *(("kernel_regularizer", name) for name in REGULARIZERS),
     *(("activity_regularizer", name) for name in ("l1", "l2", "l1_l2", "string")),

@@ -201,12 +201,12 @@ def test_what_is_not_there_says_so(model):
 
     with pytest.raises(NotImplementedError, match=r"Layers with `call` .*check_gradients` tells"):
         WithCall()
-    with pytest.raises(NotImplementedError, match="there is no GradientTape here.*train with `fi"):
+    with pytest.raises(NotImplementedError, match=r"there is no GradientTape here.*train with `fi"):
         model.optimizer.apply_gradients([])
     for name, hint in [("GradientTape", "train with `fit`"), ("ops", "use NumPy")]:
         with pytest.raises(AttributeError, match=f"no attribute '{name}': .*{hint}"):
             getattr(keras, name)
-    with pytest.raises(AttributeError, match="module 'fastcnn' has no attribute 'nonsense'."):
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = keras.nonsense
 
 

@@ -59,6 +59,12 @@ def test_orthogonal(shape):
     np.testing.assert_allclose(small @ small.T, np.eye(len(small)), atol=1e-5)
 
 
+def test_identity():
+    assert initializers.Identity(2)((2, 3)).tolist() == [[2, 0, 0], [0, 2, 0]]
+    with pytest.raises(ValueError, match=r"Identity needs a shape of two axes. Received \(2,\)"):
+        initializers.identity()((2,))
+
+
 def test_fans_are_counted_as_in_keras():
     assert initializers.compute_fans(()) == (1, 1)
     assert initializers.compute_fans((7,)) == (7, 7)

@@ -99,3 +99,86 @@ def test_a_function_is_a_metric():
     metric = metrics.get(largest_error)
     assert metric.name == "largest_error"
     assert metric(np.array([[0, 0]]), np.array([[1, 4]])) == 4
+
+
+def test_functions_give_one_value_for_each_sample():
+    p = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]])
+    sparse = metrics.sparse_categorical_accuracy([1, 1, 1], p)
+    assert sparse.tolist() == [1, 0, 1]
+    assert sparse.dtype == np.float32
+    assert metrics.categorical_accuracy([[0, 1], [0, 1], [1, 0]], p).tolist() == [1, 0, 0]
+    assert metrics.binary_accuracy([[1], [0]], [[0.6], [0.7]]).tolist() == [[1], [0]]
+    assert metrics.sparse_top_k_categorical_accuracy([0, 1, 0], p, k=2).tolist() == [1, 1, 1]
+    assert metrics.mean_squared_error([[0.0, 2.0]], [[0.0, 0.0]]).tolist() == [2]
+    assert isinstance(metrics.get(metrics.binary_accuracy), metrics.BinaryAccuracy)
+    assert isinstance(metrics.get(metrics.huber), metrics.FunctionMetric)
+    assert metrics.get(metrics.mean_squared_error)([[0.0, 2.0]], [[0.0, 0.0]]) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: metrics.Precision(thresholds=2.0), "`thresholds` must hold floats in"),
+        (lambda: metrics.AUC(curve="roc"), "`curve` must be in"),
+        (lambda: metrics.AUC(summation_method="x"), "`summation_method` must be in"),
+        (lambda: metrics.AUC(num_thresholds=1), "`num_thresholds` must be > 1"),
+        (lambda: metrics.AUC(num_labels=2), "`num_labels` is only for multi_label"),
+        (
+            lambda: metrics.PrecisionAtRecall(1.5),
+            r"`recall` must be in \[0, 1\]. Received recall=1.5",
+        ),
+        (lambda: metrics.PrecisionAtRecall(0.5, num_thresholds=0), "`num_thresholds` must be > 0"),
+        (lambda: metrics.FBetaScore(average="mean"), "`average` must be in"),
+        (lambda: metrics.FBetaScore(beta=0), "`beta` must be > 0"),
+        (lambda: metrics.F1Score(threshold=0), "`threshold` must be None or in"),
+        (lambda: metrics.R2Score(class_aggregation="sum"), "`class_aggregation` must be in"),
+        (lambda: metrics.TopKCategoricalAccuracy(k=0), "`k` must be a positive integer"),
+        (lambda: metrics.CosineSimilarity(axis=0), "`axis` must be -1"),
+        (
+            lambda: metrics.Precision()([0, 1], np.ones((2, 3))),
+            r"targets of the predictions' shape",
+        ),
+        (lambda: metrics.AUC(multi_label=True)([1], [1]), r"takes predictions \(n, labels\)"),
+        (lambda: metrics.F1Score()([1], [1]), r"shape \(n, classes\). Received shapes \(1,\)"),
+        (lambda: metrics.R2Score()([1], [1]), r"shape \(n, outputs\). Received shapes \(1,\)"),
+    ],
+)
+def test_arguments(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_nothing_seen_yet():
+    for name in metrics.registry.names():
+        metric_class = metrics.registry.lookup(name)
+        argument = getattr(metric_class, "argument", "")
+        metric = metric_class(0.5) if argument else metric_class()
+        assert np.all(np.asarray(metric.result()) == 0), name
+
+
+def test_adjusted_r2():
+    y_true, y_pred = np.arange(10.0)[:, None], np.arange(10.0)[:, None] + 0.5
+    plain = metrics.R2Score()(y_true, y_pred)
+    assert metrics.R2Score(num_regressors=2)(y_true, y_pred) == 1 - (1 - plain) * 9 / 7
+    by_output = metrics.R2Score(None)(np.ones((3, 2)), np.zeros((3, 2)))
+    assert by_output.tolist() == [0, 0]
+    weighted = metrics.R2Score("variance_weighted_average")
+    both = weighted(np.hstack([y_true, y_true * 2]), np.hstack([y_pred, y_pred]))
+    assert both < plain
+
+
+def test_names_that_come_twice_are_counted():
+    from fastcnn.tracking import unique_names
+
+    a, b, c, d = (metrics.Mean(name) for name in "aaba")
+    assert unique_names([a, b, c], [d]) == [
+        ("a", a), ("a_1", b), ("b", c), ("weighted_a", d)
+    ]  # fmt: skip
+
+
+def test_names_are_counted_in_the_process_as_in_keras():
+    from fastcnn.registry import reset_names
+
+    reset_names()
+    assert [metrics.Precision().name for _ in range(2)] == ["precision", "precision_1"]
+    assert [metrics.MeanSquaredError().name for _ in range(2)] == ["mean_squared_error"] * 2

@@ -118,6 +118,20 @@ def test_shorter_lines_wipe_what_longer_ones_left(monkeypatch):
     assert len(second) >= len(first)
 
 
+def test_a_number_of_steps_that_is_not_known():
+    out = Terminal()
+    bar = ProgressBar(None, stream=out)
+    start = bar._start
+    bar.update(1, start + 2, lambda: {"loss": 1.0, "many": np.array([0.5, 1.5])})
+    bar.update(12, start + 4, lambda: {"loss": 0.5})
+    first, second = out.getvalue().split("\r")[1:]
+    assert first == "      1/Unknown 2s 2s/step - loss: 1.0000 - many: 1.0000"
+    assert second.rstrip() == "     12/Unknown 4s 182ms/step - loss: 0.5000"
+    assert len(second) == len(first)
+    bar.finish(12, {"loss": 0.5})
+    assert "12/12" in out.getvalue()
+
+
 def test_validation_time_is_not_time_per_step(monkeypatch):
     clock, stream = Clock(monkeypatch), io.StringIO()
     bar = ProgressBar(11, stream=stream)

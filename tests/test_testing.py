@@ -146,7 +146,7 @@ def test_inputs_of_one_s_own():
     check_gradients(Root(), x=[[1.0, 2.0]])
     with pytest.raises(ValueError, match="needs an `input_shape`, or inputs `x`"):
         check_gradients(Root())
-    with pytest.raises(TypeError, match="takes a layer. Received <ufunc"):
+    with pytest.raises(TypeError, match=r"takes a layer. Received <ufunc"):
         check_gradients(np.sqrt, (2,))
 
 

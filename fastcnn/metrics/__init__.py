@@ -20,6 +20,11 @@ from fastcnn.metrics.accuracies import (
     SparseCategoricalAccuracy,
     SparseTopKCategoricalAccuracy,
     TopKCategoricalAccuracy,
+    binary_accuracy,
+    categorical_accuracy,
+    sparse_categorical_accuracy,
+    sparse_top_k_categorical_accuracy,
+    top_k_categorical_accuracy,
 )
 from fastcnn.metrics.base import (
     FunctionMetric,
@@ -61,6 +66,20 @@ PARTS = {
         "RootMeanSquaredError",
         "SparseCategoricalCrossentropy",
         "SquaredHinge",
+        "binary_crossentropy",
+        "categorical_crossentropy",
+        "categorical_hinge",
+        "hinge",
+        "huber",
+        "kl_divergence",
+        "log_cosh",
+        "mean_absolute_error",
+        "mean_absolute_percentage_error",
+        "mean_squared_error",
+        "mean_squared_logarithmic_error",
+        "poisson",
+        "sparse_categorical_crossentropy",
+        "squared_hinge",
     ),
     "scores": ("AUC", "F1Score", "FBetaScore"),
 }
@@ -77,6 +96,8 @@ __all__ = [
     "SparseTopKCategoricalAccuracy",
     "Sum",
     "TopKCategoricalAccuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
     "check_metrics",
     "deserialize",
     "get",
@@ -84,6 +105,9 @@ __all__ = [
     "resolve",
     "sequential_sum",
     "serialize",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
 ]
 
 
@@ -93,6 +117,7 @@ def get(identifier):
     Raises:
         ValueError: an unknown name; the error lists the valid ones.
     """
+    identifier = getattr(identifier, "metric_class", identifier)
     if is_function(identifier):
         return FunctionMetric(identifier)
     return registry.get(identifier, Metric)

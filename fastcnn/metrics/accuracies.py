@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn.arguments import check_count
-from fastcnn.metrics.base import CountMetric, MeanMetric, registry, same_axes
+from fastcnn.metrics.base import CountMetric, MeanMetric, function_of, registry, same_axes
 
 
 @registry.register("accuracy", "acc", "Accuracy")
@@ -49,8 +49,7 @@ class BinaryAccuracy(MeanMetric):
         self.threshold = threshold
 
     def values(self, y_true, y_pred):
-        agree = same_axes(y_true, y_pred) == (y_pred > self.threshold)
-        return agree.mean(-1) if agree.ndim > 1 else agree
+        return same_axes(y_true, y_pred) == (y_pred > self.threshold)
 
     def get_config(self):
         return {**super().get_config(), "threshold": self.threshold}
@@ -100,3 +99,10 @@ class SparseTopKCategoricalAccuracy(_TopK):
 
 def _labels(y_true, y_pred):
     return y_true[..., 0] if y_true.ndim == y_pred.ndim else y_true
+
+
+binary_accuracy = function_of(BinaryAccuracy)
+categorical_accuracy = function_of(CategoricalAccuracy)
+sparse_categorical_accuracy = function_of(SparseCategoricalAccuracy)
+top_k_categorical_accuracy = function_of(TopKCategoricalAccuracy)
+sparse_top_k_categorical_accuracy = function_of(SparseTopKCategoricalAccuracy)

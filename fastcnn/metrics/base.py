@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 
+from fastcnn import config
 from fastcnn.registry import Configurable, Registry, snake_case, unique_name
 
 registry = Registry(
@@ -120,6 +121,8 @@ class FunctionMetric(MeanMetric):
     def __init__(self, function, name=None, dtype=None):
         super().__init__(name or getattr(function, "__name__", None), dtype)
         self.function = function
+        if hasattr(function, "loss_class"):
+            self.direction = "down"
 
     def values(self, y_true, y_pred):
         return np.atleast_1d(np.asarray(self.function(y_true, y_pred)))
@@ -162,3 +165,16 @@ def same_axes(y_true, y_pred):
 def is_function(identifier):
     """Whether a metric was given as a function of (y_true, y_pred)."""
     return inspect.isfunction(identifier)
+
+
+def function_of(metric_class):
+    """Keras's function form: one value for each sample."""
+
+    def function(y_true, y_pred, **settings):
+        values = metric_class(**settings).values(np.asarray(y_true), np.asarray(y_pred))
+        return np.asarray(values, config.floatx())
+
+    function.__name__ = function.__qualname__ = snake_case(metric_class.__name__)
+    function.__doc__ = metric_class.__doc__
+    function.metric_class = metric_class
+    return function

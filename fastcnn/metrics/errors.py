@@ -5,6 +5,22 @@ import math
 import numpy as np
 
 from fastcnn import losses
+from fastcnn.losses import (  # noqa: F401 - Keras has them under both names
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from fastcnn.metrics.base import MeanMetric, Metric, registry, same_axes, weights_like
 
 

@@ -77,6 +77,10 @@ def main():
                 for name, (_, _, make) in pieces.METRICS.items()
             },
             **{f"regularizer {n}": config_of(m(keras)) for n, m in pieces.REGULARIZERS.items()},
+            **{
+                f"initializer {name}": config_of(make(keras.initializers))
+                for name, make in pieces.INITIALIZERS.items()
+            },
             **{f"constraint {n}": config_of(m(keras)) for n, m in pieces.CONSTRAINTS.items()},
         },
     }
