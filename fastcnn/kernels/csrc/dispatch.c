@@ -5,6 +5,8 @@
 #if defined(__x86_64__)
 #include <xmmintrin.h>
 extern const struct kernels fastcnn_kernels_avx512, fastcnn_kernels_avx2;
+#elif defined(__aarch64__)
+extern const struct kernels fastcnn_kernels_neon;
 #endif
 extern const struct kernels fastcnn_kernels_baseline;
 
@@ -12,6 +14,8 @@ static const struct kernels *const tables[] = {
 #if defined(__x86_64__)
     &fastcnn_kernels_avx512,
     &fastcnn_kernels_avx2,
+#elif defined(__aarch64__)
+    &fastcnn_kernels_neon,
 #endif
     &fastcnn_kernels_baseline,
 };

@@ -1,6 +1,6 @@
-/* A vector of four floats in the compiler's own vector language: SSE2, which every x86-64 has, and
- * NEON on 64-bit ARM; elsewhere the compiler makes of it what the machine has. Tails go element by
- * element.
+/* A vector of four floats in the compiler's own vector language: SSE2, which every x86-64 has;
+ * elsewhere the compiler makes of it what the machine has. Tails go element by element; a tail may
+ * be empty.
  */
 #define LANES 4
 #if defined(__aarch64__)
@@ -19,7 +19,7 @@ TILE tail tail_of(ptrdiff_t n) { return n > 4 ? 4 : (tail)n; }
 TILE vec load(const float *p) { return *(const vec_unaligned *)p; }
 TILE vec load_tail(const float *p, tail t) {
     if (t == 4) return load(p);
-    return (vec){p[0], t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, 0};
+    return (vec){t > 0 ? p[0] : 0, t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, 0};
 }
 TILE void store(float *p, vec a) { *(vec_unaligned *)p = a; }
 TILE void store_tail(float *p, vec a, tail t) {
@@ -51,10 +51,10 @@ TILE void store_u8_tail(uint8_t *p, ivec a, tail t) {
 }
 TILE bvec equal(ivec a, ivec b) { return a == b; }
 TILE ivec load_i32_tail(const int32_t *p, tail t) {
-    return (ivec){p[0], t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, t > 3 ? p[3] : 0};
+    return (ivec){t > 0 ? p[0] : 0, t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, t > 3 ? p[3] : 0};
 }
 TILE ivec load_u8_tail(const uint8_t *p, tail t) {
-    return (ivec){p[0], t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, t > 3 ? p[3] : 0};
+    return (ivec){t > 0 ? p[0] : 0, t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, t > 3 ? p[3] : 0};
 }
 TILE ivec iadd(ivec a, ivec b) { return a + b; }
 TILE ivec imultiply(ivec a, ivec b) { return a * b; }

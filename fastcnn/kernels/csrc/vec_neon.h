@@ -1,0 +1,132 @@
+/* The vector type of NEON on 64-bit ARM: 4 floats, 32 registers; tails go element by element. */
+#define LANES 4
+#define MAX_ACCUMULATORS 24
+#define MAX_VECTORS 4
+typedef float32x4_t vec;
+typedef int32x4_t ivec;
+typedef uint32x4_t bvec; /* all bits of a true lane are set */
+typedef int tail;        /* how many lanes count */
+
+TILE tail tail_of(ptrdiff_t n) { return n > 4 ? 4 : (tail)n; }
+TILE vec load(const float *p) { return vld1q_f32(p); }
+TILE vec load_tail(const float *p, tail t) {
+    if (t == 4) return vld1q_f32(p);
+    vec a = vdupq_n_f32(0);
+    if (t > 0) a = vld1q_lane_f32(p, a, 0);
+    if (t > 1) a = vld1q_lane_f32(p + 1, a, 1);
+    if (t > 2) a = vld1q_lane_f32(p + 2, a, 2);
+    return a;
+}
+TILE void store(float *p, vec a) { vst1q_f32(p, a); }
+TILE void store_tail(float *p, vec a, tail t) {
+    if (t == 4) {
+        vst1q_f32(p, a);
+        return;
+    }
+    if (t > 0) vst1q_lane_f32(p, a, 0);
+    if (t > 1) vst1q_lane_f32(p + 1, a, 1);
+    if (t > 2) vst1q_lane_f32(p + 2, a, 2);
+}
+TILE vec broadcast(float a) { return vdupq_n_f32(a); }
+TILE ivec ibroadcast(int a) { return vdupq_n_s32(a); }
+TILE vec multiply_add(vec a, vec b, vec c) { return vfmaq_f32(c, a, b); }
+TILE vec vsqrt(vec a) { return vsqrtq_f32(a); }
+TILE bvec greater(vec a, vec b) { return vcgtq_f32(a, b); }
+TILE bvec less_equal(vec a, vec b) { return vcleq_f32(a, b); }
+TILE bvec unordered(vec a, vec b) { return vmvnq_u32(vandq_u32(vceqq_f32(a, a), vceqq_f32(b, b))); }
+TILE int any(bvec a) { return vmaxvq_u32(a) != 0; }
+TILE bvec both(bvec a, bvec b) { return vandq_u32(a, b); }
+TILE bvec either(bvec a, bvec b) { return vorrq_u32(a, b); }
+TILE bvec but_not(bvec a, bvec b) { return vbicq_u32(a, b); }
+TILE vec choose(bvec m, vec a, vec b) { return vbslq_f32(m, a, b); }
+TILE ivec ichoose(bvec m, ivec a, ivec b) { return vbslq_s32(m, a, b); }
+TILE void store_i32_tail(int32_t *p, ivec a, tail t) {
+    if (t == 4) {
+        vst1q_s32(p, a);
+        return;
+    }
+    if (t > 0) vst1q_lane_s32(p, a, 0);
+    if (t > 1) vst1q_lane_s32(p + 1, a, 1);
+    if (t > 2) vst1q_lane_s32(p + 2, a, 2);
+}
+TILE bvec equal(ivec a, ivec b) { return vceqq_s32(a, b); }
+TILE ivec load_i32_tail(const int32_t *p, tail t) {
+    if (t == 4) return vld1q_s32(p);
+    ivec a = vdupq_n_s32(0);
+    if (t > 0) a = vld1q_lane_s32(p, a, 0);
+    if (t > 1) a = vld1q_lane_s32(p + 1, a, 1);
+    if (t > 2) a = vld1q_lane_s32(p + 2, a, 2);
+    return a;
+}
+TILE ivec load_u8_tail(const uint8_t *p, tail t) {
+    uint32_t four = 0;
+    if (t == 4) __builtin_memcpy(&four, p, 4);
+    else
+        for (int i = 0; i < t; i++) four |= (uint32_t)p[i] << 8 * i;
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
+}
+TILE void store_u8_tail(uint8_t *p, ivec a, tail t) {
+    const uint16x4_t words = vmovn_u32(vreinterpretq_u32_s32(a));
+    const uint8x8_t bytes = vmovn_u16(vcombine_u16(words, words));
+    uint32_t four = vget_lane_u32(vreinterpret_u32_u8(bytes), 0);
+    if (t == 4) __builtin_memcpy(p, &four, 4);
+    else
+        for (int i = 0; i < t; i++, four >>= 8) p[i] = (uint8_t)four;
+}
+TILE ivec iadd(ivec a, ivec b) { return vaddq_s32(a, b); }
+TILE ivec imultiply(ivec a, ivec b) { return vmulq_s32(a, b); }
+TILE ivec indices(void) { return (ivec){0, 1, 2, 3}; }
+TILE bvec in_tail(tail t) { return vcltq_s32(indices(), vdupq_n_s32(t)); }
+
+/* For each of the 16 masks: where the bytes of its true lanes are. */
+#define LANE(i) 4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3
+static const uint8_t bytes_of_mask[16][16] = {
+    {0},
+    {LANE(0)},
+    {LANE(1)},
+    {LANE(0), LANE(1)},
+    {LANE(2)},
+    {LANE(0), LANE(2)},
+    {LANE(1), LANE(2)},
+    {LANE(0), LANE(1), LANE(2)},
+    {LANE(3)},
+    {LANE(0), LANE(3)},
+    {LANE(1), LANE(3)},
+    {LANE(0), LANE(1), LANE(3)},
+    {LANE(2), LANE(3)},
+    {LANE(0), LANE(2), LANE(3)},
+    {LANE(1), LANE(2), LANE(3)},
+    {LANE(0), LANE(1), LANE(2), LANE(3)},
+};
+static const uint8_t lanes_of_mask[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+/* The true lanes one behind the other (a store of LANES elements each), and how many they are. */
+TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
+    const uint32x4_t bits = {1, 2, 4, 8};
+    const unsigned mask = vaddvq_u32(vandq_u32(m, bits));
+    const uint8x16_t order = vld1q_u8(bytes_of_mask[mask]);
+    vst1q_f32(p, vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(a), order)));
+    vst1q_s32(q, vreinterpretq_s32_u8(vqtbl1q_u8(vreinterpretq_u8_s32(b), order)));
+    return lanes_of_mask[mask];
+}
+TILE ivec load_i32(const int32_t *p) { return vld1q_s32(p); }
+TILE ivec lookup(const int32_t *table, ivec at) {
+    return (ivec){table[at[0]], table[at[1]], table[at[2]], table[at[3]]};
+}
+TILE ivec as_ints(vec a) { return vreinterpretq_s32_f32(a); }
+TILE vec as_floats(ivec a) { return vreinterpretq_f32_s32(a); }
+TILE ivec shift_left(ivec a, int bits) { return vshlq_s32(a, vdupq_n_s32(bits)); }
+TILE ivec shift_right(ivec a, int bits) { /* fills with zeros */
+    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-bits)));
+}
+TILE ivec exclusive_or(ivec a, ivec b) { return veorq_s32(a, b); }
+/* rows[i][k] = rows[k][i] */
+TILE void transpose_square(vec rows[4]) {
+    const float64x2_t a = vreinterpretq_f64_f32(vtrn1q_f32(rows[0], rows[1]));
+    const float64x2_t b = vreinterpretq_f64_f32(vtrn2q_f32(rows[0], rows[1]));
+    const float64x2_t c = vreinterpretq_f64_f32(vtrn1q_f32(rows[2], rows[3]));
+    const float64x2_t d = vreinterpretq_f64_f32(vtrn2q_f32(rows[2], rows[3]));
+    rows[0] = vreinterpretq_f32_f64(vtrn1q_f64(a, c));
+    rows[1] = vreinterpretq_f32_f64(vtrn1q_f64(b, d));
+    rows[2] = vreinterpretq_f32_f64(vtrn2q_f64(a, c));
+    rows[3] = vreinterpretq_f32_f64(vtrn2q_f64(b, d));
+}

@@ -1,0 +1,356 @@
+/* Every function of `struct kernels` on whole numbers, compared exactly with loops that say what
+ * kernels.h says. For machines that are emulated: test_neon.py builds it for 64-bit ARM and runs it
+ * under qemu. Arrays end at a page that must not be touched; gaps between rows must stay as they
+ * were. Prints "table function" for each that passed; a difference ends the program.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "csrc/kernels.h"
+
+static const struct kernels *k;
+static const char *testing;
+
+/* ------------------------------------------------------------------------------ chance, memory */
+
+static uint64_t state = 1;
+static int draw(int low, int high) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return low + (int)((state >> 33) % (uint64_t)(high - low + 1));
+}
+static int often(void) { return draw(0, 3) > 0; }
+
+static struct {
+    char *base;
+    size_t size;
+} maps[64];
+static int map_count;
+
+static void *guarded(ptrdiff_t bytes) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), inside = ((size_t)bytes / page + 1) * page;
+    char *base =
+        mmap(NULL, inside + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED || mprotect(base + inside, page, PROT_NONE)) exit(2);
+    maps[map_count].base = base;
+    maps[map_count++].size = inside + page;
+    return base + inside - bytes;
+}
+static void release(void) {
+    while (map_count > 0) {
+        map_count--;
+        munmap(maps[map_count].base, maps[map_count].size);
+    }
+}
+
+static float *floats(ptrdiff_t n) { /* whole numbers from -4 to 4 */
+    float *p = guarded(n * (ptrdiff_t)sizeof *p);
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = (float)draw(-4, 4);
+    return p;
+}
+static float *copy(const float *from, ptrdiff_t n) {
+    float *p = guarded(n * (ptrdiff_t)sizeof *p);
+    memcpy(p, from, (size_t)n * sizeof *p);
+    return p;
+}
+static int32_t *ints(ptrdiff_t n, int low, int high) {
+    int32_t *p = guarded(n * (ptrdiff_t)sizeof *p);
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = draw(low, high);
+    return p;
+}
+static ptrdiff_t *places(ptrdiff_t n, int high) {
+    ptrdiff_t *p = guarded(n * (ptrdiff_t)sizeof *p);
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = draw(0, high);
+    return p;
+}
+static uint8_t *bytes(ptrdiff_t n, int high) { /* now and then 255 */
+    uint8_t *p = guarded(n);
+    for (ptrdiff_t i = 0; i < n; i++) p[i] = often() ? (uint8_t)draw(0, high) : 255;
+    return p;
+}
+
+static void fail(ptrdiff_t at, double found, double expected) {
+    printf("%s %s: %.9g instead of %.9g at %td\n", k->name, testing, found, expected, at);
+    exit(1);
+}
+static void same(const float *found, const float *expected, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++)
+        if (!(found[i] == expected[i] || (isnan(found[i]) && isnan(expected[i]))))
+            fail(i, found[i], expected[i]);
+}
+static void same_bytes(const uint8_t *found, const uint8_t *expected, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++)
+        if (found[i] != expected[i]) fail(i, found[i], expected[i]);
+}
+static void same_ints(const int32_t *found, const int32_t *expected, ptrdiff_t n) {
+    for (ptrdiff_t i = 0; i < n; i++)
+        if (found[i] != expected[i]) fail(i, found[i], expected[i]);
+}
+static float relu(float a) { return a <= 0 ? 0 : a; }
+static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static int channel_count(void) { return draw(1, 4 * k->lanes + 3); }
+
+/* ------------------------------------------------------------------------------ sums of products
+ */
+
+static struct product a_product(int pixels_in_x) {
+    struct product p = {.segments = draw(0, 3), .steps = draw(0, 9), .pixels = draw(1, 20)};
+    p.channels = least(channel_count(), k->product_block(1000));
+    p.x_pixel = draw(1, 5), p.x_step = draw(1, 3);
+    p.w_step = p.channels + draw(0, 3), p.y_pixel = p.channels + draw(0, 3);
+    p.x_segments = places(p.segments, 20), p.w_segments = places(p.segments, 20);
+    p.x = floats(21 + (pixels_in_x * p.pixels - 1) * p.x_pixel + 8 * p.x_step);
+    p.w = floats(20 + 8 * p.w_step + p.channels);
+    p.b = often() ? floats(p.channels) : NULL;
+    p.relu = draw(0, 1);
+    return p;
+}
+static float product_at(const struct product *p, const float *x, ptrdiff_t c) {
+    float sum = 0;
+    for (ptrdiff_t s = 0; s < p->segments; s++)
+        for (ptrdiff_t i = 0; i < p->steps; i++)
+            sum += x[p->x_segments[s] + i * p->x_step] * p->w[p->w_segments[s] + i * p->w_step + c];
+    return sum;
+}
+static void product(void) {
+    struct product p = a_product(1);
+    const ptrdiff_t size = (p.pixels - 1) * p.y_pixel + p.channels;
+    p.accumulate = draw(0, 1);
+    p.y = floats(size);
+    float *expected = copy(p.y, size);
+    for (ptrdiff_t i = 0; i < p.pixels; i++)
+        for (ptrdiff_t c = 0; c < p.channels; c++) {
+            float *y = expected + i * p.y_pixel + c;
+            const float start = p.accumulate ? *y : p.b ? p.b[c] : 0;
+            const float sum = start + product_at(&p, p.x + i * p.x_pixel, c);
+            *y = p.relu ? relu(sum) : sum;
+        }
+    k->product(&p);
+    same(p.y, expected, size);
+}
+static void best_of_four(const float v[4], int closes, float *y, uint8_t *argmax) {
+    int best = 0;
+    for (int i = 1; i < 4; i++)
+        if (v[i] > v[best] || (isnan(v[i]) && !isnan(v[best]))) best = i;
+    *y = closes ? relu(v[best]) : v[best];
+    *argmax = closes && v[best] <= 0 ? 255 : (uint8_t)best;
+}
+static void product_max_pool(void) {
+    struct product_max_pool q = {.sum = a_product(2), .x_row = draw(0, 9)};
+    struct product *p = &q.sum;
+    p->x_step = 1;
+    p->channels = least(p->channels, k->product_max_pool_block(p->pixels, p->channels));
+    const ptrdiff_t size = (p->pixels - 1) * p->y_pixel + p->channels;
+    p->x = floats(30 + (2 * p->pixels - 1) * p->x_pixel + q.x_row);
+    p->y = floats(size);
+    uint8_t *argmax = bytes(size, 3), *expected_argmax = guarded(size);
+    memcpy(expected_argmax, argmax, (size_t)size);
+    q.argmax = often() ? argmax : NULL;
+    float *expected = copy(p->y, size);
+    for (ptrdiff_t i = 0; i < p->pixels; i++)
+        for (ptrdiff_t c = 0; c < p->channels; c++) {
+            float v[4];
+            for (int w = 0; w < 4; w++) {
+                const float *x = p->x + w / 2 * q.x_row + (2 * i + w % 2) * p->x_pixel;
+                v[w] = (p->b ? p->b[c] : 0) + product_at(p, x, c);
+            }
+            uint8_t unwanted;
+            const ptrdiff_t at = i * p->y_pixel + c;
+            best_of_four(v, p->relu, expected + at, q.argmax ? expected_argmax + at : &unwanted);
+        }
+    k->product_max_pool(&q);
+    same(p->y, expected, size);
+    same_bytes(argmax, expected_argmax, size);
+}
+static void product_block(void) {
+    for (int c = 1; c < 200; c++) {
+        const ptrdiff_t block = k->product_block(c);
+        if (block < 1 || block % k->lanes || (block < c && block < 2 * k->lanes)) fail(c, block, c);
+    }
+}
+static void product_max_pool_block(void) {
+    for (int c = 1; c < 200; c++)
+        for (int w = 1; w < 5; w++) {
+            const ptrdiff_t block = k->product_max_pool_block(w, c);
+            if (block < 1 || block % k->lanes) fail(c, block, c);
+        }
+}
+
+/* ------------------------------------------------------------------------------------- Winograd */
+
+static const float G[4][3] = {{1, 0, 0}, {.5f, .5f, .5f}, {.5f, -.5f, .5f}, {0, 0, 1}};
+static const float B[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
+static const float A[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
+
+static void winograd_filter(void) {
+    const int channels = channel_count(), flip = draw(0, 1);
+    const ptrdiff_t w_plane = channels + draw(0, 3), u_plane = channels + draw(0, 3);
+    const float *w = floats(8 * w_plane + channels);
+    float *u = floats(15 * u_plane + channels), *expected = copy(u, 15 * u_plane + channels);
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 4; j++)
+            for (int c = 0; c < channels; c++) {
+                float sum = 0;
+                for (int r = 0; r < 3; r++)
+                    for (int s = 0; s < 3; s++) {
+                        const int tap = flip ? 8 - 3 * r - s : 3 * r + s;
+                        sum += G[i][r] * G[j][s] * w[tap * w_plane + c];
+                    }
+                expected[(4 * i + j) * u_plane + c] = sum;
+            }
+    k->winograd_filter(w, w_plane, u, u_plane, channels, flip);
+    same(u, expected, 15 * u_plane + channels);
+}
+static void winograd_filter_gradient(void) {
+    const int channels = channel_count();
+    const ptrdiff_t s_plane = channels + draw(0, 3), w_plane = channels + draw(0, 3);
+    const float *s = floats(15 * s_plane + channels);
+    float *dw = floats(8 * w_plane + channels), *expected = copy(dw, 8 * w_plane + channels);
+    for (int r = 0; r < 3; r++)
+        for (int q = 0; q < 3; q++)
+            for (int c = 0; c < channels; c++) {
+                float sum = 0;
+                for (int i = 0; i < 16; i++) sum += G[i / 4][r] * G[i % 4][q] * s[i * s_plane + c];
+                expected[(3 * r + q) * w_plane + c] = sum;
+            }
+    k->winograd_filter_gradient(s, s_plane, dw, w_plane, channels);
+    same(dw, expected, 8 * w_plane + channels);
+}
+static struct winograd a_row(void) {
+    struct winograd p = {.tiles = draw(1, 6), .channels = channel_count()};
+    p.plane = p.tiles * p.channels + draw(0, 3);
+    return p;
+}
+static void winograd_input(void) {
+    struct winograd p = a_row();
+    p.x_row = (2 * p.tiles + 2) * p.channels + draw(0, 3);
+    p.x = floats(3 * p.x_row + (2 * p.tiles + 2) * p.channels);
+    const ptrdiff_t size = 15 * p.plane + p.tiles * p.channels;
+    p.planes = floats(size);
+    float *expected = copy(p.planes, size);
+    for (int i = 0; i < 16; i++)
+        for (ptrdiff_t t = 0; t < p.tiles; t++)
+            for (ptrdiff_t c = 0; c < p.channels; c++) {
+                float sum = 0;
+                for (int r = 0; r < 4; r++)
+                    for (int s = 0; s < 4; s++)
+                        sum += B[i / 4][r] * B[i % 4][s] *
+                               p.x[r * p.x_row + (2 * t + s) * p.channels + c];
+                expected[i * p.plane + t * p.channels + c] = sum;
+            }
+    k->winograd_input(&p);
+    same(p.planes, expected, size);
+}
+static void winograd_output(void) {
+    struct winograd p = a_row();
+    p.planes = floats(15 * p.plane + p.tiles * p.channels);
+    p.b = often() ? floats(p.channels) : NULL;
+    p.relu = draw(0, 1), p.pool = draw(0, 1);
+    p.rows = draw(1, 2), p.columns = 2 * p.tiles - draw(0, 1);
+    p.y_row = p.columns * p.channels + draw(0, 3);
+    ptrdiff_t size = (p.rows - 1) * p.y_row + p.columns * p.channels;
+    if (p.pool) size = p.tiles * p.channels;
+    p.y = floats(size);
+    float *expected = copy(p.y, size);
+    uint8_t *argmax = bytes(size, 3), *expected_argmax = guarded(size), unwanted;
+    memcpy(expected_argmax, argmax, (size_t)size);
+    p.argmax = p.pool && often() ? argmax : NULL;
+    for (ptrdiff_t t = 0; t < p.tiles; t++)
+        for (ptrdiff_t c = 0; c < p.channels; c++) {
+            float v[4];
+            for (int o = 0; o < 4; o++) {
+                v[o] = p.b ? p.b[c] : 0;
+                for (int i = 0; i < 16; i++)
+                    v[o] += A[o / 2][i / 4] * A[o % 2][i % 4] *
+                            p.planes[i * p.plane + t * p.channels + c];
+                if (!p.pool && o / 2 < p.rows && 2 * t + o % 2 < p.columns)
+                    expected[o / 2 * p.y_row + (2 * t + o % 2) * p.channels + c] =
+                        p.relu ? relu(v[o]) : v[o];
+            }
+            const ptrdiff_t at = t * p.channels + c;
+            if (p.pool)
+                best_of_four(v, p.relu, expected + at, p.argmax ? expected_argmax + at : &unwanted);
+        }
+    k->winograd_output(&p);
+    same(p.y, expected, size);
+    same_bytes(argmax, expected_argmax, size);
+}
+static void winograd_gradient(void) {
+    struct winograd p = a_row();
+    p.rows = draw(1, 2), p.columns = 2 * p.tiles - draw(0, 1);
+    p.x_row = p.columns * p.channels + draw(0, 3);
+    p.x = floats((p.rows - 1) * p.x_row + p.columns * p.channels);
+    const ptrdiff_t size = 15 * p.plane + p.tiles * p.channels;
+    p.planes = floats(size);
+    float *expected = copy(p.planes, size);
+    for (int i = 0; i < 16; i++)
+        for (ptrdiff_t t = 0; t < p.tiles; t++)
+            for (ptrdiff_t c = 0; c < p.channels; c++) {
+                float sum = 0;
+                for (int o = 0; o < 4; o++)
+                    if (o / 2 < p.rows && 2 * t + o % 2 < p.columns)
+                        sum += A[o / 2][i / 4] * A[o % 2][i % 4] *
+                               p.x[o / 2 * p.x_row + (2 * t + o % 2) * p.channels + c];
+                expected[i * p.plane + t * p.channels + c] = sum;
+            }
+    k->winograd_gradient(&p);
+    same(p.planes, expected, size);
+}
+
+#include "driver_sparse.h"
+#include "driver_single.h"
+
+/* ------------------------------------------------------------------------------------------ all */
+
+#define EACH(T)                                                                                    \
+    T(product_block)                                                                               \
+    T(product) T(product_max_pool_block) T(product_max_pool) T(winograd_filter) T(winograd_input)  \
+        T(winograd_output) T(winograd_gradient) T(winograd_filter_gradient) T(sparse_sum_block)    \
+            T(sparse_sum) T(narrow_block) T(narrow_sum) T(lists_by_place) T(lists_by_channel)      \
+                T(copy_rows) T(add_rows) T(add_patches) T(copy_patches) T(transpose)               \
+                    T(max_pool2d_forward) T(average_pool2d_forward) T(max_pool2d_backward)         \
+                        T(average_pool2d_backward) T(relu_forward) T(relu_backward) T(exp_shifted) \
+                            T(tanh_forward) T(tanh_backward) T(sigmoid_forward)                    \
+                                T(sigmoid_backward) T(elu_forward) T(elu_backward) T(dropout)      \
+                                    T(depthwise) T(depthwise_weights) T(batch_norm_moments)        \
+                                        T(batch_norm_apply) T(batch_norm_sums)                     \
+                                            T(batch_norm_gradient) T(from_uint8) T(from_float64)   \
+                                                T(adam_update)
+
+#define NAMED(function) {#function, function},
+static const struct {
+    const char *name;
+    void (*run)(void);
+} tests[] = {EACH(NAMED)};
+
+static void denormals(void) {
+    volatile float smallest = 1e-40f, one = 1;
+    testing = "flush_denormals";
+    const unsigned long long before = fastcnn_flush_denormals();
+    if (smallest * one != 0) fail(0, smallest * one, 0);
+    fastcnn_restore_denormals(before);
+    if (smallest * one == 0) fail(1, 0, smallest);
+}
+
+int main(int count, char **arguments) {
+    const int trials = count > 1 ? atoi(arguments[1]) : 200;
+    for (int table = 0; fastcnn_kernels_at(table); table++) {
+        k = fastcnn_kernels_at(table);
+        if (!fastcnn_kernels_supported(k)) continue;
+        denormals();
+        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {
+            testing = tests[i].name;
+            for (int trial = 0; trial < trials; trial++) {
+                state = (uint64_t)trial + 1000003 * i;
+                tests[i].run();
+                release();
+            }
+            printf("%s %s\n", k->name, testing);
+            fflush(stdout);
+        }
+    }
+    return 0;
+}

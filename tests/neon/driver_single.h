@@ -1,0 +1,344 @@
+/* Part of driver.c: copies, pools, and what treats every number or channel alone. */
+
+static void copy_rows(void) {
+    const int rows = draw(0, 5), columns = draw(0, 19);
+    const ptrdiff_t x_row = columns + draw(0, 3), y_row = columns + draw(0, 3);
+    const float *x = floats(rows ? (rows - 1) * x_row + columns : 0);
+    const ptrdiff_t size = rows ? (rows - 1) * y_row + columns : 0;
+    float *y = floats(size), *expected = copy(y, size);
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) expected[r * y_row + c] = x[r * x_row + c];
+    k->copy_rows(x, x_row, y, y_row, rows, columns);
+    same(y, expected, size);
+}
+static void add_rows(void) {
+    const int rows = draw(0, 5), columns = draw(0, 19);
+    const ptrdiff_t row = columns + draw(0, 3), size = rows ? (rows - 1) * row + columns : 0;
+    const float *x = floats(size);
+    float *y = floats(size), *expected = copy(y, size);
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) expected[r * row + c] += x[r * row + c];
+    k->add_rows(x, y, row, rows, columns);
+    same(y, expected, size);
+}
+static void add_patches(void) {
+    const int pixels = draw(1, 5), rows = draw(1, 3), columns = draw(1, 19);
+    const ptrdiff_t y_row = draw(0, 40), y_pixel = draw(0, 20);
+    const ptrdiff_t size = (pixels - 1) * y_pixel + (rows - 1) * y_row + columns;
+    const float *x = floats(pixels * rows * columns);
+    float *y = floats(size), *expected = copy(y, size);
+    for (int p = 0; p < pixels; p++)
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c++)
+                expected[p * y_pixel + r * y_row + c] += x[(p * rows + r) * columns + c];
+    k->add_patches(x, pixels, rows, columns, y, y_row, y_pixel);
+    same(y, expected, size);
+}
+static void copy_patches(void) {
+    const int pixels = draw(1, 5), rows = draw(1, 3), columns = draw(1, 19);
+    const ptrdiff_t y_row = draw(0, 40), y_pixel = draw(0, 20);
+    const float *y = floats((pixels - 1) * y_pixel + (rows - 1) * y_row + columns);
+    const ptrdiff_t size = pixels * rows * columns;
+    float *x = floats(size), *expected = copy(x, size);
+    for (int p = 0; p < pixels; p++)
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c++)
+                expected[(p * rows + r) * columns + c] = y[p * y_pixel + r * y_row + c];
+    k->copy_patches(y, y_row, y_pixel, x, pixels, rows, columns);
+    same(x, expected, size);
+}
+static void transpose(void) {
+    const int rows = draw(1, 19), columns = draw(1, 19);
+    const ptrdiff_t x_row = columns + draw(0, 3), y_row = rows + draw(0, 3);
+    const float *x = floats((rows - 1) * x_row + columns);
+    const ptrdiff_t size = (columns - 1) * y_row + rows;
+    float *y = floats(size), *expected = copy(y, size);
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++) expected[c * y_row + r] = x[r * x_row + c];
+    k->transpose(x, x_row, y, y_row, rows, columns);
+    same(y, expected, size);
+}
+
+/* --------------------------------------------------------------------------------------- pooling
+ */
+
+/* A row of windows over an image of `height` rows, of which padding cuts some off. */
+static struct pool a_pool(int *height, int *width) {
+    struct pool p = {
+        .window_columns = draw(1, 4), .stride = draw(1, 3), .channels = channel_count()};
+    const int rows = draw(1, 4);
+    p.first_row = draw(0, rows - 1), p.rows = draw(1, rows - (int)p.first_row);
+    p.left = draw(0, (int)p.window_columns - 1), p.columns_out = draw(1, 6);
+    const int last = (int)((p.columns_out - 1) * p.stride - p.left); /* where a window begins */
+    *height = (int)p.rows;
+    *width = last + (int)p.window_columns;
+    *width -= draw(0, (last < 0 ? *width : (int)p.window_columns) - 1); /* no window is empty */
+    p.row_size = *width * p.channels;
+    p.overlap = 1;
+    ptrdiff_t *columns = places(2 * p.columns_out, 0);
+    for (int o = 0; o < p.columns_out; o++) {
+        const ptrdiff_t start = o * p.stride - p.left;
+        columns[2 * o] = start < 0 ? 0 : start;
+        columns[2 * o + 1] = least(start + p.window_columns, *width);
+    }
+    p.columns = columns;
+    return p;
+}
+static int place_of(const struct pool *p, int o, int r, int q) {
+    return (int)((p->first_row + r) * p->window_columns + q - o * p->stride + p->left);
+}
+static void max_pool2d_forward(void) {
+    int height, width;
+    struct pool p = a_pool(&height, &width);
+    const ptrdiff_t size = p.columns_out * p.channels;
+    float *x = floats(height * p.row_size);
+    if (draw(0, 4) == 0) x[draw(0, (int)(height * p.row_size) - 1)] = NAN;
+    p.x = x, p.y = floats(size), p.relu = draw(0, 1);
+    const int kind = draw(0, 2);
+    uint8_t *argmax8 = bytes(size, 3);
+    int32_t *argmax32 = ints(size, 0, 0), *expected_argmax = ints(size, 0, 0);
+    float *expected = copy(p.y, size);
+    p.argmax8 = kind == 1 ? argmax8 : NULL, p.argmax32 = kind == 2 ? argmax32 : NULL;
+    for (int o = 0; o < p.columns_out; o++)
+        for (int c = 0; c < p.channels; c++) {
+            float best = 0;
+            int place = -1;
+            for (int r = 0; r < p.rows; r++)
+                for (int q = (int)p.columns[2 * o]; q < p.columns[2 * o + 1]; q++) {
+                    const float v = x[r * p.row_size + q * p.channels + c];
+                    if (place < 0 || v > best || (isnan(v) && !isnan(best)))
+                        best = v, place = place_of(&p, o, r, q);
+                }
+            expected[o * p.channels + c] = p.relu ? relu(best) : best;
+            expected_argmax[o * p.channels + c] = p.relu && best <= 0 ? 255 : place;
+        }
+    k->max_pool2d_forward(&p);
+    same(p.y, expected, size);
+    for (ptrdiff_t i = 0; i < size; i++)
+        if (kind && expected_argmax[i] != (kind == 1 ? argmax8[i] : argmax32[i]))
+            fail(i, kind == 1 ? argmax8[i] : argmax32[i], expected_argmax[i]);
+}
+static void average_pool2d_forward(void) {
+    int height, width;
+    struct pool p = a_pool(&height, &width);
+    const ptrdiff_t size = p.columns_out * p.channels;
+    p.x = floats(height * p.row_size), p.y = floats(size);
+    float *expected = copy(p.y, size);
+    for (int o = 0; o < p.columns_out; o++)
+        for (int c = 0; c < p.channels; c++) {
+            float sum = 0, count = 0;
+            for (int r = 0; r < p.rows; r++)
+                for (int q = (int)p.columns[2 * o]; q < p.columns[2 * o + 1]; q++, count++)
+                    sum += p.x[r * p.row_size + q * p.channels + c];
+            expected[o * p.channels + c] = sum / count;
+        }
+    k->average_pool2d_forward(&p);
+    same(p.y, expected, size);
+}
+/* dx += what `share` says of each place; where windows do not overlap, dx need not be read. */
+static void pool2d_backward(int is_max) {
+    int height, width;
+    struct pool p = a_pool(&height, &width);
+    const ptrdiff_t size = p.columns_out * p.channels, x_size = height * p.row_size;
+    p.overlap = p.stride < p.window_columns || draw(0, 1);
+    p.y = floats(size), p.dx = floats(x_size);
+    if (!is_max)
+        for (ptrdiff_t i = 0; i < size; i++) p.y[i] *= 144; /* which 1 to 16 places divide */
+    if (!p.overlap) memset(p.dx, 0, (size_t)x_size * sizeof(float));
+    const int most = (int)((p.first_row + p.rows) * p.window_columns) - 1;
+    uint8_t *argmax8 = bytes(size, most);
+    int32_t *argmax32 = ints(size, 0, most);
+    const int small = draw(0, 1);
+    p.argmax8 = small ? argmax8 : NULL, p.argmax32 = small ? NULL : argmax32;
+    float *expected = copy(p.dx, x_size);
+    for (int o = 0; o < p.columns_out; o++)
+        for (int c = 0; c < p.channels; c++)
+            for (int r = 0; r < p.rows; r++)
+                for (int q = (int)p.columns[2 * o]; q < p.columns[2 * o + 1]; q++) {
+                    const ptrdiff_t at = o * p.channels + c;
+                    const int won = small ? argmax8[at] : argmax32[at];
+                    const float count = (float)(p.rows * (p.columns[2 * o + 1] - p.columns[2 * o]));
+                    expected[r * p.row_size + q * p.channels + c] += !is_max ? p.y[at] / count
+                                                                     : won == place_of(&p, o, r, q)
+                                                                         ? p.y[at]
+                                                                         : 0;
+                }
+    (is_max ? k->max_pool2d_backward : k->average_pool2d_backward)(&p);
+    same(p.dx, expected, x_size);
+}
+static void max_pool2d_backward(void) { pool2d_backward(1); }
+static void average_pool2d_backward(void) { pool2d_backward(0); }
+
+/* ------------------------------------------------------------------------------- number by number
+ */
+
+static void relu_forward(void) {
+    const int n = draw(0, 40);
+    const float *x = floats(n);
+    float *y = floats(n);
+    k->relu_forward(x, y, n);
+    for (int i = 0; i < n; i++)
+        if (y[i] != relu(x[i]) || signbit(y[i])) fail(i, y[i], relu(x[i]));
+}
+static void relu_backward(void) {
+    const int n = draw(0, 40);
+    const float *dy = floats(n), *y = floats(n);
+    float *dx = floats(n);
+    k->relu_backward(dy, y, dx, n);
+    for (int i = 0; i < n; i++)
+        if (dx[i] != (y[i] <= 0 ? 0 : dy[i])) fail(i, dx[i], y[i] <= 0 ? 0 : dy[i]);
+}
+static float *spread(int n) { /* numbers of every size, and what is none */
+    static const float special[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1e30f, -1e30f};
+    float *x = floats(n);
+    for (int i = 0; i < n; i++)
+        x[i] = often() ? (float)draw(-100000, 100000) / (float)(1 << draw(0, 20))
+                       : special[draw(0, 6)];
+    return x;
+}
+static void within(const float *found, int i, double expected, double ulps) {
+    if (isnan(expected) && isnan(found[i])) return;
+    const double size = fabs(expected) < 1.2e-38 ? 1.2e-38 : fabs(expected);
+    const double ulp = ldexp(1, ilogb(size) - 23);
+    if (found[i] == (float)expected) return;
+    if (!(fabs(found[i] - expected) <= ulps * ulp + 2.4e-38)) fail(i, found[i], expected);
+}
+static void exp_shifted(void) {
+    const int n = draw(0, 40);
+    const float *x = spread(n), shift = (float)draw(-8, 8);
+    float *y = floats(n);
+    k->exp_shifted(x, shift, y, n);
+    for (int i = 0; i < n; i++) within(y, i, exp(x[i] - shift > 88 ? 88 : x[i] - shift), 2);
+}
+static void tanh_forward(void) {
+    const int n = draw(0, 40);
+    const float *x = spread(n);
+    float *y = floats(n);
+    k->tanh_forward(x, y, n, 0);
+    for (int i = 0; i < n; i++) within(y, i, tanh(x[i]), 3);
+}
+static void sigmoid_forward(void) {
+    const int n = draw(0, 40);
+    const float *x = spread(n);
+    float *y = floats(n);
+    k->sigmoid_forward(x, y, n, 0);
+    for (int i = 0; i < n; i++) within(y, i, 1 / (1 + exp(-(double)x[i])), 3);
+}
+static void elu_forward(void) {
+    const int n = draw(0, 40);
+    const float *x = spread(n);
+    float *y = floats(n);
+    k->elu_forward(x, y, n, 0.5f);
+    for (int i = 0; i < n; i++) within(y, i, x[i] > 0 ? x[i] : 0.5 * expm1(x[i]), 2);
+}
+static void activation_backward(int which) {
+    const int n = draw(0, 40);
+    const float *dy = floats(n), *y = floats(n); /* y is no such output, but the formula holds */
+    float *dx = floats(n);
+    void (*run[])(const float *, const float *, float *, ptrdiff_t, float) = {
+        k->tanh_backward, k->sigmoid_backward, k->elu_backward};
+    run[which](dy, y, dx, n, 2);
+    for (int i = 0; i < n; i++) {
+        const float slope[] = {1 - y[i] * y[i], y[i] * (1 - y[i]), y[i] > 0 ? 1 : y[i] + 2};
+        if (dx[i] != dy[i] * slope[which]) fail(i, dx[i], dy[i] * slope[which]);
+    }
+}
+static void tanh_backward(void) { activation_backward(0); }
+static void sigmoid_backward(void) { activation_backward(1); }
+static void elu_backward(void) { activation_backward(2); }
+
+static uint32_t mixed(uint32_t h) {
+    h = (h ^ h >> 16) * 0x21f0aaadu;
+    h = (h ^ h >> 15) * 0x735a2d97u;
+    return h ^ h >> 15;
+}
+static void dropout(void) {
+    const int n = draw(0, 40);
+    struct dropout p = {.first = (uint32_t)draw(0, 1 << 30) * 4, .rate = 0.25f, .scale = 2};
+    p.key[0] = (uint32_t)draw(0, 1 << 30) * 5, p.key[1] = (uint32_t)draw(0, 1 << 30) * 7;
+    const float *x = floats(n);
+    float *y = floats(n);
+    k->dropout(x, y, n, &p);
+    for (int i = 0; i < n; i++) {
+        const uint32_t h = mixed(mixed((p.first + (uint32_t)i) ^ p.key[0]) ^ p.key[1]);
+        const float chance = 1 + (float)(h >> 9) / 8388608.0f;
+        const float expected = chance >= 1 + p.rate ? x[i] * p.scale : 0;
+        if (y[i] != expected) fail(i, y[i], expected);
+    }
+}
+static void from_uint8(void) {
+    const int n = draw(0, 40);
+    const uint8_t *x = bytes(n, 254);
+    float *y = floats(n);
+    k->from_uint8(x, y, n);
+    for (int i = 0; i < n; i++)
+        if (y[i] != (float)x[i]) fail(i, y[i], x[i]);
+}
+static void from_float64(void) {
+    const int n = draw(0, 40);
+    double *x = guarded(n * (ptrdiff_t)sizeof *x);
+    for (int i = 0; i < n; i++) x[i] = draw(-1000000, 1000000) / 7.0;
+    float *y = floats(n);
+    k->from_float64(x, y, n);
+    for (int i = 0; i < n; i++)
+        if (y[i] != (float)x[i]) fail(i, y[i], x[i]);
+}
+static void adam_update(void) { /* powers of two: exact up to the root and the quotient */
+    const int n = draw(0, 40);
+    const float hyper[] = {0.25f, 0.5f, 0.25f, 0.0009765625f}, *g = floats(n);
+    float *w = floats(n), *m = floats(n), *v = floats(n);
+    for (int i = 0; i < n; i++) v[i] *= v[i];
+    float *w2 = copy(w, n), *m2 = copy(m, n), *v2 = copy(v, n);
+    for (int i = 0; i < n; i++) {
+        m2[i] += (g[i] - m2[i]) * hyper[1];
+        v2[i] += (g[i] * g[i] - v2[i]) * hyper[2];
+        const float step = hyper[0] * m2[i] / (sqrtf(v2[i]) + hyper[3]);
+        w2[i] -= step;
+    }
+    k->adam_update(w, g, m, v, n, hyper);
+    same(w, w2, n), same(m, m2, n), same(v, v2, n);
+}
+
+/* ---------------------------------------------------------------------------- batch normalisation
+ */
+
+static struct batch_norm some_rows(void) {
+    struct batch_norm p = {.rows = 1 << draw(0, 5), .channels = channel_count()};
+    p.x = floats(p.rows * p.channels), p.dy = floats(p.rows * p.channels);
+    p.y = often() ? floats(p.rows * p.channels) : NULL;
+    p.mean = floats(p.channels), p.scale = floats(p.channels);
+    p.offset = floats(p.channels), p.slope = floats(p.channels);
+    p.sum_distance = p.channels + draw(0, 3), p.relu = draw(0, 1);
+    return p;
+}
+static void batch_norm(int which) {
+    struct batch_norm p = some_rows();
+    const ptrdiff_t sums = p.sum_distance + p.channels, all = p.rows * p.channels;
+    const ptrdiff_t size = which % 2 ? all : sums;
+    p.out = floats(size);
+    float *expected = copy(p.out, size);
+    for (int c = 0; c < p.channels; c++) {
+        float sum = 0, product = 0, squares = 0, total = 0;
+        for (int r = 0; r < p.rows; r++) total += p.x[r * p.channels + c];
+        const float mean = total / (float)p.rows;
+        for (int r = 0; r < p.rows; r++) {
+            const ptrdiff_t at = r * p.channels + c;
+            const float apart = p.x[at] - p.mean[c];
+            const float dy = p.y && p.y[at] <= 0 ? 0 : p.dy[at];
+            const float out = apart * p.scale[c] + p.offset[c];
+            sum += dy, product += dy * apart, squares += (p.x[at] - mean) * (p.x[at] - mean);
+            if (which == 1) expected[at] = p.relu ? relu(out) : out;
+            if (which == 3) expected[at] = dy * p.scale[c] + apart * p.slope[c] + p.offset[c];
+        }
+        if (which == 0) expected[c] = mean, expected[p.sum_distance + c] = squares;
+        if (which == 2) expected[c] = sum, expected[p.sum_distance + c] = product;
+    }
+    void (*run[])(const struct batch_norm *) = {k->batch_norm_moments, k->batch_norm_apply,
+                                                k->batch_norm_sums, k->batch_norm_gradient};
+    run[which](&p);
+    same(p.out, expected, size);
+}
+static void batch_norm_moments(void) { batch_norm(0); }
+static void batch_norm_apply(void) { batch_norm(1); }
+static void batch_norm_sums(void) { batch_norm(2); }
+static void batch_norm_gradient(void) { batch_norm(3); }

@@ -1,0 +1,176 @@
+/* Part of driver.c: sparse sums, their lists, narrow and depthwise sums. */
+
+static void sparse_sum_block(void) {
+    for (int r = 1; r <= 3; r++)
+        for (int q = 1; q <= 3; q++) {
+            const ptrdiff_t block = k->sparse_sum_block(r, q);
+            if (block < 1 || block % k->lanes) fail(r, block, k->lanes);
+        }
+}
+static void sparse_sum(void) {
+    struct sparse_sum p = {.groups = draw(0, 4), .rows = draw(1, 3), .columns = draw(1, 3)};
+    p.channels = draw(1, (int)k->sparse_sum_block(p.rows, p.columns));
+    p.y_column = p.channels + draw(0, 3), p.y_row = 3 * p.y_column;
+    p.data_column = draw(0, 5), p.data_row = draw(0, 9);
+    const int entries = 7;
+    p.values = floats(p.groups * entries);
+    p.offsets = ints(p.groups * entries, 0, 30);
+    p.data =
+        floats(31 + (p.rows - 1) * p.data_row + (p.columns - 1) * p.data_column + p.channels - 1);
+    int32_t *starts = ints(p.groups, 0, 0), *counts = ints(p.groups, 0, entries);
+    for (int g = 0; g < p.groups; g++) starts[g] = entries * g;
+    p.starts = starts, p.counts = counts;
+    p.places = ints(p.groups, 0, 10);
+    const ptrdiff_t size =
+        11 + (p.rows - 1) * p.y_row + (p.columns - 1) * p.y_column + p.channels - 1;
+    p.y = floats(size);
+    float *expected = copy(p.y, size);
+    for (int g = 0; g < p.groups; g++)
+        for (int e = starts[g]; e < starts[g] + counts[g]; e++)
+            for (int r = 0; r < p.rows; r++)
+                for (int q = 0; q < p.columns; q++)
+                    for (int c = 0; c < p.channels; c++)
+                        expected[p.places[g] + r * p.y_row + q * p.y_column + c] +=
+                            p.values[e] *
+                            p.data[p.offsets[e] + r * p.data_row + q * p.data_column + c];
+    k->sparse_sum(&p);
+    same(p.y, expected, size);
+}
+static void narrow_block(void) {
+    for (int c = 1; c < 100; c++)
+        if (k->narrow_block(c) < 1 || k->narrow_block(c) > c) fail(c, k->narrow_block(c), c);
+}
+static void narrow_sum(void) {
+    struct narrow_sum p = {.tap_count = draw(1, 27), .oc = channel_count()};
+    p.channels = k->narrow_block(p.oc);
+    p.windows_h = draw(0, 3), p.windows_w = draw(0, 3);
+    const int pooled = often(); /* else no argmax: the first place */
+    p.pool_h = pooled ? draw(1, 3) : 1, p.pool_w = pooled ? draw(1, 3) : 1;
+    p.stride_h = draw(1, 3), p.stride_w = draw(1, 3);
+    p.x_row = draw(0, 40), p.x_column = draw(0, 3);
+    p.taps = places(p.tap_count, 30);
+    const ptrdiff_t dy_size = least(p.windows_h * p.windows_w - 1, 99) * p.oc + p.channels;
+    const ptrdiff_t windows = p.windows_h * p.windows_w;
+    p.dy = floats(windows ? dy_size : 0);
+    p.argmax = pooled ? bytes(windows ? dy_size : 0, (int)(p.pool_h * p.pool_w) - 1) : NULL;
+    p.x = floats(31 + (2 * p.stride_h + p.pool_h - 1) * p.x_row +
+                 (2 * p.stride_w + p.pool_w - 1) * p.x_column);
+    const ptrdiff_t size = (p.tap_count - 1) * p.oc + p.channels;
+    p.dw = floats(size);
+    float *db = floats(p.channels), *expected_db = copy(db, p.channels);
+    p.db = often() ? db : NULL;
+    float *expected = copy(p.dw, size);
+    for (int i = 0; i < p.windows_h; i++)
+        for (int j = 0; j < p.windows_w; j++)
+            for (int c = 0; c < p.channels; c++) {
+                const ptrdiff_t at = (i * p.windows_w + j) * p.oc + c;
+                const int place = p.argmax ? p.argmax[at] : 0;
+                if (place == 255) continue;
+                const float *x = p.x + (i * p.stride_h + place / p.pool_w) * p.x_row +
+                                 (j * p.stride_w + place % p.pool_w) * p.x_column;
+                for (int t = 0; t < p.tap_count; t++)
+                    expected[t * p.oc + c] += p.dy[at] * x[p.taps[t]];
+                if (p.db) expected_db[c] += p.dy[at];
+            }
+    k->narrow_sum(&p);
+    same(p.dw, expected, size);
+    same(db, expected_db, p.channels);
+}
+static void lists_by_place(void) {
+    const int windows = draw(0, 6), channels = channel_count(), count = draw(1, 5);
+    const int stride = draw(1, 9), size = windows * channels, groups = windows * count;
+    const float *dy = floats(size);
+    const uint8_t *argmax = bytes(size, count - 1);
+    float *values = floats(size + k->lanes);
+    int32_t *offsets = ints(size + k->lanes, 0, 0), *starts = ints(groups, 0, 0);
+    int32_t *counts = ints(groups, 0, 0);
+    k->lists_by_place(dy, argmax, windows, channels, count, stride, values, offsets, starts,
+                      counts);
+    int32_t n = 0;
+    for (int g = 0; g < groups; g++) {
+        if (starts[g] != n) fail(g, starts[g], n);
+        for (int c = 0; c < channels; c++) {
+            const int at = g / count * channels + c;
+            if (argmax[at] != g % count) continue;
+            same(values + n, dy + at, 1);
+            if (offsets[n] != c * stride) fail(n, offsets[n], c * stride);
+            n++;
+        }
+        if (counts[g] != n - starts[g]) fail(g, counts[g], n - starts[g]);
+    }
+}
+static void lists_by_channel(void) {
+    const int windows = draw(0, 40), channels = channel_count(), lanes = k->lanes;
+    const int capacity = windows + 5 + lanes, before = draw(0, 5), image = draw(0, 99);
+    const float *dy = floats(windows * channels);
+    const uint8_t *argmax = bytes(windows * channels, 3);
+    const int32_t *corners = ints(windows, 0, 99), *steps = ints(256, 0, 99);
+    const ptrdiff_t size = channels * capacity;
+    float *values = floats(size), *bias = floats(channels * lanes);
+    float *expected_bias = guarded(channels * (ptrdiff_t)sizeof(float));
+    int32_t *offsets = ints(size, 0, 0), *counts = ints(channels, before, before);
+    for (int c = 0; c < channels; c++) {
+        expected_bias[c] = 0;
+        for (int i = 0; i < lanes; i++) expected_bias[c] += bias[c * lanes + i];
+    }
+    k->lists_by_channel(dy, argmax, windows, channels, corners, steps, image, capacity, values,
+                        offsets, counts, bias);
+    for (int c = 0; c < channels; c++) {
+        int n = before;
+        for (int w = 0; w < windows; w++) {
+            const int at = w * channels + c, place = argmax[at];
+            if (place == 255) continue;
+            same(values + c * capacity + n, dy + at, 1);
+            const int32_t offset = corners[w] + image + steps[place];
+            same_ints(offsets + c * capacity + n, &offset, 1);
+            expected_bias[c] += dy[at];
+            n++;
+        }
+        same_ints(counts + c, &n, 1);
+        float sum = 0;
+        for (int i = 0; i < lanes; i++) sum += bias[c * lanes + i];
+        same(&sum, expected_bias + c, 1);
+    }
+}
+static void depthwise(void) {
+    struct depthwise p = {.taps = draw(0, 12), .pixels = draw(1, 20), .channels = channel_count()};
+    p.x_pixel = draw(0, 9), p.y_pixel = p.channels + draw(0, 3), p.relu = draw(0, 1);
+    p.x_taps = places(p.taps, 30), p.w_taps = places(p.taps, 30);
+    p.x = floats(30 + (p.pixels - 1) * p.x_pixel + p.channels), p.w = floats(30 + p.channels);
+    p.b = often() ? floats(p.channels) : NULL;
+    const ptrdiff_t size = (p.pixels - 1) * p.y_pixel + p.channels;
+    p.y = floats(size);
+    float *expected = copy(p.y, size);
+    for (int i = 0; i < p.pixels; i++)
+        for (int c = 0; c < p.channels; c++) {
+            float sum = p.b ? p.b[c] : 0;
+            for (int t = 0; t < p.taps; t++)
+                sum += p.x[p.x_taps[t] + i * p.x_pixel + c] * p.w[p.w_taps[t] + c];
+            expected[i * p.y_pixel + c] = p.relu ? relu(sum) : sum;
+        }
+    k->depthwise(&p);
+    same(p.y, expected, size);
+}
+static void depthwise_weights(void) {
+    struct depthwise_weights p = {.taps = draw(1, 9), .rows = draw(0, 4), .pixels = draw(0, 4)};
+    p.width = draw(1, k->lanes), p.channels = p.width + draw(0, 9);
+    p.x_row = draw(0, 20), p.x_pixel = draw(0, 9), p.x_taps = places(p.taps, 30);
+    p.x = floats(30 + 3 * p.x_row + 3 * p.x_pixel + p.width);
+    const ptrdiff_t places_of_dy = p.rows * p.pixels, size = (p.taps - 1) * p.channels + p.width;
+    p.dy = floats(places_of_dy ? (places_of_dy - 1) * p.channels + p.width : 0);
+    p.dw = floats(size);
+    float *db = floats(p.width), *expected_db = copy(db, p.width), *expected = copy(p.dw, size);
+    p.db = often() ? db : NULL;
+    for (int r = 0; r < p.rows; r++)
+        for (int i = 0; i < p.pixels; i++)
+            for (int c = 0; c < p.width; c++) {
+                const float dy = p.dy[(r * p.pixels + i) * p.channels + c];
+                for (int t = 0; t < p.taps; t++)
+                    expected[t * p.channels + c] +=
+                        dy * p.x[r * p.x_row + i * p.x_pixel + p.x_taps[t] + c];
+                if (p.db) expected_db[c] += dy;
+            }
+    k->depthwise_weights(&p);
+    same(p.dw, expected, size);
+    same(db, expected_db, p.width);
+}

@@ -1,0 +1,65 @@
+"""The tiles for 64-bit ARM, cross-compiled and run under an emulator, against plain loops in C.
+
+neon/driver.c calls every function of `struct kernels` of every table of that build. It can be built
+for this machine as well, with the same flags and every csrc/*.c.
+"""
+
+import re
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fastcnn import kernels
+
+KERNELS = Path(kernels.__file__).parent
+DRIVER = Path(__file__).parent / "neon" / "driver.c"
+COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
+FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]  # as setup.py has them
+SOURCES = [KERNELS / "csrc" / f"{name}.c" for name in ("isa_neon", "isa_baseline", "dispatch")]
+TRIALS = 300  # of each function
+
+
+def run(*command):
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def passed(tmp_path_factory):
+    """{table: [function]} of what the driver found equal."""
+    for program in (COMPILER, EMULATOR):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    folder = tmp_path_factory.mktemp("neon")
+
+    def build(source):
+        flags = FLAGS if source != DRIVER else ["-O1", "-std=gnu11", "-ffp-contract=off"]
+        target = folder / f"{source.stem}.o"
+        run(COMPILER, *flags, f"-I{KERNELS}", "-c", source, "-o", target)
+        return target
+
+    with ThreadPoolExecutor(2) as pool:
+        objects = list(pool.map(build, [*SOURCES, DRIVER]))
+    run(COMPILER, "-static", *objects, "-lm", "-o", folder / "driver")
+    found = {}
+    for line in run(EMULATOR, folder / "driver", TRIALS).splitlines():
+        table, function = line.split()
+        found.setdefault(table, []).append(function)
+    return found
+
+
+def test_neon_is_the_best_of_this_build(passed):
+    assert list(passed) == ["neon", "baseline"]
+
+
+@pytest.mark.parametrize("table", ["neon", "baseline"])
+def test_every_function_equals_plain_loops(table, passed):
+    header = (KERNELS / "csrc" / "kernels.h").read_text()
+    table_of_functions = header[header.index("struct kernels {") :]
+    functions = re.findall(r"\(\*(\w+)\)\(", table_of_functions[: table_of_functions.index("\n};")])
+    assert len(functions) > 40
+    assert sorted(passed[table]) == sorted(functions)
