@@ -203,8 +203,10 @@ cdef extern from "csrc/threads.h":
 
 include "native_kernel.pxi"
 include "native_conv2d.pxi"
+include "native_conv2d_weights.pxi"
 include "native_winograd.pxi"
 include "native_max_pool.pxi"
+include "native_sparse.pxi"
 include "native_dense.pxi"
 include "native_pool2d.pxi"
 include "native_elementwise.pxi"

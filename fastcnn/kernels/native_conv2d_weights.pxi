@@ -1,0 +1,237 @@
+# Convolutions: dw = x' * dy, the gradient for the filter, as sums of products.
+
+cdef Py_ssize_t image_tasks(Py_ssize_t n, Py_ssize_t size) noexcept:
+    # Into how many sums of `size` numbers the images are shared out: each has to be added up at the
+    # end, so no more than a few. It depends on the shape alone, so the bits do too.
+    cdef Py_ssize_t most = 4 if size <= 131072 else 2 if size <= 262144 else 1
+    return max(min(n, 2 * most if n >= 64 else most), <Py_ssize_t>1)
+
+
+cdef double filling(Py_ssize_t channels):
+    # The share of a product's speed that is left when so many channels lie in vectors: one vector
+    # alone has to load a number for each multiply-add.
+    cdef Py_ssize_t vectors = chunks(channels, table.lanes)
+    return channels / <double>(vectors * table.lanes) * (0.75 if vectors == 1 else 1.)
+
+
+cdef Py_ssize_t ROWS_SIZE = 6000  # numbers of x and dy that a first cache holds beside dw
+
+
+cdef class Conv2DBackwardWeights(Conv2D):
+    # A run is the numbers of a filter that lie contiguously in x: those of one kh, or of one tap
+    # where columns are dilated. Small filters: a task is some images, and the tasks' sums are added
+    # in order; where a run fills vectors better than the output channels do, the sums lie turned,
+    # (oc, run). Large filters: a task is a piece of a run, for all images.
+    cdef const float[:, :, :, ::1] x, dy
+    cdef float[:, :, :, ::1] dw_, padded
+    cdef float[:, ::1] sums  # (task, dw and db)
+    cdef float[::1] db
+    cdef Py_ssize_t padded_height, padded_width, runs, run_size, pieces, piece_size, rows, size
+    cdef bint is_padded, by_image, turned
+
+    def __init__(self, x, dy, dw, db, strides, pads, dilation):
+        self.algorithm = "direct"
+        self.x, self.dy, self.dw_, self.db = x, dy, dw, db
+        self.sizes(x.shape, dw.shape, dy.shape, strides, pads, dilation)
+        self.padded_height = self.h + self.top + self.bottom
+        self.padded_width = self.w + self.left + self.right
+        self.is_padded = any(pads)
+        self.padded = None
+        self.runs = self.kh if self.dw == 1 else self.kh * self.kw
+        self.run_size = self.kw * self.ic if self.dw == 1 else self.ic
+        self.size = self.runs * self.run_size * self.oc
+        row = self.padded_width * self.ic + self.ow * self.oc
+        self.rows = min(max(ROWS_SIZE // row, <Py_ssize_t>1), self.oh)
+        rows = np.arange(self.rows)
+        self.x_segments = rows * self.sh * self.padded_width * self.ic
+        self.w_segments = rows * self.ow * self.oc
+        self.tasks = image_tasks(self.n, self.size)
+        self.by_image = self.tasks > 1
+        self.turned = self.by_image and filling(self.run_size) > filling(self.oc)
+        self.sums = aligned((self.tasks * self.by_image, self.size + self.oc))
+        if self.by_image:
+            self.finishes = self.runs + 1
+            if self.is_padded:
+                self.allocate_scratch(self.padded_height * self.padded_width * self.ic)
+            return
+        self.pieces = chunks(self.run_size, max(24576 // self.oc, <Py_ssize_t>12))
+        self.piece_size = chunks(self.run_size, self.pieces)
+        self.tasks = self.runs * self.pieces + (db is not None)
+        if self.is_padded:
+            self.padded = aligned((self.n, self.padded_height, self.padded_width, self.ic))
+            self.preparations = self.n
+
+    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        self.pad_image(i, &self.padded[i, 0, 0, 0])
+
+    cdef void pad_image(self, Py_ssize_t n, float *to) noexcept nogil:
+        pad_rows(
+            &self.x[n, 0, 0, 0], to, self.h, self.w, self.ic, self.top, self.left,
+            self.padded_width, 0, self.padded_height,
+        )
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t n, run, first
+        cdef const float *x
+        if not self.by_image:
+            run, first = i // self.pieces, i % self.pieces * self.piece_size
+            if run == self.runs:
+                self.add_bias(0, self.n, &self.db[0])
+                return
+            if self.n == 0:
+                memset(
+                    &self.dw_[0, 0, 0, 0] + (run * self.run_size + first) * self.oc, 0,
+                    min(self.piece_size, self.run_size - first) * self.oc * sizeof(float),
+                )
+            for n in range(self.n):
+                x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
+                self.add_run(
+                    n, x, run, first, min(self.piece_size, self.run_size - first), n > 0,
+                    &self.dw_[0, 0, 0, 0],
+                )
+            return
+        first = self.n * i // self.tasks
+        for n in range(first, self.n * (i + 1) // self.tasks):
+            x = &self.x[n, 0, 0, 0]
+            if self.is_padded:
+                self.pad_image(n, scratch)
+                x = scratch
+            for run in range(self.runs):
+                self.add_run(n, x, run, 0, self.run_size, n > first, &self.sums[i, 0])
+        self.add_bias(first, self.n * (i + 1) // self.tasks, &self.sums[i, self.size])
+
+    cdef void add_run(
+        self, Py_ssize_t n, const float *x, Py_ssize_t run, Py_ssize_t first, Py_ssize_t count,
+        bint accumulate, float *dw,
+    ) noexcept nogil:
+        # `count` numbers of the run from `first` on, summed over image n; some rows at a time, so
+        # that they stay in the first cache for all of them
+        cdef Py_ssize_t row = 0
+        cdef Product p
+        if self.dw == 1:
+            x += run * self.dh * self.padded_width * self.ic + first
+        else:
+            x += (
+                run // self.kw * self.dh * self.padded_width + run % self.kw * self.dw
+            ) * self.ic + first
+        p.b, p.relu, p.steps, p.x_pixel = NULL, 0, self.ow, 1
+        p.y = dw + (run * self.run_size + first) * self.oc
+        while row < self.oh:
+            p.segments = min(self.rows, self.oh - row)
+            p.accumulate = accumulate or row > 0
+            p.x, p.w = x + row * self.sh * self.padded_width * self.ic, &self.dy[n, row, 0, 0]
+            p.x_segments, p.w_segments = &self.x_segments[0], &self.w_segments[0]
+            p.x_step, p.w_step = self.sw * self.ic, self.oc
+            if self.turned:
+                p.x, p.w, p.x_step, p.w_step = p.w, p.x, p.w_step, p.x_step
+                p.x_segments, p.w_segments = p.w_segments, p.x_segments
+                p.pixels, p.y_pixel = self.oc, count
+                product_blocks(&p, count)
+            else:
+                p.pixels, p.y_pixel = count, self.oc
+                product_blocks(&p, self.oc)
+            row += self.rows
+
+    cdef void add_bias(self, Py_ssize_t first, Py_ssize_t last, float *db) noexcept nogil:
+        # the product of ones and dy
+        cdef float one = 1
+        cdef Py_ssize_t zero = 0
+        cdef Product p
+        p.x, p.b, p.y = &one, NULL, db
+        p.w = &self.dy[0, 0, 0, 0] + first * self.oh * self.ow * self.oc
+        p.x_segments = p.w_segments = &zero
+        p.segments, p.steps, p.accumulate, p.relu = 1, (last - first) * self.oh * self.ow, 0, 0
+        p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, self.oc, 1
+        product_blocks(&p, self.oc)
+
+    cdef void finish(self, Py_ssize_t run) noexcept nogil:
+        # one run of dw, or db: add up the tasks' sums
+        cdef Py_ssize_t size = self.run_size * self.oc, at = run * size, task
+        cdef float *to
+        if run == self.runs:
+            if self.db is None:
+                return
+            size, to = self.oc, &self.db[0]
+        else:
+            to = &self.dw_[0, 0, 0, 0] + at
+        for task in range(1, self.tasks):
+            table.add_rows(&self.sums[task, at], &self.sums[0, at], 0, 1, size)
+        if self.turned and run < self.runs:
+            table.transpose(
+                &self.sums[0, at], self.run_size, to, self.oc, self.oc, self.run_size
+            )
+        else:
+            memcpy(to, &self.sums[0, at], size * sizeof(float))
+
+
+cdef class ColumnsBackwardWeights(Conv2D):
+    # For filters of few numbers with few output channels: the patches of a row of the output side
+    # by side, so that all numbers of a filter fill vectors. Tasks are images.
+    cdef const float[:, :, :, ::1] x, dy
+    cdef float[:, :, :, ::1] dw_
+    cdef float[::1] db
+    cdef float[:, ::1] sums  # (task, oc * taps and oc)
+    cdef Py_ssize_t padded_height, padded_width, padded_size, taps
+
+    def __init__(self, x, dy, dw, db, strides, pads, dilation):
+        self.algorithm = "columns"
+        self.x, self.dy, self.dw_, self.db = x, dy, dw, db
+        self.sizes(x.shape, dw.shape, dy.shape, strides, pads, dilation)
+        self.taps = self.kh * self.kw * self.ic
+        self.padded_height = self.h + self.top + self.bottom
+        self.padded_width = self.w + self.left + self.right
+        self.padded_size = chunks(self.padded_height * self.padded_width * self.ic, 16) * 16
+        self.tasks = image_tasks(self.n, self.oc * self.taps)
+        self.finishes = 1
+        self.sums = aligned((self.tasks, self.oc * (self.taps + 1)))
+        self.allocate_scratch(self.padded_size + self.ow * self.taps)
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef float one = 1
+        cdef float *columns = scratch + self.padded_size
+        cdef Py_ssize_t row_size = self.padded_width * self.ic, zero = 0, n, oh
+        cdef Product p
+        memset(&self.sums[i, 0], 0, self.sums.strides[0])
+        p.b, p.relu, p.accumulate, p.segments = NULL, 0, 1, 1
+        p.x_segments = p.w_segments = &zero
+        p.steps = self.ow
+        for n in range(self.n * i // self.tasks, self.n * (i + 1) // self.tasks):
+            pad_rows(
+                &self.x[n, 0, 0, 0], scratch, self.h, self.w, self.ic, self.top, self.left,
+                self.padded_width, 0, self.padded_height,
+            )
+            for oh in range(self.oh):
+                table.copy_patches(
+                    scratch + oh * self.sh * row_size, self.dh * row_size, self.sw * self.ic,
+                    columns, self.ow, self.kh, self.kw * self.ic,
+                )
+                p.x, p.w, p.y = &self.dy[n, oh, 0, 0], columns, &self.sums[i, 0]
+                p.x_pixel, p.x_step, p.w_step, p.y_pixel = 1, self.oc, self.taps, self.taps
+                p.pixels = self.oc
+                product_blocks(&p, self.taps)
+                p.w, p.x, p.y = p.x, &one, &self.sums[i, self.oc * self.taps]
+                p.x_pixel, p.x_step, p.w_step, p.y_pixel, p.pixels = 0, 0, self.oc, 0, 1
+                product_blocks(&p, self.oc)
+
+    cdef void finish(self, Py_ssize_t i) noexcept nogil:
+        cdef Py_ssize_t task, filters = self.oc * self.taps
+        for task in range(1, self.tasks):
+            table.add_rows(&self.sums[task, 0], &self.sums[0, 0], 0, 1, filters + self.oc)
+        table.transpose(
+            &self.sums[0, 0], self.taps, &self.dw_[0, 0, 0, 0], self.oc, self.oc, self.taps
+        )
+        if self.db is not None:
+            memcpy(&self.db[0], &self.sums[0, filters], self.oc * sizeof(float))
+
+
+def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
+    algorithm = choice.choose("conv2d_backward_weights", dw.shape, strides, dilation)
+    if algorithm == "winograd":
+        return WinogradBackwardWeights(x, dy, dw, db, (pads[0], pads[2]))
+    if algorithm == "narrow":
+        return NarrowBackwardWeights(
+            x, dy, None, dw, db, strides, pads, dilation, (1, 1), (1, 1)
+        )
+    if algorithm == "columns":
+        return ColumnsBackwardWeights(x, dy, dw, db, strides, pads, dilation)
+    return Conv2DBackwardWeights(x, dy, dw, db, strides, pads, dilation)
