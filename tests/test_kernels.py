@@ -223,3 +223,64 @@ def test_weights_are_packed_again_when_their_version_changes(instruction_set):
             expected = call.reference()
             for i in call.outputs:
                 np.testing.assert_array_equal(arrays[i], expected[i])
+
+
+def test_a_bound_kernel_keeps_its_instruction_set():
+    rng = np.random.default_rng(0)
+    for first in kernels.instruction_sets():
+        for second in kernels.instruction_sets():
+            kernels.set_instruction_set(first)
+            for call in dense_calls(shapes.DENSE["in65-out65"], rng, integers):
+                arrays = call.fresh()
+                kernel = kernels.bind(call.kernel, *arrays, **call.config)
+                kernels.set_instruction_set(second)
+                kernel()
+                for i in call.outputs:
+                    np.testing.assert_array_equal(arrays[i], call.reference()[i])
+                kernels.set_instruction_set(first)
+
+
+@pytest.mark.parametrize("pads", [(1, 1, 0, 0), (1, 0, 1, 0), (0, 1, 0, 1), (2, 0, 0, 2)], ids=str)
+def test_uneven_pads(pads, instruction_set):
+    rng = np.random.default_rng(0)
+    for image in ((6, 7), (6, 8), (7, 6)):
+        size = [image[axis] + pads[2 * axis] + pads[2 * axis + 1] - 2 for axis in (0, 1)]
+        config = {"strides": (1, 1), "pads": pads, "dilation": (1, 1)}
+        x, w, b = integers(rng, 2, *image, 16), integers(rng, 3, 3, 16, 16), integers(rng, 16)
+        y, pooled = integers(rng, 2, *size, 16), integers(rng, 2, size[0] // 2, size[1] // 2, 16)
+        pool = {"pool_size": (2, 2), "pool_strides": (2, 2)}
+        argmax = np.zeros(pooled.shape, np.uint8)
+        assert_exact(Call("conv2d_forward", [x, w, b, y], {**config, "relu": True}, 1))
+        assert_exact(Call("conv2d_backward_data", [y, w, x], config, 1))
+        assert_exact(Call("conv2d_backward_weights", [x, y, w, b], config, 1))
+        arrays = [x, w, b, pooled, argmax]
+        assert_exact(Call("conv2d_max_pool2d_forward", arrays, {**config, **pool, "relu": True}, 1))
+
+
+def test_images_without_rows_or_columns(instruction_set):
+    rng = np.random.default_rng(0)
+    for h, w in ((0, 8), (8, 0), (0, 0)):
+        x, dy = integers(rng, 3, h, w, 16), np.zeros((3, max(h - 4, 0), max(w - 4, 0), 4), "f4")
+        dw, db = kernels.conv2d_backward_weights(x, dy, (5, 5))
+        assert not dw.any()
+        assert not db.any()
+
+
+def test_losses_of_large_logits(instruction_set):
+    logits = np.array([[3000, 2990, 2980], [1e6, 1e6, -1e6], [1e4, 1e4 - 0.5, 0]], np.float32)
+    losses, *_ = kernels.softmax_sparse_crossentropy(logits, [0, 0, 0])
+    shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
+    np.testing.assert_allclose(losses, np.log(np.exp(shifted).sum(1)), rtol=2e-6, atol=4 * EPS)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"pool_size": (0, 0)}, {"pool_strides": (0, 0)}, {"pads": (-1,) * 4}]
+)
+def test_windows_must_be_positive(wrong):
+    config = {"strides": (1, 1), "pads": (0,) * 4, "dilation": (1, 1), "relu": True}
+    config |= {"pool_size": (2, 2), "pool_strides": (2, 2), **wrong}
+    arrays = [np.zeros(shape, "f4") for shape in ((1, 6, 6, 16), (3, 3, 16, 16), (1, 2, 2, 16))]
+    with pytest.raises(ValueError, match="must be positive"):
+        kernels.bind(
+            "conv2d_max_pool2d_forward", arrays[0], arrays[1], None, arrays[2], None, **config
+        )

@@ -162,8 +162,12 @@ def _check_windows(name, config, sizes):
         size, before, after = sizes["hw"[axis]], pads[2 * axis], pads[2 * axis + 1]
         stride = config["strides"][axis]
         window = reach = config.get("pool_size", (1, 1))[axis]
-        if min(before, after) < 0 or stride < 1:
-            raise ValueError(f"`{name}`: strides and pads must be positive. Received {config}.")
+        pool_stride = config.get("pool_strides", (1, 1))[axis]
+        if min(before, after) < 0 or min(stride, window, pool_stride) < 1:
+            raise ValueError(
+                f"`{name}`: strides and windows must be positive, pads not negative. "
+                f"Received {config}."
+            )
         if "k" in sizes:
             dilation, taps = config["dilation"][axis], sizes["kl"[axis]]
             if dilation < 1:
@@ -174,8 +178,10 @@ def _check_windows(name, config, sizes):
         padded.append(size + before + after)
         if "k" in sizes:
             size = output_size(size, taps, stride, dilation, before, after)
-            stride, before, after = config.get("pool_strides", (1, 1))[axis], 0, 0
-        size = max(output_size(size, window, stride, 1, before, after), 0)
+            stride, before, after = pool_stride, 0, 0
+        # a window over padding alone has no maximum and no mean
+        empty = "k" not in sizes and size == 0
+        size = 0 if empty else max(output_size(size, window, stride, 1, before, after), 0)
         if size != sizes["pq"[axis]]:
             raise ValueError(
                 f"`{name}`: the output must have {size} {('rows', 'columns')[axis]} for "

@@ -18,6 +18,7 @@ ALGORITHMS = {
 
 WINOGRAD_CHANNELS = 12  # below, the transforms cost more than the products save
 FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
+MOST_LANES = 16
 NARROW_TAPS = 27  # filters of so few numbers have no row long enough for a vector
 
 _forced = {}
@@ -59,7 +60,8 @@ def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=
         # The pool leaves at most this share of the convolution's places a gradient.
         share = 1 / (pool_strides[0] * pool_strides[1])
         ways = ["expand"]
-        if dilation[1] == 1:
+        places_fit = oc * min(kh, 3) * (kw * ic + MOST_LANES) < 2**31  # the lists count in int32
+        if dilation[1] == 1 and places_fit:
             ways.insert(share > 0.5, "sparse")
             if kernel == "conv2d_max_pool2d_backward_weights" and kh * kw * ic <= NARROW_TAPS:
                 ways.insert(0, "narrow")

@@ -6,7 +6,7 @@
 """Compiled kernels, bound to their arrays: the same names and arguments as `reference`."""
 
 from cython.parallel cimport parallel, prange
-from libc.math cimport fabsf, floorf, logf, roundf, sqrt
+from libc.math cimport fabsf, floorf, logf, roundf, sqrt, truncf
 from libc.string cimport memcpy, memset
 
 import os
@@ -140,7 +140,7 @@ cdef extern from "csrc/kernels.h":
         ) noexcept nogil
         void (*lists_by_channel)(
             const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, const int *, const int *,
-            int, Py_ssize_t, float *, int *, int *, float *
+            int, int, Py_ssize_t, float *, int *, int *, float *
         ) noexcept nogil
         void (*copy_rows)(
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
@@ -199,6 +199,8 @@ cdef extern from "csrc/threads.h":
     int fastcnn_max_threads() noexcept nogil
     int fastcnn_thread() noexcept nogil
     double fastcnn_now() noexcept nogil
+    double fastcnn_shared(const double *place) noexcept nogil
+    void fastcnn_share(double *place, double value) noexcept nogil
 
 
 include "native_kernel.pxi"

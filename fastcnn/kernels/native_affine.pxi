@@ -16,19 +16,19 @@ cdef inline float inside(float at, Py_ssize_t size, int mode) noexcept nogil:
             return 0
         if at < 0:
             if at < 2 * length:
-                at += 2 * length * <float><Py_ssize_t>(-at / (2 * length))
+                at += 2 * length * truncf(-at / (2 * length))
             at = at + 2 * length if at < -length else -at - 1
         elif at > length - 1:
-            at -= 2 * length * <float><Py_ssize_t>(at / (2 * length))
+            at -= 2 * length * truncf(at / (2 * length))
             if at >= length:
                 at = 2 * length - at - 1
     elif mode == WRAP:  # a b c d | a b c d | a b c d
         if size <= 1:
             return 0
         if at < 0:
-            at += length * <float>(<Py_ssize_t>(-at / (length - 1)) + 1)
+            at += length * (truncf(-at / (length - 1)) + 1)
         elif at > length - 1:
-            at -= length * <float><Py_ssize_t>(at / (length - 1))
+            at -= length * truncf(at / (length - 1))
     return min(max(at, 0), length - 1)
 
 

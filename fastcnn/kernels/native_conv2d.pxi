@@ -42,7 +42,7 @@ cdef class Conv2D(Kernel):
         self.forward_product(&p, width)
         cdef Py_ssize_t segments = p.segments, steps = p.steps
         while done < self.oc:
-            p.channels = min(table.product_block(self.oc - done), self.oc - done)
+            p.channels = min(self.table.product_block(self.oc - done), self.oc - done)
             piece = max(WEIGHTS_SIZE // p.channels, <Py_ssize_t>16)
             pieces = chunks(steps, piece) * segments
             # a little more than the first cache holds does no harm; reading x again does
@@ -64,7 +64,7 @@ cdef class Conv2D(Kernel):
                 for oh in range(first, last):
                     p.x = x + (oh - first) * self.sh * width * self.ic + step
                     p.y = y + oh * self.ow * self.oc + done
-                    table.product(&p)
+                    self.table.product(&p)
                 step += piece
                 if step >= steps:
                     step, segment = 0, segment + 1
@@ -183,7 +183,7 @@ cdef class Conv2DBackwardData(Conv2D):
         self.segment_start = np.array(start, np.intp)
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        table.transpose(
+        self.table.transpose(
             &self.weights[i // self.kw, i % self.kw, 0, 0], self.oc, &self.transposed[i, 0, 0],
             self.ic, self.ic, self.oc,
         )
@@ -197,7 +197,7 @@ cdef class Conv2DBackwardData(Conv2D):
         while done < self.ic:
             for phase in range(self.sh * self.sw):
                 self.add_phase(i, scratch, phase // self.sw, phase % self.sw, done)
-            done += table.product_block(self.ic - done)
+            done += self.table.product_block(self.ic - done)
 
     cdef void add_phase(
         self, Py_ssize_t i, const float *dy, Py_ssize_t phase_h, Py_ssize_t phase_w, Py_ssize_t done
@@ -213,7 +213,7 @@ cdef class Conv2DBackwardData(Conv2D):
         cdef Py_ssize_t last = self.segment_start[phase_h * self.sw + phase_w + 1]
         cdef Py_ssize_t at = start, taps, ih
         cdef Product p
-        p.channels = min(table.product_block(self.ic - done), self.ic - done)
+        p.channels = min(self.table.product_block(self.ic - done), self.ic - done)
         taps = max(WEIGHTS_SIZE // (p.channels * self.oc), <Py_ssize_t>1)
         p.b, p.steps, p.relu = NULL, self.oc, 0
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.oc, 1, self.ic, self.sw * self.ic
@@ -229,7 +229,7 @@ cdef class Conv2DBackwardData(Conv2D):
                     (ih + self.top) // self.sh * self.padded_width + (iw + self.left) // self.sw
                 ) * self.oc
                 p.y = &self.dx[i, ih, iw, done]
-                table.product(&p)
+                self.table.product(&p)
                 ih += self.sh
             at += taps
 
@@ -257,7 +257,7 @@ cdef class ColumnsBackwardData(Conv2D):
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t taps = self.transposed.shape[1]
-        table.transpose(
+        self.table.transpose(
             &self.weights[0, 0, 0, 0], self.oc, &self.transposed[0, 0], taps, taps, self.oc
         )
 
@@ -273,8 +273,8 @@ cdef class ColumnsBackwardData(Conv2D):
         p.pixels, p.w, p.y = self.ow, &self.transposed[0, 0], columns
         for oh in range(self.oh):
             p.x = &self.dy[n, oh, 0, 0]
-            product_blocks(&p, taps)
-            table.add_patches(
+            product_blocks(self.table, &p, taps)
+            self.table.add_patches(
                 columns, self.ow, self.kh, self.kw * self.ic, scratch + oh * self.sh * row_size,
                 self.dh * row_size, self.sw * self.ic,
             )

@@ -41,7 +41,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
         self.run_size = self.kw * self.ic if self.dw == 1 else self.ic
         self.size = self.runs * self.run_size * self.oc
         row = self.padded_width * self.ic + self.ow * self.oc
-        self.rows = min(max(ROWS_SIZE // row, <Py_ssize_t>1), self.oh)
+        self.rows = max(min(ROWS_SIZE // max(row, <Py_ssize_t>1), self.oh), <Py_ssize_t>1)
         rows = np.arange(self.rows)
         self.x_segments = rows * self.sh * self.padded_width * self.ic
         self.w_segments = rows * self.ow * self.oc
@@ -116,7 +116,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
             ) * self.ic + first
         p.b, p.relu, p.steps, p.x_pixel = NULL, 0, self.ow, 1
         p.y = dw + (run * self.run_size + first) * self.oc
-        while row < self.oh:
+        while row < self.oh or row == 0:
             p.segments = min(self.rows, self.oh - row)
             p.accumulate = accumulate or row > 0
             p.x, p.w = x + row * self.sh * self.padded_width * self.ic, &self.dy[n, row, 0, 0]
@@ -126,10 +126,10 @@ cdef class Conv2DBackwardWeights(Conv2D):
                 p.x, p.w, p.x_step, p.w_step = p.w, p.x, p.w_step, p.x_step
                 p.x_segments, p.w_segments = p.w_segments, p.x_segments
                 p.pixels, p.y_pixel = self.oc, count
-                product_blocks(&p, count)
+                product_blocks(self.table, &p, count)
             else:
                 p.pixels, p.y_pixel = count, self.oc
-                product_blocks(&p, self.oc)
+                product_blocks(self.table, &p, self.oc)
             row += self.rows
 
     cdef void add_bias(self, Py_ssize_t first, Py_ssize_t last, float *db) noexcept nogil:
@@ -142,7 +142,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
         p.x_segments = p.w_segments = &zero
         p.segments, p.steps, p.accumulate, p.relu = 1, (last - first) * self.oh * self.ow, 0, 0
         p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, self.oc, 1
-        product_blocks(&p, self.oc)
+        product_blocks(self.table, &p, self.oc)
 
     cdef void finish(self, Py_ssize_t run) noexcept nogil:
         # one run of dw, or db: add up the tasks' sums
@@ -155,9 +155,9 @@ cdef class Conv2DBackwardWeights(Conv2D):
         else:
             to = &self.dw_[0, 0, 0, 0] + at
         for task in range(1, self.tasks):
-            table.add_rows(&self.sums[task, at], &self.sums[0, at], 0, 1, size)
+            self.table.add_rows(&self.sums[task, at], &self.sums[0, at], 0, 1, size)
         if self.turned and run < self.runs:
-            table.transpose(
+            self.table.transpose(
                 &self.sums[0, at], self.run_size, to, self.oc, self.oc, self.run_size
             )
         else:
@@ -201,23 +201,23 @@ cdef class ColumnsBackwardWeights(Conv2D):
                 self.padded_width, 0, self.padded_height,
             )
             for oh in range(self.oh):
-                table.copy_patches(
+                self.table.copy_patches(
                     scratch + oh * self.sh * row_size, self.dh * row_size, self.sw * self.ic,
                     columns, self.ow, self.kh, self.kw * self.ic,
                 )
                 p.x, p.w, p.y = &self.dy[n, oh, 0, 0], columns, &self.sums[i, 0]
                 p.x_pixel, p.x_step, p.w_step, p.y_pixel = 1, self.oc, self.taps, self.taps
                 p.pixels = self.oc
-                product_blocks(&p, self.taps)
+                product_blocks(self.table, &p, self.taps)
                 p.w, p.x, p.y = p.x, &one, &self.sums[i, self.oc * self.taps]
                 p.x_pixel, p.x_step, p.w_step, p.y_pixel, p.pixels = 0, 0, self.oc, 0, 1
-                product_blocks(&p, self.oc)
+                product_blocks(self.table, &p, self.oc)
 
     cdef void finish(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t task, filters = self.oc * self.taps
         for task in range(1, self.tasks):
-            table.add_rows(&self.sums[task, 0], &self.sums[0, 0], 0, 1, filters + self.oc)
-        table.transpose(
+            self.table.add_rows(&self.sums[task, 0], &self.sums[0, 0], 0, 1, filters + self.oc)
+        self.table.transpose(
             &self.sums[0, 0], self.taps, &self.dw_[0, 0, 0, 0], self.oc, self.oc, self.taps
         )
         if self.db is not None:

@@ -18,7 +18,7 @@ cdef class DenseForward(Kernel):
         self.parts = 4 if inputs >= 512 and inputs * outputs >= 32768 else 1
         self.part_rows = chunks(inputs, self.parts)
         self.sums = aligned((self.parts - 1, n, outputs))
-        self.width = table.product_block(outputs)
+        self.width = self.table.product_block(outputs)
         self.blocks = chunks(outputs, self.width)
         self.tasks = self.parts * self.blocks
         self.finishes = self.parts > 1
@@ -42,15 +42,15 @@ cdef class DenseForward(Kernel):
             p.steps = min(self.steps, last - step)
             p.accumulate = step > first
             p.relu = self.relu and self.parts == 1 and step + p.steps == last
-            table.product(&p)
+            self.table.product(&p)
             step += self.steps
 
     cdef void finish(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t part, size = self.y.shape[0] * self.y.shape[1]
         for part in range(self.parts - 1):
-            table.add_rows(&self.sums[part, 0, 0], &self.y[0, 0], 0, 1, size)
+            self.table.add_rows(&self.sums[part, 0, 0], &self.y[0, 0], 0, 1, size)
         if self.relu:
-            table.relu_forward(&self.y[0, 0], &self.y[0, 0], size)
+            self.table.relu_forward(&self.y[0, 0], &self.y[0, 0], size)
 
 
 cdef class DenseBackwardData(Kernel):
@@ -63,7 +63,7 @@ cdef class DenseBackwardData(Kernel):
         self.dy, self.w, self.dx = dy, w, dx
         n, inputs, outputs = dy.shape[0], w.shape[0], w.shape[1]
         self.work = <double>n * inputs * outputs
-        self.width = table.product_block(inputs)
+        self.width = self.table.product_block(inputs)
         self.tasks = chunks(inputs, self.width)
         self.allocate_scratch(self.width * outputs)
 
@@ -72,7 +72,7 @@ cdef class DenseBackwardData(Kernel):
         cdef Py_ssize_t inputs = self.w.shape[0], outputs = self.w.shape[1]
         cdef Product p
         p.channels = min(self.width, inputs - first)
-        table.transpose(
+        self.table.transpose(
             &self.w[0, 0] + first * outputs, outputs, scratch, self.width, p.channels, outputs
         )
         p.x, p.w, p.b, p.y = &self.dy[0, 0], scratch, NULL, &self.dx[0, 0] + first
@@ -80,7 +80,7 @@ cdef class DenseBackwardData(Kernel):
         p.segments, p.steps, p.accumulate, p.relu = 1, outputs, 0, 0
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = outputs, 1, self.width, inputs
         p.pixels = self.dy.shape[0]
-        table.product(&p)
+        self.table.product(&p)
 
 
 cdef class DenseBackwardWeights(Kernel):
@@ -111,7 +111,7 @@ cdef class DenseBackwardWeights(Kernel):
         else:
             p.x, p.y = &self.x[0, 0] + first, &self.dw[0, 0] + first * outputs
             p.x_pixel, p.x_step, p.pixels = 1, inputs, min(self.rows, inputs - first)
-        product_blocks(&p, outputs)
+        product_blocks(self.table, &p, outputs)
 
 
 def dense_forward(x, w, b, y, *, relu):

@@ -89,7 +89,7 @@ cdef class DepthwiseForward(DepthwiseConv2D):
         for oh in range(first, last):
             p.x = x + (oh - first) * self.sh * self.padded_width * self.channels
             p.y = &self.y[n, oh, 0, 0]
-            table.depthwise(&p)
+            self.table.depthwise(&p)
 
 
 cdef class DepthwiseBackwardData(DepthwiseConv2D):
@@ -157,7 +157,7 @@ cdef class DepthwiseBackwardData(DepthwiseConv2D):
                     row * self.padded_width + (iw + self.left) // self.sw
                 ) * self.channels
                 p.y = dx + iw * self.channels
-                table.depthwise(&p)
+                self.table.depthwise(&p)
             if self.depth > 1:
                 for c in range(self.w * self.ic):
                     total = 0
@@ -187,7 +187,7 @@ cdef class DepthwiseBackwardWeights(DepthwiseConv2D):
             self.preparations = self.n
         self.group = 9  # taps a task
         self.tap_groups = chunks(self.kh * self.kw, self.group)
-        self.tasks = self.tap_groups * chunks(self.channels, table.lanes)
+        self.tasks = self.tap_groups * chunks(self.channels, self.table.lanes)
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
         self.pad(
@@ -195,10 +195,10 @@ cdef class DepthwiseBackwardWeights(DepthwiseConv2D):
         )
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t c = i // self.tap_groups * table.lanes, n, k
+        cdef Py_ssize_t c = i // self.tap_groups * self.table.lanes, n, k
         cdef Py_ssize_t tap = i % self.tap_groups * self.group
         cdef DepthwiseWeights p
-        p.channels, p.width = self.channels, min(self.channels - c, <Py_ssize_t>table.lanes)
+        p.channels, p.width = self.channels, min(self.channels - c, <Py_ssize_t>self.table.lanes)
         p.taps = min(self.group, self.kh * self.kw - tap)
         p.x_taps, p.rows, p.pixels = &self.x_taps[tap], self.oh, self.ow
         p.x_row = self.sh * self.padded_width * self.channels
@@ -213,7 +213,7 @@ cdef class DepthwiseBackwardWeights(DepthwiseConv2D):
             p.x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
             p.x = p.x + c
             p.dy = &self.dy[n, 0, 0, 0] + c
-            table.depthwise_weights(&p)
+            self.table.depthwise_weights(&p)
 
 
 def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):

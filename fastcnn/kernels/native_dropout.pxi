@@ -17,7 +17,7 @@ cdef class Dropout(Kernel):
         cdef Py_ssize_t start = i * PIECE
         p.key[0], p.key[1] = <unsigned int>self.key[0], <unsigned int>self.key[1]
         p.first, p.rate, p.scale = <unsigned int>start, self.rate, self.scale
-        table.dropout(&self.x[start], &self.y[start], min(PIECE, self.x.shape[0] - start), &p)
+        self.table.dropout(&self.x[start], &self.y[start], min(PIECE, self.x.shape[0] - start), &p)
 
 
 def dropout(x, key, y, *, rate):

@@ -17,9 +17,9 @@ cdef class Relu(Kernel):
         cdef Py_ssize_t start = i * PIECE
         cdef Py_ssize_t size = min(PIECE, self.x.shape[0] - start)
         if self.dy is None:
-            table.relu_forward(&self.x[start], &self.out[start], size)
+            self.table.relu_forward(&self.x[start], &self.out[start], size)
         else:
-            table.relu_backward(&self.dy[start], &self.x[start], &self.out[start], size)
+            self.table.relu_backward(&self.dy[start], &self.x[start], &self.out[start], size)
 
 
 cdef class Softmax(Kernel):
@@ -34,9 +34,9 @@ cdef class Softmax(Kernel):
 
     cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
         cdef Py_ssize_t c, classes = self.x.shape[1]
-        cdef float total = 0
+        cdef float total = 0, largest
         if self.dy is None:
-            softmax(&self.x[n, 0], &self.out[n, 0], classes)
+            softmax(self.table, &self.x[n, 0], &self.out[n, 0], classes, &largest)
             return
         for c in range(classes):
             total += self.dy[n, c] * self.x[n, c]
@@ -44,8 +44,11 @@ cdef class Softmax(Kernel):
             self.out[n, c] = self.x[n, c] * (self.dy[n, c] - total)
 
 
-cdef float softmax(const float *x, float *y, Py_ssize_t classes) noexcept nogil:
-    # Writes softmax(x) to y and returns log(sum over c of exp(x[c])).
+cdef float softmax(
+    const Table *table, const float *x, float *y, Py_ssize_t classes, float *largest_x
+) noexcept nogil:
+    # Writes softmax(x) to y and the largest x to largest_x; returns log(sum over c of
+    # exp(x[c] - largest_x)). The two are not added: a large x would swallow the logarithm.
     cdef float largest = x[0], total = 0
     cdef Py_ssize_t c
     for c in range(1, classes):
@@ -56,7 +59,8 @@ cdef float softmax(const float *x, float *y, Py_ssize_t classes) noexcept nogil:
         total += y[c]
     for c in range(classes):
         y[c] /= total
-    return logf(total) + largest
+    largest_x[0] = largest
+    return logf(total)
 
 
 cdef class SoftmaxSparseCrossentropy(Kernel):
@@ -75,8 +79,9 @@ cdef class SoftmaxSparseCrossentropy(Kernel):
     cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
         cdef Py_ssize_t c, classes = self.logits.shape[1], label = self.labels[n]
         cdef float *p = &self.probabilities[n, 0]
-        cdef float log_total = softmax(&self.logits[n, 0], p, classes)
-        self.losses[n] = log_total - self.logits[n, label]
+        cdef float largest
+        cdef float log_total = softmax(self.table, &self.logits[n, 0], p, classes, &largest)
+        self.losses[n] = log_total - (self.logits[n, label] - largest)
         for c in range(classes):
             self.dlogits[n, c] = p[c] * self.scale[n]
         self.dlogits[n, label] = (p[label] - 1) * self.scale[n]
@@ -98,7 +103,7 @@ cdef class AdamUpdate(Kernel):
         hyper[0], hyper[3] = <float>self.hyper[0], <float>self.hyper[3]
         # 1 - beta is taken before it is rounded: float32's 0.999 is off by 1e-5 of 1 - 0.999
         hyper[1], hyper[2] = <float>(1 - self.hyper[1]), <float>(1 - self.hyper[2])
-        table.adam_update(
+        self.table.adam_update(
             &self.w[at], &self.g[at], &self.m[at], &self.v[at],
             min(PIECE, self.w.shape[0] - at), hyper,
         )
@@ -127,11 +132,11 @@ cdef class Gather(Kernel):
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t size = self.out.shape[1], row = self.indices[i]
         if self.uint8 is not None:
-            table.from_uint8(&self.uint8[row, 0], &self.out[i, 0], size)
+            self.table.from_uint8(&self.uint8[row, 0], &self.out[i, 0], size)
         elif self.float32 is not None:
             memcpy(&self.out[i, 0], &self.float32[row, 0], size * sizeof(float))
         else:
-            table.from_float64(&self.float64[row, 0], &self.out[i, 0], size)
+            self.table.from_float64(&self.float64[row, 0], &self.out[i, 0], size)
 
 
 def relu_forward(x, y):

@@ -95,6 +95,7 @@ cdef class Kernel:
     `version` tells whether the weights are those of the last call: copies of them in another
     layout are made again only when it differs, or is not given.
     """
+    cdef const Table *table       # of the instruction set in use when it was bound
     cdef readonly str algorithm   # one of choice.ALGORITHMS, or None where there is no choice
     cdef Py_ssize_t preparations  # tasks that must be done before the others
     cdef bint prepares_weights    # and need not be repeated while the weights stay as they are
@@ -106,8 +107,12 @@ cdef class Kernel:
     cdef double best              # seconds of the fastest call on several threads so far
 
     def __cinit__(self, *arguments):
+        self.table = table
         self.scratch = None  # a memoryview that was never set is not None
         self.best = 1e9
+
+    def __reduce__(self):
+        raise TypeError("A bound kernel cannot be copied: bind it to the other arrays.")
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
         pass
@@ -153,9 +158,8 @@ cdef void run_alone(Kernel kernel, Py_ssize_t preparations) noexcept nogil:
 
 
 cdef void run_team(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogil:
-    global alone_until
     cdef double start = fastcnn_now(), seconds
-    if start < alone_until and not thread_exact:
+    if not thread_exact and start < fastcnn_shared(&alone_until):
         run_alone(kernel, preparations)
         return
     cdef Py_ssize_t i, j, k
@@ -173,7 +177,7 @@ cdef void run_team(Kernel kernel, Py_ssize_t preparations, int threads) noexcept
         fastcnn_restore_denormals(state)
     seconds = fastcnn_now() - start
     if seconds > kernel.best + LATE_SECONDS:
-        alone_until = start + seconds + ALONE_SECONDS
+        fastcnn_share(&alone_until, start + seconds + ALONE_SECONDS)
     kernel.best = min(kernel.best, seconds)
 
 
@@ -181,7 +185,9 @@ cdef inline float *scratch_of(Kernel kernel, int thread) noexcept nogil:
     return &kernel.scratch[thread, 0] if kernel.scratch is not None else NULL
 
 
-cdef inline void product_blocks(Product *p, Py_ssize_t channels) noexcept nogil:
+cdef inline void product_blocks(
+    const Table *table, Product *p, Py_ssize_t channels
+) noexcept nogil:
     # The product for any number of channels, one register block of them after the other.
     cdef Product block = p[0]
     cdef Py_ssize_t done = 0

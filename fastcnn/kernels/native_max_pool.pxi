@@ -50,7 +50,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         self.relu, self.in_registers = relu, algorithm == "registers"
         self.forward_segments(self.padded_width)
         self.pieces = min(max(1, chunks(16, max(self.n, 1))), max(self.ph, 1))
-        self.piece_rows = chunks(self.ph, self.pieces)
+        self.piece_rows = max(chunks(self.ph, self.pieces), <Py_ssize_t>1)
         self.tasks = self.n * self.pieces
         conv_rows = (self.piece_rows - 1) * self.pool_sh + self.pool_h
         image_rows = (conv_rows - 1) * self.sh + (self.kh - 1) * self.dh + 1
@@ -97,7 +97,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
             q.y = &self.y[n, ph, 0, 0]
             if self.argmax is not None:
                 q.argmax8 = &self.argmax[n, ph, 0, 0]
-            table.max_pool2d_forward(&q)
+            self.table.max_pool2d_forward(&q)
 
     cdef void pool_in_registers(
         self, Py_ssize_t n, Py_ssize_t first, Py_ssize_t last, const float *x
@@ -109,7 +109,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         cdef Py_ssize_t done = 0, ph
         while done < self.oc:
             q.sum.channels = min(
-                table.product_max_pool_block(self.pw, self.oc - done), self.oc - done
+                self.table.product_max_pool_block(self.pw, self.oc - done), self.oc - done
             )
             q.sum.w = &self.weights[0, 0, 0, 0] + done
             q.sum.b = &self.b[0] + done if self.b is not None else NULL
@@ -117,35 +117,24 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
                 q.sum.x = x + 2 * (ph - first) * q.x_row
                 q.sum.y = &self.y[n, ph, 0, 0] + done
                 q.argmax = &self.argmax[n, ph, 0, 0] + done if self.argmax is not None else NULL
-                table.product_max_pool(&q)
+                self.table.product_max_pool(&q)
             done += q.sum.channels
 
 
-cdef class Expanded(Kernel):
-    # The gradient that dy and argmax stand for, written out, and an ordinary convolution's kernel.
-    cdef Kernel unpool, inner
+class Expanded:
+    """The gradient that dy and argmax stand for, written out, and an ordinary kernel behind it."""
+
+    algorithm = "expand"
 
     def __init__(self, dy, argmax, full, pool_size, pool_strides, inner):
-        self.algorithm = "expand"
         self.inner = inner
         self.unpool = max_pool2d_backward(
             dy, argmax, full, pool_size=pool_size, strides=pool_strides, pads=(0, 0, 0, 0)
         )
-        self.preparations = self.unpool.tasks + self.inner.preparations
-        self.tasks, self.finishes = self.inner.tasks, self.inner.finishes
-        self.work, self.scratch = self.inner.work, self.inner.scratch
 
-    cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        if i < self.unpool.tasks:
-            self.unpool.task(i, scratch)
-        else:
-            self.inner.prepare(i - self.unpool.tasks, scratch)
-
-    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        self.inner.task(i, scratch)
-
-    cdef void finish(self, Py_ssize_t i) noexcept nogil:
-        self.inner.finish(i)
+    def __call__(self, version=None):
+        self.unpool()
+        self.inner(version)
 
 
 def conv2d_max_pool2d_forward(

@@ -24,9 +24,9 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
         self.rows = min(<Py_ssize_t>3, self.kh)
         self.row_blocks = chunks(self.kh, self.rows)
         run = self.kw * self.ic
-        lanes = table.lanes
+        lanes = self.table.lanes
         fits = max(BLOCK_BYTES // (4 * self.oc * self.rows * lanes), 1) * lanes
-        widest = min(table.sparse_sum_block(self.rows, 1), fits)
+        widest = min(self.table.sparse_sum_block(self.rows, 1), fits)
         self.column_blocks = chunks(run, widest)
         self.columns = chunks(chunks(run, self.column_blocks), lanes) * lanes
         self.column_blocks = chunks(run, self.columns)
@@ -55,7 +55,7 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
         cdef Py_ssize_t first = i % self.column_blocks * self.columns
         cdef Py_ssize_t run = self.kw * self.ic
         for r in range(min(self.rows, self.kh - first_row)):
-            table.transpose(
+            self.table.transpose(
                 &self.weights[0, 0, 0, 0] + ((first_row + r) * run + first) * self.oc, self.oc,
                 &self.blocks[i, 0, r * self.columns], self.rows * self.columns,
                 min(self.columns, run - first), self.oc,
@@ -70,7 +70,7 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
         cdef Py_ssize_t groups = self.places.shape[0], b, row, column
         cdef SparseSum p
         if self.ph * self.pw > 0:
-            table.lists_by_place(
+            self.table.lists_by_place(
                 &self.dy[n, 0, 0, 0], &self.argmax[n, 0, 0, 0], self.ph * self.pw, self.oc,
                 <int>(self.pool_h * self.pool_w), <int>(self.rows * self.columns), values, offsets,
                 starts, starts + groups,
@@ -87,7 +87,7 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
             p.columns, p.channels = 1, min(self.columns, self.kw * self.ic - column)
             p.data = &self.blocks[b, 0, 0]
             p.y = dx + row * p.y_row + column
-            table.sparse_sum(&p)
+            self.table.sparse_sum(&p)
         if self.is_padded:
             for row in range(self.h):
                 memcpy(
@@ -133,12 +133,13 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         self.padded_height = self.h + self.top + self.bottom
         # Few channels leave vectors half empty: then the taps of a filter row, which are one
         # contiguous run of x, count as one long tap.
-        long_row = self.ic < 2 * table.lanes and self.dw == 1
+        long_row = self.ic < 2 * self.table.lanes and self.dw == 1
         self.taps = 1 if long_row else self.kw
-        self.widest = table.sparse_sum_block(
+        self.widest = self.table.sparse_sum_block(
             min(<Py_ssize_t>3, self.kh), min(<Py_ssize_t>3, self.taps)
         )
-        self.block_channels = self.ic if long_row else self.widest
+        whole = chunks(self.ic, self.table.lanes) * self.table.lanes
+        self.block_channels = self.ic if long_row else min(self.widest, whole)
         self.block_count = chunks(self.ic, self.block_channels)
         self.image_size = self.padded_height * self.padded_width * self.block_channels
         size = self.block_count * self.oc * self.kh * self.kw * self.block_channels
@@ -146,7 +147,7 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         self.sums = aligned(
             (self.tasks, self.block_count, self.oc, self.kh * self.kw, self.block_channels)
         )
-        self.bias = aligned((self.tasks, self.oc, table.lanes))
+        self.bias = aligned((self.tasks, self.oc, self.table.lanes))
         self.finishes = self.kh * self.kw
         windows = np.arange(self.ph * self.pw)
         oh = windows // max(self.pw, 1) * self.pool_sh * self.sh
@@ -155,14 +156,15 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         place = np.arange(256)
         step = place // self.pool_w * self.sh * self.padded_width + place % self.pool_w * self.sw
         self.steps = (step * self.block_channels).astype(np.intc)
-        row = self.pool_sh * self.sh * self.padded_width * self.block_channels  # one row of windows
+        # numbers that one row of windows reads
+        row = max(self.pool_sh * self.sh * self.padded_width * self.block_channels, <Py_ssize_t>1)
         self.band_rows = min(max(BAND // row, <Py_ssize_t>1), max(self.ph, <Py_ssize_t>1))
         self.bands = chunks(self.ph, self.band_rows)
         self.images = 1
         if self.bands == 1:
             fits = BAND // max(row * self.ph, <Py_ssize_t>1)
             self.images = min(max(fits, <Py_ssize_t>1), chunks(self.n, self.tasks) or 1)
-        self.capacity = chunks(self.images * self.band_rows * self.pw + table.lanes, 16) * 16
+        self.capacity = chunks(self.images * self.band_rows * self.pw + self.table.lanes, 16) * 16
         self.places = (
             np.arange(self.oc) * self.kh * self.kw * self.block_channels
         ).astype(np.intc)
@@ -178,11 +180,11 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         for block in range(self.block_count):
             first = block * self.block_channels
             count = min(self.block_channels, self.ic - first)
-            if self.is_padded:
+            if self.is_padded or count < self.block_channels:
                 memset(to, 0, self.image_size * sizeof(float))
             at = to + (self.top * self.padded_width + self.left) * self.block_channels
             for row in range(self.h):
-                table.copy_rows(
+                self.table.copy_rows(
                     &self.x[n, row, 0, first], self.ic, at, self.block_channels, self.w, count
                 )
                 at += self.padded_width * self.block_channels
@@ -212,11 +214,12 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
                 count = min(self.band_rows, self.ph - band * self.band_rows) * self.pw
                 memset(counts, 0, self.oc * sizeof(int))
                 for m in range(images):
-                    table.lists_by_channel(
+                    self.table.lists_by_channel(
                         &self.dy[n + m, 0, 0, 0] + window * self.oc,
                         &self.argmax[n + m, 0, 0, 0] + window * self.oc, count, self.oc,
-                        &self.corners[window], &self.steps[0], <int>(m * image), self.capacity,
-                        values, offsets, counts, &self.bias[i, 0, 0],
+                        &self.corners[window], &self.steps[0], <int>(self.pool_h * self.pool_w),
+                        <int>(m * image), self.capacity, values, offsets, counts,
+                        &self.bias[i, 0, 0],
                     )
                 for block in range(self.block_count):
                     self.sum_block(
@@ -233,7 +236,7 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
             p.channels = min(self.widest, size - channel)
             p.data = x + row * p.data_row + column * p.data_column + channel
             p.y = sums + row * p.y_row + column * p.y_column + channel
-            table.sparse_sum(p)
+            self.table.sparse_sum(p)
             channel += self.widest
             if channel >= size:
                 channel, column = 0, column + 3
@@ -247,11 +250,11 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         for block in range(self.block_count):
             count = min(self.block_channels, self.ic - block * self.block_channels)
             for task in range(1, self.tasks):
-                table.add_rows(
+                self.table.add_rows(
                     &self.sums[task, block, 0, tap, 0], &self.sums[0, block, 0, tap, 0],
                     self.kh * self.kw * self.block_channels, self.oc, count,
                 )
-            table.transpose(
+            self.table.transpose(
                 &self.sums[0, block, 0, tap, 0], self.kh * self.kw * self.block_channels,
                 &self.dw_[0, 0, 0, 0] + (tap * self.ic + block * self.block_channels) * self.oc,
                 self.oc, self.oc, count,
@@ -314,17 +317,17 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
                 p.x = scratch
             first = 0
             while first < self.oc:
-                p.channels = table.narrow_block(self.oc - first)
+                p.channels = self.table.narrow_block(self.oc - first)
                 p.dy = &self.dy[n, 0, 0, first]
                 p.argmax = &self.argmax[n, 0, 0, first] if self.argmax is not None else NULL
                 p.dw, p.db = &self.sums[i, 0, first], &self.sums[i, p.tap_count, first]
-                table.narrow_sum(&p)
+                self.table.narrow_sum(&p)
                 first += p.channels
 
     cdef void finish(self, Py_ssize_t i) noexcept nogil:
         cdef Py_ssize_t task, rows = self.taps.shape[0]
         for task in range(1, self.tasks):
-            table.add_rows(
+            self.table.add_rows(
                 &self.sums[task, 0, 0], &self.sums[0, 0, 0], self.oc, rows + 1, self.oc
             )
         memcpy(&self.dw_[0, 0, 0, 0], &self.sums[0, 0, 0], rows * self.oc * sizeof(float))

@@ -24,8 +24,8 @@ cdef class WinogradTiles(Kernel):
             self.top > 0 or self.left > 0
             or 2 * self.tiles_h + 2 > self.h or self.padded_width > self.w
         )
-        if not self.padded:
-            self.padded_width = self.w
+        # a tile reads 2 * tiles_w + 2 columns; a row of the image may be longer
+        self.padded_width = max(self.padded_width, self.left + self.w) if self.padded else self.w
         wish = max(WINOGRAD_TILES // max(self.tiles_w, <Py_ssize_t>1), <Py_ssize_t>1)
         self.pieces = max(chunks(self.tiles_h, wish + wish // 2), <Py_ssize_t>1)
         self.rows = max(chunks(self.tiles_h, self.pieces), <Py_ssize_t>1)
@@ -49,7 +49,7 @@ cdef class WinogradTiles(Kernel):
         for row in range(rows):
             p.x = x + 2 * row * p.x_row
             p.planes = v + row * self.tiles_w * self.ic
-            table.winograd_input(&p)
+            self.table.winograd_input(&p)
 
 
 cdef class Winograd(WinogradTiles):
@@ -84,7 +84,7 @@ cdef class Winograd(WinogradTiles):
         if self.turned:
             # w is (3, 3, oc, ic): turn 16 of its columns into rows of `oc` numbers
             for k in range(9):
-                table.transpose(
+                self.table.transpose(
                     w + k * plane + first, self.ic, scratch + k * 16 * self.oc, self.oc, self.oc,
                     count,
                 )
@@ -93,7 +93,7 @@ cdef class Winograd(WinogradTiles):
         cdef Py_ssize_t rows_plane = 16 * self.oc if self.turned else plane
         cdef float *u = &self.u[0, first, 0]
         for c in range(count):
-            table.winograd_filter(
+            self.table.winograd_filter(
                 rows + c * self.oc, rows_plane, u + c * self.oc, plane, self.oc, self.turned
             )
 
@@ -112,7 +112,7 @@ cdef class Winograd(WinogradTiles):
         q.x_pixel, q.x_step, q.w_step, q.y_pixel = self.ic, 1, self.oc, self.oc
         for k in range(16):
             q.x, q.w, q.y = v + k * tiles * self.ic, &self.u[k, 0, 0], m + k * tiles * self.oc
-            product_blocks(&q, self.oc)
+            product_blocks(self.table, &q, self.oc)
         cdef WinogradRow p
         p.tiles, p.channels, p.plane = self.tiles_w, self.oc, tiles * self.oc
         p.b = &self.b[0] if self.b is not None else NULL
@@ -124,7 +124,7 @@ cdef class Winograd(WinogradTiles):
             p.rows = min(<Py_ssize_t>2, self.target.shape[1] - k)
             p.y = &self.target[n, k, 0, 0]
             p.argmax = &self.argmax[n, k, 0, 0] if self.argmax is not None else NULL
-            table.winograd_output(&p)
+            self.table.winograd_output(&p)
 
 
 cdef class WinogradBackwardWeights(WinogradTiles):
@@ -176,27 +176,27 @@ cdef class WinogradBackwardWeights(WinogradTiles):
                     p.rows = min(<Py_ssize_t>2, self.dy.shape[1] - 2 * (first + row))
                     p.x = &self.dy[n, 2 * (first + row), 0, 0]
                     p.planes = d + row * self.tiles_w * self.oc
-                    table.winograd_gradient(&p)
+                    self.table.winograd_gradient(&p)
                 q.x_pixel, q.x_step, q.pixels, q.steps = 1, self.ic, self.ic, tiles
                 for k in range(16):
                     q.x, q.w = v + k * tiles * self.ic, d + k * tiles * self.oc
                     q.y = &self.sums[i, k, 0, 0]
-                    product_blocks(&q, self.oc)
+                    product_blocks(self.table, &q, self.oc)
             if self.db is not None:  # the product of ones and dy
                 q.x, q.w, q.y = &one, &self.dy[n, 0, 0, 0], &self.bias[i, 0]
                 q.x_pixel, q.x_step, q.pixels = 0, 0, 1
                 q.steps = self.dy.shape[1] * self.dy.shape[2]
-                product_blocks(&q, self.oc)
+                product_blocks(self.table, &q, self.oc)
 
     cdef void finish(self, Py_ssize_t c) noexcept nogil:
         # dw[:, :, c, :]
         cdef Py_ssize_t task, plane = self.ic * self.oc
         for task in range(1, self.tasks):
-            table.add_rows(&self.sums[task, 0, c, 0], &self.sums[0, 0, c, 0], plane, 16, self.oc)
-        table.winograd_filter_gradient(
+            self.table.add_rows(&self.sums[task, 0, c, 0], &self.sums[0, 0, c, 0], plane, 16, self.oc)
+        self.table.winograd_filter_gradient(
             &self.sums[0, 0, c, 0], plane, &self.dw_[0, 0, c, 0], plane, self.oc
         )
         if c == 0 and self.db is not None:
             for task in range(1, self.tasks):
-                table.add_rows(&self.bias[task, 0], &self.bias[0, 0], 0, 1, self.oc)
+                self.table.add_rows(&self.bias[task, 0], &self.bias[0, 0], 0, 1, self.oc)
             memcpy(&self.db[0], &self.bias[0, 0], self.oc * sizeof(float))

@@ -32,11 +32,14 @@ def _unpadded(x, pads):
 
 def _taps(window, strides, dilation, out):
     """For each place of the window: its row, its column, and the pixels that it meets."""
+
+    def places(first, axis):
+        count, stride = out[axis], strides[axis]
+        return slice(first, first + (count - 1) * stride + 1 if count else first, stride)
+
     for kh in range(window[0]):
         for kw in range(window[1]):
-            first_row, first_column = kh * dilation[0], kw * dilation[1]
-            rows = slice(first_row, first_row + (out[0] - 1) * strides[0] + 1, strides[0])
-            columns = slice(first_column, first_column + (out[1] - 1) * strides[1] + 1, strides[1])
+            rows, columns = places(kh * dilation[0], 0), places(kw * dilation[1], 1)
             yield kh, kw, (slice(None), rows, columns)
 
 

@@ -1,5 +1,7 @@
 """Adam and its kin: a mean of the gradients over a mean of their squares."""
 
+import math
+
 import numpy as np
 
 from fastcnn import kernels
@@ -67,9 +69,10 @@ class Adam(Optimizer):
 
         Keras takes the powers in the weights' type: float32's 0.999 makes alpha 7e-6 smaller.
         """
-        number = self.weights.dtype.type
-        t, one = number(self.iterations), number(1)
-        unbiased = np.sqrt(one - number(self.beta_2) ** t) / (one - number(self.beta_1) ** t)
+        number, t = self.weights.dtype.type, self.iterations
+        left_1 = float(number(1 - float(number(float(number(self.beta_1)) ** t))))
+        left_2 = float(number(1 - float(number(float(number(self.beta_2)) ** t))))
+        unbiased = number(float(number(math.sqrt(left_2))) / left_1)
         return float(number(self.rate) * unbiased)
 
     def _amsgrad_step(self, alpha):

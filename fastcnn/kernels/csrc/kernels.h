@@ -2,8 +2,8 @@
  *
  * Each isa_*.c fills one `struct kernels` from the same bodies (*.inc.h), written once over a
  * vector type. A tile works on plain memory, knows nothing of Python and starts no thread. All
- * numbers are float32, all distances count elements, not bytes. Every output element is written by
- * one call and summed in one order, which does not depend on how the work is cut: the same bits
+ * numbers are float32, all distances count elements, not bytes. Every output element is written
+ * by one task, in one order that does not depend on how the work is cut: the same bits
  * for any number of threads.
  */
 #ifndef FASTCNN_KERNELS_H
@@ -57,10 +57,11 @@ struct sparse_sum {
     ptrdiff_t groups, rows, columns, channels, data_row, data_column, y_row, y_column;
 };
 
-/* dw[k][c] += sum over windows (i, j) of dy[i][j][c] * x[patch of the place that won + taps[k]] for
- * (the first place where argmax is NULL)
- * c < channels <= narrow_block(channels); db[c] += sum of dy where a place won. dy, argmax, dw and
- * db point at the first channel, `oc` is the distance from one window or tap to the next. */
+/* dw[k][c] += sum over windows (i, j) of dy[i][j][c] * x[patch of the place that won + taps[k]]
+ *
+ * for c < channels <= narrow_block(channels); db[c] += sum of dy where a place won. Without argmax
+ * the first place wins everywhere. dy, argmax, dw and db point at the first channel, `oc` is the
+ * distance from one window or tap to the next. */
 struct narrow_sum {
     const float *x, *dy;
     const uint8_t *argmax;
@@ -165,8 +166,8 @@ struct kernels {
                            int32_t *offsets, int32_t *starts, int32_t *counts);
     void (*lists_by_channel)(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
                              ptrdiff_t channels, const int32_t *corners, const int32_t *steps,
-                             int32_t image, ptrdiff_t capacity, float *values, int32_t *offsets,
-                             int32_t *counts, float *bias);
+                             int places, int32_t image, ptrdiff_t capacity, float *values,
+                             int32_t *offsets, int32_t *counts, float *bias);
     /* y[r][c] = x[r][c]; rows x columns, row distances x_row and y_row */
     void (*copy_rows)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns);

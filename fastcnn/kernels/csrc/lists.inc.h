@@ -1,4 +1,5 @@
-/* The lists of live windows that sparse sums run over; argmax CLOSED is not live. */
+/* The lists of live windows that sparse sums run over: argmax names a place of the window, not
+ * CLOSED. */
 
 /* By window and place in it: groups [windows][places] of entries one behind the other, value = dy,
  * offset = channel * stride. values and offsets have LANES places more than dy has numbers. */
@@ -28,8 +29,8 @@ static void lists_by_place(const float *dy, const uint8_t *argmax, ptrdiff_t win
  * than it can get entries. */
 static void lists_by_channel(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
                              ptrdiff_t channels, const int32_t *corners, const int32_t *steps,
-                             int32_t image, ptrdiff_t capacity, float *values, int32_t *offsets,
-                             int32_t *counts, float *bias) {
+                             int places, int32_t image, ptrdiff_t capacity, float *values,
+                             int32_t *offsets, int32_t *counts, float *bias) {
     for (ptrdiff_t w = 0; w < windows; w += LANES)
         for (ptrdiff_t c = 0; c < channels; c += LANES) {
             const ptrdiff_t high = windows - w < LANES ? windows - w : LANES;
@@ -46,7 +47,7 @@ static void lists_by_channel(const float *dy, const uint8_t *argmax, ptrdiff_t w
             transpose_square(place);
             for (ptrdiff_t i = 0; i < wide; i++) {
                 const ivec won = as_ints(place[i]);
-                const bvec live = but_not(in_tail(down), equal(won, ibroadcast(CLOSED)));
+                const bvec live = both(in_tail(down), below(won, ibroadcast(places)));
                 const ptrdiff_t at = (c + i) * capacity + counts[c + i];
                 counts[c + i] += compress(values + at, offsets + at, live, gradient[i],
                                           iadd(corner, lookup(steps, won)));

@@ -11,6 +11,16 @@ static inline double fastcnn_now(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* A number that several threads of Python may read and write at once. */
+static inline double fastcnn_shared(const double *place) {
+    double value;
+    __atomic_load(place, &value, __ATOMIC_RELAXED);
+    return value;
+}
+static inline void fastcnn_share(double *place, double value) {
+    __atomic_store(place, &value, __ATOMIC_RELAXED);
+}
+
 #ifdef _OPENMP
 #include <omp.h>
 enum { fastcnn_has_openmp = 1 };

@@ -31,6 +31,7 @@ TILE ivec ichoose(bvec m, ivec a, ivec b) {
     return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(a), m));
 }
 TILE void store_i32_tail(int32_t *p, ivec a, tail t) { _mm256_maskstore_epi32(p, t, a); }
+TILE bvec below(ivec a, ivec b) { return _mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a)); }
 TILE bvec equal(ivec a, ivec b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)); }
 TILE ivec load_i32_tail(const int32_t *p, tail t) { return _mm256_maskload_epi32(p, t); }
 TILE int count_of(tail t) {
@@ -70,7 +71,6 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     _mm256_storeu_si256((__m256i *)q, _mm256_permutevar8x32_epi32(b, order));
     return __builtin_popcount(mask);
 }
-TILE ivec load_i32(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 TILE ivec lookup(const int32_t *table, ivec at) { return _mm256_i32gather_epi32(table, at, 4); }
 TILE ivec as_ints(vec a) { return _mm256_castps_si256(a); }
 TILE vec as_floats(ivec a) { return _mm256_castsi256_ps(a); }

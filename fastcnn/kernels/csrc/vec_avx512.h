@@ -27,6 +27,7 @@ TILE vec choose(bvec m, vec a, vec b) { return _mm512_mask_blend_ps(m, b, a); }
 TILE ivec ichoose(bvec m, ivec a, ivec b) { return _mm512_mask_blend_epi32(m, b, a); }
 TILE void store_i32_tail(int32_t *p, ivec a, tail t) { _mm512_mask_storeu_epi32(p, t, a); }
 TILE void store_u8_tail(uint8_t *p, ivec a, tail t) { _mm512_mask_cvtepi32_storeu_epi8(p, t, a); }
+TILE bvec below(ivec a, ivec b) { return _mm512_cmplt_epi32_mask(a, b); }
 TILE bvec equal(ivec a, ivec b) { return _mm512_cmpeq_epi32_mask(a, b); }
 TILE ivec load_i32_tail(const int32_t *p, tail t) { return _mm512_maskz_loadu_epi32(t, p); }
 TILE ivec load_u8_tail(const uint8_t *p, tail t) {
@@ -44,7 +45,6 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     _mm512_storeu_si512(q, _mm512_maskz_compress_epi32(m, b));
     return __builtin_popcount(m);
 }
-TILE ivec load_i32(const int32_t *p) { return _mm512_loadu_si512(p); }
 TILE ivec lookup(const int32_t *table, ivec at) { return _mm512_i32gather_epi32(at, table, 4); }
 TILE ivec as_ints(vec a) { return _mm512_castps_si512(a); }
 TILE vec as_floats(ivec a) { return _mm512_castsi512_ps(a); }

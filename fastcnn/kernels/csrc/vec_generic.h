@@ -49,6 +49,7 @@ TILE void store_i32_tail(int32_t *p, ivec a, tail t) {
 TILE void store_u8_tail(uint8_t *p, ivec a, tail t) {
     for (int i = 0; i < t; i++) p[i] = (uint8_t)a[i];
 }
+TILE bvec below(ivec a, ivec b) { return a < b; }
 TILE bvec equal(ivec a, ivec b) { return a == b; }
 TILE ivec load_i32_tail(const int32_t *p, tail t) {
     return (ivec){t > 0 ? p[0] : 0, t > 1 ? p[1] : 0, t > 2 ? p[2] : 0, t > 3 ? p[3] : 0};
@@ -70,7 +71,6 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     }
     return n;
 }
-TILE ivec load_i32(const int32_t *p) { return load_i32_tail(p, 4); }
 TILE ivec lookup(const int32_t *table, ivec at) {
     return (ivec){table[at[0]], table[at[1]], table[at[2]], table[at[3]]};
 }

@@ -49,6 +49,7 @@ TILE void store_i32_tail(int32_t *p, ivec a, tail t) {
     if (t > 1) vst1q_lane_s32(p + 1, a, 1);
     if (t > 2) vst1q_lane_s32(p + 2, a, 2);
 }
+TILE bvec below(ivec a, ivec b) { return vcltq_s32(a, b); }
 TILE bvec equal(ivec a, ivec b) { return vceqq_s32(a, b); }
 TILE ivec load_i32_tail(const int32_t *p, tail t) {
     if (t == 4) return vld1q_s32(p);
@@ -108,7 +109,6 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     vst1q_s32(q, vreinterpretq_s32_u8(vqtbl1q_u8(vreinterpretq_u8_s32(b), order)));
     return lanes_of_mask[mask];
 }
-TILE ivec load_i32(const int32_t *p) { return vld1q_s32(p); }
 TILE ivec lookup(const int32_t *table, ivec at) {
     return (ivec){table[at[0]], table[at[1]], table[at[2]], table[at[3]]};
 }
