@@ -22,8 +22,8 @@ cdef class Conv2DMaxPool2D(Conv2D):
 def conv2d_output(x_shape, w_shape, strides, pads, dilation):
     """(rows, columns) of a convolution's output."""
     return tuple(
-        (x_shape[1 + axis] + pads[2 * axis] + pads[2 * axis + 1]
-         - (w_shape[axis] - 1) * dilation[axis] - 1) // strides[axis] + 1
+        max((x_shape[1 + axis] + pads[2 * axis] + pads[2 * axis + 1]
+             - (w_shape[axis] - 1) * dilation[axis] - 1) // strides[axis] + 1, 0)
         for axis in (0, 1)
     )
 

@@ -192,7 +192,9 @@ cdef class WinogradBackwardWeights(WinogradTiles):
         # dw[:, :, c, :]
         cdef Py_ssize_t task, plane = self.ic * self.oc
         for task in range(1, self.tasks):
-            self.table.add_rows(&self.sums[task, 0, c, 0], &self.sums[0, 0, c, 0], plane, 16, self.oc)
+            self.table.add_rows(
+                &self.sums[task, 0, c, 0], &self.sums[0, 0, c, 0], plane, 16, self.oc
+            )
         self.table.winograd_filter_gradient(
             &self.sums[0, 0, c, 0], plane, &self.dw_[0, 0, c, 0], plane, self.oc
         )

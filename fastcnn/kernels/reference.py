@@ -143,7 +143,7 @@ def _expand_pool(dy, argmax, y_shape, pool_size, pool_strides):
 def _conv_output_shape(n, image, w_shape, strides, pads, dilation):
     padded = (image[0] + pads[0] + pads[1], image[1] + pads[2] + pads[3])
     size = [
-        (padded[axis] - (w_shape[axis] - 1) * dilation[axis] - 1) // strides[axis] + 1
+        max((padded[axis] - (w_shape[axis] - 1) * dilation[axis] - 1) // strides[axis] + 1, 0)
         for axis in (0, 1)
     ]
     return (n, *size, w_shape[3])

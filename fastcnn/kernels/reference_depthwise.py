@@ -8,8 +8,8 @@ def _patches(padded, w_shape, strides, dilation, out):
     for kh in range(w_shape[0]):
         for kw in range(w_shape[1]):
             top, left = kh * dilation[0], kw * dilation[1]
-            rows = slice(top, top + (out[0] - 1) * strides[0] + 1, strides[0])
-            columns = slice(left, left + (out[1] - 1) * strides[1] + 1, strides[1])
+            rows = slice(top, top + out[0] * strides[0], strides[0])
+            columns = slice(left, left + out[1] * strides[1], strides[1])
             yield kh, kw, padded[:, rows, columns]
 
 
