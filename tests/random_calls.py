@@ -144,13 +144,18 @@ def _windows(keywords, rng, sizes):
         stride, reach = strides[axis], (window[axis] - 1) * dilation[axis] + 1
         rest = int(rng.integers(0, stride))
         valid = (rows - 1) * stride + reach + rest
-        image.append(valid if padding == "valid" else rows * stride - rest)
+        size = valid if padding == "valid" else rows * stride - rest
+        if rng.random() < 0.02:  # no window fits, or one without the rest that usually is there
+            size = int(rng.integers(0, reach + 1))
+        image.append(size)
     pads, out = pads_and_output(image, window, strides, padding, dilation)
     sizes |= dict(zip("hw", image, strict=True))
     sizes |= dict(zip("kl", window, strict=True))
     sizes |= {
-        letter: (full - length) // step + 1
-        for letter, full, length, step in zip("pq", out, pool, pool_strides, strict=True)
+        letter: max((full - length) // step + 1, 0) if size else 0
+        for letter, full, length, step, size in zip(
+            "pq", out, pool, pool_strides, image, strict=True
+        )
     }
     given = {"strides": strides, "pads": pads, "dilation": dilation, "pool_size": window}
     if "pool_strides" in keywords:

@@ -4,6 +4,7 @@ Two nets: the tutorial's, and one with augmentation, batch normalisation, dropou
 that have kernels of their own. One instruction set; between sets results agree within rounding.
 """
 
+import os
 import subprocess
 import sys
 import threading
@@ -139,7 +140,7 @@ def test_another_process_and_other_threads_of_the_system(results):
     for count in ("1", "2"):
         done = subprocess.run(
             [sys.executable, "-c", program],
-            cwd=Path(__file__).parents[1], env={"OMP_NUM_THREADS": count}, text=True,
+            cwd=Path(__file__).parents[1], env={**os.environ, "OMP_NUM_THREADS": count}, text=True,
             capture_output=True,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

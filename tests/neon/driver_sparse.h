@@ -102,6 +102,7 @@ static void lists_by_place(void) {
 static void lists_by_channel(void) {
     const int windows = draw(0, 40), channels = channel_count(), lanes = k->lanes;
     const int capacity = windows + 5 + lanes, before = draw(0, 5), image = draw(0, 99);
+    const int count = draw(1, 4); /* places of a window; argmax may name others */
     const float *dy = floats(windows * channels);
     const uint8_t *argmax = bytes(windows * channels, 3);
     const int32_t *corners = ints(windows, 0, 99), *steps = ints(256, 0, 99);
@@ -113,13 +114,13 @@ static void lists_by_channel(void) {
         expected_bias[c] = 0;
         for (int i = 0; i < lanes; i++) expected_bias[c] += bias[c * lanes + i];
     }
-    k->lists_by_channel(dy, argmax, windows, channels, corners, steps, image, capacity, values,
-                        offsets, counts, bias);
+    k->lists_by_channel(dy, argmax, windows, channels, corners, steps, count, image, capacity,
+                        values, offsets, counts, bias);
     for (int c = 0; c < channels; c++) {
         int n = before;
         for (int w = 0; w < windows; w++) {
             const int at = w * channels + c, place = argmax[at];
-            if (place == 255) continue;
+            if (place >= count) continue;
             same(values + c * capacity + n, dy + at, 1);
             const int32_t offset = corners[w] + image + steps[place];
             same_ints(offsets + c * capacity + n, &offset, 1);
