@@ -173,7 +173,7 @@ def show_config():
         ("fastcnn", __version__),
         ("backend", backend()),
         ("instruction set", kernels.instruction_set()),
-        ("threads", num_threads()),
+        ("threads", kernels.native.num_threads()),  # 1 in a build without OpenMP
         ("numpy", np.__version__),
         ("python", platform.python_version()),
         ("platform", platform.platform()),
