@@ -62,7 +62,9 @@ def test_one_pass(name, backend):
 def test_ten_steps(name, backend):
     golden = GOLDEN["cases"][name]
     losses, weights = cases.train(keras, name)
-    np.testing.assert_allclose(losses, golden["losses"], rtol=2e-5)
+    # a loss that has become small keeps the rounding of the numbers it comes from
+    floor = np.finfo(np.float32).eps * golden["losses"][0]
+    np.testing.assert_allclose(losses, golden["losses"], rtol=2e-5, atol=floor)
     assert_all_close(weights, golden["after"], 2e-5)
 
 
