@@ -262,6 +262,7 @@ INTERRUPTED = (
     TRAIN
     + """
     import time
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what nohup turns off
     net = model()
     train(net)
     for number in range(5):

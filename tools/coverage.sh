@@ -11,6 +11,9 @@ python=${PYTHON:-python}
 data=$(mktemp -d)
 trap 'rm -rf "$data"' EXIT
 export COVERAGE_FILE=$data/coverage
-"$python" -m pytest -q -p no:cacheprovider --cov=fastcnn --cov-branch --cov-report= "$@"
-"$python" -m coverage report --skip-covered --fail-under=95
-"$python" -m coverage report --include='*/kernels/choice.py' --show-missing --fail-under=100
+status=0
+"$python" -m pytest -q -p no:cacheprovider --cov=fastcnn --cov-branch --cov-report= "$@" || status=$?
+"$python" -m coverage report --skip-covered --fail-under=95 || status=$?
+"$python" -m coverage report --include='*/kernels/choice.py' --show-missing --fail-under=100 ||
+    status=$?
+exit $status

@@ -27,7 +27,8 @@ CFLAGS="$sanitizers -fno-omit-frame-pointer" LDFLAGS=$sanitizers FASTCNN_DEBUG=1
 if [ $# -eq 0 ]; then
     set -- tests/test_kernels.py tests/test_layers_kernels.py tests/test_layers_depthwise.py \
         tests/test_exactness.py tests/test_kernel_arguments.py tests/test_same_bits.py \
-        tests/test_layers.py tests/test_layers_protocol.py tests/test_training.py \
+        tests/test_layers.py tests/test_layers_protocol.py tests/test_layers_augmentation.py \
+        tests/test_training.py \
         tests/test_interrupt.py tests/test_optimizers.py tests/test_losses.py
 fi
 # Python and NumPy are not built for this: their memory comes from malloc so that ASan sees it,
