@@ -1,5 +1,6 @@
 """Checks of arguments that several modules share: each error names what arrived."""
 
+import math
 import os
 import sys
 import warnings
@@ -29,6 +30,14 @@ def check_fraction(value, name, including_one=False):
     if not (is_number and 0 <= value <= 1) or (value == 1 and not including_one):
         interval = "[0, 1]" if including_one else "[0, 1)"
         raise ValueError(f"The argument `{name}` must be in {interval}. Received {name}={value!r}.")
+    return float(value)
+
+
+def check_not_negative(value, name):
+    """`value` as a finite float >= 0."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not is_number or not 0 <= value < math.inf:
+        raise ValueError(f"The argument `{name}` must be a float >= 0. Received {name}={value!r}.")
     return float(value)
 
 

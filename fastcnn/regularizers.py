@@ -18,11 +18,10 @@ One of your own needs `__call__` and `gradient`:
     ...         return 0.04 * x**3
 """
 
-import math
-
 import numpy as np
 
 from fastcnn import kernels
+from fastcnn.arguments import check_not_negative
 from fastcnn.registry import Configurable, Registry
 
 registry = Registry("regularizer", "keras.regularizers")
@@ -49,8 +48,8 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1=0.0, l2=0.0):
-        self.l1 = check_factor(0.0 if l1 is None else l1, "l1")
-        self.l2 = check_factor(0.0 if l2 is None else l2, "l2")
+        self.l1 = check_not_negative(0.0 if l1 is None else l1, "l1")
+        self.l2 = check_not_negative(0.0 if l2 is None else l2, "l2")
 
     def __call__(self, x):
         penalty = 0.0
@@ -116,7 +115,7 @@ class OrthogonalRegularizer(Regularizer):
             raise ValueError(
                 f'The argument `mode` must be "rows" or "columns". Received mode={mode!r}.'
             )
-        self.factor = check_factor(factor, "factor")
+        self.factor = check_not_negative(factor, "factor")
         self.mode = mode
 
     def _parts(self, x):
@@ -153,14 +152,6 @@ l1 = L1
 l2 = L2
 l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
-
-
-def check_factor(value, name):
-    """`value` as a finite float >= 0."""
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < math.inf:
-        raise ValueError(f"The argument `{name}` must be a float >= 0. Received {name}={value!r}.")
-    return float(value)
 
 
 def get(identifier):

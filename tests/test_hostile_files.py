@@ -2,13 +2,17 @@
 
 import ast
 import contextlib
+import io
+import json
 import os
 import sys
 import time
 import tracemalloc
 import warnings
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastcnn as keras
@@ -84,6 +88,35 @@ def test_model_files(name, tmp_path):
     if not any(word in name for word in ("8747", "thresholds", "state")):  # what compile reads
         refused(path, lambda path: keras.models.load_model(path, compile=False))
     assert not os.path.exists("/tmp/fastcnn_was_here")
+
+
+OPTIMIZERS = ("Adam", "AdamW", "Nadam", "SGD", "RMSprop", "Adagrad", "Lion")
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_s_arguments_are_checked_before_its_state_is_read(name):
+    """An epsilon that was a dictionary once came as far as the kernel."""
+    model = hostile.model()
+    model.compile(getattr(keras.optimizers, name)(), "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    with zipfile.ZipFile(io.BytesIO(hostile.keras_file.to_bytes(model))) as archive:
+        members = {member: archive.read(member) for member in archive.namelist()}
+    tree = json.loads(members["config.json"])
+    arguments = tree["compile_config"]["optimizer"]["config"]
+    refusals = 0
+    for key, before in arguments.items():
+        for value in ({}, [], {"a": None}, [1], "x", -1, 1e300, 2**62, True, None):
+            arguments[key] = value
+            text = json.dumps(tree).encode()
+            content = hostile.zipped({**members, "config.json": text}.items())
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of a state that does not fit
+                    hostile.keras_file.from_bytes(content)
+            except ValueError:
+                refusals += 1
+        arguments[key] = before
+    assert refusals > 4 * len(arguments)
 
 
 @pytest.mark.parametrize("number", range(len(WEIGHT_FILES)))

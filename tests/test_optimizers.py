@@ -164,6 +164,12 @@ def test_arguments():
         optimizers.SGD(use_ema=True, ema_overwrite_frequency=0)
     with pytest.raises(ValueError, match="`beta_1` must be above 0"):
         optimizers.Lion(beta_1=0)
+    for make in (optimizers.Adam, optimizers.Nadam, optimizers.RMSprop, optimizers.Adagrad):
+        for epsilon in (None, {}, "1e-7", -1e-7, float("nan"), True):
+            with pytest.raises(ValueError, match="`epsilon` must be a float >= 0"):
+                make(epsilon=epsilon)
+    with pytest.raises(ValueError, match="`initial_accumulator_value` must be a float >= 0"):
+        optimizers.Adagrad(initial_accumulator_value=[1])
 
 
 def test_gradients_from_outside_are_refused():

@@ -24,7 +24,7 @@ import re
 
 import numpy as np
 
-from fastcnn.arguments import check_fraction, refuse
+from fastcnn.arguments import check_fraction, check_not_negative, refuse
 from fastcnn.registry import Configurable, Registry, unique_name
 from fastcnn.variables import aligned
 
@@ -120,10 +120,7 @@ class Optimizer(Configurable):
                 f"Received {', '.join(f'{key}={value!r}' for key, value in given.items())}."
             )
         for key, value in (*given.items(), ("weight_decay", weight_decay or 0)):
-            if not (isinstance(value, (int, float)) and 0 <= value < math.inf):
-                raise ValueError(
-                    f"The argument `{key}` must be a float >= 0. Received {key}={value!r}."
-                )
+            check_not_negative(value, key)
         frequency = ema_overwrite_frequency
         if frequency is not None and not (isinstance(frequency, int) and frequency >= 1):
             raise ValueError(
