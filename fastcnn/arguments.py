@@ -33,12 +33,14 @@ def check_fraction(value, name, including_one=False):
     return float(value)
 
 
-def check_not_negative(value, name):
-    """`value` as a finite float >= 0."""
+def check_number(value, name, minimum=-math.inf):
+    """`value`, a finite number of at least `minimum`; NumPy's as Python's."""
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < math.inf:
-        raise ValueError(f"The argument `{name}` must be a float >= 0. Received {name}={value!r}.")
-    return float(value)
+    # float(value) would overflow: a file may hold an integer of any length
+    if not (is_number and minimum <= value and abs(value) <= sys.float_info.max):
+        kind = "a float" if minimum == -math.inf else f"a float >= {minimum}"
+        raise ValueError(f"The argument `{name}` must be {kind}. Received {name}={value!r}.")
+    return value.item() if isinstance(value, np.number) else value
 
 
 def check_shape(shape, name="shape"):

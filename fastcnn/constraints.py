@@ -12,6 +12,7 @@ returns an array of w's shape.
 import numpy as np
 
 from fastcnn import config
+from fastcnn.arguments import check_number
 from fastcnn.registry import Configurable, Registry
 
 registry = Registry("constraint", "keras.constraints")
@@ -44,9 +45,9 @@ class MinMaxNorm(Constraint):
     """
 
     def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
-        self.min_value = min_value
-        self.max_value = max_value
-        self.rate = rate
+        self.min_value = check_number(min_value, "min_value")
+        self.max_value = check_number(max_value, "max_value")
+        self.rate = check_number(rate, "rate")
         self.axis = axis if isinstance(axis, int) else tuple(axis)
 
     def __call__(self, w):

@@ -15,7 +15,7 @@ import math
 import numpy as np
 
 from fastcnn import config, random
-from fastcnn.arguments import refuse
+from fastcnn.arguments import check_number, refuse
 from fastcnn.registry import Configurable, Registry
 
 registry = Registry("initializer", "keras.initializers")
@@ -49,6 +49,8 @@ class Constant(Initializer):
     """All equal to `value`."""
 
     def __init__(self, value=0.0):
+        if np.asarray(value).dtype.kind not in "biuf":
+            raise ValueError(f"The argument `value` must be numbers. Received value={value!r}.")
         self.value = value
 
     def __call__(self, shape, dtype=None):
@@ -63,7 +65,7 @@ class Identity(Initializer):
     """The identity matrix times `gain`, for shapes of two axes."""
 
     def __init__(self, gain=1.0):
-        self.gain = gain
+        self.gain = check_number(gain, "gain")
 
     def __call__(self, shape, dtype=None):
         if len(shape) != 2:
@@ -95,8 +97,8 @@ class RandomNormal(RandomInitializer):
 
     def __init__(self, mean=0.0, stddev=0.05, seed=None):
         super().__init__(seed)
-        self.mean = mean
-        self.stddev = stddev
+        self.mean = check_number(mean, "mean")
+        self.stddev = check_number(stddev, "stddev", 0)
 
     def __call__(self, shape, dtype=None):
         values = self._generator().normal(self.mean, self.stddev, shape)
@@ -121,8 +123,8 @@ class RandomUniform(RandomInitializer):
 
     def __init__(self, minval=-0.05, maxval=0.05, seed=None):
         super().__init__(seed)
-        self.minval = minval
-        self.maxval = maxval
+        self.minval = check_number(minval, "minval")
+        self.maxval = check_number(maxval, "maxval")
 
     def __call__(self, shape, dtype=None):
         values = self._generator().uniform(self.minval, self.maxval, shape)
@@ -159,7 +161,7 @@ class VarianceScaling(RandomInitializer):
         super().__init__(seed)
         refuse(input_axes, "input_axes")
         refuse(output_axes, "output_axes")
-        if not scale > 0:
+        if check_number(scale, "scale") <= 0:
             raise ValueError(f"The argument `scale` must be positive. Received scale={scale}.")
         if mode not in self.MODES:
             raise ValueError(f"The argument `mode` must be in {self.MODES}. Received {mode!r}.")
@@ -256,7 +258,7 @@ class Orthogonal(RandomInitializer):
 
     def __init__(self, gain=1.0, seed=None):
         super().__init__(seed)
-        self.gain = gain
+        self.gain = check_number(gain, "gain")
 
     def __call__(self, shape, dtype=None):
         if len(shape) < 2:

@@ -21,7 +21,7 @@ One of your own needs `__call__` and `gradient`:
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_not_negative
+from fastcnn.arguments import check_number
 from fastcnn.registry import Configurable, Registry
 
 registry = Registry("regularizer", "keras.regularizers")
@@ -48,8 +48,8 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1=0.0, l2=0.0):
-        self.l1 = check_not_negative(0.0 if l1 is None else l1, "l1")
-        self.l2 = check_not_negative(0.0 if l2 is None else l2, "l2")
+        self.l1 = float(check_number(0.0 if l1 is None else l1, "l1", 0))
+        self.l2 = float(check_number(0.0 if l2 is None else l2, "l2", 0))
 
     def __call__(self, x):
         penalty = 0.0
@@ -115,7 +115,7 @@ class OrthogonalRegularizer(Regularizer):
             raise ValueError(
                 f'The argument `mode` must be "rows" or "columns". Received mode={mode!r}.'
             )
-        self.factor = check_not_negative(factor, "factor")
+        self.factor = float(check_number(factor, "factor", 0))
         self.mode = mode
 
     def _parts(self, x):

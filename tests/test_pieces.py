@@ -128,6 +128,28 @@ def test_configs_are_keras_s(name):
     assert again.get_config().keys() == thing.get_config().keys()
 
 
+HUGE = pytest.param(10**400, id="huge")
+CHECKED = (optimizers, optimizers.schedules, regularizers, initializers, constraints)
+FLOATS = [
+    (name, key)
+    for name, (module, thing) in TABLES.items()
+    if module in CHECKED and not isinstance(thing, str)
+    for key, value in thing.get_config().items()
+    if isinstance(value, float) and name != "initializer constant"  # it takes arrays, and NaN too
+]
+
+
+@pytest.mark.parametrize("value", [{}, "a", float("nan"), float("inf"), HUGE])
+@pytest.mark.parametrize(("name", "key"), FLOATS)
+def test_a_number_is_a_finite_number(name, key, value):
+    """A file may say anything: it is refused when it is read, not in the middle of a step."""
+    module, thing = TABLES[name]
+    config = module.serialize(thing)
+    config["config"][key] = value
+    with pytest.raises(ValueError, match=f"{key}|class_name"):
+        module.deserialize(config)
+
+
 def plain(config):
     """A config with floats rounded as Keras's float32 variables round them."""
     if isinstance(config, dict):

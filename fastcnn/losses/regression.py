@@ -7,7 +7,7 @@ All take y_true and y_pred of one shape (n, ..., size) and are a mean over the l
 import numpy as np
 
 from fastcnn import config
-from fastcnn.arguments import check_not_negative
+from fastcnn.arguments import check_number
 from fastcnn.losses.base import Loss, check_axis, function_of, registry
 
 
@@ -71,7 +71,7 @@ class Huber(Loss):
 
     def __init__(self, delta=1.0, reduction="sum_over_batch_size", name="huber_loss"):
         super().__init__(reduction, name)
-        self.delta = check_not_negative(delta, "delta")
+        self.delta = float(check_number(delta, "delta", 0))
 
     def values(self, y_true, y_pred):
         error = np.abs(y_pred - y_true)

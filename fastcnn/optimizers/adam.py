@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_fraction, check_not_negative
+from fastcnn.arguments import check_fraction, check_number
 from fastcnn.optimizers.base import Optimizer, registry
 
 
@@ -40,11 +40,11 @@ class Adam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = check_fraction(beta_1, "beta_1")
         self.beta_2 = check_fraction(beta_2, "beta_2")
-        self.epsilon = check_not_negative(epsilon, "epsilon")
+        self.epsilon = check_number(epsilon, "epsilon", 0)
         self.amsgrad = self.in_numpy = bool(amsgrad)
         if amsgrad:
             self.slot_names = (*self.interleaved, "velocity_hat")
-        self._hyper = np.array([0.0, beta_1, beta_2, epsilon])
+        self._hyper = np.array([0.0, self.beta_1, self.beta_2, self.epsilon])
 
     def bind(self):
         self._kernel = kernels.bind(
@@ -129,7 +129,7 @@ class Nadam(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.beta_1 = check_fraction(beta_1, "beta_1")
         self.beta_2 = check_fraction(beta_2, "beta_2")
-        self.epsilon = check_not_negative(epsilon, "epsilon")
+        self.epsilon = check_number(epsilon, "epsilon", 0)
         self._product = 1.0
 
     def bind(self):

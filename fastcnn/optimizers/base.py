@@ -24,7 +24,7 @@ import re
 
 import numpy as np
 
-from fastcnn.arguments import check_fraction, check_not_negative, refuse
+from fastcnn.arguments import check_fraction, check_number, refuse
 from fastcnn.registry import Configurable, Registry, unique_name
 from fastcnn.variables import aligned
 
@@ -119,8 +119,10 @@ class Optimizer(Configurable):
                 f"Only one of {', '.join(f'`{key}`' for key in clips)} can be set. "
                 f"Received {', '.join(f'{key}={value!r}' for key, value in given.items())}."
             )
-        for key, value in (*given.items(), ("weight_decay", weight_decay or 0)):
-            check_not_negative(value, key)
+        for key, value in given.items():
+            check_number(value, key, 0)
+        if weight_decay is not None:
+            check_number(weight_decay, "weight_decay", 0)
         frequency = ema_overwrite_frequency
         if frequency is not None and not (isinstance(frequency, int) and frequency >= 1):
             raise ValueError(
@@ -207,7 +209,7 @@ class Optimizer(Configurable):
             )
         try:
             rate = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             rate = -1.0
         if not (rate >= 0 and math.isfinite(rate)):
             raise ValueError(

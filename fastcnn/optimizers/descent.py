@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn.arguments import check_fraction, check_not_negative
+from fastcnn.arguments import check_fraction, check_number
 from fastcnn.optimizers.base import Optimizer, registry
 
 
@@ -74,7 +74,7 @@ class RMSprop(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.rho = check_fraction(rho, "rho")
         self.momentum = check_fraction(momentum, "momentum", including_one=True)
-        self.epsilon = check_not_negative(epsilon, "epsilon")
+        self.epsilon = check_number(epsilon, "epsilon", 0)
         self.centered = bool(centered)
         self.slot_names = (
             "velocity",
@@ -134,10 +134,10 @@ class Adagrad(Optimizer):
 
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
         super().__init__(learning_rate, **kwargs)
-        first = check_not_negative(initial_accumulator_value, "initial_accumulator_value")
-        self.initial_accumulator_value = first
-        self.initial_slots = {"accumulator": first}
-        self.epsilon = check_not_negative(epsilon, "epsilon")
+        start = check_number(initial_accumulator_value, "initial_accumulator_value", 0)
+        self.initial_accumulator_value = start
+        self.initial_slots = {"accumulator": start}
+        self.epsilon = check_number(epsilon, "epsilon", 0)
 
     def step(self):
         accumulator, change, gradients = self.slots["accumulator"], self.scratch, self.gradients

@@ -12,6 +12,7 @@ your own subclasses `LearningRateSchedule` and writes `__call__(step)`.
 import bisect
 import math
 
+from fastcnn.arguments import check_number
 from fastcnn.optimizers.base import LearningRateSchedule
 from fastcnn.optimizers.base import schedules as registry
 
@@ -20,12 +21,8 @@ class _Decay(LearningRateSchedule):
     """Base of the schedules that decay from a rate over a number of steps."""
 
     def __init__(self, initial_learning_rate, decay_steps, name=None):
-        if not decay_steps > 0:
-            raise ValueError(
-                f"The argument `decay_steps` must be > 0. Received decay_steps={decay_steps!r}."
-            )
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = decay_steps
+        self.initial_learning_rate = check_number(initial_learning_rate, "initial_learning_rate")
+        self.decay_steps = _check_steps(decay_steps, "decay_steps")
         self.name = name or type(self).__name__
 
     def _decays(self, step, staircase=False):
@@ -54,7 +51,7 @@ class ExponentialDecay(_Decay):
 
     def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.decay_rate = decay_rate
+        self.decay_rate = check_number(decay_rate, "decay_rate")
         self.staircase = staircase
 
     def __call__(self, step):
@@ -105,8 +102,8 @@ class PolynomialDecay(_Decay):
         name=None,
     ):
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.end_learning_rate = end_learning_rate
-        self.power = power
+        self.end_learning_rate = check_number(end_learning_rate, "end_learning_rate")
+        self.power = check_number(power, "power")
         self.cycle = cycle
 
     def __call__(self, step):
@@ -151,9 +148,11 @@ class CosineDecay(_Decay):
         warmup_steps=0,
     ):
         super().__init__(initial_learning_rate, decay_steps, name)
-        self.alpha = alpha
+        self.alpha = check_number(alpha, "alpha")
         self.warmup_target = warmup_target
-        self.warmup_steps = warmup_steps
+        if warmup_target is not None:
+            check_number(warmup_target, "warmup_target")
+        self.warmup_steps = check_number(warmup_steps, "warmup_steps", 0)
 
     def __call__(self, step):
         top = self.initial_learning_rate
@@ -195,18 +194,13 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha=0.0,
         name="SGDRDecay",
     ):
-        if not first_decay_steps > 0:
-            raise ValueError(
-                "The argument `first_decay_steps` must be > 0. "
-                f"Received first_decay_steps={first_decay_steps!r}."
-            )
-        if not t_mul >= 1:
+        self.initial_learning_rate = check_number(initial_learning_rate, "initial_learning_rate")
+        self.first_decay_steps = _check_steps(first_decay_steps, "first_decay_steps")
+        if check_number(t_mul, "t_mul") < 1:
             raise ValueError(f"The argument `t_mul` must be >= 1. Received t_mul={t_mul!r}.")
-        self.initial_learning_rate = initial_learning_rate
-        self.first_decay_steps = first_decay_steps
         self.t_mul = t_mul
-        self.m_mul = m_mul
-        self.alpha = alpha
+        self.m_mul = check_number(m_mul, "m_mul")
+        self.alpha = check_number(alpha, "alpha")
         self.name = name
 
     def __call__(self, step):
@@ -245,8 +239,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 "The argument `values` must have one entry more than `boundaries`. "
                 f"Received boundaries={boundaries} and values={values}."
             )
-        self.boundaries = boundaries
-        self.values = values
+        self.boundaries = [check_number(step, "boundaries") for step in boundaries]
+        self.values = [check_number(rate, "values") for rate in values]
         self.name = name
 
     def __call__(self, step):
@@ -254,6 +248,12 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def get_config(self):
         return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
+
+
+def _check_steps(value, name):
+    if check_number(value, name) <= 0:
+        raise ValueError(f"The argument `{name}` must be > 0. Received {name}={value!r}.")
+    return value
 
 
 def get(identifier):
