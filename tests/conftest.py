@@ -11,7 +11,7 @@ import fastcnn
 from fastcnn import kernels
 
 ALL_SETS = ("avx512", "avx2", "baseline", "neon")
-RANDOM_SHAPES = 200  # for each kernel
+RANDOM_SHAPES = 2000  # for each kernel
 
 
 def pytest_addoption(parser):

@@ -26,10 +26,10 @@ def generator(kernel, number):
     return np.random.default_rng([zlib.crc32(kernel.encode()), number])
 
 
-def draw(kernel, number):
-    """The `Call` of that number."""
+def draw(kernel, number, any_pads=True):
+    """The `Call` of that number; without `any_pads`, with the pads of "valid" or "same"."""
     rng = generator(kernel, number)
-    sizes, config = _sizes(kernel, rng)
+    sizes, config = _sizes(kernel, rng, any_pads)
     arrays = [_array(kernel, rng, sizes, config, *entry) for entry in checks.arrays_of(kernel)]
     return Call(kernel, arrays, config, 1)
 
@@ -57,7 +57,7 @@ def public_call(name):
     function = getattr(functions, name)
     wanted = inspect.signature(function).parameters
     for number in range(500):
-        call = draw(name, number)
+        call = draw(name, number, any_pads=False)
         labels = [label for label, *_ in checks.arrays_of(name)]
         arrays = dict(zip(labels, call.arrays, strict=True))
         others = {key: value for key, value in call.config.items() if key in wanted}
@@ -69,7 +69,8 @@ def public_call(name):
             others["kernel_size"] = arrays["dw"].shape[:2]
         inputs = {key: arrays[key] for key in wanted if arrays.get(key) is not None}
         first = next(iter(inputs.values()))
-        if first.ndim and len(first) > 1 and 0 < first.size < 5000:
+        is_full = all(array is None or array.size for array in call.arrays)
+        if is_full and first.ndim and len(first) > 1 and first.size < 5000:
             return function, inputs, others
     raise AssertionError(f"None of the first calls of {name} is of a middling size.")
 
@@ -77,7 +78,7 @@ def public_call(name):
 # ------------------------------------------------------------------------------------------ sizes
 
 
-def _sizes(kernel, rng):
+def _sizes(kernel, rng, any_pads):
     """({letter: size}, keywords)."""
     letters = {letter for _, axes, *_ in checks.arrays_of(kernel) for letter in axes}
     keywords = checks.config_of(kernel)
@@ -85,7 +86,7 @@ def _sizes(kernel, rng):
     sizes["n"] = int(rng.choice((0, 1, 1, 2, 2, 3, 5, 9, 17)))
     config = {}
     if "strides" in keywords:
-        config = _windows(keywords, rng, sizes)
+        config = _windows(keywords, rng, sizes, any_pads)
         _limit_work(sizes, config)
     else:
         few = int(rng.choice((0, 1, 2, 5, 16, 33, 200)))
@@ -95,7 +96,7 @@ def _sizes(kernel, rng):
         if "h" not in letters:
             sizes["n"] = few
     if kernel == "gather":
-        sizes |= {"m": int(rng.integers(1, 20)), "*": sizes["*"][1:]}
+        sizes |= {"m": int(rng.integers(sizes["n"] > 0, 20)), "*": sizes["*"][1:]}
     if kernel.startswith("depthwise"):
         sizes["m"] = int(rng.integers(1, 5))
         sizes["o"] = sizes["i"] * sizes["m"]
@@ -117,12 +118,14 @@ KEYWORDS = {
 
 def _any_shape(rng):
     """Of an array whose numbers are treated singly: mostly small, sometimes several tasks."""
-    if rng.random() < 0.1:
+    chance = rng.random()
+    if chance < 0.1:
         return (int(rng.integers(16_000, 50_000)),)
-    return tuple(int(size) for size in rng.integers(0, 12, rng.integers(1, 5)))
+    axes = 0 if chance < 0.12 else rng.integers(1, 5)
+    return tuple(int(size) for size in rng.integers(0, 12, axes))
 
 
-def _windows(keywords, rng, sizes):
+def _windows(keywords, rng, sizes, any_pads):
     """strides, pads, dilation, pool_size, pool_strides; enters the sizes h, w, k, l, p, q."""
 
     def two(low, high):
@@ -145,14 +148,24 @@ def _windows(keywords, rng, sizes):
         rest = int(rng.integers(0, stride))
         valid = (rows - 1) * stride + reach + rest
         size = valid if padding == "valid" else rows * stride - rest
-        if rng.random() < 0.02:  # no window fits, or one without the rest that usually is there
+        chance = rng.random()
+        if chance < 0.02:
+            size = 0
+        elif chance < 0.05:  # no window fits, or one without the rest that usually is there
             size = int(rng.integers(0, reach + 1))
         image.append(size)
     pads, out = pads_and_output(image, window, strides, padding, dilation)
+    if any_pads and (0 in image or rng.random() < 0.1):
+        reach = [(length - 1) * spread + 1 for length, spread in zip(window, dilation, strict=True)]
+        pads = tuple(int(rng.integers(0, reach[axis])) for axis in (0, 0, 1, 1))
+        out = tuple(
+            (image[axis] + sum(pads[2 * axis : 2 * axis + 2]) - reach[axis]) // strides[axis] + 1
+            for axis in (0, 1)
+        )
     sizes |= dict(zip("hw", image, strict=True))
     sizes |= dict(zip("kl", window, strict=True))
     sizes |= {
-        letter: max((full - length) // step + 1, 0) if size else 0
+        letter: max((full - length) // step + 1, 0) if size or is_conv else 0
         for letter, full, length, step, size in zip(
             "pq", out, pool, pool_strides, image, strict=True
         )
@@ -210,7 +223,14 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
         return integers(rng, *shape) * np.float32(divisible(config["pool_size"]))
     if kernel.startswith("softmax_backward") and label == "y":
         return np.abs(reals(rng, *shape)) / sizes["c"]
-    return (reals if kernel in TOLERANCES else integers)(rng, *shape)
+    array = (reals if kernel in TOLERANCES else integers)(rng, *shape)
+    if kernel in COPIES:
+        np.copyto(array, -0.0, where=(array == 0) & (rng.random(shape) < 0.5))
+    return array
+
+
+# Kernels that pass numbers on: -0.0 stays what it is.
+COPIES = ("max_pool2d_forward", "relu_forward", "relu_backward", "dropout")
 
 
 def divisible(pool_size):

@@ -29,7 +29,7 @@ if [ $# -eq 0 ]; then
         tests/test_exactness.py tests/test_kernel_arguments.py tests/test_same_bits.py \
         tests/test_layers.py tests/test_layers_protocol.py tests/test_layers_augmentation.py \
         tests/test_training.py \
-        tests/test_interrupt.py tests/test_optimizers.py tests/test_losses.py
+        tests/test_interrupt.py tests/test_optimizers.py tests/test_losses.py --shapes 200
 fi
 # Python and NumPy are not built for this: their memory comes from malloc so that ASan sees it,
 # and what they leave at exit is not looked at.

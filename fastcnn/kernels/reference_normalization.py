@@ -65,9 +65,9 @@ def dropout(x, key, y, *, rate):
     key: two numbers in [0, 2^32), int64. The hash (see csrc/dropout.inc.h) has 23 bits and is the
     same for every backend. The map is linear: it is its own backward pass, with the same key.
     """
-    h = np.arange(x.size, dtype=np.uint32).reshape(x.shape)
+    h = np.arange(x.size, dtype=np.uint32)
     for half in key:
         h = _mixed(h ^ np.uint32(half))
-    chance = (h >> 9).astype(np.float32) / np.float32(2**23) + np.float32(1)
+    chance = ((h >> 9).astype(np.float32) / np.float32(2**23) + np.float32(1)).reshape(x.shape)
     scale = x.dtype.type(np.float32(1 / (1 - rate) if rate < 1 else 0))
     y[...] = np.where(chance >= np.float32(1) + np.float32(rate), x * scale, 0)
