@@ -120,6 +120,10 @@ cdef class BatchNormForward:
             self.statistics.bind(x, None, None, None, False)
             self.statistics.tile = table.batch_norm_moments
 
+    @property
+    def instruction_set(self):
+        return self.normalise.instruction_set
+
     def __call__(self, version=None):
         if self.statistics is not None:
             self.statistics()
@@ -161,6 +165,10 @@ cdef class BatchNormBackward:
             self.gradient = BatchNormPass()
             self.gradient.bind(x, dy, y, dx, False)
             self.gradient.tile = table.batch_norm_gradient
+
+    @property
+    def instruction_set(self):
+        return self.sums.instruction_set
 
     def __call__(self, version=None):
         with nogil:

@@ -111,6 +111,11 @@ cdef class Kernel:
         self.scratch = None  # a memoryview that was never set is not None
         self.best = 1e9
 
+    @property
+    def instruction_set(self):
+        """The name of the instruction set whose functions it calls."""
+        return self.table.name.decode()
+
     def __reduce__(self):
         raise TypeError("A bound kernel cannot be copied: bind it to the other arrays.")
 

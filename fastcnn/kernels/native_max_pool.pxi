@@ -131,6 +131,7 @@ class Expanded:
         self.unpool = max_pool2d_backward(
             dy, argmax, full, pool_size=pool_size, strides=pool_strides, pads=(0, 0, 0, 0)
         )
+        self.instruction_set = inner.instruction_set
 
     def __call__(self, version=None):
         self.unpool()
