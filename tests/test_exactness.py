@@ -4,8 +4,8 @@ Sums of small whole numbers are exact in any order, so native and reference must
 whatever way they are computed. What is not a sum has the derived tolerances of random_calls.py.
 
 Each kernel gets 2,000 of them; `pytest tests/test_exactness.py --shapes 20000` draws more (the
-environment variable FASTCNN_TEST_SHAPES does too). A failure names its number: `random_calls.draw(kernel,
-number)` makes the same call again.
+environment variable FASTCNN_TEST_SHAPES does too). A failure names its number:
+`random_calls.draw(kernel, number)` makes the same call again.
 """
 
 import numpy as np
@@ -94,8 +94,8 @@ def test_each_instruction_set_is_code_of_its_own():
     calls = [draw("conv2d_max_pool2d_backward_data", number) for number in range(60)]
     for name in kernels.instruction_sets():
         kernels.set_instruction_set(name)
-        rest = kernels.dense_forward([[c, 0.1]], [[-1], [0.1]])[0, 0]  # 0 where 0.1 * 0.1 is rounded
-        fused[name] = rest != 0
+        # c - 0.1 * 0.1 is 0 where the product is rounded before it is subtracted
+        fused[name] = kernels.dense_forward([[c, 0.1]], [[-1], [0.1]])[0, 0] != 0
         lanes[name] = b""
         for number, call in enumerate(calls):
             arrays = call.fresh()
