@@ -17,6 +17,7 @@ from fastcnn.saving.atomic import atomic_write
 from tests import kills
 
 NOBODY = 65534
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -132,6 +133,62 @@ def test_disk_full(tmp_path):
         signal.signal(signal.SIGXFSZ, handler)
     assert {path: path.read_bytes() for path in savers} == before
     assert sorted(os.listdir(tmp_path)) == ["m.keras", "w.npz", "w.weights.h5"]
+
+
+FULL_DISK = """
+import errno, sys
+from pathlib import Path
+from fastcnn.saving.state import save_state
+from tests import kills
+
+folder, net = Path(sys.argv[1]), kills.model()
+savers = {
+    "m.keras": net.save,
+    "w.weights.h5": net.save_weights,
+    "w.npz": net.save_weights,
+    "state": lambda path: save_state(path, {"weights": net.get_weights()}),
+}
+for name, save in savers.items():
+    save(folder / name)
+old = {path: path.read_bytes() for path in folder.iterdir()}
+kills.set_version(net, 3)
+filler = folder / "filler"
+for free in (0, 4096):
+    with open(filler, "wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        file.truncate(file.tell() - free)
+    for name, save in savers.items():
+        try:
+            save(folder / name)
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+        else:
+            raise AssertionError(f"{name} was saved on a full disk")
+    filler.unlink()
+    assert {path: path.read_bytes() for path in folder.iterdir()} == old
+for name, save in savers.items():
+    save(folder / name)
+assert all(path.read_bytes() != content for path, content in old.items())
+print("done")
+"""
+
+
+def test_a_disk_that_is_really_full(tmp_path):
+    """A file system of 256 KiB in memory, seen by one process alone."""
+    mount = 'mount -t tmpfs -o size=256k none "$1" && echo mounted && exec "$2" -c "$3" "$1"'
+    command = ["unshare", "-rm", "sh", "-c", mount, "sh", tmp_path, sys.executable, FULL_DISK]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        pytest.skip(f"no file system of its own: {error}")
+    if "mounted" not in done.stdout:
+        pytest.skip(f"no file system of its own: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["mounted", "done"]
 
 
 def test_no_permission():
