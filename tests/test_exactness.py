@@ -350,10 +350,11 @@ def test_the_gradient_of_the_crossentropy_is_that_of_finite_differences():
         assert abs(dlogits[place] - slope) <= 1e-5 + 1e-3 * abs(slope)
 
 
+# Linear in x: in what a max or relu picks, and affine transforms with 0 beside the image.
 LINEAR = [
     name
     for name in BACKWARD
-    if name.startswith(("conv2d_backward", "depthwise", "average", "dense"))
+    if name.startswith(("conv2d", "depthwise", "max", "average", "dense", "relu", "affine"))
 ]
 
 
@@ -365,17 +366,21 @@ def test_adjoint_identity(backward, instruction_set):
         names = [label for label, *_ in checks.arrays_of(call.kernel)]
         arrays = dict(zip(names, call.arrays, strict=True))
         dy = integers(np.random.default_rng(number), *arrays["y"].shape)
-        if "pool_size" in call.config:
+        if backward.startswith("average"):
             factor = np.float32(divisible(call.config["pool_size"]))
             dy, arrays["x"] = factor * dy, factor * arrays["x"]
         if "b" in arrays:
             arrays["b"] = None
-        config = {**call.config, **({"relu": False} if "relu" in call.config else {})}
+        if "argmax" in arrays:
+            arrays["argmax"] = np.zeros(
+                arrays["y"].shape, checks.argmax_type(call.config["pool_size"])
+            )
+        config = {key: 0 if key == "fill_value" else value for key, value in call.config.items()}
         kernels.bind(call.kernel, *arrays.values(), **config)()
         for name, gradient in gradients(backward, arrays, dy, config).items():
             left = (dy.astype("f8") * arrays["y"]).sum()
             right = (gradient.astype("f8") * arrays[name]).sum()
-            if "pool_size" in call.config:
+            if backward.startswith("average"):
                 assert abs(left - right) <= 1e-6 * abs(dy.astype("f8") * arrays["y"]).sum()
             else:
                 assert left == right, (backward, number, name)
@@ -428,6 +433,39 @@ def test_any_layout_gives_the_bits_of_contiguous_float32(name, layout):
         np.testing.assert_array_equal(one, other)
     for key, array in before.items():
         np.testing.assert_array_equal(np.array(changed[key]), array)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_model_learns_the_same_from_any_layout(layout):
+    """fit, evaluate, predict and a call, with images, labels, weights of samples and of the net."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 100, (24, 8, 8, 2)), rng.integers(0, 3, 24)
+    given = images.astype("f4"), labels, (labels % 2 + 1).astype("f4")
+
+    def results(change):
+        images, labels, sample_weights = (change(array) for array in given)
+        model = fastcnn.Sequential(
+            [
+                fastcnn.Input((8, 8, 2)),
+                fastcnn.layers.Rescaling(0.02),
+                fastcnn.layers.Conv2D(4, 3, activation="relu"),
+                fastcnn.layers.MaxPooling2D(),
+                fastcnn.layers.Flatten(),
+                fastcnn.layers.Dense(3, activation="softmax"),
+            ]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy")
+        rng = np.random.default_rng(1)
+        first = [rng.integers(-2, 3, w.shape) for w in model.get_weights()]
+        model.set_weights([change(w.astype("f4")) for w in first])
+        history = model.fit(images, labels, 8, shuffle=False, verbose=0).history["loss"]
+        loss = model.evaluate(images, labels, verbose=0, sample_weight=sample_weights)
+        step = model.train_on_batch(images, labels, sample_weight=sample_weights)
+        answers = model.predict(images, verbose=0), model(images), model.predict_on_batch(images)
+        return [*model.get_weights(), history, loss, step, *answers]
+
+    for found, expected in zip(results(LAYOUTS[layout]), results(lambda a: a), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_the_door_refuses_what_it_would_misread():

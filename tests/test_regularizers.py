@@ -18,6 +18,11 @@ CASES = {
 }
 
 
+def test_every_registered_regularizer_is_tested_here():
+    registry = regularizers.registry
+    assert {registry.lookup(name) for name in registry.names()} == {*map(type, CASES.values())}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_gradients_are_those_of_finite_differences(name):
     keras.config.set_backend("reference")  # float64
