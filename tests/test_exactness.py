@@ -16,7 +16,7 @@ from fastcnn import kernels
 from fastcnn.kernels import checks, choice, functions, native
 from tests.kernel_cases import Call, conv2d_calls, conv2d_max_pool2d_calls, integers, reals
 from tests.random_calls import TOLERANCES, algorithms, divisible, draw, public_call, taking
-from tests.shapes import CHANNELS, Conv2DCase
+from tests.shapes import CHANNELS, NETS, Conv2DCase
 
 
 @pytest.fixture(autouse=True)
@@ -251,6 +251,33 @@ def test_a_number_that_is_none_reaches_the_loss(value, instruction_set):
         assert np.isfinite(probabilities[2]).all() == finite or value == -np.inf
         assert np.isfinite(np.delete(losses, 2)).all()
         assert np.isfinite(np.delete(dlogits, 2, 0)).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_number_that_is_none_goes_through_a_whole_net(value, instruction_set):
+    """From one place of an image, or of any array of weights, to the loss and the gradients."""
+    net = NETS["tutorial"]
+    x, y = net.data(3, 0)
+
+    def loss(images, change=None):
+        model = net.compile(net.build(fastcnn), fastcnn)
+        weights = net.weights(0)
+        if change is not None:
+            weights[change].flat[0] = value
+        model.set_weights(weights)
+        result = model.train_on_batch(images, y)
+        after = np.concatenate([w.ravel() for w in model.get_weights()])
+        return (result[0] if isinstance(result, list) else result), np.isfinite(after).all()
+
+    finite, sound = loss(x)
+    assert np.isfinite(finite)
+    assert sound
+    spoilt = x.copy()
+    spoilt[1, 13, 13, 0] = value
+    for given in ((spoilt,), *((x, number) for number in range(len(net.weights(0))))):
+        result, sound = loss(*given)
+        assert not np.isfinite(result), given[1:]
+        assert not sound, given[1:]
 
 
 # ------------------------------------------------------------------------------ gradients, adjoints

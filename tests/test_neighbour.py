@@ -176,6 +176,15 @@ NEIGHBOURS = {
             out.square().sum().backward()
             return net[0].weight.grad.numpy().tobytes()
     """,
+    "tensorflow": """
+        def neighbour():
+            images = tensorflow.ones((32, 12, 12, 1))
+            filters = tensorflow.Variable(tensorflow.ones((3, 3, 1, 16)))
+            with tensorflow.GradientTape() as tape:
+                out = tensorflow.nn.conv2d(images, filters, 1, "VALID")
+                total = tensorflow.reduce_sum(tensorflow.square(out))
+            return tape.gradient(total, filters).numpy().tobytes()
+    """,
 }
 
 
