@@ -217,8 +217,11 @@ class Sequential(Model):
 
     # ------------------------------------------------------------------------------------ running
 
-    def __call__(self, x, training=False):
-        """The model's output for an array of inputs, as a new array."""
+    def __call__(self, x, training=None):
+        """The model's output for an array of inputs, as a new array.
+
+        Without `training` it is not training, but layers that augment images do so, as in Keras.
+        """
         with self._lock:
             buffer = None
             if type(x) is np.ndarray:

@@ -34,10 +34,27 @@ def test_images_change_in_training_and_where_nobody_says(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_not_in_predict(name):
-    x = images(10)
+def test_in_a_model_as_alone(name):
+    """As in Keras: `model(x)` changes images like `layer(x)`, prediction and evaluation do not."""
+    x = images()
     model = keras.Sequential([keras.Input(x.shape[1:]), LAYERS[name](seed=1)])
-    np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+    nested = keras.Sequential([model])
+    for _ in range(2):  # the first call binds
+        assert changed(model(x), x) > 0.3
+        assert changed(nested(x), x) > 0.3
+        assert changed(model(x, training=True), x) > 0.3
+        np.testing.assert_array_equal(model(x, training=False), x)
+        np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+        np.testing.assert_array_equal(model.predict_on_batch(x), x)
+
+
+def test_other_layers_are_not_in_training_where_nobody_says():
+    x = images()
+    steps = [layers.Dropout(0.5), layers.BatchNormalization(), layers.SpatialDropout2D(0.5)]
+    model = keras.Sequential([keras.Input(x.shape[1:]), *steps])
+    before = model.get_weights()
+    np.testing.assert_array_equal(model(x), model.predict(x, verbose=0))
+    np.testing.assert_array_equal(before, model.get_weights())
 
 
 @pytest.mark.parametrize("name", LAYERS)
