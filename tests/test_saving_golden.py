@@ -85,8 +85,6 @@ def compare(ours, theirs, place):
             ours.pop("build_config", None), theirs.pop("build_config", None)
         if place == "config.compile_config":  # Keras writes what "auto" has become
             ours.pop("jit_compile"), theirs.pop("jit_compile")
-        if place == "config.compile_config.optimizer.config":
-            ours.pop("name"), theirs.pop("name")
         assert ours.keys() == theirs.keys(), place
         for key, value in theirs.items():
             compare(ours[key], value, f"{place}.{key}")

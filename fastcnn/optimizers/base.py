@@ -25,7 +25,7 @@ import re
 import numpy as np
 
 from fastcnn.arguments import check_fraction, check_number, refuse
-from fastcnn.registry import Configurable, Registry, unique_name
+from fastcnn.registry import Configurable, Registry, snake_case, unique_name
 from fastcnn.variables import aligned
 
 registry = Registry("optimizer", "keras.optimizers", ("fastcnn.optimizers.descent",))
@@ -129,7 +129,7 @@ class Optimizer(Configurable):
                 "The argument `ema_overwrite_frequency` must be None or a positive integer. "
                 f"Received ema_overwrite_frequency={frequency!r}."
             )
-        self.name = name or unique_name(type(self).__name__.lower())
+        self.name = name or unique_name(snake_case(type(self).__name__))
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
