@@ -43,6 +43,16 @@ def check_number(value, name, minimum=-math.inf):
     return value.item() if isinstance(value, np.number) else value
 
 
+def check_choice(value, name, choices):
+    """`value`, which must be one of `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(
+            f"The argument `{name}` must be one of {', '.join(map(repr, choices))}. "
+            f"Received {name}={value!r}."
+        )
+    return value
+
+
 def check_shape(shape, name="shape"):
     """`shape` as a tuple of positive ints or None; an int stands for a tuple of one."""
     if isinstance(shape, (int, np.integer)):

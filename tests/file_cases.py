@@ -142,6 +142,9 @@ def augmented(keras):
             layers.RandomZoom((-0.2, 0.1), fill_mode="constant", fill_value=0.5),
             layers.RandomContrast(0.2),
             layers.RandomErasing(0.5),
+            layers.RandomBrightness(0.1, value_range=(-3, 3)),
+            layers.GaussianNoise(0.1),
+            layers.GaussianDropout(0.2, seed=3),
             layers.Normalization(mean=[0.1, 0.2, 0.3], variance=[1.0, 2.0, 3.0]),
             layers.Conv2D(4, 3, activation="relu", trainable=False),
             layers.SpatialDropout2D(0.2),
@@ -196,6 +199,33 @@ def adapted(keras):
     return model
 
 
+def arranged(keras):
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((9, 7, 2)),
+            layers.CenterCrop(8, 6),
+            layers.Resizing(5, 6, "bicubic"),
+            layers.Resizing(4, 4, crop_to_aspect_ratio=True, antialias=True),
+            layers.LayerNormalization([1, 3], beta_regularizer="l2"),
+            layers.Permute((3, 1, 2)),
+            layers.Identity(),
+            layers.LayerNormalization(epsilon=0.01, center=False),
+            layers.ActivityRegularization(0.001, 0.002),
+            layers.Flatten(),
+            layers.Dense(4, activation="sigmoid"),
+            layers.UnitNormalization(),
+            layers.RepeatVector(3),
+            layers.Dense(2, activation="tanh"),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
+    optimizer = keras.optimizers.AdamW(0.01, weight_decay=0.1, amsgrad=True)
+    model.compile(optimizer, "categorical_hinge", metrics=["categorical_accuracy"])
+    return model
+
+
 def plain(keras):
     layers = keras.layers
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="only")])
@@ -212,6 +242,7 @@ CASES = {
     "augmented": Case(augmented, (8, 8, 3), by_chance=True),
     "nested": Case(nested, (6, 6, 2)),
     "adapted": Case(adapted, (4,), 1, "numbers"),
+    "arranged": Case(arranged, (9, 7, 2), 3, "one-hot"),
     "plain": Case(plain, (3,), 2, "numbers"),
 }
 

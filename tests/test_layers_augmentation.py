@@ -13,6 +13,7 @@ LAYERS = {
     "zoom": lambda **k: layers.RandomZoom(0.3, **k),
     "contrast": lambda **k: layers.RandomContrast(0.5, (0, 1), **k),
     "erasing": lambda **k: layers.RandomErasing(value_range=(0, 1), **k),
+    "brightness": lambda **k: layers.RandomBrightness(0.5, (0, 1), **k),
 }
 
 

@@ -99,12 +99,18 @@ def test_keras_configuration_makes_a_layer(kind):
 def test_given_transformations(name, backend):
     x = 100 * cases.values("images", "x", (4, 5, 6, 3)) + 120
     kind, *mode = name.split()
+    factor = np.array([0.5, 1.5, 3.0, 1.0], np.float32)[:, None, None, None]
     if kind == "flip":
         layer, drawn = keras.layers.RandomFlip(*mode), np.array([True, False, True, False])
-    else:
-        factor = np.array([0.5, 1.5, 3.0, 1.0], np.float32)[:, None, None, None]
+    elif kind == "contrast":
         layer, drawn = keras.layers.RandomContrast(0.5), factor
-    layer.draw = lambda shape, generator: drawn
+    elif kind == "brightness":
+        layer, drawn = keras.layers.RandomBrightness(0.5), 100 * factor
+    else:
+        height, width = map(int, mode)
+        layer, drawn = keras.layers.RandomCrop(height, width), (1, 2, height, width)
+    if kind != "crop" or height < 4:  # else nothing is drawn: the images are too small
+        layer.draw = lambda *args: drawn
     assert_close(layer(x), GOLDEN["transformations"][name])
 
 

@@ -22,7 +22,7 @@ from fastcnn.kernels import native
             "`cropping` must leave something of the image",
         ),
         (lambda: layers.UpSampling2D(0), "`size` cannot contain 0"),
-        (lambda: layers.UpSampling2D(2, interpolation="lanczos3"), "`interpolation` must be"),
+        (lambda: layers.UpSampling2D(2, interpolation="area"), "`interpolation` must be"),
         (lambda: layers.GlobalAveragePooling2D()(np.ones((2, 3))), "takes inputs of 4 axes"),
         (lambda: layers.Conv2D(3, 3, groups=2), "`filters` must be evenly divisible by `groups`"),
         (lambda: layers.Conv2D(4, 3, groups=0), "`groups` must be a positive integer"),

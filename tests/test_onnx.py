@@ -15,8 +15,10 @@ onnx = pytest.importorskip("onnx")
 IMAGE = (7, 6, 2)
 CASES = {
     "Activation": [layers.Activation("tanh")],
+    "ActivityRegularization": [layers.ActivityRegularization(0.1), layers.ReLU()],
     "AveragePooling2D": [layers.AveragePooling2D(2), layers.AveragePooling2D(3, 2, "same")],
     "BatchNormalization": [layers.BatchNormalization(), layers.BatchNormalization(axis=1)],
+    "CenterCrop": [layers.CenterCrop(4, 3), layers.CenterCrop(5, 2)],
     "Conv2D": [
         layers.Conv2D(4, 3, activation="relu", padding="same", strides=2),
         layers.Conv2D(6, (3, 2), groups=2, dilation_rate=(1, 2), use_bias=False),
@@ -38,26 +40,51 @@ CASES = {
         layers.Dense(4),
         layers.BatchNormalization(),
     ],
+    "GaussianDropout": [layers.GaussianDropout(0.1)],
+    "GaussianNoise": [layers.GaussianNoise(0.1)],
     "GlobalAveragePooling2D": [layers.GlobalAveragePooling2D(), layers.Dense(2)],
     "GlobalMaxPooling2D": [layers.GlobalMaxPooling2D(keepdims=True)],
+    "Identity": [layers.Identity()],
+    "LayerNormalization": [
+        layers.LayerNormalization(),
+        layers.LayerNormalization([2, 3], 0.1, center=False),
+        layers.LayerNormalization([1, 2, 3], scale=False),
+    ],
     "LeakyReLU": [layers.LeakyReLU(0.2)],
     "MaxPooling2D": [layers.MaxPooling2D(2), layers.MaxPooling2D((2, 1), 1, "same")],
     "Normalization": [layers.Normalization(), layers.Normalization(1, [1.0] * 7, [2.0] * 7, True)],
     "PReLU": [layers.Conv2D(3, 2), layers.PReLU(), layers.PReLU(shared_axes=[1, 2])],
+    "Permute": [layers.Conv2D(3, 2), layers.Permute((3, 1, 2))],
+    "RandomBrightness": [layers.RandomBrightness(0.1)],
     "RandomContrast": [layers.RandomContrast(0.1)],
+    "RandomCrop": [layers.RandomCrop(4, 3)],
     "RandomErasing": [layers.RandomErasing()],
     "RandomFlip": [layers.RandomFlip()],
     "RandomRotation": [layers.RandomRotation(0.1)],
     "RandomTranslation": [layers.RandomTranslation(0.1, 0.1)],
     "RandomZoom": [layers.RandomZoom(0.1)],
     "ReLU": [layers.ReLU(), layers.ReLU(6), layers.ReLU(0.8, 0.25, 0.1)],
+    "RepeatVector": [layers.Flatten(), layers.RepeatVector(3), layers.Dense(2)],
     "Rescaling": [layers.Rescaling(1 / 255.0), layers.Rescaling([1.0, 2.0], offset=-1)],
     "Reshape": [layers.Conv2D(3, 2), layers.Reshape((-1, 5)), layers.Dense(2)],
+    "Resizing": [
+        layers.Resizing(4, 9),
+        layers.Resizing(7, 5, "nearest"),
+        layers.Resizing(5, 7, "bicubic"),
+        layers.Resizing(9, 4, antialias=True),
+        layers.Resizing(6, 6, crop_to_aspect_ratio=True),
+        layers.Resizing(3, 5, pad_to_aspect_ratio=True, fill_value=0.5),
+    ],
     "SeparableConv2D": [layers.SeparableConv2D(5, 3, depth_multiplier=2, padding="same")],
     "Sequential": [keras.Sequential([layers.Conv2D(3, 2), layers.ReLU()])],
     "Softmax": [layers.Softmax(), layers.Softmax(axis=1), layers.Softmax(axis=[1, 2])],
     "SpatialDropout2D": [layers.SpatialDropout2D(0.5)],
-    "UpSampling2D": [layers.UpSampling2D((2, 3)), layers.UpSampling2D(2, interpolation="bilinear")],
+    "UnitNormalization": [layers.UnitNormalization(), layers.UnitNormalization([1, 3])],
+    "UpSampling2D": [
+        layers.UpSampling2D((2, 3)),
+        layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.UpSampling2D((1, 2), interpolation="lanczos5"),
+    ],
     "ZeroPadding2D": [layers.ZeroPadding2D(((1, 0), (2, 1)))],
 }
 
@@ -85,7 +112,7 @@ def check(stack, shape, tmp_path, sizes=None, **settings):
     onnx.checker.check_model(onnx.load(path), full_check=True)
     x = np.random.default_rng(1).normal(size=(3, *(sizes or shape))).astype(np.float32)
     for batch in (x, x[:1]):
-        np.testing.assert_allclose(run(path, batch), model(batch), atol=1e-5)
+        np.testing.assert_allclose(run(path, batch), model(batch, training=False), atol=1e-5)
     return onnx.load(path).graph
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastcnn import kernels
+from fastcnn.arguments import check_choice
 from fastcnn.layers.augmentation import Augmentation, check_range
 from fastcnn.layers.registry import register
 
@@ -28,17 +29,8 @@ class RandomAffine(Augmentation):
 
     def __init__(self, fill_mode, interpolation, fill_value, seed, data_format, **kwargs):
         super().__init__(seed, data_format, **kwargs)
-        for name, value, known in (
-            ("fill_mode", fill_mode, FILL_MODES),
-            ("interpolation", interpolation, INTERPOLATIONS),
-        ):
-            if value not in known:
-                raise ValueError(
-                    f"The argument `{name}` must be one of {', '.join(map(repr, known))}. "
-                    f"Received {name}={value!r}."
-                )
-        self.fill_mode = fill_mode
-        self.interpolation = interpolation
+        self.fill_mode = check_choice(fill_mode, "fill_mode", FILL_MODES)
+        self.interpolation = check_choice(interpolation, "interpolation", INTERPOLATIONS)
         self.fill_value = float(fill_value)
 
     def _settings(self):

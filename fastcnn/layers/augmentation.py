@@ -1,4 +1,4 @@
-"""Random changes of images in training: the base, RandomFlip, RandomContrast, RandomErasing.
+"""Random changes of images in training: the base, RandomFlip, RandomErasing.
 
 As in Keras, these layers change images also where nobody says whether it is training: in
 `layer(x)` and `model(x)`, but not in `predict` and `evaluate`.
@@ -6,14 +6,15 @@ As in Keras, these layers change images also where nobody says whether it is tra
 
 import numpy as np
 
-from fastcnn.arguments import check_data_format
-from fastcnn.layers.base import Call, check_rank
+from fastcnn.arguments import check_choice, check_data_format
+from fastcnn.layers.base import check_rank
+from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer
 
 
-class Augmentation(SeededLayer):
-    """Base: `draw` draws what happens to each image of a batch, `apply` does it.
+class Augmentation(SeededLayer, PlainLayer):
+    """Base: `draw` draws what happens to each image of a batch, `apply` does it as call.drawn says.
 
     `draw` is all that is random, so the same state of the generator gives the same images.
     """
@@ -30,38 +31,14 @@ class Augmentation(SeededLayer):
         """What to do to images of `shape` (n, h, w, c), for `apply`."""
         raise NotImplementedError
 
-    def apply(self, call):
-        """Write call.y from call.x as call.drawn says."""
-        raise NotImplementedError
-
-    def apply_backward(self, call):
-        """Write call.dx from call.dy as call.drawn says."""
-        raise NotImplementedError
-
     def forward(self, x, training=False):
         if training is not None and not training:
             self._kept = None
             return x
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = self._buffer("y", x.shape)
-            self._remember(call)
+        call = self._kept = self.bound(x)
         call.drawn = self.draw(x.shape, self.generator())
         self.apply(call)
-        self._kept = call
         return call.y
-
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._last_call()
-            call.dy = dy
-            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
-            self._remember(call)
-        if call.dx is not None:
-            self.apply_backward(call)
-        return call.dx
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}
@@ -93,12 +70,7 @@ class RandomFlip(Augmentation):
 
     def __init__(self, mode="horizontal_and_vertical", seed=None, data_format=None, **kwargs):
         super().__init__(seed, data_format, **kwargs)
-        if mode not in self.MODES:
-            raise ValueError(
-                f"The argument `mode` must be one of {', '.join(map(repr, self.MODES))}. "
-                f"Received mode={mode!r}."
-            )
-        self.mode = mode
+        self.mode = check_choice(mode, "mode", self.MODES)
 
     def draw(self, shape, generator):
         return generator.random(shape[0]) <= 0.5
@@ -120,54 +92,6 @@ class RandomFlip(Augmentation):
 
     def get_config(self):
         return {**super().get_config(), "mode": self.mode}
-
-
-@register
-class RandomContrast(Augmentation):
-    """Brings the pixels of each channel nearer to its mean, or farther from it.
-
-        y = clip((x - mean) * f + mean, *value_range), f in [1 - factor[0], 1 + factor[1]]
-
-    Args:
-        factor: in [0, 1], or two such numbers (lower, upper). One number is (0, factor), as in
-            Keras.
-        value_range: (lowest, highest) value of a pixel.
-        seed: see `SeededLayer`.
-        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
-
-    Input shape: (n, height, width, channels). Output shape: the same.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from fastcnn import layers
-    >>> x = np.array([[[[100.0], [200.0]]]])
-    >>> layers.RandomContrast(0.5, seed=0)(x).mean().round().item()
-    150.0
-    """
-
-    def __init__(self, factor, value_range=(0, 255), seed=None, data_format=None, **kwargs):
-        super().__init__(seed, data_format, **kwargs)
-        self.factor = check_range(factor, "factor", 0, 1)
-        self.value_range = tuple(value_range)
-
-    def draw(self, shape, generator):
-        low, high = 1 - self.factor[0], 1 + self.factor[1]
-        return generator.uniform(low, high, (shape[0], 1, 1, 1)).astype(self.dtype)
-
-    def apply(self, call):
-        mean = call.x.mean((1, 2), keepdims=True)
-        call.unclipped = (call.x - mean) * call.drawn + mean
-        np.clip(call.unclipped, *self.value_range, out=call.y)
-
-    def apply_backward(self, call):
-        low, high = self.value_range
-        open_ = np.where((call.unclipped >= low) & (call.unclipped <= high), call.dy, 0)
-        mean = open_.mean((1, 2), keepdims=True)
-        call.dx[...] = open_ * call.drawn + (1 - call.drawn) * mean
-
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
 
 
 @register
@@ -209,7 +133,7 @@ class RandomErasing(Augmentation):
         super().__init__(seed, data_format, **kwargs)
         self.factor = check_range(factor, "factor", 0, 1)
         self.scale = check_range(scale, "scale", 0, 1)
-        self.value_range = tuple(value_range)
+        self.value_range = check_value_range(value_range)
         self.fill_value = fill_value
         self._fill = None
         if fill_value is not None:
@@ -282,3 +206,15 @@ def check_range(value, name, lowest, highest, symmetric=False, open_below=False)
     if len(numbers) == 2:
         return tuple(sorted(numbers))
     return (-abs(value), abs(value)) if symmetric else (lowest, value)
+
+
+def check_value_range(value):
+    """`value` as (lowest, highest) value of a pixel."""
+    numbers = tuple(value) if isinstance(value, (tuple, list)) else ()
+    is_number = [isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers]
+    if is_number != [True, True]:
+        raise ValueError(
+            "The argument `value_range` must be two numbers, the lowest and the highest value of "
+            f"a pixel. Received value_range={value!r}."
+        )
+    return tuple(sorted(numbers))

@@ -6,6 +6,7 @@ from fastcnn import activations, kernels
 from fastcnn.arguments import check_count, check_data_format, check_shape, refuse
 from fastcnn.layers.activated import ActivatedLayer
 from fastcnn.layers.base import Call, Layer
+from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
 
 
@@ -133,7 +134,7 @@ def rows(array):
 
 
 @register
-class Flatten(Layer):
+class Flatten(ViewLayer):
     """One row per sample: (n, a, b, ...) -> (n, a * b * ...). A view, nothing is copied.
 
     Example:
@@ -151,23 +152,6 @@ class Flatten(Layer):
     def compute_output_shape(self, input_shape):
         sizes = input_shape[1:]
         return (input_shape[0], None if None in sizes else math.prod(sizes))
-
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = x.reshape(len(x), math.prod(x.shape[1:]))
-            self._remember(call)
-        self._kept = call if training else None
-        return call.y
-
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._last_call()
-            call.dy = dy
-            call.dx = dy.reshape(call.x.shape)
-        return call.dx
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}

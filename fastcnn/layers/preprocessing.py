@@ -6,12 +6,12 @@ import math
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.layers.base import Call, Layer
+from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
 
 
 @register
-class Rescaling(Layer):
+class Rescaling(PlainLayer):
     """y = x * scale + offset: lets a uint8 data set train without a float copy of the whole.
 
     Args:
@@ -38,28 +38,13 @@ class Rescaling(Layer):
         self._summand = np.asarray(self.offset, self.dtype)
         self._has_summand = bool(self._summand.any())
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = self._buffer("y", x.shape)
-            self._remember(call)
-        np.multiply(x, self._factor, call.y)
+    def apply(self, call):
+        np.multiply(call.x, self._factor, call.y)
         if self._has_summand:
             np.add(call.y, self._summand, call.y)
-        self._kept = call if training else None
-        return call.y
 
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._last_call()
-            call.dy = dy
-            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
-            self._remember(call)
-        if call.dx is not None:
-            np.multiply(dy, self._factor, call.dx)
-        return call.dx
+    def apply_backward(self, call):
+        np.multiply(call.dy, self._factor, call.dx)
 
     def get_config(self):
         return {**super().get_config(), "scale": _plain(self.scale), "offset": _plain(self.offset)}
@@ -71,7 +56,7 @@ def _plain(value):
 
 
 @register
-class Normalization(Layer):
+class Normalization(PlainLayer):
     """y = (x - mean) / max(sqrt(variance), 1e-7), with moments that are given or found in data
 
     Args:
@@ -196,22 +181,20 @@ class Normalization(Layer):
         self.mean.assign(mean)
         self.variance.assign(squares / count)
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = self._bind(x)
+    def apply(self, call):
         if self._store is not None and call.version != self._store.version:
             self._set_moments(call)
         if call.kernel is not None:
             call.kernel()
         elif self.invert:
-            np.multiply(x, call.deviation, call.y)
+            np.multiply(call.x, call.deviation, call.y)
             np.add(call.y, call.mean, call.y)
         else:
-            np.subtract(x, call.mean, call.y)
+            np.subtract(call.x, call.mean, call.y)
             np.divide(call.y, call.deviation, call.y)
-        self._kept = call if training else None
-        return call.y
+
+    def apply_backward(self, call):
+        (np.multiply if self.invert else np.divide)(call.dy, call.deviation, out=call.dx)
 
     def _set_moments(self, call):
         call.mean[...] = np.reshape(self.mean, self._against)
@@ -220,9 +203,8 @@ class Normalization(Layer):
         call.variance[...] = 1 if self.invert else np.square(call.deviation)
         call.version = None if self._store is None else self._store.version
 
-    def _bind(self, x):
-        call = Call(x)
-        call.y = self._buffer("y", x.shape)
+    def prepare(self, call):
+        x = call.x
         call.mean, call.deviation, call.variance = np.zeros((3, *self._against), self.dtype)
         self._set_moments(call)
         call.kernel = None
@@ -237,18 +219,6 @@ class Normalization(Layer):
                 "batch_norm_forward",
                 x.reshape(rows), *moments, variance, call.y.reshape(rows), epsilon=0.0, relu=False,
             )  # fmt: skip
-        return self._remember(call)
-
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._last_call()
-            call.dy = dy
-            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
-            self._remember(call)
-        if call.dx is not None:
-            (np.multiply if self.invert else np.divide)(dy, call.deviation, out=call.dx)
-        return call.dx
 
     def get_config(self):
         return {

@@ -4,15 +4,16 @@ import math
 
 import numpy as np
 
-from fastcnn.arguments import check_data_format
+from fastcnn.arguments import check_choice, check_data_format
 from fastcnn.kernels import shapes
-from fastcnn.layers.base import Call, Layer, check_rank
+from fastcnn.layers.base import check_rank
+from fastcnn.layers.plain import PlainLayer, ViewLayer
 from fastcnn.layers.registry import register
-from fastcnn.layers.resizing import resize_matrix
+from fastcnn.layers.resampling import INTERPOLATIONS, Resampling
 
 
 @register
-class Reshape(Layer):
+class Reshape(ViewLayer):
     """Another shape for the same numbers. A view, nothing is copied.
 
     Args:
@@ -54,28 +55,11 @@ class Reshape(Layer):
             )
         return (input_shape[0], *(total // known if size == -1 else size for size in given))
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = x.reshape(self.compute_output_shape(x.shape))
-            self._remember(call)
-        self._kept = call if training else None
-        return call.y
-
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._last_call()
-            call.dy = dy
-            call.dx = dy.reshape(call.x.shape)
-        return call.dx
-
     def get_config(self):
         return {**super().get_config(), "target_shape": self.target_shape}
 
 
-class Frame(Layer):
+class Frame(PlainLayer):
     """Base of the two layers that put a frame around the image, or take one off.
 
     `frame` is ((top, bottom), (left, right)).
@@ -115,26 +99,11 @@ class Frame(Layer):
     def _take_off(self, framed, small):
         small[...] = self._inner(framed)
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = self._buffer("y", self.compute_output_shape(x.shape))
-            self._remember(call)
-        (self._put_on if self.sign > 0 else self._take_off)(x, call.y)
-        self._kept = call if training else None
-        return call.y
+    def apply(self, call):
+        (self._put_on if self.sign > 0 else self._take_off)(call.x, call.y)
 
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._last_call()
-            call.dy = dy
-            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
-            self._remember(call)
-        if call.dx is not None:
-            (self._take_off if self.sign > 0 else self._put_on)(dy, call.dx)
-        return call.dx
+    def apply_backward(self, call):
+        (self._take_off if self.sign > 0 else self._put_on)(call.dy, call.dx)
 
     def get_config(self):
         return {
@@ -221,14 +190,15 @@ def _frame(value, name):
 
 
 @register
-class UpSampling2D(Layer):
+class UpSampling2D(PlainLayer):
     """Enlarges images by whole factors.
 
     Args:
         size: int or two ints, the factors (vertical, horizontal).
         data_format: None or "channels_last".
-        interpolation: "nearest" repeats pixels; "bilinear" and "bicubic" weigh their neighbours
-            (pixel centres at half, Keys's cubic with a = -0.5, as in TensorFlow).
+        interpolation: "nearest" repeats pixels; "bilinear", "bicubic", "lanczos3" and "lanczos5"
+            weigh their neighbours (pixel centres at half, Keys's cubic with a = -0.5, as in
+            TensorFlow).
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels).
@@ -246,12 +216,9 @@ class UpSampling2D(Layer):
         super().__init__(**kwargs)
         self.size = shapes.pair(size, "size")
         self.data_format = check_data_format(data_format)
-        self.interpolation = str(interpolation).lower()
-        if self.interpolation not in ("nearest", "bilinear", "bicubic"):
-            raise ValueError(
-                'The argument `interpolation` must be "nearest", "bilinear" or "bicubic". '
-                f"Received interpolation={interpolation!r}."
-            )
+        self.interpolation = check_choice(
+            str(interpolation).lower(), "interpolation", INTERPOLATIONS
+        )
 
     def compute_output_shape(self, input_shape):
         check_rank(self, input_shape, 4)
@@ -261,40 +228,23 @@ class UpSampling2D(Layer):
         )
         return (input_shape[0], *out, input_shape[3])
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = self._buffer("y", self.compute_output_shape(x.shape))
-            if self.interpolation != "nearest":
-                call.matrices = [
-                    resize_matrix(size, size * factor, self.interpolation).astype(self.dtype)
-                    for size, factor in zip(x.shape[1:3], self.size, strict=True)
-                ]
-            self._remember(call)
-        if self.interpolation == "nearest":
-            self._blocks(call.y)[...] = x[:, :, None, :, None]
-        else:
-            rows, columns = call.matrices
-            call.y[...] = _by_columns(_by_rows(x, rows), columns)
-        self._kept = call if training else None
-        return call.y
+    def prepare(self, call):
+        if self.interpolation != "nearest":
+            call.resampling = Resampling(
+                call.x.shape[1:3], call.y.shape[1:3], self.interpolation, self.dtype
+            )
 
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._last_call()
-            call.dy = dy
-            call.dx = self._buffer("dx", call.x.shape) if self.input_gradient else None
-            self._remember(call)
-        if call.dx is None:
-            return None
+    def apply(self, call):
         if self.interpolation == "nearest":
-            np.sum(self._blocks(dy), axis=(2, 4), out=call.dx)
+            self._blocks(call.y)[...] = call.x[:, :, None, :, None]
         else:
-            rows, columns = call.matrices
-            call.dx[...] = _by_rows(_by_columns(dy, columns.T), rows.T)
-        return call.dx
+            call.y[...] = call.resampling(call.x)
+
+    def apply_backward(self, call):
+        if self.interpolation == "nearest":
+            np.sum(self._blocks(call.dy), axis=(2, 4), out=call.dx)
+        else:
+            call.dx[...] = call.resampling.transposed(call.dy)
 
     def _blocks(self, large):
         """The enlarged image seen as (n, h, factor, w, factor, c)."""
@@ -311,16 +261,3 @@ class UpSampling2D(Layer):
             "data_format": self.data_format,
             "interpolation": self.interpolation,
         }
-
-
-# einsum and not matmul: no second pool of threads, and the same bits whatever its size.
-
-
-def _by_rows(images, matrix):
-    """(n, h, w, c) -> (n, h', w, c) by a matrix (h', h)."""
-    return np.einsum("rh,nhwc->nrwc", matrix, images)
-
-
-def _by_columns(images, matrix):
-    """(n, h, w, c) -> (n, h, w', c) by a matrix (w', w)."""
-    return np.einsum("rw,nhwc->nhrc", matrix, images)

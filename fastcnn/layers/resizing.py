@@ -1,22 +1,239 @@
-"""What enlarging an image along one axis does, as a matrix."""
+"""Layers that give images another size: Resizing, CenterCrop, RandomCrop."""
 
 import numpy as np
 
+from fastcnn.arguments import check_choice, check_count, check_data_format, check_number
+from fastcnn.layers.base import check_rank
+from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.registry import register
+from fastcnn.layers.resampling import INTERPOLATIONS, Resampling
+from fastcnn.layers.seeded import SeededLayer
 
-def resize_matrix(size, new_size, interpolation):
-    """(new_size, size): row i holds the weights of the pixels that output pixel i is made of.
 
-    Output pixel i lies at (i + 0.5) * size / new_size - 0.5. "bilinear" weighs the two pixels
-    beside it, "bicubic" four (Keys 1981, a = -0.5). Pixels outside of the image are left out and
-    the others' weights scaled to a sum of 1.
+class Cut(PlainLayer):
+    """Base: takes a window of each image and gives it the size that is asked for.
+
+    The window may reach beyond the image; `fill_value` is what lies there.
     """
-    place = (np.arange(new_size) + 0.5) * size / new_size - 0.5
-    distance = np.abs(place[:, None] - np.arange(size))
-    if interpolation == "bilinear":
-        weights = np.maximum(1 - distance, 0)
-    else:
-        a = -0.5
-        near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
-        far = ((distance - 5) * distance + 8) * distance * a - 4 * a
-        weights = np.where(distance <= 1, near, np.where(distance < 2, far, 0))
-    return weights / weights.sum(1, keepdims=True)
+
+    interpolation = "bilinear"
+    antialias = False
+    fill_value = 0.0
+
+    def __init__(self, height, width, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.height = check_count(height, "height")
+        self.width = check_count(width, "width")
+        self.data_format = check_data_format(data_format)
+
+    def window(self, height, width):
+        """(top, left, height, width) of what is taken of an image of this size."""
+        return 0, 0, height, width
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        return (input_shape[0], self.height, self.width, input_shape[3])
+
+    def prepare(self, call):
+        call.window = self.window(*call.x.shape[1:3])
+
+    def apply(self, call):
+        place, size = call.window[:2], call.window[2:]
+        inside, taken = _overlap(place, size, call.x.shape[1:3])
+        part = call.x[taken]
+        if part.shape[1:3] != size:
+            framed = np.full((len(part), *size, part.shape[3]), self.fill_value, self.dtype)
+            framed[inside] = part
+            part = framed
+        call.y[...] = self._resampling(size)(part) if self._resizes(size) else part
+
+    def apply_backward(self, call):
+        place, size = call.window[:2], call.window[2:]
+        inside, taken = _overlap(place, size, call.x.shape[1:3])
+        dy = self._resampling(size).transposed(call.dy) if self._resizes(size) else call.dy
+        call.dx[...] = 0
+        call.dx[taken] = dy[inside]
+
+    def _resizes(self, size):
+        return size != (self.height, self.width)
+
+    def _resampling(self, size):
+        new_size = (self.height, self.width)
+        return Resampling(size, new_size, self.interpolation, self.dtype, self.antialias)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "height": self.height,
+            "width": self.width,
+            "data_format": self.data_format,
+        }
+
+
+def _overlap(place, size, image):
+    """Where a window and the image overlap, as indices of (the window, the image)."""
+    inside, taken = [slice(None)], [slice(None)]
+    for begin, length, extent in zip(place, size, image, strict=True):
+        first, last = max(begin, 0), min(begin + length, extent)
+        inside.append(slice(first - begin, last - begin))
+        taken.append(slice(first, last))
+    return tuple(inside), tuple(taken)
+
+
+def _largest_window(height, width, new_height, new_width):
+    """The largest window in the middle of an image that has the shape of the new size."""
+    high = max(min(height, int(width * new_height / new_width)), 1)
+    wide = max(min(width, int(height * new_width / new_height)), 1)
+    return (height - high) // 2, (width - wide) // 2, high, wide
+
+
+@register
+class Resizing(Cut):
+    """Gives images another size.
+
+    Args:
+        height, width: the new size.
+        interpolation: "bilinear", "nearest", "bicubic" (Keys's cubic, a = -0.5), "lanczos3" or
+            "lanczos5"; pixel centres at half, as in TensorFlow.
+        crop_to_aspect_ratio: take the largest window in the middle that has the new size's shape,
+            instead of stretching the image.
+        pad_to_aspect_ratio: put `fill_value` on both sides of the image until it has that shape.
+        fill_mode: "constant".
+        fill_value: a number.
+        antialias: let each new pixel take in all the old ones that it covers.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, any height, any width, channels). Output shape: (n, height, width, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.Resizing(1, 4)(np.array([[[[0.0], [4.0]]]])).ravel().tolist()
+    [0.0, 1.0, 3.0, 4.0]
+    """
+
+    def __init__(
+        self,
+        height,
+        width,
+        interpolation="bilinear",
+        crop_to_aspect_ratio=False,
+        pad_to_aspect_ratio=False,
+        fill_mode="constant",
+        fill_value=0.0,
+        antialias=False,
+        data_format=None,
+        **kwargs,
+    ):
+        super().__init__(height, width, data_format, **kwargs)
+        self.interpolation = check_choice(interpolation, "interpolation", INTERPOLATIONS)
+        self.fill_mode = check_choice(fill_mode, "fill_mode", ("constant",))
+        self.crop_to_aspect_ratio = bool(crop_to_aspect_ratio)
+        self.pad_to_aspect_ratio = bool(pad_to_aspect_ratio)
+        if self.crop_to_aspect_ratio and self.pad_to_aspect_ratio:
+            raise ValueError(
+                "Only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can be True."
+            )
+        self.fill_value = float(check_number(fill_value, "fill_value"))
+        self.antialias = bool(antialias)
+
+    def window(self, height, width):
+        if self.crop_to_aspect_ratio:
+            return _largest_window(height, width, self.height, self.width)
+        if not self.pad_to_aspect_ratio:
+            return super().window(height, width)
+        above = max(int(width * self.height / self.width) - height, 0) // 2
+        left = max(int(height * self.width / self.height) - width, 0) // 2
+        return -above, -left, height + 2 * above, width + 2 * left
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "interpolation": self.interpolation,
+            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
+            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
+            "fill_mode": self.fill_mode,
+            "fill_value": self.fill_value,
+            "antialias": self.antialias,
+        }
+
+
+@register
+class CenterCrop(Cut):
+    """Takes the middle of each image.
+
+    Of an image that is smaller in one direction it takes the largest window in the middle that has
+    the new size's shape, and resizes it (bilinear), as in Keras.
+
+    Args:
+        height, width: the new size.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, any height, any width, channels). Output shape: (n, height, width, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.CenterCrop(1, 2)(np.arange(4.0).reshape(1, 1, 4, 1)).ravel().tolist()
+    [1.0, 2.0]
+    """
+
+    def window(self, height, width):
+        down, right = height - self.height, width - self.width
+        if down < 0 or right < 0:
+            return _largest_window(height, width, self.height, self.width)
+        return down // 2, right // 2, self.height, self.width
+
+
+@register
+class RandomCrop(SeededLayer, Cut):
+    """Takes a window of the images at a place that each batch draws anew.
+
+    Outside of training, and of an image that is not larger in both directions, it is the middle:
+    outside of training the largest window that has the new size's shape, resized (bilinear).
+    (Keras's documentation says so; its layer, as of 3.15, then leaves images as large as they are,
+    which no layer with weights behind it can take.)
+
+    Args:
+        height, width: the new size.
+        seed: see `SeededLayer`.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, any height, any width, channels). Output shape: (n, height, width, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.RandomCrop(3, 4)(np.ones((2, 8, 8, 1))).shape
+    (2, 3, 4, 1)
+    """
+
+    def __init__(self, height, width, seed=None, data_format=None, **kwargs):
+        super().__init__(seed, height=height, width=width, data_format=data_format, **kwargs)
+
+    def window(self, height, width):
+        return _largest_window(height, width, self.height, self.width)
+
+    def draw(self, height, width, generator):
+        """The window of a batch of images of this size."""
+        if height > self.height and width > self.width:
+            top = int(generator.integers(height - self.height + 1))
+            left = int(generator.integers(width - self.width + 1))
+        else:
+            top, left, _, _ = self.window(height, width)
+        return top, left, min(self.height, height - top), min(self.width, width - left)
+
+    def forward(self, x, training=False):
+        call = self.bound(x)
+        is_drawn = training is None or training
+        size = x.shape[1:3]
+        call.window = self.draw(*size, self.generator()) if is_drawn else self.window(*size)
+        self.apply(call)
+        self._kept = call if is_drawn else None
+        return call.y

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastcnn import config, layers
 from fastcnn.kernels import shapes
+from fastcnn.layers.resampling import resize_matrix
 
 EXPORTERS = {}
 
@@ -243,8 +244,7 @@ def _separable_conv2d(graph, layer):
 
 @exports("Conv2DTranspose")
 def _conv2d_transpose(graph, layer):
-    if None in layer.input_shape[1:3]:
-        raise ValueError(f"The layer {layer.name!r} needs a fixed image size to be exported.")
+    _require_fixed_size(layer)
     begin, end, more = [], [], []
     sizes = zip(layer.input_shape[1:3], layer.output_shape[1:3], strict=True)
     for axis, (size, wanted) in enumerate(sizes):
@@ -326,20 +326,72 @@ def _cropping(graph, layer):
     graph.then("Slice", np.array([top, left]), np.array(ends), np.array([1, 2]))
 
 
+@exports("Permute")
+def _permute(graph, layer):
+    graph.to_channels_last()
+    graph.then("Transpose", perm=[0, *layer.dims])
+
+
+@exports("RepeatVector")
+def _repeat_vector(graph, layer):
+    graph.then("Unsqueeze", np.array([1], np.int64))
+    graph.then("Tile", np.array([1, layer.n, 1], np.int64))
+
+
+# ------------------------------------------------------------------------- images of other sizes
+
+
+RESIZING = {
+    "nearest": {"mode": "nearest", "nearest_mode": "round_prefer_ceil"},
+    "bilinear": {"mode": "linear"},
+}
+
+
+def resize(graph, layer, scales, size=(None, None), new_size=(None, None)):
+    """A Resize node by whole numbers, or else two products with matrices: sizes that do not depend
+    on how a runtime rounds, and every interpolation.
+    """
+    graph.to_channels_first()
+    settings = RESIZING.get(layer.interpolation)
+    antialias = getattr(layer, "antialias", False)
+    if settings is None or antialias or any(scale % 1 for scale in scales):
+        _require_fixed_size(layer)
+        rows, columns = (
+            resize_matrix(old, new, layer.interpolation, antialias)
+            for old, new in zip(size, new_size, strict=True)
+        )
+        graph.tensor = graph.op("MatMul", rows, graph.op("MatMul", graph.tensor, columns.T))
+    else:
+        scales = np.array([1, 1, *scales], np.float32)
+        how = "half_pixel"
+        graph.then("Resize", None, scales, coordinate_transformation_mode=how, **settings)
+
+
+def _require_fixed_size(layer):
+    if None in layer.input_shape[1:3]:
+        raise ValueError(f"The layer {layer.name!r} needs a fixed image size to be exported.")
+
+
 @exports("UpSampling2D")
 def _up_sampling(graph, layer):
-    graph.to_channels_first()
-    scales = np.array([1, 1, *layer.size], np.float32)
-    if layer.interpolation == "nearest":
-        settings = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric"}
-        settings["nearest_mode"] = "floor"
-    elif layer.interpolation == "bilinear":
-        settings = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
-    else:
-        raise ValueError(
-            f"The interpolation {layer.interpolation!r} of {layer.name!r} cannot be exported."
-        )
-    graph.then("Resize", None, scales, **settings)
+    resize(graph, layer, layer.size, layer.input_shape[1:3], layer.output_shape[1:3])
+
+
+@exports("Resizing", "CenterCrop", "RandomCrop")
+def _cut(graph, layer):
+    _require_fixed_size(layer)
+    image, new_size = layer.input_shape[1:3], layer.output_shape[1:3]
+    top, left, height, width = layer.window(*image)
+    graph.to_channels_last()
+    if (height, width) > image:
+        pads = np.array([0, -top, -left, 0] * 2, np.int64)
+        graph.then("Pad", pads, layer.fill_value)
+    elif (height, width) < image:
+        ends = np.array([top + height, left + width])
+        graph.then("Slice", np.array([top, left]), ends, np.array([1, 2]))
+    if (height, width) != new_size:
+        scales = new_size[0] / height, new_size[1] / width
+        resize(graph, layer, scales, (height, width), new_size)
 
 
 # ----------------------------------------------------------------------------------------- others
@@ -377,6 +429,30 @@ def _batch_normalization(graph, layer):
     graph.then("Add", (beta - mean * factor).reshape(shape))
 
 
+@exports("LayerNormalization")
+def _layer_normalization(graph, layer):
+    axes, rank = layer.axes(layer.input_shape), len(layer.input_shape)
+    if axes != tuple(range(rank - len(axes), rank)):
+        raise ValueError(
+            f"The layer {layer.name!r} cannot be exported to ONNX, where `axis` must be the last "
+            f"axes. Received axis={layer.axis}."
+        )
+    graph.to_channels_last()
+    shape = [layer.input_shape[axis] for axis in axes]
+    scale = np.ones(shape, np.float32) if layer.gamma is None else layer.gamma.value
+    bias = [] if layer.beta is None else [layer.beta.value]
+    graph.then("LayerNormalization", scale, *bias, axis=axes[0], epsilon=layer.epsilon)
+
+
+@exports("UnitNormalization")
+def _unit_normalization(graph, layer):
+    graph.to_channels_last()
+    axes = np.array(layer.axes(layer.input_shape), np.int64)
+    squares = graph.op("ReduceSum", graph.op("Mul", graph.tensor, graph.tensor), axes)
+    length = graph.op("Max", graph.op("Sqrt", squares), 1 / layer.LARGEST)
+    graph.then("Div", length)
+
+
 @exports("Rescaling")
 def _rescaling(graph, layer):
     if np.ndim(layer.scale) or np.ndim(layer.offset):
@@ -401,6 +477,8 @@ def _normalization(graph, layer):
 
 
 @exports(
+    "ActivityRegularization",
+    "Identity",
     "InputLayer",
     "Dropout",
     "SpatialDropout2D",

@@ -117,10 +117,8 @@ def _cases():
     yield from _grid("ZeroPadding2D", (3, 2, 2), _values("padding", *frames))
     yield from _grid("Cropping2D", (6, 6, 2), _values("cropping", *frames))
     factors = _values("size", 2, [2, 3], [1, 2])
-    kinds = _values("interpolation", "nearest", "bilinear")
+    kinds = _values("interpolation", "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
     yield from _grid("UpSampling2D", (3, 4, 2), factors, kinds)
-    # TensorFlow rounds bicubic's places to 1/1024: no thirds
-    yield from _grid("UpSampling2D", (3, 4, 2), factors[::2], interpolation="bicubic")
 
     # what they do with no chance in it: one possible shift, angle, zoom
     fill = _values("fill_mode", "reflect", "wrap", "nearest", "constant")
@@ -133,7 +131,28 @@ def _cases():
     yield from _grid("RandomZoom", shape, fill, how, **zoom)
     yield from _grid("RandomZoom", shape, height_factor=[0.91, 0.91])
 
+    yield from _grid("Resizing", (8, 6, 2), kinds, _values("height", 5, 12), width=7)
+    yield from _grid("Resizing", (8, 6, 2), kinds, antialias=True, height=3, width=7)
+    aspects = [{"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True, "fill_value": 0.5}]
+    sizes = [{"height": 4, "width": 4}, {"height": 3, "width": 7}]
+    yield from _grid("Resizing", (5, 8, 2), aspects, sizes)
+    sizes = [{"height": 3, "width": 4}, {"height": 6, "width": 7}, {"height": 7, "width": 2}]
+    yield from _grid("CenterCrop", (6, 7, 2), sizes)
+
+    norm = [{}, {"axis": 1}, {"axis": [1, -1]}, {"axis": [1, 2, 3], "scale": False}]
+    yield from _grid("LayerNormalization", (4, 3, 2), norm)
+    yield from _grid("LayerNormalization", (5,), epsilon=0.1, center=False)
+    yield from _grid("UnitNormalization", (4, 3, 2), [{}, {"axis": 2}, {"axis": [1, 3]}])
+
+    yield from _grid("Identity", (4, 5))
+    yield from _grid("ActivityRegularization", (4, 5), l1=0.1, l2=0.2)
+    yield from _grid("Permute", (2, 3, 4), _values("dims", [3, 1, 2], [2, 1, 3]))
+    yield from _grid("RepeatVector", (4,), n=3)
+
     yield from _grid("Dropout", (4, 5), rate=0.0)
+    yield from _grid("GaussianNoise", (4, 5), stddev=0.0)
+    yield from _grid("GaussianDropout", (4, 5), rate=0.0)
+    yield from _grid("RandomBrightness", (4, 5, 2), factor=[0.3, 0.3], value_range=[-1, 1])
     yield from _grid("SpatialDropout2D", (4, 5, 2), rate=0.0)
     yield from _grid("RandomContrast", (4, 5, 2), factor=0.0)
 
@@ -175,6 +194,10 @@ CONFIGS = {
     "SpatialDropout2D": {"rate": 0.25, "seed": 3},
     "RandomFlip": {"mode": "horizontal"},
     "RandomContrast": {"factor": [0.1, 0.2], "value_range": [0, 1]},
+    "GaussianDropout": {"rate": 0.25},
+    "GaussianNoise": {"stddev": 0.25, "seed": 3},
+    "RandomBrightness": {"factor": 0.1},
+    "RandomCrop": {"height": 3, "width": 4, "seed": 3},
     "RandomErasing": {"factor": 0.5, "fill_value": 0.5},
     "RandomRotation": {"factor": 0.1},
     "RandomTranslation": {"height_factor": 0.1, "width_factor": [-0.2, 0.3]},

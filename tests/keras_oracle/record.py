@@ -90,6 +90,12 @@ def given_transformations():
     factor = np.array([0.5, 1.5, 3.0, 1.0], np.float32)[:, None, None, None]
     layer = keras.layers.RandomContrast(0.5)
     found["contrast"] = layer.transform_images(tf.constant(x), {"contrast_factor": factor})
+    layer = keras.layers.RandomBrightness(0.5)
+    found["brightness"] = layer.transform_images(tf.constant(x), {"rgb_delta": 100 * factor})
+    for height, width in ((3, 4), (5, 4), (4, 7)):
+        layer = keras.layers.RandomCrop(height, width)
+        top, left = (1, 2) if height < 4 else layer.get_random_transformation(tf.constant(x))
+        found[f"crop {height} {width}"] = layer.transform_images(tf.constant(x), (top, left))
     return {name: marks([y])[0] for name, y in found.items()}
 
 

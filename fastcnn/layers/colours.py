@@ -1,0 +1,100 @@
+"""Random changes of the colours of images in training: RandomContrast, RandomBrightness."""
+
+import numpy as np
+
+from fastcnn.layers.augmentation import Augmentation, check_range, check_value_range
+from fastcnn.layers.registry import register
+
+
+@register
+class RandomContrast(Augmentation):
+    """Brings the pixels of each channel nearer to its mean, or farther from it.
+
+        y = clip((x - mean) * f + mean, *value_range), f in [1 - factor[0], 1 + factor[1]]
+
+    Args:
+        factor: in [0, 1], or two such numbers (lower, upper). One number is (0, factor), as in
+            Keras.
+        value_range: (lowest, highest) value of a pixel.
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> x = np.array([[[[100.0], [200.0]]]])
+    >>> layers.RandomContrast(0.5, seed=0)(x).mean().round().item()
+    150.0
+    """
+
+    def __init__(self, factor, value_range=(0, 255), seed=None, data_format=None, **kwargs):
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = check_range(factor, "factor", 0, 1)
+        self.value_range = check_value_range(value_range)
+
+    def draw(self, shape, generator):
+        low, high = 1 - self.factor[0], 1 + self.factor[1]
+        return generator.uniform(low, high, (shape[0], 1, 1, 1)).astype(self.dtype)
+
+    def apply(self, call):
+        mean = call.x.mean((1, 2), keepdims=True)
+        call.unclipped = (call.x - mean) * call.drawn + mean
+        np.clip(call.unclipped, *self.value_range, out=call.y)
+
+    def apply_backward(self, call):
+        low, high = self.value_range
+        open_ = np.where((call.unclipped >= low) & (call.unclipped <= high), call.dy, 0)
+        mean = open_.mean((1, 2), keepdims=True)
+        call.dx[...] = open_ * call.drawn + (1 - call.drawn) * mean
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
+
+
+@register
+class RandomBrightness(Augmentation):
+    """Makes each image brighter or darker.
+
+        y = clip(x + d * (value_range[1] - value_range[0]), *value_range), d in factor
+
+    Args:
+        factor: in [-1, 1], or two such numbers (lower, upper); v stands for (-|v|, |v|).
+        value_range: (lowest, highest) value of a pixel.
+        seed: see `SeededLayer`.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.RandomBrightness((0.2, 0.2))(np.array([[[[100.0], [250.0]]]])).ravel().tolist()
+    [151.0, 255.0]
+    """
+
+    def __init__(self, factor, value_range=(0, 255), seed=None, data_format=None, **kwargs):
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = check_range(factor, "factor", -1, 1, symmetric=True)
+        self.value_range = check_value_range(value_range)
+
+    def draw(self, shape, generator):
+        low, high = self.value_range
+        drawn = generator.uniform(*self.factor, (shape[0], 1, 1, 1)) * (high - low)
+        return drawn.astype(self.dtype)
+
+    def apply(self, call):
+        call.unclipped = call.x + call.drawn
+        np.clip(call.unclipped, *self.value_range, out=call.y)
+
+    def apply_backward(self, call):
+        low, high = self.value_range
+        inside = (call.unclipped >= low) & (call.unclipped <= high)
+        np.multiply(call.dy, inside, out=call.dx)
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}

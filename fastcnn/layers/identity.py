@@ -1,0 +1,52 @@
+"""Layers that return their input: Identity, ActivityRegularization."""
+
+from fastcnn import regularizers
+from fastcnn.layers.base import Layer
+from fastcnn.layers.registry import register
+
+
+@register
+class Identity(Layer):
+    """y = x.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.Identity()(np.array([[1.0, 2.0]])).tolist()
+    [[1.0, 2.0]]
+    """
+
+    def forward(self, x, training=False):
+        self._kept = x if training else None
+        return x
+
+    def backward(self, dy):
+        self._last_call()
+        return dy
+
+
+@register
+class ActivityRegularization(Identity):
+    """y = x, and l1 * sum |x| + l2 * sum x^2 over a batch, divided by its size, joins the loss.
+
+    Args:
+        l1, l2: numbers >= 0.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Example:
+
+    >>> from fastcnn import layers
+    >>> layers.ActivityRegularization(l2=0.01).activity_regularizer
+    L1L2(l1=0.0, l2=0.01)
+    """
+
+    def __init__(self, l1=0.0, l2=0.0, **kwargs):
+        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
+        self.l1 = l1
+        self.l2 = l2
+
+    def get_config(self):
+        config = super().get_config()
+        del config["activity_regularizer"]
+        return {**config, "l1": self.l1, "l2": self.l2}

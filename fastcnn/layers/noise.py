@@ -1,0 +1,102 @@
+"""Normal noise in training: GaussianNoise, GaussianDropout."""
+
+import math
+
+import numpy as np
+
+from fastcnn.arguments import check_fraction
+from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.registry import register
+from fastcnn.layers.seeded import SeededLayer
+
+
+class Noise(SeededLayer, PlainLayer):
+    """Base: `apply` and `apply_backward` use call.noise, standard normal numbers like x."""
+
+    stddev = 0.0
+
+    def forward(self, x, training=False):
+        if not training or self.stddev == 0:
+            self._kept = self.bound(x) if training else None
+            return x
+        call = self._kept = self.bound(x)
+        self.generator().standard_normal(dtype=call.noise.dtype, out=call.noise)
+        self.apply(call)
+        return call.y
+
+    def prepare(self, call):
+        call.noise = np.zeros(call.x.shape, self.dtype)
+
+
+@register
+class GaussianNoise(Noise):
+    """y = x + normal noise of mean 0 in training; x outside of it.
+
+    Args:
+        stddev: its standard deviation, in [0, 1].
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> y = layers.GaussianNoise(0.1, seed=0)(np.ones((1, 1000)), training=True)
+    >>> bool(0.09 < y.std() < 0.11)
+    True
+    """
+
+    def __init__(self, stddev, seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.stddev = check_fraction(stddev, "stddev", including_one=True)
+
+    def apply(self, call):
+        np.multiply(call.noise, self.stddev, call.y)
+        np.add(call.x, call.y, call.y)
+
+    def apply_backward(self, call):
+        call.dx[...] = call.dy
+
+    def get_config(self):
+        return {**super().get_config(), "stddev": self.stddev}
+
+
+@register
+class GaussianDropout(Noise):
+    """y = x * normal noise of mean 1 and variance rate / (1 - rate) in training; x outside of it.
+
+    The noise has the mean and variance of `Dropout`'s (Srivastava et al. 2014).
+
+    Args:
+        rate: in [0, 1).
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> y = layers.GaussianDropout(0.5, seed=0)(np.ones((1, 1000)), training=True)
+    >>> bool(0.9 < y.std() < 1.1)
+    True
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(seed, **kwargs)
+        self.rate = check_fraction(rate, "rate")
+        self.stddev = math.sqrt(self.rate / (1 - self.rate))
+
+    def apply(self, call):
+        call.noise *= self.stddev
+        call.noise += 1
+        np.multiply(call.x, call.noise, call.y)
+
+    def apply_backward(self, call):
+        np.multiply(call.dy, call.noise if self.stddev else 1, call.dx)
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}

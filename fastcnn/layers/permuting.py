@@ -1,0 +1,86 @@
+"""Layers that arrange numbers anew: Permute, RepeatVector."""
+
+import numpy as np
+
+from fastcnn.arguments import check_count
+from fastcnn.layers.base import check_rank
+from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.registry import register
+
+
+@register
+class Permute(PlainLayer):
+    """The axes of a sample in another order.
+
+    Args:
+        dims: axis `dims[i]` of the input becomes axis i + 1; the batch is axis 0.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, ...), as many axes as `dims` names. Output shape: the same, in another order.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.Permute((2, 1))(np.ones((2, 3, 4))).shape
+    (2, 4, 3)
+    """
+
+    def __init__(self, dims, **kwargs):
+        super().__init__(**kwargs)
+        self.dims = tuple(dims) if isinstance(dims, (list, tuple)) else (dims,)
+        whole = all(isinstance(axis, (int, np.integer)) for axis in self.dims)
+        if not whole or sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(
+                "The argument `dims` must hold each of 1, 2, ... up to the number of axes once. "
+                f"Received dims={dims!r}."
+            )
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, len(self.dims) + 1)
+        return (input_shape[0], *(input_shape[axis] for axis in self.dims))
+
+    def apply(self, call):
+        call.y[...] = call.x.transpose(0, *self.dims)
+
+    def apply_backward(self, call):
+        call.dx.transpose(0, *self.dims)[...] = call.dy
+
+    def get_config(self):
+        return {**super().get_config(), "dims": self.dims}
+
+
+@register
+class RepeatVector(PlainLayer):
+    """Each sample's vector n times, one below the other.
+
+    Args:
+        n: a positive integer.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (batch, features). Output shape: (batch, n, features).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.RepeatVector(3)(np.ones((2, 5))).shape
+    (2, 3, 5)
+    """
+
+    def __init__(self, n, **kwargs):
+        super().__init__(**kwargs)
+        self.n = check_count(n, "n")
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 2)
+        return (input_shape[0], self.n, input_shape[1])
+
+    def apply(self, call):
+        call.y[...] = call.x[:, None]
+
+    def apply_backward(self, call):
+        np.sum(call.dy, axis=1, out=call.dx)
+
+    def get_config(self):
+        return {**super().get_config(), "n": self.n}

@@ -1,0 +1,89 @@
+"""Images in another size: each new pixel is a weighted sum of a few old ones, axis by axis."""
+
+import functools
+
+import numpy as np
+
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
+
+
+CUBIC_STEPS = 1024  # a pixel: TensorFlow has the cubic's values in a table
+
+
+def resize_matrix(size, new_size, interpolation, antialias=False):
+    """(new_size, size): row i holds the weights of the pixels that output pixel i is made of.
+
+    Output pixel i lies at (i + 0.5) * size / new_size - 0.5. "bilinear" weighs the two pixels
+    beside it, "bicubic" four (Keys 1981, a = -0.5), "lanczos3" and "lanczos5" six and ten; with
+    `antialias` as many more as the image shrinks. Pixels outside of the image are left out and the
+    others' weights scaled to a sum of 1. As in TensorFlow, its rounded places included.
+    """
+    if interpolation == "nearest":
+        step = np.float32(size) / np.float32(new_size)
+        nearest = np.floor((np.arange(new_size, dtype=np.float32) + np.float32(0.5)) * step)
+        return np.equal.outer(np.minimum(nearest, size - 1), np.arange(size)).astype(float)
+    place = (np.arange(new_size) + 0.5) * size / new_size - 0.5
+    if interpolation == "bicubic" and not antialias:
+        place = np.round(place * CUBIC_STEPS) / CUBIC_STEPS
+    distance = np.abs(place[:, None] - np.arange(size))
+    if antialias:
+        distance /= max(size / new_size, 1)
+    weights = _weights(distance, interpolation)
+    weights[np.abs(weights) < 1e-12] = 0  # what a sine leaves of a zero
+    return weights / weights.sum(1, keepdims=True)
+
+
+def _weights(distance, interpolation):
+    if interpolation == "bilinear":
+        return np.maximum(1 - distance, 0)
+    if interpolation == "bicubic":
+        a = -0.5
+        near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+        far = ((distance - 5) * distance + 8) * distance * a - 4 * a
+        return np.where(distance <= 1, near, np.where(distance < 2, far, 0))
+    radius = int(interpolation[-1])
+    return np.where(distance < radius, np.sinc(distance) * np.sinc(distance / radius), 0)
+
+
+@functools.lru_cache(maxsize=64)
+class Resampling:
+    """The linear map that gives images (n, h, w, c) another height and width, and its transpose."""
+
+    def __init__(self, size, new_size, interpolation, dtype, antialias=False):
+        matrices = [
+            resize_matrix(old, new, interpolation, antialias)
+            for old, new in zip(size, new_size, strict=True)
+        ]
+        self._forth = [_taps(matrix, dtype) for matrix in matrices]
+        self._back = [_taps(matrix.T, dtype) for matrix in matrices]
+
+    def __call__(self, images):
+        """(n, h, w, c) -> (n, h', w', c)"""
+        rows, columns = self._forth
+        return _weighted(_weighted(images, rows, 1), columns, 2)
+
+    def transposed(self, dy):
+        """(n, h', w', c) -> (n, h, w, c): the gradient at the images."""
+        rows, columns = self._back
+        return _weighted(_weighted(dy, columns, 2), rows, 1)
+
+
+def _taps(matrix, dtype):
+    """A matrix with few entries a row as [(column of each row's k-th entry, its value)]."""
+    order = np.argsort(matrix == 0, axis=1, kind="stable")  # what is not 0 first
+    count = max(np.count_nonzero(matrix, axis=1).max(initial=0), 1)
+    columns = order[:, :count]
+    values = np.take_along_axis(matrix, columns, 1).astype(dtype)
+    return list(zip(columns.T, values.T, strict=True))
+
+
+def _weighted(images, taps, axis):
+    """The sum over taps of value * images at column, along an axis."""
+    shape = [1, 1, 1, 1]
+    shape[axis] = -1
+    total = None
+    for column, value in taps:
+        part = images.take(column, axis)
+        part *= value.reshape(shape)
+        total = part if total is None else np.add(total, part, out=total)
+    return total

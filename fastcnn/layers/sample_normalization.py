@@ -1,0 +1,214 @@
+"""Normalization of each sample by itself: LayerNormalization, UnitNormalization."""
+
+import numpy as np
+
+from fastcnn import constraints, initializers, regularizers
+from fastcnn.arguments import check_number, refuse
+from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.registry import register
+
+
+class SampleNormalization(PlainLayer):
+    """Base: has an `axis`, one integer or several, none of them the batch's."""
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        whole = axis if isinstance(axis, (list, tuple)) else (axis,)
+        if not whole or any(
+            isinstance(one, bool) or not isinstance(one, (int, np.integer)) for one in whole
+        ):
+            raise ValueError(
+                "The argument `axis` must be an integer or a list of integers. "
+                f"Received axis={axis!r}."
+            )
+        self.axis = [int(one) for one in whole] if isinstance(axis, (list, tuple)) else int(axis)
+
+    def axes(self, shape):
+        """`axis` counted from the front, in order."""
+        given = self.axis if isinstance(self.axis, list) else [self.axis]
+        rank = len(shape)
+        axes = sorted({axis % rank for axis in given if -rank <= axis < rank})
+        if len(axes) < len(given) or 0 in axes:
+            raise ValueError(
+                f"Layer {self.name!r}: `axis` must name different axes behind the batch. "
+                f"Received axis={self.axis} and input shape {tuple(shape)}."
+            )
+        return tuple(axes)
+
+    def compute_output_shape(self, input_shape):
+        self.axes(input_shape)
+        return tuple(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+
+@register
+class LayerNormalization(SampleNormalization):
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the moments of each sample
+
+    Mean and variance are those over `axis`, which gamma and beta lie along (Ba et al. 2016).
+
+    Args:
+        axis: an integer or a list of integers.
+        epsilon: added to the variance.
+        center, scale: whether there are `beta` and `gamma`.
+        beta_initializer, gamma_initializer: zeros, ones.
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: None.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Weights: gamma, beta, of the input's sizes along `axis`.
+
+    Input shape: any, of fixed sizes along `axis`. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.LayerNormalization(epsilon=0)(np.array([[1.0, 3.0], [5.0, 5.5]])).tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        rms_scaling=False,
+        **kwargs,
+    ):
+        super().__init__(axis, **kwargs)
+        refuse(rms_scaling or None, "rms_scaling")
+        self.epsilon = check_number(epsilon, "epsilon", 0)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.gamma = self.beta = None
+
+    def build(self, input_shape):
+        axes = self.axes(input_shape)
+        self._shape = tuple(input_shape[axis] for axis in axes)
+        if None in self._shape:
+            raise ValueError(
+                f"Layer {self.name!r} needs a fixed size on each axis of `axis`. "
+                f"Received axis={self.axis} and input shape {tuple(input_shape)}."
+            )
+        for name, wanted in (("gamma", self.scale), ("beta", self.center)):
+            if wanted:
+                weight = self.add_weight(
+                    self._shape,
+                    getattr(self, f"{name}_initializer"),
+                    regularizer=getattr(self, f"{name}_regularizer"),
+                    constraint=getattr(self, f"{name}_constraint"),
+                    name=name,
+                )
+                setattr(self, name, weight)
+        if not isinstance(self.axis, list):
+            self.axis = [self.axis]  # as Keras does, so that files say the same
+
+    def compute_output_shape(self, input_shape):
+        axes = self.axes(input_shape)
+        if self._variables and tuple(input_shape[axis] for axis in axes) != self._shape:
+            raise ValueError(
+                f"Layer {self.name!r} is built for {self._shape} on axis {self.axis}. "
+                f"Received input shape {tuple(input_shape)}."
+            )
+        return tuple(input_shape)
+
+    def prepare(self, call):
+        shape = call.x.shape
+        call.axes = self.axes(shape)
+        call.others = tuple(axis for axis in range(len(shape)) if axis not in call.axes)
+        call.against = [shape[axis] if axis in call.axes else 1 for axis in range(len(shape))]
+        call.normalized = np.empty(shape, self.dtype)
+
+    def apply(self, call):
+        normalized = call.normalized
+        np.subtract(call.x, call.x.mean(call.axes, keepdims=True), out=normalized)
+        variance = np.square(normalized).mean(call.axes, keepdims=True)
+        call.inverse = 1 / np.sqrt(variance + normalized.dtype.type(self.epsilon))
+        normalized *= call.inverse
+        call.y[...] = normalized
+        if self.gamma is not None:
+            call.y *= self.gamma.value.reshape(call.against)
+        if self.beta is not None:
+            call.y += self.beta.value.reshape(call.against)
+
+    def apply_backward(self, call):
+        dy, normalized = call.dy, call.normalized
+        if self.gamma is not None:
+            (dy * normalized).sum(call.others, out=self.gamma.gradient)
+        if self.beta is not None:
+            dy.sum(call.others, out=self.beta.gradient)
+        if call.dx is None:
+            return
+        if self.gamma is not None:
+            dy = dy * self.gamma.value.reshape(call.against)
+        along = (dy * normalized).mean(call.axes, keepdims=True)
+        np.multiply(normalized, along, out=call.dx)
+        np.subtract(dy - dy.mean(call.axes, keepdims=True), call.dx, out=call.dx)
+        call.dx *= call.inverse
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "rms_scaling": False,
+            "beta_initializer": initializers.serialize(self.beta_initializer),
+            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
+            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
+            "beta_constraint": constraints.serialize(self.beta_constraint),
+            "gamma_constraint": constraints.serialize(self.gamma_constraint),
+        }
+
+
+@register
+class UnitNormalization(SampleNormalization):
+    """y = x / sqrt(sum of x^2 over `axis`): length 1; zeros stay zeros.
+
+    Args:
+        axis: an integer or a list of integers.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.UnitNormalization()(np.array([[3.0, 4.0]])).round(4).tolist()
+    [[0.6, 0.8]]
+    """
+
+    LARGEST = 1e12  # factor, as in Keras
+
+    def prepare(self, call):
+        call.axes = self.axes(call.x.shape)
+
+    def apply(self, call):
+        squares = np.square(call.x).sum(call.axes, keepdims=True)
+        with np.errstate(divide="ignore"):
+            call.factor = np.minimum(1 / np.sqrt(squares), squares.dtype.type(self.LARGEST))
+        np.multiply(call.x, call.factor, out=call.y)
+
+    def apply_backward(self, call):
+        along = (call.dy * call.y).sum(call.axes, keepdims=True)
+        along[call.factor == self.LARGEST] = 0  # the factor is a constant there
+        np.multiply(call.y, along, out=call.dx)
+        np.subtract(call.dy, call.dx, out=call.dx)
+        call.dx *= call.factor
