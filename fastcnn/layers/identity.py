@@ -43,8 +43,8 @@ class ActivityRegularization(Identity):
 
     def __init__(self, l1=0.0, l2=0.0, **kwargs):
         super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
-        self.l1 = l1
-        self.l2 = l2
+        self.l1 = self.activity_regularizer.l1
+        self.l2 = self.activity_regularizer.l2
 
     def get_config(self):
         config = super().get_config()

@@ -191,8 +191,8 @@ class UnitNormalization(SampleNormalization):
 
     >>> import numpy as np
     >>> from fastcnn import layers
-    >>> layers.UnitNormalization()(np.array([[3.0, 4.0]])).round(4).tolist()
-    [[0.6, 0.8]]
+    >>> layers.UnitNormalization()(np.array([[0.0, 3.0]])).tolist()
+    [[0.0, 1.0]]
     """
 
     LARGEST = 1e12  # factor, as in Keras
