@@ -86,6 +86,7 @@ class StreamBatch:
         self.targets = targets
         self.weights = weights
         self.pending = None
+        self.runs = {}  # {what makes a step: (tracker, step)}, see `Evaluator._run_single`
 
     def load(self):
         """Fill the buffers with the samples that came last."""
@@ -95,6 +96,33 @@ class StreamBatch:
             self.targets[...] = samples.y
         if self.weights is not None:
             self.weights[...] = samples.weights
+
+
+class BatchBuffers:
+    """A model's buffers for batches that come as `Samples`: one `StreamBatch` for each size and
+    kind of targets, the same one each time.
+    """
+
+    def __init__(self, model):
+        self._model = model
+        self._batches = {}
+
+    def batch_of(self, samples):
+        """The `StreamBatch` for these samples, not loaded yet."""
+        y, weights = samples.y, samples.weights
+        x = self._model._input_buffer(len(samples), samples.x.shape[1:])
+        key = (len(samples), y is None or (y.shape[1:], y.dtype.kind == "i"), weights is None)
+        batch = self._batches.get(key)
+        if batch is None or batch.x is not x:
+            if len(self._batches) >= MAX_CALLS:
+                self._batches.clear()
+            targets = None
+            if y is not None:
+                targets = aligned(y.shape, np.int64 if y.dtype == np.int64 else x.dtype)
+            weights = None if weights is None else np.empty(len(samples), x.dtype)
+            batch = self._batches[key] = StreamBatch(x, targets, weights)
+        batch.pending = samples
+        return batch
 
 
 class Stream:
@@ -135,7 +163,7 @@ class Stream:
         self._order = None
         self._iterator = None
         self._peeked = []
-        self._batches = {}
+        self._buffers = BatchBuffers(model)
 
     def _count(self):
         if not self.restarts:
@@ -180,7 +208,7 @@ class Stream:
         batches = self._indexed_batches(first) if self._indexed else self._iterated_batches(first)
         for batch in batches:
             self.position += 1
-            yield self._buffered(self._samples(batch))
+            yield self._buffers.batch_of(self._samples(batch))
         if self.restarts:
             self.steps, self.position = self.position, 0
             self._iterator = None
@@ -208,29 +236,11 @@ class Stream:
                 raise ValueError("Give either `class_weight` or sample weights, not both.")
             samples.weights = class_weights(samples.y, self._class_weight)
         self._model._build_for(samples.x)
+        if self._loss is None:
+            samples.y = samples.weights = None
         return samples.prepare(
             self._model.input_shape, self._loss, self._model.output_shape, gather=False
         )
-
-    def _buffered(self, samples):
-        """The `StreamBatch` whose buffers are for samples like these."""
-        y, weights = samples.y, samples.weights
-        if self._loss is None:
-            y = weights = None
-        key = (len(samples), y is None or (y.shape[1:], y.dtype.kind == "i"), weights is None)
-        batch = self._batches.get(key)
-        if batch is None:
-            if len(self._batches) >= MAX_CALLS:
-                self._batches.clear()
-            x = self._model._input_buffer(len(samples), samples.x.shape[1:])
-            targets = None
-            if y is not None:
-                is_labels = y.dtype == np.int64
-                targets = aligned(y.shape, np.int64 if is_labels else x.dtype)
-            weights = None if weights is None else np.empty(len(samples), x.dtype)
-            batch = self._batches[key] = StreamBatch(x, targets, weights)
-        batch.pending = samples
-        return batch
 
     # ----------------------------------------------------------------- where the pass is, to go on
 

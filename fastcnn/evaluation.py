@@ -7,10 +7,22 @@ import numpy as np
 from fastcnn import callbacks as callbacks_module
 from fastcnn import metrics
 from fastcnn.arguments import check_count, check_optional_count, check_verbose
-from fastcnn.batches import Epochs, Stream, makes_batches
+from fastcnn.batches import BatchBuffers, Epochs, Stream, makes_batches
 from fastcnn.data import Feed, Samples, as_array, fit_images
 from fastcnn.progress import ProgressBar
 from fastcnn.tracking import Tracker
+
+
+class Singles(BatchBuffers):
+    """What `train_on_batch` and `test_on_batch` keep from call to call."""
+
+    def __init__(self, model):
+        super().__init__(model)
+        self._plan, self._optimizer = model._plan, model.optimizer
+
+    def is_for(self, model):
+        """Whether the model runs as it did when this was made."""
+        return self._plan is model._plan and self._optimizer is model.optimizer
 
 
 class Evaluator:
@@ -24,6 +36,8 @@ class Evaluator:
     stop_predicting = False
     _metric_arguments = ()
     _weighted_metric_arguments = ()
+    _singles = None
+    _tracker_now = None
 
     # ----------------------------------------------------------------------------------- evaluate
 
@@ -59,11 +73,12 @@ class Evaluator:
         hooks = callbacks_module.CallbackList(callbacks, self, params)
         progress = ProgressBar(epochs.steps, verbose)
         with progress:
-            logs = self._evaluate(epochs, self._tracker(epochs.feed), hooks, progress)
+            logs = self._evaluate(epochs, self._tracker(epochs.feed.target_shape), hooks, progress)
         return logs if return_dict else self._flat(logs)
 
     def _evaluate(self, epochs, tracker, hooks, progress=None):
         """Loss and metrics of one epoch, as a dictionary."""
+        self._tracker_now = tracker
         tracker.reset()
         epochs.reset()
         self.stop_evaluating = False
@@ -88,6 +103,7 @@ class Evaluator:
         if progress is not None:
             progress.stop_clock(done)
         hooks.call("on_test_end", logs)
+        tracker.release()
         if progress is not None:
             progress.finish(done, logs)
         return logs
@@ -187,11 +203,7 @@ class Evaluator:
     def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
         """Loss and metrics of one batch."""
         self._require_compiled("test_on_batch")
-        feed, tracker = self._single(Samples(x, y, sample_weight))
-        step = self._test_step(tracker)
-        for batch in feed:
-            step(batch)
-        logs = tracker.logs()
+        logs = self._run_single(Samples(x, y, sample_weight), self._test_step)
         return logs if return_dict else self._flat(logs)
 
     def predict_on_batch(self, x):
@@ -201,14 +213,48 @@ class Evaluator:
     # ----------------------------------------------------------------------------------- the rest
 
     @property
+    def metrics(self):
+        """The mean loss and the metrics of the last epoch or batch, as `Metric`s.
+
+        Before the first, only the loss; nothing before `compile`.
+        """
+        tracker = self._tracker_now
+        if tracker is not None:
+            return [tracker.loss_metric(), *tracker.metrics, *tracker.weighted_metrics]
+        return [metrics.Mean("loss")] if self.compiled else []
+
+    def reset_metrics(self):
+        """Let loss and metrics forget what they have seen; every epoch and batch begins so."""
+        if self._tracker_now is not None:
+            self._tracker_now.reset()
+
+    @property
     def metrics_names(self):
         """The loss and the metrics by name, in the order of `evaluate`'s list."""
         arguments = (*self._metric_arguments, *self._weighted_metric_arguments)
         return ["loss", *(a if isinstance(a, str) else metrics.get(a).name for a in arguments)]
 
-    def _single(self, samples):
-        feed = self._feed(samples, len(samples))
-        return feed, self._tracker(feed)
+    def _run_single(self, samples, make_step):
+        """The logs of one batch that the function from `make_step(tracker)` was run on.
+
+        Batches of one shape share buffers, bound kernels and metrics for as long as the model stays
+        as it is.
+        """
+        with self._lock:
+            self._check(samples, gather=False)
+            singles = self._singles
+            if singles is None or not singles.is_for(self):
+                singles = self._singles = Singles(self)
+            batch = singles.batch_of(samples)
+            if make_step not in batch.runs:
+                tracker = self._tracker(samples.y.shape)
+                batch.runs[make_step] = tracker, make_step(tracker)
+            tracker, step = batch.runs[make_step]
+            self._tracker_now = tracker
+            tracker.reset()
+            step(batch)
+            batch.pending = None  # nobody else's arrays are kept
+            return tracker.logs()
 
     def _epochs(self, x, y, sample_weight, batch_size, steps):
         """Batches of data that are not trained on."""
@@ -231,18 +277,22 @@ class Evaluator:
         return stream
 
     def _feed(self, samples, batch_size, shuffle=False):
-        """Batches of samples, checked against the built model and its loss."""
+        """Batches of samples."""
+        self._check(samples)
+        return Feed(samples, batch_size, self._input_buffer, shuffle)
+
+    def _check(self, samples, gather=True):
+        """Build the model if it is not, and check samples against it and its loss."""
         self._require_loss()
         if not len(samples):
             raise ValueError("There are no samples: x is empty.")
         self._build_for(samples.x)
-        samples.prepare(self.input_shape, self.loss_object, self.output_shape)
+        samples.prepare(self.input_shape, self.loss_object, self.output_shape, gather)
         with self._lock:
             self._assemble_if_changed()
-        return Feed(samples, batch_size, self._input_buffer, shuffle)
 
-    def _tracker(self, feed):
-        shapes = (feed.target_shape, self.output_shape)
+    def _tracker(self, target_shape):
+        shapes = (target_shape, self.output_shape)
         lists = (self._metric_arguments, self._weighted_metric_arguments)
         unweighted, weighted = (
             [metrics.resolve(metric, *shapes) for metric in arguments] for arguments in lists

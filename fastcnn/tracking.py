@@ -8,7 +8,7 @@ that happens, nor on the batch size.
 
 import numpy as np
 
-from fastcnn.metrics import sequential_sum
+from fastcnn.metrics import Mean, sequential_sum
 from fastcnn.run import get_state, set_state
 
 RING_BYTES = 1 << 18
@@ -91,6 +91,12 @@ class Tracker:
                     self._rings.clear()
                 self._ring = self._rings[batch] = Ring(batch, head, self._with_metrics)
 
+    def release(self):
+        """Let go of batches and rings; what has been summed stays."""
+        self._flush()
+        self._batch = self._ring = None
+        self._rings = {}
+
     @np.errstate(all="ignore")  # NaN and infinity show in the logs
     def _flush(self):
         steps, self._filled = self._filled, 0
@@ -120,6 +126,12 @@ class Tracker:
             else:
                 logs[name] = float(result) if np.ndim(result) == 0 else np.array(result)
         return dict(sorted(logs.items()))
+
+    def loss_metric(self):
+        """The mean loss so far as a `Mean`."""
+        loss = Mean("loss")
+        loss.total, loss.count = self.logs()["loss"] * self._count, self._count
+        return loss
 
     def get_state(self):
         """All sums, as plain values and arrays."""

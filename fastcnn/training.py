@@ -64,7 +64,7 @@ class Trainer(Evaluator):
         self.loss_object = loss_object
         self._metric_arguments, self._weighted_metric_arguments = lists
         self.compiled = True
-        self._plan = None
+        self._plan = self._singles = self._tracker_now = None
 
     # ---------------------------------------------------------------------------------------- fit
 
@@ -137,11 +137,14 @@ class Trainer(Evaluator):
             self.history = hooks.history
             self.stop_training = False
             epochs.reset()
-            run = self._run = Run(self, epochs, self._tracker(epochs.feed), hooks, initial_epoch)
+            tracker = self._tracker_now = self._tracker(epochs.feed.target_shape)
+            run = self._run = Run(self, epochs, tracker, hooks, initial_epoch)
             try:
                 logs = self._train(run, number, verbose, validation, validation_freq)
             finally:
                 self._run = None
+                tracker.release()
+                self._tracker_now.release()  # the validation's, if that was interrupted
             if number:
                 self.optimizer.finalize_variable_values(self.trainable_weights)
             hooks.call("on_train_end", logs)
@@ -180,7 +183,7 @@ class Trainer(Evaluator):
             epochs = Epochs(self._feed(held_back, size), steps)
         else:
             return None
-        return epochs, self._tracker(epochs.feed)
+        return epochs, self._tracker(epochs.feed.target_shape)
 
     def _train(self, run, number, verbose, validation, validation_freq):
         """The epochs of a run; the logs of the last one."""
@@ -213,6 +216,7 @@ class Trainer(Evaluator):
     def _train_epoch(self, run, progress):
         """The steps of an epoch that are not done; the logs of the whole epoch."""
         tracker, hooks, done = run.tracker, run.hooks, run.done
+        self._tracker_now = tracker
         if not done:
             tracker.reset()
         step = self._train_step(tracker)
@@ -276,12 +280,9 @@ class Trainer(Evaluator):
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
         """One step on one batch; returns loss and metrics of this batch before the step."""
         self._require_compiled("train_on_batch")
+        samples = Samples(x, y, sample_weight).weigh_classes(class_weight)
         with self._only_training():
-            feed, tracker = self._single(Samples(x, y, sample_weight).weigh_classes(class_weight))
-            step = self._train_step(tracker)
-            for batch in feed:
-                step(batch)
-        logs = tracker.logs()
+            logs = self._run_single(samples, self._train_step)
         return logs if return_dict else self._flat(logs)
 
     # ----------------------------------------------------------------------------------- the rest

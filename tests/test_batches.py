@@ -96,7 +96,7 @@ def test_many_batch_sizes_do_not_pile_up():
     stream = Stream(Iterable(batches), net, net.loss_object)
     for batch in stream:
         batch.load()
-    assert len(stream._batches) <= 4
+    assert len(stream._buffers._batches) <= 4
     net.fit(Iterable(batches), verbose=0)
     assert len(net._inputs) <= 4
 
