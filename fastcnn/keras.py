@@ -1,7 +1,34 @@
-"""`from fastcnn import keras`: the same face as `import fastcnn as keras`."""
+"""`from fastcnn import keras`: the same face as `import fastcnn as keras`.
+
+Every module is there once: `from fastcnn.keras.layers import Dense`, which is what becomes of a
+line of TensorFlow's, imports `fastcnn.layers` and not a second copy of it.
+"""
 
 import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec
 
 import fastcnn
 
+
+class _SameModules:
+    """Finds `fastcnn.keras.x.y` and imports it as `fastcnn.x.y`."""
+
+    prefix = f"{__name__}."
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return ModuleSpec(name, cls) if name.startswith(cls.prefix) else None
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @classmethod
+    def exec_module(cls, module):
+        name = module.__name__
+        sys.modules[name] = import_module(f"fastcnn.{name.removeprefix(cls.prefix)}")
+
+
 sys.modules[__name__] = fastcnn
+sys.meta_path.insert(0, _SameModules)

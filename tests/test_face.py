@@ -74,6 +74,29 @@ def test_from_fastcnn_import_keras():
     assert run(code) == "Sequential"
 
 
+def test_modules_are_there_once():
+    """`from tensorflow.keras.layers import ...` becomes `from fastcnn.keras.layers import ...`."""
+    code = """
+from fastcnn.keras.datasets import mnist
+from fastcnn.keras.layers import Dense
+from fastcnn.keras.models import Sequential
+from fastcnn.keras.optimizers.schedules import ExponentialDecay
+import fastcnn.keras.utils
+import fastcnn as same
+assert mnist is same.datasets.mnist
+assert Dense is same.layers.Dense
+assert Sequential is same.Sequential
+assert ExponentialDecay is same.optimizers.schedules.ExponentialDecay
+assert fastcnn.keras.utils is same.utils
+assert mnist.__spec__.name == "fastcnn.datasets.mnist"
+try:
+    import fastcnn.keras.nothing
+except ModuleNotFoundError as error:
+    print(error)
+"""
+    assert "fastcnn.nothing" in run(code)
+
+
 def test_names():
     for name in fastcnn.__all__:
         assert getattr(fastcnn, name) is not None
