@@ -10,6 +10,7 @@ import numpy as np
 
 from fastcnn import config, kernels
 from fastcnn.registry import Registry
+from fastcnn.tensor import tensor
 
 registry = Registry("activation", "keras.activations")
 
@@ -47,7 +48,7 @@ class ActivationFunction:
         return functools.partial(self.backward, dy, x, y, dx)
 
     def __call__(self, x, *args, **kwargs):
-        """The activation of an array, as a new array: float32, or float64 on the reference."""
+        """The activation of an array, as a new `Tensor`: float32, or float64 on the reference."""
         if args or kwargs:
             return type(self)(*args, **kwargs)(x)
         x = np.asarray(x)
@@ -55,7 +56,7 @@ class ActivationFunction:
         x = np.ascontiguousarray(x, np.float64 if wide else np.float32)
         y = np.empty_like(x)
         self.bind_forward(x, y)()
-        return y
+        return tensor(y)
 
     def __repr__(self):
         return f"<activation {self.name}>"

@@ -208,7 +208,7 @@ class Evaluator:
 
     def predict_on_batch(self, x):
         """The model's output for one batch, as a new array."""
-        return self(as_array(x, "x"), training=False)
+        return self(as_array(x, "x"), training=False).numpy()
 
     # ----------------------------------------------------------------------------------- the rest
 

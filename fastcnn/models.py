@@ -26,6 +26,7 @@ from fastcnn.layers.base import MAX_CALLS, Layer
 from fastcnn.layers.core import InputLayer
 from fastcnn.layers.registry import register
 from fastcnn.saving.saveable import Saveable
+from fastcnn.tensor import tensor
 from fastcnn.training import Trainer
 from fastcnn.variables import Store, aligned
 
@@ -218,13 +219,13 @@ class Sequential(Model):
     # ------------------------------------------------------------------------------------ running
 
     def __call__(self, x, training=None):
-        """The model's output for an array of inputs, as a new array.
+        """The model's output for an array of inputs, as a new `Tensor`.
 
         Without `training` it is not training, but layers that augment images do so, as in Keras.
         """
         with self._lock:
             buffer = None
-            if type(x) is np.ndarray:
+            if isinstance(x, np.ndarray):
                 buffer = self._inputs.get(x.shape)
             if buffer is None or self._plan is None or x.dtype.kind not in "fiub":
                 return self._call_anew(x, training)
@@ -234,7 +235,7 @@ class Sequential(Model):
             y = buffer
             for forward in self._forwards:
                 y = forward(y, training)
-            return y.copy()
+            return tensor(y.copy())
 
     def _call_anew(self, x, training):
         from fastcnn.data import as_array, fit_images
@@ -254,7 +255,7 @@ class Sequential(Model):
             for forward in self._forwards:
                 y = forward(y, training)
             outputs.append(y.copy())
-        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+        return tensor(outputs[0] if len(outputs) == 1 else np.concatenate(outputs))
 
     def forward(self, x, training=False):
         """y for a batch x, layer by layer: the layer protocol, for checks and for use by hand."""

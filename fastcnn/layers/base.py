@@ -37,6 +37,7 @@ import numpy as np
 from fastcnn import config, constraints, initializers, regularizers
 from fastcnn.arguments import check_shape
 from fastcnn.registry import Configurable, snake_case, unique_name
+from fastcnn.tensor import tensor
 from fastcnn.variables import Store, Variable, aligned, initial_values, is_shapes_only
 
 MAX_CALLS = 4  # bindings a layer keeps: a training and an evaluation batch, each with its last one
@@ -238,13 +239,13 @@ class Layer(Configurable, Buffers):
         return self.output_shape
 
     def __call__(self, x, training=None):
-        """The layer's result for an array, as a new array; builds the layer at the first call.
+        """The layer's result for an array, as a new `Tensor`; builds the layer at the first call.
 
         Without `training` it is not training, but layers that augment images do so, as in Keras.
         """
         x = self._checked(x)
         self.build_once((None, *x.shape[1:]))
-        return np.array(self.forward(x, training))
+        return tensor(np.array(self.forward(x, training)))
 
     def _checked(self, x):
         if isinstance(x, Layer):

@@ -5,6 +5,7 @@ import numpy as np
 from fastcnn import config
 from fastcnn.registry import Configurable, Registry, snake_case
 from fastcnn.targets import prepare_targets
+from fastcnn.tensor import tensor
 
 registry = Registry("loss", "keras.losses", ("fastcnn.losses.regression", "fastcnn.losses.margins"))
 
@@ -62,7 +63,7 @@ class Loss(Configurable):
         return run
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The reduced loss of two arrays, as a NumPy scalar (an array with reduction None)."""
+        """The reduced loss of two arrays: a `Tensor` of one number (of all with reduction None)."""
         y_pred = np.asarray(y_pred)
         if y_pred.dtype.kind != "f":
             y_pred = y_pred.astype(config.floatx())
@@ -83,8 +84,8 @@ class Loss(Configurable):
             weights = np.asarray(sample_weight, y_pred.dtype)
             values = values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
         if self.reduction in (None, "none"):
-            return values
-        return values.sum() if self.reduction == "sum" else values.mean()
+            return tensor(values)
+        return tensor(values.sum() if self.reduction == "sum" else values.mean())
 
     def get_config(self):
         return {"name": self.name, "reduction": self.reduction}

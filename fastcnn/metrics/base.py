@@ -6,6 +6,7 @@ import numpy as np
 
 from fastcnn import config
 from fastcnn.registry import Configurable, Registry, snake_case, unique_name
+from fastcnn.tensor import tensor
 
 registry = Registry(
     "metric",
@@ -172,7 +173,7 @@ def function_of(metric_class):
 
     def function(y_true, y_pred, **settings):
         values = metric_class(**settings).values(np.asarray(y_true), np.asarray(y_pred))
-        return np.asarray(values, config.floatx())
+        return tensor(np.asarray(values, config.floatx()))
 
     function.__name__ = function.__qualname__ = snake_case(metric_class.__name__)
     function.__doc__ = metric_class.__doc__

@@ -1,0 +1,60 @@
+"""`Tensor`: calls return what has Keras's `numpy()` and is otherwise a NumPy array."""
+
+import json
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn.tensor import Tensor, tensor
+
+ONES, ZEROS = np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32)
+RESULTS = {
+    "layer": lambda: keras.layers.Rescaling(0.5)(ONES),
+    "model": lambda: keras.Sequential([keras.Input((3,)), keras.layers.Softmax()])(ONES),
+    "model, many": lambda: keras.Sequential([keras.layers.Softmax()])(np.ones((300, 3))),
+    "activation": lambda: keras.activations.softmax(ONES),
+    "activation, parameters": lambda: keras.activations.elu(ONES, alpha=0.5),
+    "loss": lambda: keras.losses.MeanSquaredError()(ONES, ZEROS),
+    "losses": lambda: keras.losses.mean_squared_error(ONES, ZEROS),
+    "metric": lambda: keras.metrics.mean_squared_error(ONES, ZEROS),
+}
+
+
+@pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
+def test_calls_have_numpy(result):
+    result = result()
+    plain = result.numpy()
+    assert type(result) is Tensor
+    assert type(plain) is (np.ndarray if result.shape else np.float32)
+    np.testing.assert_array_equal(plain, np.asarray(result))
+
+
+def test_results_that_are_numpy_s_own():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Softmax()])
+    for result in (model.predict(ONES, verbose=0), model.predict_on_batch([[1, 2, 3]])):
+        assert type(result) is np.ndarray
+
+
+def test_one_number_is_a_numpy_scalar():
+    """As a key of a dictionary, an index or a number for JSON it is what NumPy's own would be."""
+    x = tensor(np.arange(6.0).reshape(2, 3))
+    assert {5: "five"}[np.argmax(x)] == {5.0: "five"}[x.max()] == "five"
+    assert json.dumps(x.sum()) == "15.0"
+    assert type(np.mean(x)) is type(x[0] @ x[0]) is np.float64
+    assert (x == 1).any()
+    assert f"{tensor(np.float32(0.25)):.3f}" == "0.250"
+
+
+def test_parts_and_sums_are_tensors():
+    x = tensor(np.arange(6.0).reshape(2, 3))
+    for result in (x[0], x.T, x + 1, 2 * x, np.exp(x), x.sum(axis=0), x.astype("float32")):
+        assert type(result) is Tensor
+
+
+def test_a_tensor_is_taken_like_an_array():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    for call in (model, model.layers[0], lambda x: model.predict(x, verbose=0)):
+        for _ in range(2):
+            np.testing.assert_array_equal(call(tensor(x)), call(x))
