@@ -67,11 +67,11 @@ class Evaluator:
         """
         self._require_compiled("evaluate")
         check_optional_count(steps, "steps")
-        verbose = check_verbose(verbose)
+        shown = check_verbose(verbose)
         epochs = self._epochs(x, y, sample_weight, batch_size, steps)
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
         hooks = callbacks_module.CallbackList(callbacks, self, params)
-        progress = ProgressBar(epochs.steps, verbose)
+        progress = ProgressBar(epochs.steps, shown)
         with progress:
             logs = self._evaluate(epochs, self._tracker(epochs.feed.target_shape), hooks, progress)
         return logs if return_dict else self._flat(logs)
@@ -143,7 +143,7 @@ class Evaluator:
             callbacks: list of `Callback`.
         """
         check_optional_count(steps, "steps")
-        verbose = check_verbose(verbose)
+        shown = check_verbose(verbose)
         if makes_batches(x):
             feed = Stream(x, self).peek()
             whole = None
@@ -159,7 +159,7 @@ class Evaluator:
         epochs = Epochs(feed, steps)
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
         hooks = callbacks_module.CallbackList(callbacks, self, params)
-        progress = ProgressBar(epochs.steps, verbose)
+        progress = ProgressBar(epochs.steps, shown)
         with progress:
             return self._predict(epochs, whole, hooks, progress)
 

@@ -123,7 +123,7 @@ class Trainer(Evaluator):
         check_optional_count(validation_steps, "validation_steps")
         if not isinstance(validation_freq, (list, tuple, set)):
             check_count(validation_freq, "validation_freq")
-        verbose = check_verbose(verbose)
+        shown = check_verbose(verbose)
         with self._only_training():
             split = validation_split if validation_data is None else 0
             epochs, held_back = self._epochs_to_train(
@@ -140,7 +140,7 @@ class Trainer(Evaluator):
             tracker = self._tracker_now = self._tracker(epochs.feed.target_shape)
             run = self._run = Run(self, epochs, tracker, hooks, initial_epoch)
             try:
-                logs = self._train(run, number, verbose, validation, validation_freq)
+                logs = self._train(run, number, shown, validation, validation_freq)
             finally:
                 self._run = None
                 tracker.release()

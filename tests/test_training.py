@@ -73,6 +73,7 @@ class TestFit:
         assert list(history.history) == ["accuracy", "loss", "val_accuracy", "val_loss"]
         assert history.epoch == [0, 1, 2]
         assert history.params == {"verbose": 0, "epochs": 3, "steps": 2}
+        assert model.fit(x[:32], y[:32]).params == {"verbose": "auto", "epochs": 1, "steps": 1}
         assert all(
             type(value) is float and len(values) == 3
             for values in history.history.values()
