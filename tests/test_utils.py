@@ -39,7 +39,7 @@ def test_to_categorical():
     wanted = np.eye(4, dtype="f4")[[0, 3, 1]]
     for labels in ([0, 3, 1], [[0], [3], [1]], np.array([0, 3, 1], np.uint8), [0.0, 3.0, 1.0]):
         result = utils.to_categorical(labels)
-        assert result.dtype == np.float32
+        assert result.dtype == np.float64  # as in Keras
         np.testing.assert_array_equal(result, wanted)
     assert utils.to_categorical([0], 5).shape == (1, 5)
     assert utils.to_categorical([[0, 1], [1, 0]]).shape == (2, 2, 2)

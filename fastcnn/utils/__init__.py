@@ -71,7 +71,7 @@ def set_random_seed(seed):
 
 
 def to_categorical(x, num_classes=None):
-    """Integer labels (n, ...) as one-hot float arrays (n, ..., classes).
+    """Integer labels (n, ...) as one-hot float64 arrays (n, ..., classes).
 
     A last axis of 1 is dropped first. `num_classes` defaults to the largest label plus one.
 
@@ -97,7 +97,7 @@ def to_categorical(x, num_classes=None):
             f"Labels must lie in 0 to {num_classes - 1}. "
             f"Received labels from {labels.min()} to {labels.max()}."
         )
-    categorical = np.zeros((*labels.shape, num_classes), np.float32)
+    categorical = np.zeros((*labels.shape, num_classes))
     np.put_along_axis(categorical, labels[..., None], 1.0, axis=-1)
     return categorical
 
