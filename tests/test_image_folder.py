@@ -64,6 +64,17 @@ def test_shuffled(folder):
     assert sorted(second) == sorted(first)
 
 
+def test_take(folder):
+    whole = image_dataset_from_directory(folder, batch_size=4, image_size=(6, 6), seed=1)
+    few = whole.take(1)
+    assert len(few) == 1
+    (images, labels), (first_images, first_labels) = few[0], whole[0]
+    np.testing.assert_array_equal(images.numpy(), first_images.numpy())
+    np.testing.assert_array_equal(labels.numpy(), first_labels.numpy())
+    assert len(whole.take(99)) == len(whole)
+    assert list(whole.take(0)) == []
+
+
 def test_parts(folder, capsys):
     settings = {"image_size": 6, "validation_split": 0.25, "seed": 1}
     train, test = image_dataset_from_directory(folder, subset="both", **settings)

@@ -9,12 +9,14 @@ Images are read when their batch is asked for, so a data set may be larger than 
 (`pip install 'fastcnn[images]'`).
 """
 
+import copy
 import os
 
 import numpy as np
 
 from fastcnn import random
 from fastcnn.arguments import check_count, check_data_format, refuse
+from fastcnn.tensor import tensor
 
 FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
@@ -234,11 +236,11 @@ class ImageFolder:
         return -(-len(self.file_paths) // self.batch_size)
 
     def __getitem__(self, index):
-        """Batch `index`: (images, labels), or images alone where there are no labels."""
+        """Batch `index`, as `Tensor`s: (images, labels), or images where there are no labels."""
         if not 0 <= index < len(self):
             raise IndexError(f"There is no batch {index}: there are {len(self)}.")
         part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        images = np.stack([self._read(path) for path in self.file_paths[part]])
+        images = tensor(np.stack([self._read(path) for path in self.file_paths[part]]))
         if self.labels is None:
             return images
         labels = self.labels[part]
@@ -246,7 +248,15 @@ class ImageFolder:
             labels = labels.astype(np.float32)[:, None]
         elif self.label_mode == "categorical":
             labels = np.eye(len(self.class_names), dtype=np.float32)[labels]
-        return images, labels
+        return images, tensor(labels)
+
+    def take(self, count):
+        """The first `count` batches, as tf.data's `take`: an `ImageFolder` in the same order."""
+        images = check_count(count, "count", minimum=0) * self.batch_size
+        few = copy.copy(self)
+        few.file_paths = self.file_paths[:images]
+        few.labels = None if self.labels is None else self.labels[:images]
+        return few
 
     def __iter__(self):
         for index in range(len(self)):
