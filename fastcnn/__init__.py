@@ -9,7 +9,7 @@ model = keras.Sequential([
     keras.layers.Flatten(),
     keras.layers.Dense(10, activation="softmax"),
 ])
-model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(x, y, epochs=5)
 """
 
