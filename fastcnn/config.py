@@ -33,20 +33,20 @@ def backend():
     return _backend
 
 
-def set_backend(name):
+def set_backend(backend):
     """Choose who computes from now on: "native" or "reference". Models follow at their next run.
 
     Raises:
         ValueError: another name.
     """
     global _backend, _generation
-    if name not in BACKENDS:
+    if backend not in BACKENDS:
         raise ValueError(
-            f"The backend must be one of {', '.join(map(repr, BACKENDS))}. Received {name!r} "
+            f"The backend must be one of {', '.join(map(repr, BACKENDS))}. Received {backend!r} "
             "(from `set_backend` or the environment variable FASTCNN_BACKEND)."
         )
-    if name != _backend:
-        _backend = name
+    if backend != _backend:
+        _backend = backend
         _generation += 1
 
 
@@ -66,12 +66,12 @@ def floatx():
     return _floatx
 
 
-def set_floatx(name):
+def set_floatx(value):
     """Set the float type of layers built from now on ("float64": reference backend only)."""
     global _floatx
-    if name not in FLOAT_TYPES:
-        raise ValueError(f"floatx must be one of {FLOAT_TYPES}. Received {name!r}.")
-    _floatx = name
+    if value not in FLOAT_TYPES:
+        raise ValueError(f"floatx must be one of {FLOAT_TYPES}. Received {value!r}.")
+    _floatx = value
 
 
 def epsilon():

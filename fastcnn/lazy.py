@@ -3,17 +3,28 @@
 import importlib
 import sys
 
+OLD_NAMES = {  # of losses and metrics that `tensorflow.keras` still has
+    **dict.fromkeys(("kld", "KLD", "kullback_leibler_divergence"), "kl_divergence"),
+    **dict.fromkeys(("mae", "MAE"), "mean_absolute_error"),
+    **dict.fromkeys(("mape", "MAPE"), "mean_absolute_percentage_error"),
+    **dict.fromkeys(("mse", "MSE"), "mean_squared_error"),
+    **dict.fromkeys(("msle", "MSLE"), "mean_squared_logarithmic_error"),
+    "logcosh": "log_cosh",
+}
 
-def attach(package, parts):
+
+def attach(package, parts, old_names=None):
     """(`__getattr__`, `__dir__`) for a package.
 
     Args:
         package: its `__name__`.
         parts: {name of a module in the package: the names of it that are the package's, too}.
+        old_names: {another name: one of those names}.
     """
     homes = {name: part for part, names in parts.items() for name in names}
 
     def __getattr__(name):  # noqa: N807 - a module's own hook
+        name = (old_names or {}).get(name, name)
         part = homes.get(name, name)
         if part not in parts:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")

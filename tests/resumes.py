@@ -3,9 +3,9 @@
 `python -m tests.resumes 50` does that 50 times (docs/trust.md has the last result). Each attempt is
 a process of its own that ends with SIGKILL: in the middle of an epoch or of a validation, between
 two epochs, or while the backup is being written; most runs are killed more than once. The nets have
-everything that draws or keeps something: dropout with and without a seed, batch normalisation,
-augmentation, shuffling, optimizers with slots and averages, schedules and callbacks that change the
-rate, early stopping, metrics.
+everything that draws or keeps something: layers that draw with and without a seed of their own,
+batch normalisation, shuffling, optimizers with slots and averages, schedules and callbacks that
+change the rate, early stopping, metrics.
 """
 
 import json
@@ -35,6 +35,9 @@ def model(kind):
         [
             keras.Input((6, 6, 1)),
             layers.RandomFlip("horizontal"),
+            layers.RandomTranslation(0.1, 0.2, seed=4),
+            layers.RandomBrightness(0.1, (-3, 3), seed=5),
+            layers.GaussianNoise(0.1, seed=6),
             layers.Conv2D(4, 3, use_bias=False, kernel_regularizer="l2"),
             layers.BatchNormalization(),
             layers.Activation("relu"),

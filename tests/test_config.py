@@ -77,6 +77,8 @@ def test_numbers_and_layout():
         config.set_image_data_format("channels_first")
     with pytest.raises(ValueError, match="floatx must be one of"):
         config.set_floatx("float16")
+    config.set_floatx(value="float32")  # the arguments' names are Keras's
+    config.set_backend(backend="native")
     with pytest.raises(ValueError, match="between 0 and 1"):
         config.set_epsilon(2)
     config.set_epsilon(1e-6)

@@ -1,9 +1,10 @@
 """The table of layers: the only classes that a config or a model file can name."""
 
 from fastcnn.layers.base import Layer
+from fastcnn.layers.parts import PARTS
 from fastcnn.registry import Registry
 
-registry = Registry("layer", "keras.layers")
+registry = Registry("layer", "keras.layers", [f"fastcnn.layers.{part}" for part in PARTS])
 
 
 def register(layer_class):

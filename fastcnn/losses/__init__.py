@@ -19,7 +19,7 @@ A loss of your own needs `values` and `gradient`:
     ...         return 4 * (y_pred - y_true) ** 3 / y_pred.shape[-1]
 """
 
-from fastcnn.lazy import attach
+from fastcnn.lazy import OLD_NAMES, attach
 from fastcnn.losses.base import Loss, registry
 from fastcnn.losses.crossentropy import (
     BinaryCrossentropy,
@@ -62,6 +62,7 @@ __getattr__, __dir__ = attach(
             "squared_hinge",
         ),
     },
+    OLD_NAMES,
 )
 
 __all__ = [

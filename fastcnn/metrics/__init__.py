@@ -12,7 +12,7 @@ A metric adds up what it sees (`update_state`), tells the result so far (`result
 on how the samples are cut into batches.
 """
 
-from fastcnn.lazy import attach
+from fastcnn.lazy import OLD_NAMES, attach
 from fastcnn.metrics.accuracies import (
     Accuracy,
     BinaryAccuracy,
@@ -83,7 +83,7 @@ PARTS = {
     ),
     "scores": ("AUC", "F1Score", "FBetaScore"),
 }
-__getattr__, __dir__ = attach(__name__, PARTS)
+__getattr__, __dir__ = attach(__name__, PARTS, OLD_NAMES)
 
 __all__ = [
     "Accuracy",
