@@ -28,7 +28,17 @@ def _small_work_is_shared_too():
 
 
 def every_way(call, threads=(1, 2)):
-    """(instruction set, algorithm, threads, arrays after the call) of all ways to run it."""
+    """(instruction set, algorithm, threads, arrays after the call) of all ways to run it.
+
+    There is one way where an array is empty: the reference.
+    """
+    if any(array is not None and array.size == 0 for array in call.arrays):
+        arrays = call.fresh()
+        kernel = kernels.bind(call.kernel, *arrays, **call.config)
+        assert isinstance(kernel, kernels.ReferenceKernel)
+        kernel()
+        yield None, None, 1, arrays
+        return
     for name in kernels.instruction_sets():
         kernels.set_instruction_set(name)
         for algorithm in algorithms(call):

@@ -20,6 +20,8 @@ new arrays:
 
 from functools import partial
 
+import numpy as np
+
 from fastcnn import config
 from fastcnn.kernels import checks, reference
 
@@ -35,10 +37,14 @@ FLOATS = {"native": ("float32",), "reference": ("float32", "float64")}
 
 
 class ReferenceKernel(partial):
-    """A reference kernel bound to its arrays; takes and ignores the weights' version."""
+    """A reference kernel bound to its arrays; takes and ignores the weights' version.
+
+    As silent as native ones: of NaN and infinity the loss tells.
+    """
 
     def __call__(self, version=None):
-        return super().__call__()
+        with np.errstate(all="ignore"):
+            return super().__call__()
 
 
 def bind(name, *arrays, **settings):
@@ -53,7 +59,9 @@ def bind(name, *arrays, **settings):
     """
     backend = config.backend()
     checks.check(name, arrays, settings, FLOATS[backend])
-    if backend == "reference":
+    # Where an array is empty there is no work to share out, and no first element to point to.
+    is_empty = any(array is not None and array.size == 0 for array in arrays)
+    if backend == "reference" or is_empty:
         return ReferenceKernel(getattr(reference, name), *arrays, **settings)
     return getattr(native, name)(*arrays, **settings)
 
