@@ -1,11 +1,16 @@
 """What every test file shares: the machine's instruction sets, and settings put back afterwards."""
 
 import os
+import signal
 
 import pytest
 
 # Threads of tests wait asleep: where others use the machine too, spinning ones wait for each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# A shell's background jobs ignore Ctrl-C, and so would all that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import fastcnn
 from fastcnn import kernels

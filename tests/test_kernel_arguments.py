@@ -4,14 +4,17 @@ One or two arguments of a good call are replaced. The function returns float arr
 ValueError or TypeError; it never raises anything else, hangs or takes the process along.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import fastcnn
 from fastcnn import kernels
-from fastcnn.kernels import functions
-from tests.random_calls import public_call
+from fastcnn.kernels import checks, functions
+from tests.random_calls import draw, public_call
 
 TYPES = ("f4", "f8", "f2", "g", ">f4", "i1", "u1", "i8", "?", "c8", "O", "U3", "M8[s]", "V4")
 SIZES = (-1, 0, 1, 2, 3, 5, 8, 10**5, 2**28, 2**31, 2**62, 2**63, 2**70, 1.0, 2.5, True, None, "2")
@@ -107,3 +110,65 @@ def test_what_is_too_large_is_refused_before_memory_is_asked_for():
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+def refused(change, error=ValueError, kernel="conv2d_forward"):
+    """The sentence in which the door refuses a good call of `kernel` after `change(arrays, config)`.
+
+    `change` gets the arrays by name and the keywords, and changes them in place.
+    """
+    call = next(call for call in map(partial(draw, kernel), range(100)) if is_full(call))
+    names = [label for label, *_ in checks.arrays_of(kernel)]
+    arrays, config = dict(zip(names, call.arrays, strict=True)), dict(call.config)
+    kernels.bind(kernel, *arrays.values(), **config)
+    change(arrays, config)
+    with pytest.raises(error) as caught:
+        kernels.bind(kernel, *arrays.values(), **config)
+    return str(caught.value)
+
+
+def is_full(call):
+    return all(array is not None and array.size for array in call.arrays)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_what_the_door_says(backend):
+    fastcnn.config.set_backend(backend)
+    with pytest.raises(ValueError, match=r"There is no kernel 'conv3d'. The kernels are conv2d_"):
+        kernels.bind("conv3d")
+    said = refused(lambda a, c: a.popitem(), TypeError)
+    assert said == "`conv2d_forward` takes 4 arrays. Received 3."
+    said = refused(lambda a, c: c.pop("relu"), TypeError)
+    assert "takes the keywords ['dilation', 'pads', 'relu', 'strides']. Received" in said
+    said = refused(lambda a, c: a.update(x=None), TypeError)
+    assert "`x` must be an array. Received <class 'NoneType'>" in said
+    said = refused(lambda a, c: a.update(x=a["x"].astype("f2")), TypeError)
+    assert "`x` must be float32" in said
+    assert said.endswith("Received float16.")
+    said = refused(lambda a, c: a.update(x=a["x"][0]))
+    assert "`x` must have the shape (n, h, w, i)" in said
+    said = refused(lambda a, c: a.update(y=a["y"][:, :-1].copy()))
+    assert "the output must have" in said
+    said = refused(lambda a, c: c.update(dilation=(0, 1)))
+    assert "`dilation` must be positive" in said
+    said = refused(lambda a, c: c.update(pads=(0, 99, 0, 0)))
+    assert "pads must be smaller than the window" in said
+    said = refused(lambda a, c: c.update(strides=(1, 0)))
+    assert "strides and windows must be positive" in said
+    said = refused(lambda a, c: a.update(hyper=a["hyper"][:3].copy()), kernel="adam_update")
+    assert "`hyper` must have 4 numbers. Received 3." in said
+    said = refused(lambda a, c: a.update(key=a["key"][:1].copy()), kernel="dropout")
+    assert "`key` must have 2 numbers. Received 1." in said
+    said = refused(
+        lambda a, c: a.update(transforms=a["transforms"][:, :6].copy()),
+        kernel="affine_transform_forward",
+    )
+    assert "`transforms` must have 8 numbers. Received 6." in said
+    said = refused(
+        lambda a, c: a.update(y=np.repeat(a["y"], 2, 3), b=None), kernel="depthwise_conv2d_forward"
+    )
+    assert "the output must have" in said
+    said = refused(
+        lambda a, c: a.update(argmax=a["argmax"].astype("i4")), TypeError, "max_pool2d_forward"
+    )
+    assert "must be uint8" in said
