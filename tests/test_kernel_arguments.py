@@ -113,7 +113,7 @@ def test_what_is_too_large_is_refused_before_memory_is_asked_for():
 
 
 def refused(change, error=ValueError, kernel="conv2d_forward"):
-    """The sentence in which the door refuses a good call of `kernel` after `change(arrays, config)`.
+    """The sentence in which the door refuses a good call of `kernel` after `change`.
 
     `change` gets the arrays by name and the keywords, and changes them in place.
     """
