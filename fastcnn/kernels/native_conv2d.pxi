@@ -4,6 +4,7 @@ cdef class Conv2D(Kernel):
     # The sizes that the three share, and one image with its padding around it.
     cdef Py_ssize_t n, h, w, ic, kh, kw, oc, oh, ow, sh, sw, dh, dw, top, left, bottom, right
     cdef Py_ssize_t[::1] x_segments, w_segments
+    cdef Py_ssize_t[::1] segment_rows  # of the padded image, from the first that an output row asks
 
     cdef sizes(self, x_shape, w_shape, y_shape, strides, pads, dilation):
         self.n, self.h, self.w, self.ic = x_shape[0], x_shape[1], x_shape[2], x_shape[3]
@@ -20,6 +21,7 @@ cdef class Conv2D(Kernel):
         # Without horizontal dilation a filter row meets one contiguous run of pixels.
         taps = np.arange(self.kh if self.dw == 1 else self.kh * self.kw)
         kh, kw = (taps, taps * 0) if self.dw == 1 else np.divmod(taps, self.kw)
+        self.segment_rows = kh * self.dh
         self.x_segments = (kh * self.dh * width + kw * self.dw) * self.ic
         self.w_segments = (kh * self.kw + kw) * self.ic * self.oc
 
@@ -31,44 +33,58 @@ cdef class Conv2D(Kernel):
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.sw * self.ic, 1, self.oc, self.oc
         p.pixels, p.accumulate = self.ow, 0
 
+    cdef void inside(
+        self, Py_ssize_t row, Py_ssize_t before, Py_ssize_t height, Py_ssize_t *low,
+        Py_ssize_t *high,
+    ) noexcept nogil:
+        # Of segments [low, high) those that meet one of the `height` rows of an image with `before`
+        # rows of zeros before it: the first and the last of a filter may not. `row` is the first.
+        cdef const Py_ssize_t *rows = &self.segment_rows[0]
+        while low[0] < high[0] and not 0 <= rows[low[0]] + row - before < height:
+            low[0] += 1
+        while low[0] < high[0] and not 0 <= rows[high[0] - 1] + row - before < height:
+            high[0] -= 1
+
     cdef void forward_rows(
         self, const float *x, const float *w, const float *b, float *y, Py_ssize_t first,
         Py_ssize_t last, Py_ssize_t width, bint relu,
     ) noexcept nogil:
-        # Output rows [first, last) of one image; x is the padded image row that `first` begins at.
+        # Output rows [first, last) of one image to y; x is the padded image row that `first`
+        # begins at.
         # A piece of the weights stays in the first cache for all rows.
         cdef Product p
-        cdef Py_ssize_t done = 0, oh, segment, step, piece, pieces
+        cdef Py_ssize_t done = 0, oh, segment, step, piece, count, low, high
         self.forward_product(&p, width)
         cdef Py_ssize_t segments = p.segments, steps = p.steps
         while done < self.oc:
             p.channels = min(self.table.product_block(self.oc - done), self.oc - done)
-            piece = max(WEIGHTS_SIZE // p.channels, <Py_ssize_t>16)
-            pieces = chunks(steps, piece) * segments
             # a little more than the first cache holds does no harm; reading x again does
             if segments * steps * p.channels <= 3 * WEIGHTS_SIZE or last - first == 1:
-                pieces, piece = 1, steps
+                count, piece = segments, steps
             else:
+                count, piece = 1, max(WEIGHTS_SIZE // p.channels, <Py_ssize_t>16)
                 piece = chunks(steps, chunks(steps, piece))
+            p.b = b + done if b != NULL else NULL
             segment = step = 0
-            while pieces > 0:
-                pieces -= 1
-                if pieces > 0 or step > 0 or segment > 0:  # one piece of one segment
-                    p.segments, p.steps = 1, min(piece, steps - step)
-                p.x_segments = &self.x_segments[segment]
-                p.w_segments = &self.w_segments[segment]
-                p.accumulate = segment > 0 or step > 0
-                p.relu = relu and pieces == 0
+            while segment < segments:
+                p.steps = min(piece, steps - step)
                 p.w = w + step * self.oc + done
-                p.b = b + done if b != NULL else NULL
                 for oh in range(first, last):
+                    low, high = 0, segments
+                    self.inside(oh * self.sh, self.top, self.h, &low, &high)
+                    p.accumulate = segment > low or step > 0
+                    p.relu = relu and segment + count >= high and step + piece >= steps
+                    low, high = max(low, segment), min(high, segment + count)
+                    if low >= high and (segment > 0 or step > 0):
+                        continue
+                    p.segments = max(high - low, <Py_ssize_t>0)
+                    p.x_segments, p.w_segments = &self.x_segments[0] + low, &self.w_segments[0] + low
                     p.x = x + (oh - first) * self.sh * width * self.ic + step
-                    p.y = y + oh * self.ow * self.oc + done
+                    p.y = y + (oh - first) * self.ow * self.oc + done
                     self.table.product(&p)
                 step += piece
                 if step >= steps:
-                    step, segment = 0, segment + 1
-            p.segments, p.steps = segments, steps
+                    step, segment = 0, segment + count
             done += p.channels
 
 
@@ -103,7 +119,7 @@ cdef class Conv2DForward(Conv2D):
     cdef const float[::1] b
     cdef float[:, :, :, ::1] y
     cdef bint relu, padded
-    cdef Py_ssize_t padded_width, pieces, piece_rows
+    cdef Py_ssize_t padded_width, pieces
 
     def __init__(self, x, w, b, y, strides, pads, dilation, relu):
         self.algorithm = "direct"
@@ -113,17 +129,17 @@ cdef class Conv2DForward(Conv2D):
         self.padded = any(pads)
         self.padded_width = self.w + self.left + self.right
         self.forward_segments(self.padded_width)
-        self.pieces = min(max(1, chunks(16, max(self.n, 1))), max(self.oh, 1))
-        self.piece_rows = chunks(self.oh, self.pieces)
+        self.pieces = row_pieces(self.n, self.oh)
         self.tasks = self.n * self.pieces
         if self.padded:
-            rows = (self.piece_rows - 1) * self.sh + (self.kh - 1) * self.dh + 1
+            rows = (chunks(self.oh, self.pieces) - 1) * self.sh + (self.kh - 1) * self.dh + 1
             self.allocate_scratch(rows * self.padded_width * self.ic)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t n = i // self.pieces, first = i % self.pieces * self.piece_rows
-        cdef Py_ssize_t last = min(first + self.piece_rows, self.oh)
-        if first >= last:
+        cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces
+        cdef Py_ssize_t first = self.oh * piece // self.pieces
+        cdef Py_ssize_t last = self.oh * (piece + 1) // self.pieces
+        if first == last:
             return
         cdef const float *x = &self.x[n, 0, 0, 0] + first * self.sh * self.w * self.ic
         if self.padded:
@@ -135,19 +151,20 @@ cdef class Conv2DForward(Conv2D):
             x = scratch
         cdef const float *b = &self.b[0] if self.b is not None else NULL
         cdef const float *w = &self.weights[0, 0, 0, 0]
-        cdef float *y = &self.y[n, 0, 0, 0]
+        cdef float *y = &self.y[n, first, 0, 0]
         self.forward_rows(x, w, b, y, first, last, self.padded_width, self.relu)
 
 
 cdef class Conv2DBackwardData(Conv2D):
     # dx at input row ih gets dy at row (ih + top - kh * dh) / sh where that is whole: the rows of
     # one phase, (ih + top) % sh, meet the same taps at the same distances, and dy is read
-    # contiguously. So each phase is a convolution of the padded dy with some of the taps.
+    # contiguously. So each phase is a convolution of the padded dy with some of the taps. A piece
+    # is some rows of one image.
     cdef const float[:, :, :, ::1] dy, weights
     cdef float[:, :, :, ::1] dx
     cdef float[:, :, ::1] transposed  # (kh * kw, oc, ic)
     cdef Py_ssize_t[::1] segment_start  # of each phase (row phase * sw + column phase)
-    cdef Py_ssize_t before_h, before_w, padded_height, padded_width
+    cdef Py_ssize_t before_h, before_w, padded_width, pieces
 
     def __init__(self, dy, w, dx, strides, pads, dilation):
         self.algorithm = "direct"
@@ -156,16 +173,16 @@ cdef class Conv2DBackwardData(Conv2D):
         self.transposed = aligned((self.kh * self.kw, self.oc, self.ic), np.float32)
         self.preparations = self.kh * self.kw
         self.prepares_weights = True
-        self.tasks = self.n
+        self.pieces = row_pieces(self.n, self.h)
+        self.tasks = self.n * self.pieces
         self.before_h = (self.kh - 1) * self.dh // self.sh
         self.before_w = (self.kw - 1) * self.dw // self.sw
-        # dy's rows 0 .. (h - 1 + top) / sh are asked for; those past its end are zeros
-        self.padded_height = (self.h - 1 + self.top) // self.sh + 1 + self.before_h
         self.padded_width = max(
             (self.w - 1 + self.left) // self.sw + 1, self.ow
         ) + self.before_w
-        self.allocate_scratch(self.padded_height * self.padded_width * self.oc)
-        x_segments, w_segments, start = [], [], [0]
+        rows = (chunks(self.h, self.pieces) - 1) // self.sh + 2 + self.before_h
+        self.allocate_scratch(rows * self.padded_width * self.oc)
+        x_segments, w_segments, start, segment_rows = [], [], [0], []
         for phase_h in range(self.sh):
             for phase_w in range(self.sw):
                 for kh in range(self.kh):
@@ -177,10 +194,12 @@ cdef class Conv2DBackwardData(Conv2D):
                         column = self.before_w - left // self.sw
                         x_segments.append((row * self.padded_width + column) * self.oc)
                         w_segments.append((kh * self.kw + kw) * self.oc * self.ic)
+                        segment_rows.append(row)
                 start.append(len(x_segments))
         self.x_segments = np.array(x_segments, np.intp)
         self.w_segments = np.array(w_segments, np.intp)
         self.segment_start = np.array(start, np.intp)
+        self.segment_rows = np.array(segment_rows, np.intp)
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
         self.table.transpose(
@@ -189,29 +208,39 @@ cdef class Conv2DBackwardData(Conv2D):
         )
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces
+        cdef Py_ssize_t first = self.h * piece // self.pieces
+        cdef Py_ssize_t last = self.h * (piece + 1) // self.pieces
+        if first == last:
+            return
+        # rows of dy that these rows ask for; those outside of it are zeros
+        cdef Py_ssize_t dy_first = (first + self.top) // self.sh, phase, done = 0
+        cdef Py_ssize_t dy_rows = (last - 1 + self.top) // self.sh + 1 + self.before_h - dy_first
         pad_rows(
-            &self.dy[i, 0, 0, 0], scratch, self.oh, self.ow, self.oc, self.before_h, self.before_w,
-            self.padded_width, 0, self.padded_height,
+            &self.dy[n, 0, 0, 0], scratch, self.oh, self.ow, self.oc, self.before_h, self.before_w,
+            self.padded_width, dy_first, dy_rows,
         )
-        cdef Py_ssize_t phase, done = 0
         while done < self.ic:
             for phase in range(self.sh * self.sw):
-                self.add_phase(i, scratch, phase // self.sw, phase % self.sw, done)
+                self.add_phase(n, scratch, phase // self.sw, phase % self.sw, done, first, last)
             done += self.table.product_block(self.ic - done)
 
     cdef void add_phase(
-        self, Py_ssize_t i, const float *dy, Py_ssize_t phase_h, Py_ssize_t phase_w, Py_ssize_t done
+        self, Py_ssize_t n, const float *dy, Py_ssize_t phase_h, Py_ssize_t phase_w,
+        Py_ssize_t done, Py_ssize_t first, Py_ssize_t end,
     ) noexcept nogil:
-        # A block of channels of all places of one phase; some taps of the weights at a time, which
-        # stay in the first cache for all rows.
-        cdef Py_ssize_t first = (phase_h - self.top) % self.sh, iw = (phase_w - self.left) % self.sw
-        first += self.sh if first < 0 else 0
+        # A block of channels of all places of one phase in rows [first, end); some taps of the
+        # weights at a time, which stay in the first cache for all rows.
+        cdef Py_ssize_t dy_first = (first + self.top) // self.sh
+        cdef Py_ssize_t skip = (phase_h - self.top - first) % self.sh
+        cdef Py_ssize_t iw = (phase_w - self.left) % self.sw
+        first += skip + self.sh if skip < 0 else skip
         iw += self.sw if iw < 0 else 0
         if iw >= self.w:
             return
         cdef Py_ssize_t start = self.segment_start[phase_h * self.sw + phase_w]
         cdef Py_ssize_t last = self.segment_start[phase_h * self.sw + phase_w + 1]
-        cdef Py_ssize_t at = start, taps, ih
+        cdef Py_ssize_t at = start, taps, ih, row, low, high
         cdef Product p
         p.channels = min(self.table.product_block(self.ic - done), self.ic - done)
         taps = max(WEIGHTS_SIZE // (p.channels * self.oc), <Py_ssize_t>1)
@@ -220,16 +249,21 @@ cdef class Conv2DBackwardData(Conv2D):
         p.w = &self.transposed[0, 0, 0] + done
         p.pixels = (self.w - 1 - iw) // self.sw + 1
         while at < last or at == start:
-            p.segments = min(taps, last - at)
-            p.accumulate = at > start
-            p.x_segments, p.w_segments = &self.x_segments[0] + at, &self.w_segments[0] + at
             ih = first
-            while ih < self.h:
-                p.x = dy + (
-                    (ih + self.top) // self.sh * self.padded_width + (iw + self.left) // self.sw
-                ) * self.oc
-                p.y = &self.dx[i, ih, iw, done]
-                self.table.product(&p)
+            while ih < end:
+                row = (ih + self.top) // self.sh
+                low, high = start, last
+                self.inside(row, self.before_h, self.oh, &low, &high)
+                p.accumulate = at > low
+                low, high = max(low, at), min(high, at + taps)
+                if low < high or at == start:
+                    p.segments = max(high - low, 0)
+                    p.x_segments, p.w_segments = &self.x_segments[0] + low, &self.w_segments[0] + low
+                    p.x = dy + (
+                        (row - dy_first) * self.padded_width + (iw + self.left) // self.sw
+                    ) * self.oc
+                    p.y = &self.dx[n, ih, iw, done]
+                    self.table.product(&p)
                 ih += self.sh
             at += taps
 

@@ -19,15 +19,15 @@ cdef Py_ssize_t ROWS_SIZE = 6000  # numbers of x and dy that a first cache holds
 
 cdef class Conv2DBackwardWeights(Conv2D):
     # A run is the numbers of a filter that lie contiguously in x: those of one kh, or of one tap
-    # where columns are dilated. Small filters: a task is some images, and the tasks' sums are added
-    # in order; where a run fills vectors better than the output channels do, the sums lie turned,
-    # (oc, run). Large filters: a task is a piece of a run, for all images.
+    # where columns are dilated. Small filters: a task is some rows of all images', and the tasks'
+    # sums are added in order; where a run fills vectors better than the output channels do, the
+    # sums lie turned, (oc, run). Large filters: a task is a piece of a run, for all images.
     cdef const float[:, :, :, ::1] x, dy
     cdef float[:, :, :, ::1] dw_, padded
     cdef float[:, ::1] sums  # (task, dw and db)
     cdef float[::1] db
-    cdef Py_ssize_t padded_height, padded_width, runs, run_size, pieces, piece_size, rows, size
-    cdef bint is_padded, by_image, turned
+    cdef Py_ssize_t padded_height, padded_width, runs, run_size, pieces, rows, size
+    cdef bint is_padded, by_rows, turned
 
     def __init__(self, x, dy, dw, db, strides, pads, dilation):
         self.algorithm = "direct"
@@ -46,17 +46,20 @@ cdef class Conv2DBackwardWeights(Conv2D):
         self.x_segments = rows * self.sh * self.padded_width * self.ic
         self.w_segments = rows * self.ow * self.oc
         self.tasks = image_tasks(self.n, self.size)
-        self.by_image = self.tasks > 1
-        self.turned = self.by_image and filling(self.run_size) > filling(self.oc)
-        self.sums = aligned((self.tasks * self.by_image, self.size + self.oc))
-        if self.by_image:
+        if self.n < 4 and self.size > 16384:
+            self.tasks = 1
+        self.by_rows = self.tasks > 1
+        self.turned = self.by_rows and filling(self.run_size) > filling(self.oc)
+        self.sums = aligned((self.tasks * self.by_rows, self.size + self.oc))
+        if self.by_rows:
             self.finishes = self.runs + 1
             if self.is_padded:
                 self.allocate_scratch(self.padded_height * self.padded_width * self.ic)
             return
         self.pieces = chunks(self.run_size, max(24576 // self.oc, <Py_ssize_t>12))
-        self.piece_size = chunks(self.run_size, self.pieces)
-        self.tasks = self.runs * self.pieces + (db is not None)
+        self.pieces += self.runs * self.pieces % 2  # an even number of tasks
+        self.tasks = self.runs * self.pieces
+        self.finishes = db is not None
         if self.is_padded:
             self.padded = aligned((self.n, self.padded_height, self.padded_width, self.ic))
             self.preparations = self.n
@@ -71,42 +74,51 @@ cdef class Conv2DBackwardWeights(Conv2D):
         )
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t n, run, first
+        cdef Py_ssize_t n, run, first, count, row, last
         cdef const float *x
-        if not self.by_image:
-            run, first = i // self.pieces, i % self.pieces * self.piece_size
-            if run == self.runs:
-                self.add_bias(0, self.n, &self.db[0])
-                return
+        if not self.by_rows:
+            run = i // self.pieces
+            first = self.run_size * (i % self.pieces) // self.pieces
+            count = self.run_size * (i % self.pieces + 1) // self.pieces - first
             if self.n == 0:
                 memset(
                     &self.dw_[0, 0, 0, 0] + (run * self.run_size + first) * self.oc, 0,
-                    min(self.piece_size, self.run_size - first) * self.oc * sizeof(float),
+                    count * self.oc * sizeof(float),
                 )
             for n in range(self.n):
                 x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
-                self.add_run(
-                    n, x, run, first, min(self.piece_size, self.run_size - first), n > 0,
-                    &self.dw_[0, 0, 0, 0],
-                )
+                self.add_run(n, x, 0, self.oh, run, first, count, n > 0, &self.dw_[0, 0, 0, 0])
             return
-        first = self.n * i // self.tasks
-        for n in range(first, self.n * (i + 1) // self.tasks):
+        first = row = self.n * self.oh * i // self.tasks
+        last = self.n * self.oh * (i + 1) // self.tasks
+        if first == last:
+            memset(&self.sums[i, 0], 0, self.sums.strides[0])
+        while row < last:
+            n = row // self.oh
+            count = min(last - row, self.oh - row % self.oh)
             x = &self.x[n, 0, 0, 0]
             if self.is_padded:
                 self.pad_image(n, scratch)
                 x = scratch
             for run in range(self.runs):
-                self.add_run(n, x, run, 0, self.run_size, n > first, &self.sums[i, 0])
-        self.add_bias(first, self.n * (i + 1) // self.tasks, &self.sums[i, self.size])
+                self.add_run(
+                    n, x, row % self.oh, count, run, 0, self.run_size, row > first,
+                    &self.sums[i, 0],
+                )
+            row += count
+        self.add_bias(first, last, &self.sums[i, self.size])
 
     cdef void add_run(
-        self, Py_ssize_t n, const float *x, Py_ssize_t run, Py_ssize_t first, Py_ssize_t count,
-        bint accumulate, float *dw,
+        self, Py_ssize_t n, const float *x, Py_ssize_t row, Py_ssize_t rows, Py_ssize_t run,
+        Py_ssize_t first, Py_ssize_t count, bint accumulate, float *dw,
     ) noexcept nogil:
-        # `count` numbers of the run from `first` on, summed over image n; some rows at a time, so
-        # that they stay in the first cache for all of them
-        cdef Py_ssize_t row = 0
+        # `count` numbers of the run from `first` on, summed over `rows` rows of image n from `row`
+        # on; some of them at a time, so that they stay in the first cache for all numbers
+        cdef Py_ssize_t kh = run if self.dw == 1 else run // self.kw
+        cdef Py_ssize_t outside = self.top - kh * self.dh  # rows before the image; then those in it
+        cdef Py_ssize_t end = min(row + rows, chunks(outside + self.h, self.sh))
+        row = max(row, chunks(outside, self.sh)) if outside > 0 else row
+        cdef Py_ssize_t start = row
         cdef Product p
         if self.dw == 1:
             x += run * self.dh * self.padded_width * self.ic + first
@@ -116,9 +128,9 @@ cdef class Conv2DBackwardWeights(Conv2D):
             ) * self.ic + first
         p.b, p.relu, p.steps, p.x_pixel = NULL, 0, self.ow, 1
         p.y = dw + (run * self.run_size + first) * self.oc
-        while row < self.oh or row == 0:
-            p.segments = min(self.rows, self.oh - row)
-            p.accumulate = accumulate or row > 0
+        while row < end or row == start:
+            p.segments = max(min(self.rows, end - row), <Py_ssize_t>0)
+            p.accumulate = accumulate or row > start
             p.x, p.w = x + row * self.sh * self.padded_width * self.ic, &self.dy[n, row, 0, 0]
             p.x_segments, p.w_segments = &self.x_segments[0], &self.w_segments[0]
             p.x_step, p.w_step = self.sw * self.ic, self.oc
@@ -133,14 +145,14 @@ cdef class Conv2DBackwardWeights(Conv2D):
             row += self.rows
 
     cdef void add_bias(self, Py_ssize_t first, Py_ssize_t last, float *db) noexcept nogil:
-        # the product of ones and dy
+        # the product of ones and dy, over rows [first, last) of all images'
         cdef float one = 1
         cdef Py_ssize_t zero = 0
         cdef Product p
         p.x, p.b, p.y = &one, NULL, db
-        p.w = &self.dy[0, 0, 0, 0] + first * self.oh * self.ow * self.oc
+        p.w = &self.dy[0, 0, 0, 0] + first * self.ow * self.oc
         p.x_segments = p.w_segments = &zero
-        p.segments, p.steps, p.accumulate, p.relu = 1, (last - first) * self.oh * self.ow, 0, 0
+        p.segments, p.steps, p.accumulate, p.relu = 1, (last - first) * self.ow, 0, 0
         p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, self.oc, 1
         product_blocks(self.table, &p, self.oc)
 
@@ -148,6 +160,9 @@ cdef class Conv2DBackwardWeights(Conv2D):
         # one run of dw, or db: add up the tasks' sums
         cdef Py_ssize_t size = self.run_size * self.oc, at = run * size, task
         cdef float *to
+        if not self.by_rows:
+            self.add_bias(0, self.n * self.oh, &self.db[0])
+            return
         if run == self.runs:
             if self.db is None:
                 return

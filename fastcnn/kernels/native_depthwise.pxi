@@ -54,26 +54,26 @@ cdef class DepthwiseForward(DepthwiseConv2D):
     cdef const float[::1] b
     cdef float[:, :, :, ::1] y
     cdef bint relu, copied
-    cdef Py_ssize_t padded_width, pieces, piece_rows
+    cdef Py_ssize_t padded_width, pieces
 
     def __init__(self, x, w, b, y, strides, pads, dilation, relu):
         self.x, self.weights, self.b, self.y, self.relu = x, w, b, y, relu
         self.sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
         self.padded_width = self.w + self.left + self.right
         self.every_tap(self.padded_width)
-        self.pieces = min(max(1, chunks(16, max(self.n, 1))), max(self.oh, 1))
-        self.piece_rows = chunks(self.oh, self.pieces)
+        self.pieces = row_pieces(self.n, self.oh)
         self.tasks = self.n * self.pieces
         self.copied = any(pads) or self.depth > 1
         if self.copied:
-            rows = (self.piece_rows - 1) * self.sh + (self.kh - 1) * self.dh + 1
+            rows = (chunks(self.oh, self.pieces) - 1) * self.sh + (self.kh - 1) * self.dh + 1
             self.allocate_scratch(rows * self.padded_width * self.channels)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t n = i // self.pieces, first = i % self.pieces * self.piece_rows
-        cdef Py_ssize_t last = min(first + self.piece_rows, self.oh), oh
+        cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces, oh
+        cdef Py_ssize_t first = self.oh * piece // self.pieces
+        cdef Py_ssize_t last = self.oh * (piece + 1) // self.pieces
         cdef DepthwiseRow p
-        if first >= last:
+        if first == last:
             return
         cdef const float *x = &self.x[n, 0, 0, 0] + first * self.sh * self.w * self.ic
         if self.copied:

@@ -36,7 +36,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
     cdef float[:, :, :, ::1] y
     cdef unsigned char[:, :, :, ::1] argmax
     cdef bint relu, in_registers
-    cdef Py_ssize_t pieces, piece_rows, padded_size
+    cdef Py_ssize_t pieces, padded_size
     cdef Py_ssize_t[:, ::1] columns
 
     def __init__(
@@ -49,10 +49,10 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         )
         self.relu, self.in_registers = relu, algorithm == "registers"
         self.forward_segments(self.padded_width)
-        self.pieces = min(max(1, chunks(16, max(self.n, 1))), max(self.ph, 1))
-        self.piece_rows = max(chunks(self.ph, self.pieces), <Py_ssize_t>1)
+        self.pieces = row_pieces(self.n, self.ph)
         self.tasks = self.n * self.pieces
-        conv_rows = (self.piece_rows - 1) * self.pool_sh + self.pool_h
+        rows = max(chunks(self.ph, self.pieces), <Py_ssize_t>1)
+        conv_rows = (rows - 1) * self.pool_sh + self.pool_h
         image_rows = (conv_rows - 1) * self.sh + (self.kh - 1) * self.dh + 1
         self.padded_size = 0
         if self.is_padded:
@@ -66,9 +66,10 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
             self.allocate_scratch(size)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t n = i // self.pieces, first = i % self.pieces * self.piece_rows
-        cdef Py_ssize_t last = min(first + self.piece_rows, self.ph), ph
-        if first >= last:
+        cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces, ph
+        cdef Py_ssize_t first = self.ph * piece // self.pieces
+        cdef Py_ssize_t last = self.ph * (piece + 1) // self.pieces
+        if first == last:
             return
         cdef Py_ssize_t conv_first = first * self.pool_sh
         cdef Py_ssize_t conv_rows = (last - 1 - first) * self.pool_sh + self.pool_h
@@ -86,7 +87,9 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         cdef float *conv = scratch + self.padded_size
         cdef const float *b = &self.b[0] if self.b is not None else NULL
         cdef const float *w = &self.weights[0, 0, 0, 0]
-        self.forward_rows(x, w, b, conv, 0, conv_rows, self.padded_width, False)
+        self.forward_rows(
+            x, w, b, conv, conv_first, conv_first + conv_rows, self.padded_width, False
+        )
         cdef Pool q
         q.columns, q.columns_out, q.channels = &self.columns[0, 0], self.pw, self.oc
         q.first_row, q.rows, q.row_size = 0, self.pool_h, self.ow * self.oc

@@ -75,10 +75,12 @@ static const int most_pixels[] = {0, 12, 6, 4, 3};
 static product_instance *const *const product_instances[] = {NULL, product_1, product_2, product_3,
                                                              product_4};
 
-/* As wide as can be: four vectors by six pixels read ten numbers for 24 multiply-adds. */
+/* As wide as can be: four vectors by six pixels read ten numbers for 24 multiply-adds. But 5 are
+ * 3 + 2, not 4 + 1: one vector alone reads a number for each multiply-add. */
 static ptrdiff_t product_block(ptrdiff_t channels) {
     const ptrdiff_t vectors = (channels + LANES - 1) / LANES;
-    return (vectors < MAX_VECTORS ? vectors : MAX_VECTORS) * LANES;
+    if (vectors <= MAX_VECTORS) return vectors * LANES;
+    return (vectors % MAX_VECTORS == 1 ? MAX_VECTORS - 1 : MAX_VECTORS) * LANES;
 }
 
 /* The tiles of one row are as equal as can be: 13 pixels are 7 + 6, not 12 + 1. */
