@@ -14,7 +14,9 @@ cdef double filling(Py_ssize_t channels):
     return channels / <double>(vectors * table.lanes) * (0.75 if vectors == 1 else 1.)
 
 
-cdef Py_ssize_t ROWS_SIZE = 6000  # numbers of x and dy that a first cache holds beside dw
+# Numbers of x and dy that are read for one pass over dw: a small dw leaves them most of the first
+# cache; reading and writing a large one costs more than reading x and dy from the second.
+cdef Py_ssize_t ROWS_SIZE = 6000, ROWS_SIZE_LARGE = 16000, LARGE = 61440
 
 
 cdef class Conv2DBackwardWeights(Conv2D):
@@ -41,7 +43,8 @@ cdef class Conv2DBackwardWeights(Conv2D):
         self.run_size = self.kw * self.ic if self.dw == 1 else self.ic
         self.size = self.runs * self.run_size * self.oc
         row = self.padded_width * self.ic + self.ow * self.oc
-        self.rows = max(min(ROWS_SIZE // max(row, <Py_ssize_t>1), self.oh), <Py_ssize_t>1)
+        rows_size = ROWS_SIZE if self.size < LARGE else ROWS_SIZE_LARGE
+        self.rows = max(min(rows_size // max(row, <Py_ssize_t>1), self.oh), <Py_ssize_t>1)
         rows = np.arange(self.rows)
         self.x_segments = rows * self.sh * self.padded_width * self.ic
         self.w_segments = rows * self.ow * self.oc

@@ -7,16 +7,19 @@
 TILE void product_tile(const struct product *p, const float *x, float *y, const tail last,
                        const int pixels, const int vectors) {
     const ptrdiff_t x_pixel = p->x_pixel, x_step = p->x_step, w_step = p->w_step;
+    const ptrdiff_t y_pixel = p->y_pixel, start_pixel = p->accumulate ? y_pixel : 0;
+    const float *start = p->accumulate ? y : p->b;
+    const int relu = p->relu;
     vec sum[MAX_ACCUMULATORS];
-    UNROLLED (i, pixels)
-        UNROLLED (v, vectors) {
-            const float *start = p->accumulate ? y + i * p->y_pixel : p->b;
-            sum[i * vectors + v] = !start             ? broadcast(0)
-                                   : v == vectors - 1 ? load_tail(start + v * LANES, last)
-                                                      : load(start + v * LANES);
-        }
+    UNROLLED (i, pixels * vectors) sum[i] = broadcast(0);
+    if (start)
+        UNROLLED (i, pixels)
+            UNROLLED (v, vectors) {
+                const float *from = start + i * start_pixel + v * LANES;
+                sum[i * vectors + v] = v == vectors - 1 ? load_tail(from, last) : load(from);
+            }
     for (ptrdiff_t s = 0; s < p->segments; s++) {
-        const float *xs = x + p->x_segments[s];
+        const float *xs = x + p->x_segments[s], *xs8 = xs + 8 * x_pixel, *xs16 = xs + 16 * x_pixel;
         const float *ws = p->w + p->w_segments[s];
         for (ptrdiff_t k = p->steps; k > 0; k--) {
             vec weight[MAX_VECTORS];
@@ -24,20 +27,26 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
                 weight[v] =
                     v == vectors - 1 ? load_tail(ws + v * LANES, last) : load(ws + v * LANES);
             UNROLLED (i, pixels) {
-                const vec value = broadcast(xs[i * x_pixel]);
+                const vec value = broadcast(i < 8    ? xs[i * x_pixel]
+                                            : i < 16 ? xs8[(i - 8) * x_pixel]
+                                                     : xs16[(i - 16) * x_pixel]);
                 UNROLLED (v, vectors)
                     sum[i * vectors + v] = multiply_add(value, weight[v], sum[i * vectors + v]);
             }
             xs += x_step;
+            xs8 += x_step;
+            xs16 += x_step;
             ws += w_step;
         }
     }
+    if (relu)
+        UNROLLED (i, pixels * vectors)
+            sum[i] = choose(less_equal(sum[i], broadcast(0)), broadcast(0), sum[i]);
     UNROLLED (i, pixels)
         UNROLLED (v, vectors) {
-            vec out = sum[i * vectors + v];
-            if (p->relu) out = choose(less_equal(out, broadcast(0)), broadcast(0), out);
-            if (v == vectors - 1) store_tail(y + i * p->y_pixel + v * LANES, out, last);
-            else store(y + i * p->y_pixel + v * LANES, out);
+            float *to = y + i * y_pixel + v * LANES;
+            if (v == vectors - 1) store_tail(to, sum[i * vectors + v], last);
+            else store(to, sum[i * vectors + v]);
         }
 }
 
@@ -54,15 +63,20 @@ typedef void product_instance(const struct product *, const float *, float *, ta
 #define UP_TO_6(I, v) UP_TO_4(I, v) I(5, v) I(6, v)
 #define UP_TO_8(I, v) UP_TO_6(I, v) I(7, v) I(8, v)
 #define UP_TO_12(I, v) UP_TO_8(I, v) I(9, v) I(10, v) I(11, v) I(12, v)
+#define UP_TO_24(I, v)                                                                             \
+    UP_TO_12(I, v)                                                                                 \
+    I(13, v)                                                                                       \
+    I(14, v) I(15, v) I(16, v) I(17, v) I(18, v) I(19, v) I(20, v) I(21, v) I(22, v) I(23, v)      \
+        I(24, v)
 #define NAME(pixels, vectors) product_##pixels##x##vectors,
 #if MAX_ACCUMULATORS >= 24
-#define EACH(I) UP_TO_12(I, 1) UP_TO_12(I, 2) UP_TO_8(I, 3) UP_TO_6(I, 4)
+#define EACH(I) UP_TO_24(I, 1) UP_TO_12(I, 2) UP_TO_8(I, 3) UP_TO_6(I, 4)
 EACH(INSTANCE)
-static product_instance *const product_1[] = {NULL, UP_TO_12(NAME, 1)};
+static product_instance *const product_1[] = {NULL, UP_TO_24(NAME, 1)};
 static product_instance *const product_2[] = {NULL, UP_TO_12(NAME, 2)};
 static product_instance *const product_3[] = {NULL, UP_TO_8(NAME, 3)};
 static product_instance *const product_4[] = {NULL, UP_TO_6(NAME, 4)};
-static const int most_pixels[] = {0, 12, 12, 8, 6};
+static const int most_pixels[] = {0, 24, 12, 8, 6};
 #else
 #define EACH(I) UP_TO_12(I, 1) UP_TO_6(I, 2) UP_TO_4(I, 3) UP_TO_3(I, 4)
 EACH(INSTANCE)
