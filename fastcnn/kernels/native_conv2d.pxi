@@ -78,7 +78,8 @@ cdef class Conv2D(Kernel):
                     if low >= high and (segment > 0 or step > 0):
                         continue
                     p.segments = max(high - low, <Py_ssize_t>0)
-                    p.x_segments, p.w_segments = &self.x_segments[0] + low, &self.w_segments[0] + low
+                    p.x_segments = &self.x_segments[0] + low
+                    p.w_segments = &self.w_segments[0] + low
                     p.x = x + (oh - first) * self.sh * width * self.ic + step
                     p.y = y + (oh - first) * self.ow * self.oc + done
                     self.table.product(&p)
@@ -258,7 +259,8 @@ cdef class Conv2DBackwardData(Conv2D):
                 low, high = max(low, at), min(high, at + taps)
                 if low < high or at == start:
                     p.segments = max(high - low, 0)
-                    p.x_segments, p.w_segments = &self.x_segments[0] + low, &self.w_segments[0] + low
+                    p.x_segments = &self.x_segments[0] + low
+                    p.w_segments = &self.w_segments[0] + low
                     p.x = dy + (
                         (row - dy_first) * self.padded_width + (iw + self.left) // self.sw
                     ) * self.oc
