@@ -195,6 +195,8 @@ class VarianceScaling(RandomInitializer):
             "scale": self.scale,
             "mode": self.mode,
             "distribution": self.distribution,
+            "input_axes": None,
+            "output_axes": None,
         }
 
 
@@ -207,7 +209,7 @@ class _Named(VarianceScaling):
         super().__init__(*self.arguments, seed, input_axes, output_axes)
 
     def get_config(self):
-        return {"seed": self.seed}
+        return {"seed": self.seed, "input_axes": None, "output_axes": None}
 
 
 @registry.register("glorot_uniform")
