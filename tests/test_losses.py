@@ -230,3 +230,18 @@ def test_nan_reaches_the_loss():
         y_true, y_pred = rows(name)
         y_pred[0, :] = np.nan
         assert np.isnan(CASES[name]().values(y_true, y_pred)[0]), name
+
+
+@pytest.mark.parametrize("name", ["mean_squared_error", "categorical_crossentropy", "hinge"])
+def test_arrays_of_one_axis_are_one_sample(name):
+    """As in Keras: `losses.mean_squared_error(y_test, predictions)` is one number."""
+    y_true, y_pred = np.array([0, 1, 0]), np.array([0.25, 0.5, 0.25])
+    function = getattr(losses, name)
+    (wanted,) = function(y_true[None], y_pred[None])
+    assert function(y_true, y_pred) == wanted
+    loss, metric = losses.get(name), keras.metrics.get(name)
+    assert loss(y_true, y_pred) == wanted
+    assert type(loss)(reduction="sum")(y_true, y_pred) == wanted
+    for _ in range(2):
+        assert metric(y_true, y_pred) == wanted
+    assert metric.count == 2

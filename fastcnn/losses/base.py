@@ -63,12 +63,18 @@ class Loss(Configurable):
         return run
 
     def __call__(self, y_true, y_pred, sample_weight=None):
-        """The reduced loss of two arrays: a `Tensor` of one number (of all with reduction None)."""
-        y_pred = np.asarray(y_pred)
+        """The reduced loss of two arrays: a `Tensor` of one number (of all with reduction None).
+
+        As in Keras, arrays of one axis are one sample: its loss is the mean over that axis.
+        """
+        y_pred, y_true = np.asarray(y_pred), np.asarray(y_true)
         if y_pred.dtype.kind != "f":
             y_pred = y_pred.astype(config.floatx())
-        if y_pred.ndim < 2:
-            y_pred, y_true = y_pred.reshape(-1, 1), np.asarray(y_true).reshape(-1, 1)
+        shape = y_pred.shape[:-1]
+        if y_pred.ndim == 0:
+            y_pred, y_true = y_pred[None], y_true.reshape(-1)
+        if y_pred.ndim == 1:
+            y_pred, y_true = y_pred[None], y_true[None]
         targets = self.prepare(y_true, (None, *y_pred.shape[1:]))
         if len(targets) != len(y_pred):
             raise ValueError(
@@ -79,7 +85,7 @@ class Loss(Configurable):
         row_targets = targets.reshape(-1, size) if targets.ndim == y_pred.ndim else targets.ravel()
         if row_targets.ndim == 2:
             row_targets = row_targets.astype(y_pred.dtype)
-        values = self.values(row_targets, y_pred.reshape(-1, size)).reshape(y_pred.shape[:-1])
+        values = self.values(row_targets, y_pred.reshape(-1, size)).reshape(shape)
         if sample_weight is not None:
             weights = np.asarray(sample_weight, y_pred.dtype)
             values = values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))

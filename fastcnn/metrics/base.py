@@ -81,6 +81,8 @@ class MeanMetric(Metric):
     def add(self, values, sample_weight=None):
         """Take in values, each counted `sample_weight` times."""
         if sample_weight is not None:
+            if not values.ndim:
+                values = np.broadcast_to(values, np.shape(sample_weight))
             weights = weights_like(values, sample_weight).ravel()
             self.total = sequential_sum(self.total, values.ravel() * weights)
             self.count = sequential_sum(self.count, weights)
