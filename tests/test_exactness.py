@@ -174,9 +174,10 @@ def test_of_equal_places_the_first_wins(relu):
 
 
 @pytest.mark.every_set
-def test_pools_of_ties_zeros_and_minus_infinity():
+def test_pools_of_ties_zeros_nan_and_minus_infinity():
+    """The first NaN of a window is its maximum, and the first of equal numbers."""
     rng = np.random.default_rng(0)
-    values = np.array([-np.inf, -np.inf, -0.0, 0.0, 1.0], np.float32)
+    values = np.array([-np.inf, -np.inf, -0.0, 0.0, 1.0, np.nan], np.float32)
     for pool, strides, pads, out in (
         ((2, 2), (2, 2), (0, 0, 0, 0), (4, 4)),
         ((3, 3), (1, 1), (1, 1, 1, 1), (9, 9)),
@@ -192,6 +193,24 @@ def test_pools_of_ties_zeros_and_minus_infinity():
             for *where, found in every_way(call):
                 assert_same(found, expected, 1, call, *where)
                 assert_same(found, expected, 2, call, *where)
+
+
+@pytest.mark.every_set
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_fused_pools_of_nan_and_infinity(value, relu):
+    """At any places of a window; filters of 1x1 keep each number where it is."""
+    rng = np.random.default_rng(0)
+    for oc in (1, 17, 40):
+        case = Conv2DCase(3, (8, 9), 1, oc, (1, 1))
+        call = next(conv2d_max_pool2d_calls(case, rng, integers, (2, 2), (2, 2), relu))
+        call.arrays[0][rng.random(case.x_shape) < 0.3] = value
+        call.arrays[1][...] = rng.choice([-2, 1], call.arrays[1].shape)
+        with np.errstate(all="ignore"):
+            expected = call.reference()
+        for *where, found in every_way(call):
+            assert_same(found, expected, 3, call, *where)
+            assert_same(found, expected, 4, call, *where)
 
 
 def test_relu_of_minus_zero_is_zero(instruction_set):

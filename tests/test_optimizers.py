@@ -209,6 +209,15 @@ def test_schedules_arguments(schedule, message):
         schedule(optimizers.schedules)
 
 
+@pytest.mark.parametrize("t_mul", [1.0, 1 + 1e-9, 2.0])
+def test_cosine_restarts_after_any_number_of_steps(t_mul):
+    """A file may say that there were so many: once decay after decay was counted."""
+    rate = optimizers.schedules.CosineDecayRestarts(0.1, 3, t_mul=t_mul)
+    assert 0 <= rate(2**62) <= 0.1
+    assert rate(0) == rate(3) == 0.1
+    assert rate(6) == pytest.approx(0.1 if t_mul < 2 else 0.05, abs=1e-6)
+
+
 def test_weights_can_be_left_out_of_the_decay():
     kernel, bias = (Variable(np.ones(3, np.float32), name=name) for name in ("kernel", "bias"))
     optimizer = optimizers.SGD(1.0, weight_decay=0.5)

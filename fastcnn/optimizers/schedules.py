@@ -204,13 +204,23 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step):
-        done, restarts, length = float(step), 0, self.first_decay_steps
-        while done >= length:
-            done -= length
-            restarts += 1
-            length *= self.t_mul
-        height = 0.5 * self.m_mul**restarts * (1 + math.cos(math.pi * done / length))
+        restarts, done = self._place(float(step) / self.first_decay_steps)
+        height = 0.5 * self.m_mul**restarts * (1 + math.cos(math.pi * done))
         return self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha)
+
+    def _place(self, at):
+        """(which decay it is, how much of it is done), `at` counted in lengths of the first."""
+        grows = self.t_mul > 1
+
+        def start(restarts):
+            return (self.t_mul**restarts - 1) / (self.t_mul - 1) if grows else restarts
+
+        restarts = math.floor(
+            math.log1p(at * (self.t_mul - 1)) / math.log(self.t_mul) if grows else at
+        )
+        restarts += start(restarts + 1) <= at  # logarithms are not exact
+        restarts -= start(restarts) > at
+        return restarts, (at - start(restarts)) / self.t_mul**restarts
 
     def get_config(self):
         return {
