@@ -10,8 +10,8 @@ Two ways in. Layers *bind* a kernel to arrays that stay where they are and call 
     >>> dense(); y[0]
     array([3., 3., 3., 3.], dtype=float32)
 
-Everybody else calls the functions of `kernels.functions`, which take what NumPy takes and return
-new arrays:
+Everybody else calls the functions of `kernels.functions` and `kernels.more_functions`, which take
+what NumPy takes and return new arrays:
 
     >>> kernels.conv2d_forward(np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 1)))[0, :, :, 0]
     array([[9., 9.],
@@ -19,6 +19,7 @@ new arrays:
 """
 
 from functools import partial
+from importlib import import_module
 
 import numpy as np
 
@@ -89,6 +90,14 @@ def set_instruction_set(name):
 
 
 from fastcnn.kernels.functions import *  # noqa: E402, F403
+
+
+def __getattr__(name):
+    """The rarer functions, which are imported when first used."""
+    more = import_module("fastcnn.kernels.more_functions")
+    if name in more.__all__:
+        return getattr(more, name)
+    raise AttributeError(f"module 'fastcnn.kernels' has no attribute {name!r}")
 
 
 def update_threads():

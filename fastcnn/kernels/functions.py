@@ -32,10 +32,10 @@ __all__ = [
     "softmax_sparse_crossentropy",
 ]
 
-OPTIONAL = ("b", "scale")
+OPTIONAL = ("b", "scale", "gamma", "beta", "y")
 
 
-def _floats(axes=None, **arrays):
+def floats(axes=None, **arrays):
     """The arrays as C-contiguous floats of one type, with as many axes as asked for."""
     found = {
         name: np.asarray(array)
@@ -58,13 +58,14 @@ def _floats(axes=None, **arrays):
     ]
 
 
-def _conv2d(image, w, strides, padding, dilation):
+def conv2d_geometry(image, w, strides, padding, dilation):
+    """(rows and columns of the output, the kernels' keywords)"""
     strides, dilation = pair(strides, "strides"), pair(dilation, "dilation")
     out, pads = window_geometry(image, w, strides, padding, dilation)
     return out, {"strides": strides, "pads": pads, "dilation": dilation}
 
 
-def _check_gradient(dy, size):
+def check_gradient(dy, size):
     """Before anything is allocated: dy must have as many rows and columns as the output."""
     if dy.shape[1:3] != size:
         raise ValueError(
@@ -91,8 +92,8 @@ def conv2d_forward(x, w, b=None, *, strides=1, padding="valid", dilation=1, relu
     Returns:
         y (n, oh, ow, oc).
     """
-    x, w, b = _floats({"x": 4, "w": 4, "b": 1}, x=x, w=w, b=b)
-    out, geometry = _conv2d(x.shape[1:3], w.shape[:2], strides, padding, dilation)
+    x, w, b = floats({"x": 4, "w": 4, "b": 1}, x=x, w=w, b=b)
+    out, geometry = conv2d_geometry(x.shape[1:3], w.shape[:2], strides, padding, dilation)
     y = np.empty((len(x), *out, w.shape[3]), x.dtype)
     kernels.bind("conv2d_forward", x, w, b, y, relu=bool(relu), **geometry)()
     return y
@@ -109,10 +110,10 @@ def conv2d_backward_data(dy, w, image_size, *, strides=1, padding="valid", dilat
     Returns:
         dx (n, height, width, ic).
     """
-    dy, w = _floats({"dy": 4, "w": 4}, dy=dy, w=w)
+    dy, w = floats({"dy": 4, "w": 4}, dy=dy, w=w)
     image_size = pair(image_size, "image_size")
-    out, geometry = _conv2d(image_size, w.shape[:2], strides, padding, dilation)
-    _check_gradient(dy, out)
+    out, geometry = conv2d_geometry(image_size, w.shape[:2], strides, padding, dilation)
+    check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, w.shape[2]), dy.dtype)
     kernels.bind("conv2d_backward_data", dy, w, dx, **geometry)()
     return dx
@@ -129,10 +130,10 @@ def conv2d_backward_weights(x, dy, kernel_size, *, strides=1, padding="valid", d
     Returns:
         dw (kh, kw, ic, oc), db (oc,) = sum over n,oh,ow of dy.
     """
-    x, dy = _floats({"x": 4, "dy": 4}, x=x, dy=dy)
+    x, dy = floats({"x": 4, "dy": 4}, x=x, dy=dy)
     kernel_size = pair(kernel_size, "kernel_size")
-    out, geometry = _conv2d(x.shape[1:3], kernel_size, strides, padding, dilation)
-    _check_gradient(dy, out)
+    out, geometry = conv2d_geometry(x.shape[1:3], kernel_size, strides, padding, dilation)
+    check_gradient(dy, out)
     dw = np.empty((*kernel_size, x.shape[3], dy.shape[3]), x.dtype)
     db = np.empty(dy.shape[3], x.dtype)
     kernels.bind("conv2d_backward_weights", x, dy, dw, db, **geometry)()
@@ -151,7 +152,7 @@ def max_pool2d_forward(x, pool_size=2, *, strides=None, padding="valid"):
         y (n, oh, ow, c) and argmax of the same shape: kh * pool_width + kw of the first maximum
         in row-major order; uint8, or int32 where the window has more than 255 places.
     """
-    (x,) = _floats({"x": 4}, x=x)
+    (x,) = floats({"x": 4}, x=x)
     out, geometry = _pool2d(x.shape[1:3], pool_size, strides, padding)
     y = np.empty((len(x), *out, x.shape[3]), x.dtype)
     argmax = np.empty(y.shape, argmax_type(geometry["pool_size"]))
@@ -169,10 +170,10 @@ def max_pool2d_backward(dy, argmax, image_size, pool_size=2, *, strides=None, pa
     Returns:
         dx (n, height, width, c).
     """
-    (dy,) = _floats({"dy": 4}, dy=dy)
+    (dy,) = floats({"dy": 4}, dy=dy)
     image_size = pair(image_size, "image_size")
     out, geometry = _pool2d(image_size, pool_size, strides, padding)
-    _check_gradient(dy, out)
+    check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, dy.shape[3]), dy.dtype)
     kernels.bind("max_pool2d_backward", dy, np.ascontiguousarray(argmax), dx, **geometry)()
     return dx
@@ -187,7 +188,7 @@ def average_pool2d_forward(x, pool_size=2, *, strides=None, padding="valid"):
     Returns:
         y (n, oh, ow, c).
     """
-    (x,) = _floats({"x": 4}, x=x)
+    (x,) = floats({"x": 4}, x=x)
     out, geometry = _pool2d(x.shape[1:3], pool_size, strides, padding)
     y = np.empty((len(x), *out, x.shape[3]), x.dtype)
     kernels.bind("average_pool2d_forward", x, y, **geometry)()
@@ -203,10 +204,10 @@ def average_pool2d_backward(dy, image_size, pool_size=2, *, strides=None, paddin
     Returns:
         dx (n, height, width, c).
     """
-    (dy,) = _floats({"dy": 4}, dy=dy)
+    (dy,) = floats({"dy": 4}, dy=dy)
     image_size = pair(image_size, "image_size")
     out, geometry = _pool2d(image_size, pool_size, strides, padding)
-    _check_gradient(dy, out)
+    check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, dy.shape[3]), dy.dtype)
     kernels.bind("average_pool2d_backward", dy, dx, **geometry)()
     return dx
@@ -221,7 +222,7 @@ def dense_forward(x, w, b=None, *, relu=False):
     Returns:
         y (n, o).
     """
-    x, w, b = _floats({"x": 2, "w": 2, "b": 1}, x=x, w=w, b=b)
+    x, w, b = floats({"x": 2, "w": 2, "b": 1}, x=x, w=w, b=b)
     y = np.empty((len(x), w.shape[1]), x.dtype)
     kernels.bind("dense_forward", x, w, b, y, relu=bool(relu))()
     return y
@@ -229,7 +230,7 @@ def dense_forward(x, w, b=None, *, relu=False):
 
 def dense_backward_data(dy, w):
     """dx[n,i] = sum over o of dy[n,o] * w[i,o]; dy (n, o), w (i, o). Returns dx (n, i)."""
-    dy, w = _floats({"dy": 2, "w": 2}, dy=dy, w=w)
+    dy, w = floats({"dy": 2, "w": 2}, dy=dy, w=w)
     dx = np.empty((len(dy), len(w)), dy.dtype)
     kernels.bind("dense_backward_data", dy, w, dx)()
     return dx
@@ -240,7 +241,7 @@ def dense_backward_weights(x, dy):
 
     x (n, i), dy (n, o). Returns dw (i, o), db (o,).
     """
-    x, dy = _floats({"x": 2, "dy": 2}, x=x, dy=dy)
+    x, dy = floats({"x": 2, "dy": 2}, x=x, dy=dy)
     dw = np.empty((x.shape[1], dy.shape[1]), x.dtype)
     db = np.empty(dy.shape[1], x.dtype)
     kernels.bind("dense_backward_weights", x, dy, dw, db)()
@@ -249,7 +250,7 @@ def dense_backward_weights(x, dy):
 
 def relu_forward(x):
     """y = max(x, 0), NaN stays NaN; x of any shape. Returns y."""
-    (x,) = _floats(x=x)
+    (x,) = floats(x=x)
     y = np.empty_like(x)
     kernels.bind("relu_forward", x, y)()
     return y
@@ -257,7 +258,7 @@ def relu_forward(x):
 
 def relu_backward(dy, y):
     """dx = 0 where y <= 0, else dy; y is relu's output, both of one shape. Returns dx."""
-    dy, y = _floats(dy=dy, y=y)
+    dy, y = floats(dy=dy, y=y)
     dx = np.empty_like(dy)
     kernels.bind("relu_backward", dy, y, dx)()
     return dx
@@ -265,7 +266,7 @@ def relu_backward(dy, y):
 
 def softmax_forward(x):
     """y[n,c] = exp(x[n,c] - max_c x[n]) / sum over c of exp(x[n,c] - max_c x[n]); x (n, c)."""
-    (x,) = _floats({"x": 2}, x=x)
+    (x,) = floats({"x": 2}, x=x)
     y = np.empty_like(x)
     kernels.bind("softmax_forward", x, y)()
     return y
@@ -273,7 +274,7 @@ def softmax_forward(x):
 
 def softmax_backward(dy, y):
     """dx[n,c] = y[n,c] * (dy[n,c] - sum over k of dy[n,k] * y[n,k]); y is softmax's output."""
-    dy, y = _floats({"dy": 2, "y": 2}, dy=dy, y=y)
+    dy, y = floats({"dy": 2, "y": 2}, dy=dy, y=y)
     dx = np.empty_like(dy)
     kernels.bind("softmax_backward", dy, y, dx)()
     return dx
@@ -289,7 +290,7 @@ def softmax_sparse_crossentropy(logits, labels, scale=None):
         losses (n,), probabilities (n, c) = softmax(logits), dlogits (n, c) = the gradient of
         sum over n of scale[n] * losses[n].
     """
-    (logits, scale) = _floats({"logits": 2, "scale": 1}, logits=logits, scale=scale)
+    (logits, scale) = floats({"logits": 2, "scale": 1}, logits=logits, scale=scale)
     labels = np.ascontiguousarray(labels)
     if labels.dtype.kind not in "iu" or labels.shape != logits.shape[:1]:
         raise ValueError(

@@ -115,8 +115,8 @@ class LayerNormalization(SampleNormalization):
                     name=name,
                 )
                 setattr(self, name, weight)
-        if not isinstance(self.axis, list):
-            self.axis = [self.axis]  # as Keras does, so that files say the same
+        # as Keras does, so that files say the same
+        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
 
     def compute_output_shape(self, input_shape):
         axes = self.axes(input_shape)
