@@ -215,7 +215,10 @@ def test_fused_pools_of_nan_and_infinity(value, relu):
 
 def test_relu_of_minus_zero_is_zero(instruction_set):
     assert not np.signbit(kernels.relu_forward(np.full(19, -0.0, np.float32))).any()
-    y = kernels.dense_forward(np.full((3, 1), -0.0), np.ones((1, 19)), relu=True)
+    bias = np.full(19, -0.0, np.float32)
+    y = kernels.dense_forward(np.full((3, 1), -0.0), np.ones((1, 19)), bias, relu=True)
+    assert not np.signbit(y).any()
+    y = kernels.conv2d_forward(np.full((1, 5, 5, 1), -0.0), np.ones((3, 3, 1, 19)), bias, relu=True)
     assert not np.signbit(y).any()
 
 
