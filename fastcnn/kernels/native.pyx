@@ -15,6 +15,7 @@ import numpy as np
 
 from fastcnn.kernels import choice
 from fastcnn.kernels.memory import aligned
+from fastcnn.kernels.shapes import output_sizes
 
 
 cdef extern from "csrc/kernels.h":

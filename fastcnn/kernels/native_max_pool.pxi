@@ -10,22 +10,13 @@ cdef class Conv2DMaxPool2D(Conv2D):
     cdef pooled_sizes(
         self, x_shape, w_shape, y_shape, strides, pads, dilation, pool_size, pool_strides
     ):
-        size = conv2d_output(x_shape, w_shape, strides, pads, dilation)
+        size = output_sizes(x_shape[1:3], w_shape[:2], strides, pads, dilation)
         self.sizes(x_shape, w_shape, (y_shape[0], *size, y_shape[3]), strides, pads, dilation)
         self.ph, self.pw = y_shape[1], y_shape[2]
         self.pool_h, self.pool_w = pool_size
         self.pool_sh, self.pool_sw = pool_strides
         self.padded_width = self.w + self.left + self.right
         self.is_padded = any(pads)
-
-
-def conv2d_output(x_shape, w_shape, strides, pads, dilation):
-    """(rows, columns) of a convolution's output."""
-    return tuple(
-        max((x_shape[1 + axis] + pads[2 * axis] + pads[2 * axis + 1]
-             - (w_shape[axis] - 1) * dilation[axis] - 1) // strides[axis] + 1, 0)
-        for axis in (0, 1)
-    )
 
 
 cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
@@ -164,7 +155,7 @@ def conv2d_max_pool2d_backward_data(
         return SparseBackwardData(
             dy, argmax, w, dx, strides, pads, dilation, pool_size, pool_strides
         )
-    size = conv2d_output(dx.shape, w.shape, strides, pads, dilation)
+    size = output_sizes(dx.shape[1:3], w.shape[:2], strides, pads, dilation)
     full = aligned((len(dy), *size, w.shape[3]), np.float32)
     inner = conv2d_backward_data(full, w, dx, strides=strides, pads=pads, dilation=dilation)
     return Expanded(dy, argmax, full, pool_size, pool_strides, inner)
@@ -179,7 +170,7 @@ def conv2d_max_pool2d_backward_weights(
     if algorithm != "expand":
         kind = SparseBackwardWeights if algorithm == "sparse" else NarrowBackwardWeights
         return kind(x, dy, argmax, dw, db, strides, pads, dilation, pool_size, pool_strides)
-    size = conv2d_output(x.shape, dw.shape, strides, pads, dilation)
+    size = output_sizes(x.shape[1:3], dw.shape[:2], strides, pads, dilation)
     full = aligned((len(dy), *size, dw.shape[3]), np.float32)
     inner = conv2d_backward_weights(
         x, full, dw, db, strides=strides, pads=pads, dilation=dilation

@@ -16,6 +16,7 @@ from fastcnn.kernels.reference_activations import *  # noqa: F403
 from fastcnn.kernels.reference_affine import *  # noqa: F403
 from fastcnn.kernels.reference_depthwise import *  # noqa: F403
 from fastcnn.kernels.reference_normalization import *  # noqa: F403
+from fastcnn.kernels.shapes import output_sizes
 
 CLOSED = 255  # argmax of a pooling window through which no gradient flows (relu closed it)
 
@@ -141,12 +142,7 @@ def _expand_pool(dy, argmax, y_shape, pool_size, pool_strides):
 
 
 def _conv_output_shape(n, image, w_shape, strides, pads, dilation):
-    padded = (image[0] + pads[0] + pads[1], image[1] + pads[2] + pads[3])
-    size = [
-        max((padded[axis] - (w_shape[axis] - 1) * dilation[axis] - 1) // strides[axis] + 1, 0)
-        for axis in (0, 1)
-    ]
-    return (n, *size, w_shape[3])
+    return (n, *output_sizes(image, w_shape[:2], strides, pads, dilation), w_shape[3])
 
 
 def conv2d_max_pool2d_forward(

@@ -63,6 +63,17 @@ def output_size(size, window, stride, dilation=1, before=0, after=0):
     return (size + before + after - reach) // stride + 1
 
 
+def output_sizes(image, window, strides, pads, dilation=(1, 1)):
+    """(rows, columns) of a window sliding over `image` with pads (top, bottom, left, right).
+
+    0 where the window does not fit.
+    """
+    return tuple(
+        max(output_size(*sizes, *pads[2 * axis : 2 * axis + 2]), 0)
+        for axis, sizes in enumerate(zip(image, window, strides, dilation, strict=True))
+    )
+
+
 def window_geometry(image, window, strides, padding, dilation=(1, 1)):
     """(out_height, out_width), (top, bottom, left, right) of a window sliding over `image`.
 
