@@ -97,6 +97,33 @@ class TestAtomicWrite:
         write(path)
         assert not other.exists()
 
+    def test_a_file_system_without_locks(self, path, monkeypatch):
+        def no_locks(handle, operation):
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+        write(path)
+        assert path.read_bytes() == b"new"
+        assert os.listdir(path.parent) == ["file"]
+
+    @pytest.mark.parametrize("gone", [False, True])
+    def test_somebody_clears_up_between_opening_and_locking(self, gone, path, monkeypatch):
+        lock, tries = fcntl.flock, []
+
+        def too_late(handle, operation):
+            tries.append(os.readlink(f"/proc/self/fd/{handle}"))
+            if len(tries) == 1:
+                os.unlink(tries[0])
+                if not gone:
+                    raise BlockingIOError
+            return lock(handle, operation)
+
+        monkeypatch.setattr(fcntl, "flock", too_late)
+        write(path)
+        assert len(set(tries)) == 2
+        assert path.read_bytes() == b"new"
+        assert os.listdir(path.parent) == ["file"]
+
     def test_two_at_once(self, path):
         with atomic_write(path) as first:
             first.write(b"first")
