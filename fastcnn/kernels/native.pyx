@@ -5,7 +5,7 @@
 # Arrays are checked by the door, kernels/__init__.py; nothing here checks them again.
 """Compiled kernels, bound to their arrays: the same names and arguments as `reference`."""
 
-from cython.parallel cimport parallel, prange
+from cython.parallel cimport parallel
 from libc.math cimport fabsf, floorf, logf, roundf, sqrt, truncf
 from libc.string cimport memcpy, memset
 
@@ -199,6 +199,8 @@ cdef extern from "csrc/threads.h":
     int fastcnn_has_openmp
     int fastcnn_max_threads() noexcept nogil
     int fastcnn_thread() noexcept nogil
+    int fastcnn_team_size() noexcept nogil
+    void fastcnn_team_meets() noexcept nogil
     double fastcnn_now() noexcept nogil
     double fastcnn_shared(const double *place) noexcept nogil
     void fastcnn_share(double *place, double value) noexcept nogil

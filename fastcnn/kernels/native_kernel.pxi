@@ -167,26 +167,37 @@ cdef void run_team(Kernel kernel, Py_ssize_t preparations, int threads) noexcept
     if not thread_exact and start < fastcnn_shared(&alone_until):
         run_alone(kernel, preparations)
         return
-    cdef Py_ssize_t i, j, k
-    cdef unsigned long long state = 0
     with parallel(num_threads=threads):
-        state = fastcnn_flush_denormals()
-        if preparations > 0:
-            for i in prange(preparations, schedule="static"):
-                kernel.prepare(i, scratch_of(kernel, fastcnn_thread()))
-        for j in prange(kernel.tasks, schedule="static"):
-            kernel.task(j, scratch_of(kernel, fastcnn_thread()))
-        if kernel.finishes > 0:
-            for k in prange(kernel.finishes, schedule="static"):
-                kernel.finish(k)
-        fastcnn_restore_denormals(state)
+        run_share(kernel, preparations, fastcnn_thread(), fastcnn_team_size())
     seconds = fastcnn_now() - start
     if seconds > kernel.best + LATE_SECONDS:
         fastcnn_share(&alone_until, start + seconds + ALONE_SECONDS)
     kernel.best = min(kernel.best, seconds)
 
 
-cdef inline float *scratch_of(Kernel kernel, int thread) noexcept nogil:
+cdef void run_share(
+    Kernel kernel, Py_ssize_t preparations, Py_ssize_t thread, Py_ssize_t threads
+) noexcept nogil:
+    # One thread's share of a call. The team meets between the phases, and at the region's end.
+    cdef Py_ssize_t i
+    cdef float *scratch = scratch_of(kernel, thread)
+    cdef unsigned long long state = fastcnn_flush_denormals()
+    if preparations > 0:
+        for i in range(preparations * thread // threads, preparations * (thread + 1) // threads):
+            kernel.prepare(i, scratch)
+        fastcnn_team_meets()
+    for i in range(kernel.tasks * thread // threads, kernel.tasks * (thread + 1) // threads):
+        kernel.task(i, scratch)
+    if kernel.finishes > 0:
+        fastcnn_team_meets()
+        for i in range(
+            kernel.finishes * thread // threads, kernel.finishes * (thread + 1) // threads
+        ):
+            kernel.finish(i)
+    fastcnn_restore_denormals(state)
+
+
+cdef inline float *scratch_of(Kernel kernel, Py_ssize_t thread) noexcept nogil:
     return &kernel.scratch[thread, 0] if kernel.scratch is not None else NULL
 
 

@@ -26,9 +26,16 @@ static inline void fastcnn_share(double *place, double value) {
 enum { fastcnn_has_openmp = 1 };
 static inline int fastcnn_max_threads(void) { return omp_get_max_threads(); }
 static inline int fastcnn_thread(void) { return omp_get_thread_num(); }
+static inline int fastcnn_team_size(void) { return omp_get_num_threads(); }
+/* Nobody goes on before everybody is here. */
+static inline void fastcnn_team_meets(void) {
+#pragma omp barrier
+}
 #else
 enum { fastcnn_has_openmp = 0 };
 static inline int fastcnn_max_threads(void) { return 1; }
 static inline int fastcnn_thread(void) { return 0; }
+static inline int fastcnn_team_size(void) { return 1; }
+static inline void fastcnn_team_meets(void) {}
 #endif
 #endif
