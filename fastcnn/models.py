@@ -23,7 +23,8 @@ import numpy as np
 
 from fastcnn import config, fusion
 from fastcnn.layers.base import MAX_CALLS, Layer
-from fastcnn.layers.core import InputLayer
+from fastcnn.layers.core import Dense, InputLayer
+from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
 from fastcnn.saving.saveable import Saveable
 from fastcnn.tensor import tensor
@@ -31,6 +32,7 @@ from fastcnn.training import Trainer
 from fastcnn.variables import Store, aligned
 
 CHUNK = 256  # images that `model(x)` takes through the layers at a time, to bound memory
+IN_PLACE = 32768  # bytes of a batch that a dense layer reads where they lie; fewer are copied
 
 
 class Model(Saveable, Layer, Trainer):
@@ -231,11 +233,22 @@ class Sequential(Model):
                 return self._call_anew(x, training)
             if self._store.stale or self._generation != config.generation():
                 self._assemble()
-            buffer[...] = x
-            y = buffer
-            for forward in self._forwards:
+            y, forwards = None, self._forwards
+            if x.nbytes >= IN_PLACE and not training and self._entry is not None:
+                y, forwards = self._enter(x), self._forwards_behind
+            if y is None:
+                buffer[...] = x
+                y, forwards = buffer, self._forwards
+            for forward in forwards:
                 y = forward(y, training)
             return tensor(y.copy())
+
+    def _enter(self, x):
+        """The output of the first step but views, which reads x where it lies; None if it can't."""
+        flags = x.flags
+        if x.dtype != np.float32 or not (flags.c_contiguous and flags.aligned):
+            return None
+        return self._entry.forward_from(x.reshape(len(x), -1))
 
     def _call_anew(self, x, training):
         from fastcnn.data import as_array, fit_images
@@ -311,7 +324,12 @@ class Sequential(Model):
                 leaf._store = self._store
         self.release()
         self._plan = fusion.plan(leaves, self.loss_object)
-        self._forwards = [step.forward for step in self._plan.inference]
+        steps = self._plan.inference
+        self._forwards = [step.forward for step in steps]
+        place = next((i for i, step in enumerate(steps) if not isinstance(step, ViewLayer)), None)
+        self._entry, self._forwards_behind = None, []
+        if place is not None and type(steps[place]) is Dense and len(steps[place].input_shape) == 2:
+            self._entry, self._forwards_behind = steps[place], self._forwards[place + 1 :]
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
         self._generation = config.generation()

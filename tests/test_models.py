@@ -1,12 +1,13 @@
 """Sequential: building, names, weights, calls, nesting, threads, weight files."""
 
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn import layers
+from fastcnn import layers, models
 
 
 def small_net(*more, **settings):
@@ -375,3 +376,35 @@ class TestFusedSteps:
         for a, b in zip(fused.get_weights(), apart.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)
         np.testing.assert_allclose(fused(x), apart(x), rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("flatten", [True, False])
+def test_a_large_batch_is_read_where_it_lies(flatten):
+    """All kinds of arrays give the same bits, none is kept, and training reads its own batches."""
+    shape = (8, 8, 16) if flatten else (1024,)
+    front = [layers.Flatten()] if flatten else []
+    stack = [*front, layers.Dense(16, activation="relu"), layers.Dense(3, activation="softmax")]
+    model = keras.Sequential([keras.Input(shape), *stack])
+    rng = np.random.default_rng(3)
+    x = rng.random((32, *shape), np.float32)
+    assert x.nbytes > models.IN_PLACE
+    first = model(x).copy()
+    wide = np.empty((*x.shape[:-1], 2 * x.shape[-1]), np.float32)[..., ::2]
+    odd = np.empty(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+    wide[...] = odd[...] = x
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    for other in (x, wide, odd, frozen, x.astype(np.float64), x.astype(">f4")):
+        np.testing.assert_array_equal(model(other), first)
+    references = sys.getrefcount(x)
+    model(x)
+    assert sys.getrefcount(x) == references
+
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    y = rng.integers(0, 3, 32)
+    weights = model.get_weights()
+    losses = [model.train_on_batch(x, y)]
+    model.set_weights(weights)
+    model(rng.random(x.shape, np.float32))
+    losses.append(model.train_on_batch(x, y))
+    assert losses[0] == losses[1]

@@ -24,6 +24,10 @@ cdef class DenseForward(Kernel):
         self.finishes = 4 if self.parts > 1 else 0
         self.steps = max(16, 6144 // self.width)  # 24 KB of weights stay in cache for all rows of x
 
+    def read(self, const float[:, ::1] x not None):
+        """Take x from here from now on; its shape is that of the bound one."""
+        self.x = x
+
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t zero = 0, part = i // self.blocks, step = part * self.part_rows
         cdef Py_ssize_t channel = i % self.blocks * self.width, first = step
