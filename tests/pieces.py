@@ -139,7 +139,18 @@ LOSSES = {
         "softmax",
         lambda k: k.losses.SparseCategoricalCrossentropy(from_logits=True),
     ),
+    "categorical sum": (
+        "one-hot",
+        "softmax",
+        lambda k: k.losses.CategoricalCrossentropy(label_smoothing=0.1, reduction="sum"),
+    ),
+    "binary logits smooth": (
+        "bits",
+        None,
+        lambda k: k.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.3),
+    ),
     "mse": ("numbers", None, lambda k: "mse"),
+    "mse sum": ("numbers", None, lambda k: k.losses.MeanSquaredError(reduction="sum")),
     "mse class": ("numbers", "tanh", lambda k: k.losses.MeanSquaredError()),
     "mae": ("numbers", None, lambda k: "mae"),
     "mape": ("numbers", None, lambda k: "mape"),
@@ -181,17 +192,24 @@ def sample_weights(n, seed=8):
 
 
 def run_loss(keras, name):
-    """[loss, loss with weights] of eight samples, and weights after a step without and with."""
+    """Of eight samples, without weights and with them: the losses of ten steps of training, and
+    the net's weights after the first and the last.
+    """
     kind, activation, make = LOSSES[name]
     x, _ = small_data(8)
     y, weights = targets(kind, 8), sample_weights(8)
-    results, after = [], []
+    losses, after = [], []
     for given in (None, weights):
         model = small_net(keras, activation=activation)
-        model.compile(keras.optimizers.SGD(0.1), make(keras))
-        results.append(float(model.train_on_batch(x, y, sample_weight=given)))
-        after.append(flat(model))
-    return results, after
+        rate = 1e-4 if name == "mape" else 0.02  # its slope is 100 / |y_true|
+        model.compile(keras.optimizers.SGD(rate), make(keras))
+        steps = []
+        for step in range(10):
+            steps.append(float(model.train_on_batch(x, y, sample_weight=given)))
+            if step in (0, 9):
+                after.append(flat(model))
+        losses.append(steps)
+    return losses, after
 
 
 # ---------------------------------------------------------------------------------------- metrics
