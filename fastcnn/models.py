@@ -22,7 +22,7 @@ import threading
 import numpy as np
 
 from fastcnn import config, fusion
-from fastcnn.layers.base import MAX_CALLS, Layer
+from fastcnn.layers.base import MAX_CALLS, Functional, Layer
 from fastcnn.layers.core import Dense, InputLayer
 from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
@@ -58,6 +58,8 @@ class Sequential(Model):
         name: a string.
     """
 
+    inputs = Functional()
+    outputs = Functional()
     keras_module = "keras"  # where Keras has the class; its layers are in "keras.layers"
 
     def __init__(self, layers=None, trainable=True, name=None):

@@ -408,3 +408,28 @@ def test_a_large_batch_is_read_where_it_lies(flatten):
     model(rng.random(x.shape, np.float32))
     losses.append(model.train_on_batch(x, y))
     assert losses[0] == losses[1]
+
+
+def test_a_layer_in_the_middle():
+    """What the functional API is used for in tutorials: looking at what layers compute."""
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(3, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    model.compile("sgd", "mse")
+    for owner, name in ((model, "inputs"), (model, "outputs"), (model.layers[0], "output")):
+        with pytest.raises(AttributeError, match=r"`Sequential\(model\.layers\[:n\]\)` tells"):
+            getattr(owner, name)
+        assert not hasattr(owner, name)
+    x = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)
+    part = keras.Sequential([keras.Input((8, 8, 1)), *model.layers[:2]])
+    for _ in range(2):
+        wanted = model.layers[1](model.layers[0](x))
+        np.testing.assert_array_equal(part.predict(x, verbose=0), wanted)
+        model.fit(x, np.ones((4, 2)), epochs=2, verbose=0)
+    assert model.optimizer.iterations == 4

@@ -92,6 +92,7 @@ def test_state_follows_its_weights_into_another_store():
     np.testing.assert_array_equal(optimizer.slot("momentum", b), momentum)
     assert (optimizer.slot("momentum", c) == 0).all()
     assert optimizer.iterations == 1
+    assert optimizer.iterations.numpy() == 1  # Keras has a variable there
 
 
 def test_one_optimizer_is_not_for_two_models():

@@ -89,6 +89,19 @@ class Buffers:
         return self._kept
 
 
+class Functional:
+    """An attribute of the functional API: reading it says what to use."""
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, layer, owner=None):
+        raise AttributeError(
+            f"{owner.__name__!r} has no attribute {self._name!r}: there is no functional API. What "
+            "a layer in the middle computes, `Sequential(model.layers[:n])` tells."
+        )
+
+
 class Layer(Configurable, Buffers):
     """Base class of all layers; see the module's docstring for the protocol.
 
@@ -106,6 +119,8 @@ class Layer(Configurable, Buffers):
 
     input_gradient = True
     consume_gradient = False
+    input = Functional()
+    output = Functional()
 
     def __init__(
         self,

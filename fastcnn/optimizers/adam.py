@@ -69,7 +69,7 @@ class Adam(Optimizer):
 
         Keras takes the powers in the weights' type: float32's 0.999 makes alpha 7e-6 smaller.
         """
-        number, t = self.weights.dtype.type, self.iterations
+        number, t = self.weights.dtype.type, self._iterations
         left_1 = float(number(1 - float(number(float(number(self.beta_1)) ** t))))
         left_2 = float(number(1 - float(number(float(number(self.beta_2)) ** t))))
         unbiased = number(float(number(math.sqrt(left_2))) / left_1)
@@ -140,7 +140,7 @@ class Nadam(Optimizer):
 
     def step(self):
         update_moments(self)
-        t, scratch, change = self.iterations, self.scratch, self._change
+        t, scratch, change = self._iterations, self.scratch, self._change
         now, following = self._factor(t), self._factor(t + 1)
         self._product *= now
         for_momentum = following / (1 - self._product * following)

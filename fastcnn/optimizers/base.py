@@ -53,6 +53,14 @@ class LearningRate(float):
         return np.float32(self)
 
 
+class Count(int):
+    """An int that can also be read like Keras's variable."""
+
+    def numpy(self):
+        """The count as a NumPy scalar."""
+        return np.int64(self)
+
+
 class LearningRateSchedule(Configurable):
     """Base of all learning-rate schedules (see `optimizers.schedules`)."""
 
@@ -137,7 +145,7 @@ class Optimizer(Configurable):
         self.use_ema = bool(use_ema)
         self.ema_momentum = check_fraction(ema_momentum, "ema_momentum", including_one=True)
         self.ema_overwrite_frequency = frequency
-        self.iterations = 0
+        self._iterations = 0
         self.store = None
         self.slots = {}
         self._slices = []
@@ -189,17 +197,25 @@ class Optimizer(Configurable):
     # ---------------------------------------------------------------------------- what models use
 
     @property
+    def iterations(self):
+        return Count(self._iterations)
+
+    @iterations.setter
+    def iterations(self, value):
+        self._iterations = int(value)
+
+    @property
     def learning_rate(self):
         """The rate of the next update; a float or a schedule can be assigned."""
         if self._schedule is not None:
-            return LearningRate(self._scheduled(self.iterations), self)
+            return LearningRate(self._scheduled(self._iterations), self)
         return LearningRate(self.rate, self)
 
     @learning_rate.setter
     def learning_rate(self, value):
         if callable(value) and not isinstance(value, float):
             self._schedule = value
-            self.rate = self._scheduled(self.iterations)
+            self.rate = self._scheduled(self._iterations)
             self.rebind()
             return
         if isinstance(self._schedule, LearningRateSchedule):
@@ -294,7 +310,7 @@ class Optimizer(Configurable):
 
     def update(self):
         """One update of the store's weights from its gradients."""
-        self.iterations += 1
+        self._iterations += 1
         for action in self._before:
             action()
         self._step()
@@ -337,7 +353,7 @@ class Optimizer(Configurable):
     # ------------------------------------------------------------------------- around each step
 
     def _follow_schedule(self):
-        self.rate = self._scheduled(self.iterations - 1)
+        self.rate = self._scheduled(self._iterations - 1)
 
     def _clip_each(self):
         for gradient, scratch in self._views:
@@ -357,11 +373,11 @@ class Optimizer(Configurable):
 
     def _average(self):
         average, scratch = self.slots["average"], self.scratch
-        momentum = self.ema_momentum if self.iterations > 1 else 0.0
+        momentum = self.ema_momentum if self._iterations > 1 else 0.0
         average *= momentum
         average += np.multiply(self.weights, 1 - momentum, out=scratch)
         frequency = self.ema_overwrite_frequency
-        if frequency and self.iterations % frequency == 0:
+        if frequency and self._iterations % frequency == 0:
             self.weights[...] = average
 
     def _constrain(self):
@@ -374,7 +390,7 @@ class Optimizer(Configurable):
         A moment whose gradient stays at exactly 0 (a unit that died) decays into them, and a CPU
         is a hundred times slower on them. Native kernels and TensorFlow do this at once.
         """
-        if self.iterations % FLUSH_EVERY:
+        if self._iterations % FLUSH_EVERY:
             return
         smallest = np.finfo(self.weights.dtype).tiny
         for slot in self.slots.values():
@@ -390,11 +406,11 @@ class Optimizer(Configurable):
     def scalars(self):
         """The state beside the slots as Keras's files hold it: {name: NumPy scalar}."""
         rate = {} if self._schedule is not None else {"learning_rate": np.float32(self.rate)}
-        return {"iteration": np.int64(self.iterations), **rate}
+        return {"iteration": np.int64(self._iterations), **rate}
 
     def set_scalars(self, scalars):
         """Take over what `scalars` returned; without a learning rate it stays."""
-        self.iterations = int(scalars["iteration"])
+        self._iterations = int(scalars["iteration"])
         if self._schedule is None and "learning_rate" in scalars:
             self.learning_rate = float(scalars["learning_rate"])
 
@@ -420,14 +436,14 @@ class Optimizer(Configurable):
 
     def get_state(self):
         """The state beside the slots to the last bit: plain numbers."""
-        return {"iterations": self.iterations, "rate": self.rate}
+        return {"iterations": self._iterations, "rate": self.rate}
 
     def set_state(self, state):
         """Take over what `get_state` returned."""
         iterations = int(state["iterations"])
         if iterations < 0:
             raise ValueError(f"There cannot have been {iterations} updates.")
-        self.iterations = iterations
+        self._iterations = iterations
         if self._schedule is None:
             self.learning_rate = float(state["rate"])
 
