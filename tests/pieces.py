@@ -44,6 +44,10 @@ OPTIMIZERS = {
     "adagrad accumulator": lambda k: k.optimizers.Adagrad(
         0.1, initial_accumulator_value=0.01, clipvalue=0.1
     ),
+    "adadelta": lambda k: k.optimizers.Adadelta(1.0),
+    "adadelta rho": lambda k: k.optimizers.Adadelta(0.5, rho=0.7, epsilon=1e-3, clipnorm=0.5),
+    "adamax": lambda k: k.optimizers.Adamax(0.01),
+    "adamax betas": lambda k: k.optimizers.Adamax(0.02, 0.7, 0.9, weight_decay=0.1),
     "lion": lambda k: k.optimizers.Lion(0.01),
     "lion betas": lambda k: k.optimizers.Lion(0.01, beta_1=0.7, beta_2=0.8, weight_decay=0.1),
 }

@@ -14,14 +14,21 @@ from fastcnn.optimizers.adam import Adam, AdamW, Nadam
 from fastcnn.optimizers.base import Optimizer, registry
 
 __getattr__, __dir__ = attach(
-    __name__, {"descent": ("SGD", "Adagrad", "Lion", "RMSprop"), "schedules": ()}
+    __name__,
+    {
+        "adaptive": ("Adadelta", "Adamax"),
+        "descent": ("SGD", "Adagrad", "Lion", "RMSprop"),
+        "schedules": (),
+    },
 )
 
 __all__ = [
     "SGD",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "Lion",
     "Nadam",
     "Optimizer",

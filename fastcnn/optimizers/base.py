@@ -28,7 +28,9 @@ from fastcnn.arguments import check_fraction, check_number, refuse
 from fastcnn.registry import Configurable, Registry, snake_case, unique_name
 from fastcnn.variables import aligned
 
-registry = Registry("optimizer", "keras.optimizers", ("fastcnn.optimizers.descent",))
+registry = Registry(
+    "optimizer", "keras.optimizers", ("fastcnn.optimizers.descent", "fastcnn.optimizers.adaptive")
+)
 schedules = Registry(
     "learning-rate schedule", "keras.optimizers.schedules", ("fastcnn.optimizers.schedules",)
 )

@@ -1,0 +1,92 @@
+"""Adadelta and Adamax: in NumPy, in place, on the flat arrays of a model."""
+
+import numpy as np
+
+from fastcnn.arguments import check_fraction, check_number
+from fastcnn.optimizers.base import Optimizer, registry
+
+
+@registry.register("adadelta")
+class Adadelta(Optimizer):
+    """Adadelta (Zeiler 2012): steps as large as the steps before them.
+
+        a = rho a + (1 - rho) g^2
+        change = g * sqrt(d + epsilon) / sqrt(a + epsilon)
+        d = rho d + (1 - rho) change^2;  w -= learning_rate * change
+
+    Args:
+        learning_rate: float, schedule or function; 1.0 in the paper.
+        rho: float in [0, 1).
+        epsilon: float.
+        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+    """
+
+    slot_names = interleaved = ("accumulated_grad", "accumulated_delta_var")
+
+    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.rho = check_fraction(rho, "rho")
+        self.epsilon = check_number(epsilon, "epsilon", 0)
+
+    def bind(self):
+        self._change = np.empty_like(self.weights)
+
+    def step(self):
+        gradients, deltas = (self.slots[name] for name in self.slot_names)
+        change, scratch = self._change, self.scratch
+        self._mean(gradients, self.gradients)
+        np.sqrt(np.add(deltas, self.epsilon, out=change), out=change)
+        change *= self.gradients
+        change /= np.sqrt(np.add(gradients, self.epsilon, out=scratch), out=scratch)
+        self._mean(deltas, change)
+        change *= self.rate
+        self.weights -= change
+
+    def _mean(self, average, values):
+        """average = rho average + (1 - rho) values^2"""
+        squares = np.square(values, out=self.scratch)
+        squares *= 1 - self.rho
+        average *= self.rho
+        average += squares
+
+    def get_config(self):
+        return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}
+
+
+@registry.register("adamax")
+class Adamax(Optimizer):
+    """Adamax: Adam with the largest gradient in the place of the mean square (Kingma & Ba 2015).
+
+        m += (1 - beta_1) (g - m);  u = max(beta_2 u, |g|)
+        w -= learning_rate / (1 - beta_1^t) * m / (u + epsilon)
+
+    Args:
+        learning_rate: float, schedule or function.
+        beta_1, beta_2: floats in [0, 1).
+        epsilon: float.
+        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+    """
+
+    slot_names = interleaved = ("momentum", "norm")
+
+    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
+        super().__init__(learning_rate, **kwargs)
+        self.beta_1 = check_fraction(beta_1, "beta_1")
+        self.beta_2 = check_fraction(beta_2, "beta_2")
+        self.epsilon = check_number(epsilon, "epsilon", 0)
+
+    def step(self):
+        momentum, norm = (self.slots[name] for name in self.slot_names)
+        change = np.subtract(self.gradients, momentum, out=self.scratch)
+        change *= 1 - self.beta_1
+        momentum += change
+        norm *= self.beta_2
+        np.maximum(norm, np.abs(self.gradients, out=change), out=norm)
+        np.add(norm, self.epsilon, out=change)
+        np.divide(momentum, change, out=change)
+        change *= self.rate / (1 - self.beta_1**self._iterations)
+        self.weights -= change
+
+    def get_config(self):
+        names = ("beta_1", "beta_2", "epsilon")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
