@@ -121,7 +121,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
         cdef Py_ssize_t outside = self.top - kh * self.dh  # rows before the image; then those in it
         cdef Py_ssize_t end = min(row + rows, chunks(outside + self.h, self.sh))
         row = max(row, chunks(outside, self.sh)) if outside > 0 else row
-        cdef Py_ssize_t start = row
+        cdef Py_ssize_t at, start = row
         cdef Product p
         if self.dw == 1:
             x += run * self.dh * self.padded_width * self.ic + first
@@ -134,7 +134,8 @@ cdef class Conv2DBackwardWeights(Conv2D):
         while row < end or row == start:
             p.segments = max(min(self.rows, end - row), <Py_ssize_t>0)
             p.accumulate = accumulate or row > start
-            p.x, p.w = x + row * self.sh * self.padded_width * self.ic, &self.dy[n, row, 0, 0]
+            at = min(row, self.oh - 1)  # where no row lies in the image none is read
+            p.x, p.w = x + at * self.sh * self.padded_width * self.ic, &self.dy[n, at, 0, 0]
             p.x_segments, p.w_segments = &self.x_segments[0], &self.w_segments[0]
             p.x_step, p.w_step = self.sw * self.ic, self.oc
             if self.turned:
