@@ -31,6 +31,7 @@ def environment(threads, isa=None):
     """The variables that a peer's process gets."""
     variables = {k: v for k, v in os.environ.items() if k not in UNWANTED}
     variables["OMP_NUM_THREADS"] = str(threads)
+    variables["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's, for checks: its threads would go on spinning
     if isa == "avx2":
         variables |= AVX2_ONLY
     elif isa is not None:

@@ -5,7 +5,8 @@
     {"task": "losses", "net": "dnn", "batch": 32, "steps": 3}   -> {"losses": [...]}
     {"task": "train", "net": "dnn", "batch": 32, "seconds": 1}  -> {"ms": [...], "way": "..."}
     {"task": "predict", ...}                                    -> {"ms": [...], "way": "..."}
-    {"task": "layer", "layer": {...}, "seconds": 0.1}           -> {"ms": [...], "sums": [...]}
+    {"task": "layer", "layer": {...}, "seconds": 0.1}           -> {"ms": [...]}
+    {"task": "layer", "layer": {...}, "seconds": 0}             -> {"sums": [...]}
 
 `ms` are milliseconds per step or call, one figure for each stretch of about 20 ms or more. `way`
 says by which of its means the framework did it: where it has several (a compiler, several steps at
@@ -111,6 +112,8 @@ class Peer:
             arrays = ((random.random_sample(s) - 0.5).astype(np.float32) for s in shapes)
             self._layer = case, *self.layer(case, *arrays)
         _, call, results = self._layer
+        if seconds:
+            return {"ms": stretches(call, seconds, 0.005)}
         call()
         # Weighted by place, so that a value in a wrong place shows; by size, so that all compare.
         sums = []
@@ -118,7 +121,7 @@ class Peer:
             flat = np.asarray(result, np.float64).ravel()
             weights = np.cos(np.arange(flat.size))
             sums.append(float(flat @ weights / max(np.linalg.norm(flat), 1e-30)))
-        return {"ms": stretches(call, seconds, 0.005) if seconds else [], "sums": sums}
+        return {"sums": sums}
 
     def _fastest(self, task, ways, net, batch):
         key = task, net.name, batch
