@@ -63,11 +63,9 @@ typedef void product_instance(const struct product *, const float *, float *, ta
 #define UP_TO_6(I, v) UP_TO_4(I, v) I(5, v) I(6, v)
 #define UP_TO_8(I, v) UP_TO_6(I, v) I(7, v) I(8, v)
 #define UP_TO_12(I, v) UP_TO_8(I, v) I(9, v) I(10, v) I(11, v) I(12, v)
-#define UP_TO_24(I, v)                                                                             \
-    UP_TO_12(I, v)                                                                                 \
-    I(13, v)                                                                                       \
-    I(14, v) I(15, v) I(16, v) I(17, v) I(18, v) I(19, v) I(20, v) I(21, v) I(22, v) I(23, v)      \
-        I(24, v)
+#define UP_TO_16(I, v) UP_TO_12(I, v) I(13, v) I(14, v) I(15, v) I(16, v)
+#define UP_TO_20(I, v) UP_TO_16(I, v) I(17, v) I(18, v) I(19, v) I(20, v)
+#define UP_TO_24(I, v) UP_TO_20(I, v) I(21, v) I(22, v) I(23, v) I(24, v)
 #define NAME(pixels, vectors) product_##pixels##x##vectors,
 #if MAX_ACCUMULATORS >= 24
 #define EACH(I) UP_TO_24(I, 1) UP_TO_12(I, 2) UP_TO_8(I, 3) UP_TO_6(I, 4)
@@ -77,6 +75,7 @@ static product_instance *const product_2[] = {NULL, UP_TO_12(NAME, 2)};
 static product_instance *const product_3[] = {NULL, UP_TO_8(NAME, 3)};
 static product_instance *const product_4[] = {NULL, UP_TO_6(NAME, 4)};
 static const int most_pixels[] = {0, 24, 12, 8, 6};
+enum { WIDEST = 4 }; /* by six pixels: ten numbers are read for 24 multiply-adds */
 #else
 #define EACH(I) UP_TO_12(I, 1) UP_TO_6(I, 2) UP_TO_4(I, 3) UP_TO_3(I, 4)
 EACH(INSTANCE)
@@ -85,16 +84,16 @@ static product_instance *const product_2[] = {NULL, UP_TO_6(NAME, 2)};
 static product_instance *const product_3[] = {NULL, UP_TO_4(NAME, 3)};
 static product_instance *const product_4[] = {NULL, UP_TO_3(NAME, 4)};
 static const int most_pixels[] = {0, 12, 6, 4, 3};
+enum { WIDEST = 2 }; /* four weights, a pixel and twelve accumulators would be one too many */
 #endif
 static product_instance *const *const product_instances[] = {NULL, product_1, product_2, product_3,
                                                              product_4};
 
-/* As wide as can be: four vectors by six pixels read ten numbers for 24 multiply-adds. But 5 are
- * 3 + 2, not 4 + 1: one vector alone reads a number for each multiply-add. */
+/* Five vectors are 3 + 2, not 4 + 1: one alone reads a number for each multiply-add. */
 static ptrdiff_t product_block(ptrdiff_t channels) {
     const ptrdiff_t vectors = (channels + LANES - 1) / LANES;
-    if (vectors <= MAX_VECTORS) return vectors * LANES;
-    return (vectors % MAX_VECTORS == 1 ? MAX_VECTORS - 1 : MAX_VECTORS) * LANES;
+    if (vectors <= WIDEST) return vectors * LANES;
+    return (vectors % WIDEST == 1 ? 3 : WIDEST) * LANES;
 }
 
 /* The tiles of one row are as equal as can be: 13 pixels are 7 + 6, not 12 + 1. */
