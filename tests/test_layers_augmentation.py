@@ -49,6 +49,15 @@ def test_in_a_model_as_alone(name):
         np.testing.assert_array_equal(model.predict_on_batch(x), x)
 
 
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_single_image(name):
+    x = images(1)
+    wanted = LAYERS[name](seed=1)(x)
+    np.testing.assert_array_equal(LAYERS[name](seed=1)(x[0]), wanted[0])
+    for layer in (layers.Resizing(4, 3), layers.CenterCrop(4, 3), layers.RandomCrop(4, 3, seed=1)):
+        np.testing.assert_array_equal(layer(x[0], training=False), layer(x, training=False)[0])
+
+
 def test_other_layers_are_not_in_training_where_nobody_says():
     x = images()
     steps = [layers.Dropout(0.5), layers.BatchNormalization(), layers.SpatialDropout2D(0.5)]

@@ -8,12 +8,12 @@ import numpy as np
 
 from fastcnn.arguments import check_choice, check_data_format
 from fastcnn.layers.base import check_rank
-from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.plain import ImageLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer
 
 
-class Augmentation(SeededLayer, PlainLayer):
+class Augmentation(SeededLayer, ImageLayer):
     """Base: `draw` draws what happens to each image of a batch, `apply` does it as call.drawn says.
 
     `draw` is all that is random, so the same state of the generator gives the same images.

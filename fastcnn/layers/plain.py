@@ -1,5 +1,7 @@
 """Base of the light layers, whose forward and backward pass are a few lines of NumPy."""
 
+import numpy as np
+
 from fastcnn.layers.base import Call, Layer
 
 
@@ -47,6 +49,15 @@ class PlainLayer(Layer):
         if call.dx is not None or self._variables:
             self.apply_backward(call)
         return call.dx
+
+
+class ImageLayer(PlainLayer):
+    """A layer that changes images; called by hand it takes a single one (h, w, c), too."""
+
+    def __call__(self, x, training=None):
+        if np.ndim(x) == 3:
+            return super().__call__(np.asarray(x)[None], training)[0]
+        return super().__call__(x, training)
 
 
 class ViewLayer(Layer):

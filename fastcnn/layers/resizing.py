@@ -4,13 +4,13 @@ import numpy as np
 
 from fastcnn.arguments import check_choice, check_count, check_data_format, check_number
 from fastcnn.layers.base import check_rank
-from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.plain import ImageLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.resampling import INTERPOLATIONS, Resampling
 from fastcnn.layers.seeded import SeededLayer
 
 
-class Cut(PlainLayer):
+class Cut(ImageLayer):
     """Base: takes a window of each image and gives it the size that is asked for.
 
     The window may reach beyond the image; `fill_value` is what lies there.
