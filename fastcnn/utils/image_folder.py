@@ -57,7 +57,7 @@ def image_dataset_from_directory(
         batch_size: images in a batch.
         image_size: (height, width) that all images are brought to.
         shuffle: whether each pass has a new order.
-        seed: an integer that fixes all orders.
+        seed: an integer that fixes all orders; the first one, and so the split, as in Keras.
         validation_split: the fraction of the images that "validation" has.
         subset: "training", "validation" or "both"; only with `validation_split`.
         interpolation: "bilinear" or "nearest".
@@ -106,8 +106,8 @@ def image_dataset_from_directory(
         print(f"Found {len(paths)} files{classes}.")
     order = np.arange(len(paths))
     generator = random.generator() if seed is None else np.random.default_rng(seed)
-    if shuffle:
-        order = generator.permutation(len(paths))
+    if shuffle:  # with a seed in Keras's order, so that the parts are Keras's as well
+        order = (generator if seed is None else np.random.RandomState(seed)).permutation(len(paths))
     held_back = int((validation_split or 0) * len(paths))
     cut = len(paths) - held_back
     parts = {None: order, "training": order[:cut], "validation": order[cut:]}
