@@ -52,6 +52,7 @@ MISSING = {  # what is not there, and what to use
     "KerasTensor": "use `Sequential`",
     "applications": "there are no pretrained networks; `load_weights` reads weights from files",
     "mixed_precision": "numbers are float32",
+    "nn": "use `activations`, as in `activations.softmax(x)`",
     "ops": "use NumPy",
     "preprocessing": "images are read by `utils` (`image_dataset_from_directory`, `load_img`) and "
     "changed by layers (`layers.RandomFlip`, ...)",

@@ -203,7 +203,8 @@ def test_what_is_not_there_says_so(model):
         WithCall()
     with pytest.raises(NotImplementedError, match=r"there is no GradientTape here.*train with `fi"):
         model.optimizer.apply_gradients([])
-    for name, hint in [("GradientTape", "train with `fit`"), ("ops", "use NumPy")]:
+    hints = {"GradientTape": "train with `fit`", "ops": "use NumPy", "nn": "activations.softmax"}
+    for name, hint in hints.items():
         with pytest.raises(AttributeError, match=f"no attribute '{name}': .*{hint}"):
             getattr(keras, name)
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
