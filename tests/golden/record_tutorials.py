@@ -1,0 +1,66 @@
+"""Record what real Keras does with tests/tutorials: `python tests/golden/record_tutorials.py`.
+
+Needs Keras with TensorFlow, tensorboard and Pillow. Writes tutorials.json beside this file, for
+test_tutorials.py: of each script what does not depend on chance, which is the same for all seeds,
+and the figures that do, one for each seed. Names of scripts record only those anew. Takes about two
+minutes a seed.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import tensorflow as tf
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
+
+from tests import tutorials  # noqa: E402
+
+OUT = HERE / "tutorials.json"
+SEEDS = range(12)
+
+
+def run(name, seed):
+    """(facts, figures) of one run."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        variables = tutorials.run(name, "keras", seed, folder)
+    return tutorials.facts(variables), tutorials.figures(variables)
+
+
+def record(name):
+    facts, figures = zip(*(run(name, seed) for seed in SEEDS), strict=True)
+    if any(other != facts[0] for other in facts):
+        raise SystemExit(f"{name}: what should not depend on the seed does.")
+    collected = {key: [float(f"{run[key]:.7g}") for run in figures] for key in figures[0]}
+    print(name, collected["test_accuracy"], flush=True)
+    return {"facts": facts[0], "figures": collected}
+
+
+def main():
+    warnings.simplefilter("ignore")
+    names = sys.argv[1:]
+    kept = json.loads(OUT.read_text("utf-8"))["scripts"] if names else {}
+    scripts = kept | {name: record(name) for name in names or tutorials.NAMES}
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(scripts[name], separators=(',', ':'))}"
+        for name in sorted(scripts)
+    ]
+    head = f'{{"keras": "{keras.__version__}", "tensorflow": "{tf.__version__}", "scripts": {{\n'
+    OUT.write_text(head + ",\n".join(lines) + "\n}}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
