@@ -27,7 +27,7 @@ from fastcnn.layers.core import Dense, InputLayer
 from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
 from fastcnn.saving.saveable import Saveable
-from fastcnn.tensor import tensor
+from fastcnn.tensor import Tensor, tensor
 from fastcnn.training import Trainer
 from fastcnn.variables import Store, aligned
 
@@ -243,7 +243,7 @@ class Sequential(Model):
                 y, forwards = buffer, self._forwards
             for forward in forwards:
                 y = forward(y, training)
-            return tensor(y.copy())
+            return y.copy().view(Tensor)
 
     def _enter(self, x):
         """The output of the first step but views, which reads x where it lies; None if it can't."""

@@ -130,7 +130,7 @@ cdef class Conv2DForward(Conv2D):
         self.padded = any(pads)
         self.padded_width = self.w + self.left + self.right
         self.forward_segments(self.padded_width)
-        self.pieces = row_pieces(self.n, self.oh)
+        self.pieces = row_pieces(self.n, self.oh, self.work)
         self.tasks = self.n * self.pieces
         if self.padded:
             rows = (chunks(self.oh, self.pieces) - 1) * self.sh + (self.kh - 1) * self.dh + 1
@@ -174,7 +174,7 @@ cdef class Conv2DBackwardData(Conv2D):
         self.transposed = aligned((self.kh * self.kw, self.oc, self.ic), np.float32)
         self.preparations = self.kh * self.kw
         self.prepares_weights = True
-        self.pieces = row_pieces(self.n, self.h)
+        self.pieces = row_pieces(self.n, self.h, self.work)
         self.tasks = self.n * self.pieces
         self.before_h = (self.kh - 1) * self.dh // self.sh
         self.before_w = (self.kw - 1) * self.dw // self.sw

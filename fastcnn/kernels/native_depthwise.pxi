@@ -61,7 +61,7 @@ cdef class DepthwiseForward(DepthwiseConv2D):
         self.sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
         self.padded_width = self.w + self.left + self.right
         self.every_tap(self.padded_width)
-        self.pieces = row_pieces(self.n, self.oh)
+        self.pieces = row_pieces(self.n, self.oh, self.work)
         self.tasks = self.n * self.pieces
         self.copied = any(pads) or self.depth > 1
         if self.copied:

@@ -221,8 +221,10 @@ cdef Py_ssize_t chunks(Py_ssize_t items, Py_ssize_t most) noexcept nogil:
     return (items + most - 1) // most
 
 
-cdef Py_ssize_t row_pieces(Py_ssize_t n, Py_ssize_t rows) noexcept:
+cdef Py_ssize_t row_pieces(Py_ssize_t n, Py_ssize_t rows, double work) noexcept:
     # Into how many pieces each image is cut: enough tasks for several threads, and an even number.
+    if work < 2 * WORK_PER_THREAD:
+        return 1
     cdef Py_ssize_t pieces = chunks(16, max(n, <Py_ssize_t>1))
     pieces += pieces * n % 2 if n < 32 else 0
     return min(pieces, max(rows, <Py_ssize_t>1))
