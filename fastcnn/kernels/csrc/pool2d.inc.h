@@ -1,8 +1,22 @@
 /* Pooling, one output row at a time, channels in vectors (struct pool in kernels.h). */
 static void max_pool2d_forward(const struct pool *p) {
+    const int two_rows =
+        p->window_columns == 2 && p->first_row == 0 && p->rows == 2 && !p->argmax32;
     for (ptrdiff_t o = 0; o < p->columns_out; o++) {
         const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
         const ptrdiff_t window_start = o * p->stride - p->left;
+        if (two_rows && to - from == 2) {
+            for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+                const tail t = tail_of(p->channels - c);
+                const float *x = p->x + from * p->channels + c;
+                const ptrdiff_t at = o * p->channels + c;
+                store_max_pool_2x2(load_tail(x, t), load_tail(x + p->channels, t),
+                                   load_tail(x + p->row_size, t),
+                                   load_tail(x + p->row_size + p->channels, t), p->relu, p->y + at,
+                                   p->argmax8 ? p->argmax8 + at : NULL, t);
+            }
+            continue;
+        }
         for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
             const tail t = tail_of(p->channels - c);
             const float *corner = p->x + from * p->channels + c;
