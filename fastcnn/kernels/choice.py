@@ -10,7 +10,7 @@ from contextlib import contextmanager
 ALGORITHMS = {
     "conv2d_forward": ("winograd", "direct"),
     "conv2d_backward_data": ("winograd", "columns", "direct"),
-    "conv2d_backward_weights": ("winograd", "narrow", "columns", "direct"),
+    "conv2d_backward_weights": ("winograd", "direct"),
     "conv2d_max_pool2d_forward": ("winograd", "registers", "rows"),
     "conv2d_max_pool2d_backward_data": ("sparse", "expand"),
     "conv2d_max_pool2d_backward_weights": ("sparse", "narrow", "expand"),
@@ -46,12 +46,9 @@ def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=
         ways = ["direct"]
         if square:
             ways.insert(narrow, "winograd")
-        few = ic < FEW_CHANNELS and kh * kw > 1
-        if kernel != "conv2d_forward" and dilation[1] == 1:
-            few_outputs = kernel == "conv2d_backward_data" or oc < FEW_CHANNELS
-            ways.insert(0 if few and few_outputs else len(ways), "columns")
-        if kernel == "conv2d_backward_weights" and kh * kw * ic <= NARROW_TAPS:
-            ways.insert(oc < FEW_CHANNELS, "narrow")
+        if kernel == "conv2d_backward_data" and dilation[1] == 1:
+            few = ic < FEW_CHANNELS and kh * kw > 1
+            ways.insert(0 if few else len(ways), "columns")
     elif kernel == "conv2d_max_pool2d_forward":
         ways = ["registers", "rows"] if small_pool else ["rows"]
         if small_pool and square:

@@ -152,9 +152,6 @@ cdef extern from "csrc/kernels.h":
         void (*add_patches)(
             const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
-        void (*copy_patches)(
-            const float *, Py_ssize_t, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
-        ) noexcept nogil
         void (*transpose)(
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil

@@ -183,74 +183,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
             memcpy(to, &self.sums[0, at], size * sizeof(float))
 
 
-cdef class ColumnsBackwardWeights(Conv2D):
-    # For filters of few numbers with few output channels: the patches of a row of the output side
-    # by side, so that all numbers of a filter fill vectors. Tasks are images.
-    cdef const float[:, :, :, ::1] x, dy
-    cdef float[:, :, :, ::1] dw_
-    cdef float[::1] db
-    cdef float[:, ::1] sums  # (task, oc * taps and oc)
-    cdef Py_ssize_t padded_height, padded_width, padded_size, taps
-
-    def __init__(self, x, dy, dw, db, strides, pads, dilation):
-        self.algorithm = "columns"
-        self.x, self.dy, self.dw_, self.db = x, dy, dw, db
-        self.sizes(x.shape, dw.shape, dy.shape, strides, pads, dilation)
-        self.taps = self.kh * self.kw * self.ic
-        self.padded_height = self.h + self.top + self.bottom
-        self.padded_width = self.w + self.left + self.right
-        self.padded_size = chunks(self.padded_height * self.padded_width * self.ic, 16) * 16
-        self.tasks = image_tasks(self.n, self.oc * self.taps)
-        self.finishes = 1
-        self.sums = aligned((self.tasks, self.oc * (self.taps + 1)))
-        self.allocate_scratch(self.padded_size + self.ow * self.taps)
-
-    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef float one = 1
-        cdef float *columns = scratch + self.padded_size
-        cdef Py_ssize_t row_size = self.padded_width * self.ic, zero = 0, n, oh
-        cdef Product p
-        memset(&self.sums[i, 0], 0, self.sums.strides[0])
-        p.b, p.relu, p.accumulate, p.segments = NULL, 0, 1, 1
-        p.x_segments = p.w_segments = &zero
-        p.steps = self.ow
-        for n in range(self.n * i // self.tasks, self.n * (i + 1) // self.tasks):
-            pad_rows(
-                &self.x[n, 0, 0, 0], scratch, self.h, self.w, self.ic, self.top, self.left,
-                self.padded_width, 0, self.padded_height,
-            )
-            for oh in range(self.oh):
-                self.table.copy_patches(
-                    scratch + oh * self.sh * row_size, self.dh * row_size, self.sw * self.ic,
-                    columns, self.ow, self.kh, self.kw * self.ic,
-                )
-                p.x, p.w, p.y = &self.dy[n, oh, 0, 0], columns, &self.sums[i, 0]
-                p.x_pixel, p.x_step, p.w_step, p.y_pixel = 1, self.oc, self.taps, self.taps
-                p.pixels = self.oc
-                product_blocks(self.table, &p, self.taps)
-                p.w, p.x, p.y = p.x, &one, &self.sums[i, self.oc * self.taps]
-                p.x_pixel, p.x_step, p.w_step, p.y_pixel, p.pixels = 0, 0, self.oc, 0, 1
-                product_blocks(self.table, &p, self.oc)
-
-    cdef void finish(self, Py_ssize_t i) noexcept nogil:
-        cdef Py_ssize_t task, filters = self.oc * self.taps
-        for task in range(1, self.tasks):
-            self.table.add_rows(&self.sums[task, 0], &self.sums[0, 0], 0, 1, filters + self.oc)
-        self.table.transpose(
-            &self.sums[0, 0], self.taps, &self.dw_[0, 0, 0, 0], self.oc, self.oc, self.taps
-        )
-        if self.db is not None:
-            memcpy(&self.db[0], &self.sums[0, filters], self.oc * sizeof(float))
-
-
 def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
-    algorithm = choice.choose("conv2d_backward_weights", dw.shape, strides, dilation)
-    if algorithm == "winograd":
+    if choice.choose("conv2d_backward_weights", dw.shape, strides, dilation) == "winograd":
         return WinogradBackwardWeights(x, dy, dw, db, (pads[0], pads[2]))
-    if algorithm == "narrow":
-        return NarrowBackwardWeights(
-            x, dy, None, dw, db, strides, pads, dilation, (1, 1), (1, 1)
-        )
-    if algorithm == "columns":
-        return ColumnsBackwardWeights(x, dy, dw, db, strides, pads, dilation)
     return Conv2DBackwardWeights(x, dy, dw, db, strides, pads, dilation)

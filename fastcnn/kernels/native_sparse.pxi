@@ -273,7 +273,6 @@ cdef Py_ssize_t BAND = 5500  # numbers of x in a band: half the first cache
 cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
     # For filters of few numbers, such as a first layer's: one place of all windows after the
     # other, dy where it won and zero elsewhere. Tasks are images, as in SparseBackwardWeights.
-    # Without argmax the pool is 1x1: a convolution with no pool behind it.
     cdef const float[:, :, :, ::1] x, dy
     cdef const unsigned char[:, :, :, ::1] argmax
     cdef float[:, :, :, ::1] dw_
@@ -319,7 +318,7 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
             while first < self.oc:
                 p.channels = self.table.narrow_block(self.oc - first)
                 p.dy = &self.dy[n, 0, 0, first]
-                p.argmax = &self.argmax[n, 0, 0, first] if self.argmax is not None else NULL
+                p.argmax = &self.argmax[n, 0, 0, first]
                 p.dw, p.db = &self.sums[i, 0, first], &self.sums[i, p.tap_count, first]
                 self.table.narrow_sum(&p)
                 first += p.channels

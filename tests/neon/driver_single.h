@@ -34,19 +34,6 @@ static void add_patches(void) {
     k->add_patches(x, pixels, rows, columns, y, y_row, y_pixel);
     same(y, expected, size);
 }
-static void copy_patches(void) {
-    const int pixels = draw(1, 5), rows = draw(1, 3), columns = draw(1, 19);
-    const ptrdiff_t y_row = draw(0, 40), y_pixel = draw(0, 20);
-    const float *y = floats((pixels - 1) * y_pixel + (rows - 1) * y_row + columns);
-    const ptrdiff_t size = pixels * rows * columns;
-    float *x = floats(size), *expected = copy(x, size);
-    for (int p = 0; p < pixels; p++)
-        for (int r = 0; r < rows; r++)
-            for (int c = 0; c < columns; c++)
-                expected[(p * rows + r) * columns + c] = y[p * y_pixel + r * y_row + c];
-    k->copy_patches(y, y_row, y_pixel, x, pixels, rows, columns);
-    same(x, expected, size);
-}
 static void transpose(void) {
     const int rows = draw(1, 19), columns = draw(1, 19);
     const ptrdiff_t x_row = columns + draw(0, 3), y_row = rows + draw(0, 3);

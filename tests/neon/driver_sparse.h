@@ -44,15 +44,14 @@ static void narrow_sum(void) {
     struct narrow_sum p = {.tap_count = draw(1, 27), .oc = channel_count()};
     p.channels = k->narrow_block(p.oc);
     p.windows_h = draw(0, 3), p.windows_w = draw(0, 3);
-    const int pooled = often(); /* else no argmax: the first place */
-    p.pool_h = pooled ? draw(1, 3) : 1, p.pool_w = pooled ? draw(1, 3) : 1;
+    p.pool_h = draw(1, 3), p.pool_w = draw(1, 3);
     p.stride_h = draw(1, 3), p.stride_w = draw(1, 3);
     p.x_row = draw(0, 40), p.x_column = draw(0, 3);
     p.taps = places(p.tap_count, 30);
     const ptrdiff_t dy_size = least(p.windows_h * p.windows_w - 1, 99) * p.oc + p.channels;
     const ptrdiff_t windows = p.windows_h * p.windows_w;
     p.dy = floats(windows ? dy_size : 0);
-    p.argmax = pooled ? bytes(windows ? dy_size : 0, (int)(p.pool_h * p.pool_w) - 1) : NULL;
+    p.argmax = bytes(windows ? dy_size : 0, (int)(p.pool_h * p.pool_w) - 1);
     p.x = floats(31 + (2 * p.stride_h + p.pool_h - 1) * p.x_row +
                  (2 * p.stride_w + p.pool_w - 1) * p.x_column);
     const ptrdiff_t size = (p.tap_count - 1) * p.oc + p.channels;
@@ -64,7 +63,7 @@ static void narrow_sum(void) {
         for (int j = 0; j < p.windows_w; j++)
             for (int c = 0; c < p.channels; c++) {
                 const ptrdiff_t at = (i * p.windows_w + j) * p.oc + c;
-                const int place = p.argmax ? p.argmax[at] : 0;
+                const int place = p.argmax[at];
                 if (place == 255) continue;
                 const float *x = p.x + (i * p.stride_h + place / p.pool_w) * p.x_row +
                                  (j * p.stride_w + place % p.pool_w) * p.x_column;

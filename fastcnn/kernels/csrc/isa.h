@@ -36,7 +36,7 @@
         .sparse_sum_block = sparse_sum_block, .sparse_sum = sparse_sum,                            \
         .narrow_block = narrow_block, .narrow_sum = narrow_sum, .lists_by_place = lists_by_place,  \
         .lists_by_channel = lists_by_channel, .copy_rows = copy_rows, .add_rows = add_rows,        \
-        .add_patches = add_patches, .copy_patches = copy_patches, .transpose = transpose,          \
+        .add_patches = add_patches, .transpose = transpose,                                        \
         .max_pool2d_forward = max_pool2d_forward, .max_pool2d_backward = max_pool2d_backward,      \
         .average_pool2d_forward = average_pool2d_forward,                                          \
         .average_pool2d_backward = average_pool2d_backward, .relu_forward = relu_forward,          \

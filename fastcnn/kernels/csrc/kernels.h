@@ -59,9 +59,8 @@ struct sparse_sum {
 
 /* dw[k][c] += sum over windows (i, j) of dy[i][j][c] * x[patch of the place that won + taps[k]]
  *
- * for c < channels <= narrow_block(channels); db[c] += sum of dy where a place won. Without argmax
- * the first place wins everywhere. dy, argmax, dw and db point at the first channel, `oc` is the
- * distance from one window or tap to the next. */
+ * for c < channels <= narrow_block(channels); db[c] += sum of dy where a place won. dy, argmax, dw
+ * and db point at the first channel, `oc` is the distance from one window or tap to the next. */
 struct narrow_sum {
     const float *x, *dy;
     const uint8_t *argmax;
@@ -173,11 +172,9 @@ struct kernels {
                       ptrdiff_t columns);
     /* y[r][c] += x[r][c]; both have the row distance `row` */
     void (*add_rows)(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns);
-    /* Patches of an image y beside each other in x (pixels, rows, columns), see transpose.inc.h. */
+    /* Patches beside each other in x (pixels, rows, columns) to an image y, see transpose.inc.h. */
     void (*add_patches)(const float *x, ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns,
                         float *y, ptrdiff_t y_row, ptrdiff_t y_pixel);
-    void (*copy_patches)(const float *y, ptrdiff_t y_row, ptrdiff_t y_pixel, float *x,
-                         ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns);
     /* y[c][r] = x[r][c]; rows x columns, row distances x_row and y_row */
     void (*transpose)(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns);

@@ -22,8 +22,7 @@ TILE void narrow_sum_tile(const struct narrow_sum *p, const ptrdiff_t *offsets, 
             ivec place[V];
             UNROLLED (v, V) {
                 dy[v] = load_tail(p->dy + at + v * LANES, tails[v]);
-                place[v] =
-                    p->argmax ? load_u8_tail(p->argmax + at + v * LANES, tails[v]) : ibroadcast(0);
+                place[v] = load_u8_tail(p->argmax + at + v * LANES, tails[v]);
             }
             const float *corner = p->x + i * p->stride_h * p->x_row + j * p->stride_w * p->x_column;
             int here = 0;

@@ -32,17 +32,6 @@ static void add_patches(const float *x, ptrdiff_t pixels, ptrdiff_t rows, ptrdif
             }
 }
 
-/* The other way: x[p][r][c] = y[r * y_row + p * y_pixel + c]. */
-static void copy_patches(const float *y, ptrdiff_t y_row, ptrdiff_t y_pixel, float *x,
-                         ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns) {
-    for (ptrdiff_t p = 0; p < pixels; p++, y += y_pixel)
-        for (ptrdiff_t r = 0; r < rows; r++, x += columns)
-            for (ptrdiff_t c = 0; c < columns; c += LANES) {
-                const tail t = tail_of(columns - c);
-                store_tail(x + c, load_tail(y + r * y_row + c, t), t);
-            }
-}
-
 /* y[c][r] = x[r][c], in squares that fit the registers. */
 static void transpose(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns) {
