@@ -35,6 +35,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
         self.algorithm = "direct"
         self.x, self.dy, self.dw_, self.db = x, dy, dw, db
         self.sizes(x.shape, dw.shape, dy.shape, strides, pads, dilation)
+        self.gradients = dw.size
         self.padded_height = self.h + self.top + self.bottom
         self.padded_width = self.w + self.left + self.right
         self.is_padded = any(pads)

@@ -1,5 +1,10 @@
 # Dense layers: the same sums of products, cut so that a piece of the weights stays in cache.
 
+cdef double dense_work(Py_ssize_t n, Py_ssize_t inputs, Py_ssize_t outputs):
+    # Few samples wait for the weights to come and go, which takes as long for one as for eight.
+    return <double>max(n, 8) * inputs * outputs if n else 0
+
+
 cdef class DenseForward(Kernel):
     # A task does some columns of y from some rows of w. A large w is cut into `parts` of rows, in
     # the order in which the gradient and the optimizer's step go through it: so a core finds again
@@ -14,8 +19,7 @@ cdef class DenseForward(Kernel):
     def __init__(self, x, w, b, y, relu):
         self.x, self.w, self.b, self.y, self.relu = x, w, b, y, relu
         n, inputs, outputs = x.shape[0], w.shape[0], w.shape[1]
-        # few samples wait for the weights to be read, which is as much work for one as for four
-        self.work = <double>max(n, 4) * inputs * outputs if n else 0
+        self.work = dense_work(n, inputs, outputs)
         self.parts = 4 if inputs >= 512 and inputs * outputs >= 32768 else 1
         self.part_rows = chunks(inputs, self.parts)
         self.sums = aligned((self.parts - 1, n, outputs))
@@ -70,7 +74,7 @@ cdef class DenseBackwardData(Kernel):
     def __init__(self, dy, w, dx):
         self.dy, self.w, self.dx = dy, w, dx
         n, inputs, outputs = dy.shape[0], w.shape[0], w.shape[1]
-        self.work = <double>n * inputs * outputs
+        self.work = dense_work(n, inputs, outputs)
         self.width = self.table.product_block(inputs)
         self.tasks = chunks(inputs, self.width)
         self.allocate_scratch(self.width * outputs)
@@ -101,7 +105,8 @@ cdef class DenseBackwardWeights(Kernel):
     def __init__(self, x, dy, dw, db):
         self.x, self.dy, self.dw, self.db = x, dy, dw, db
         n, inputs, outputs = dy.shape[0], dw.shape[0], dw.shape[1]
-        self.work = <double>n * inputs * outputs
+        self.work = dense_work(n, inputs, outputs)
+        self.gradients = <double>inputs * outputs
         self.rows = 48
         self.tasks = chunks(inputs, self.rows) + (db is not None)
 

@@ -9,7 +9,11 @@ cdef bint thread_exact = False
 cdef bint forked = False
 
 # Below this many multiply-adds a second thread costs more than it brings.
-cdef double WORK_PER_THREAD = 5.0e5
+cdef double WORK_PER_THREAD = 8.5e5
+
+# Numbers of gradients that kernels wrote on one thread, and on several, since the last update. Where
+# one core wrote most of them it updates the weights as well: all would have to come from its cache.
+cdef double alone_gradients = 0, shared_gradients = 0
 
 # A team of threads waits for its slowest member, and where another program has taken one's core
 # away that is milliseconds, many times the kernel itself. So after a call that took LATE_SECONDS
@@ -103,6 +107,8 @@ cdef class Kernel:
     cdef Py_ssize_t tasks
     cdef Py_ssize_t finishes      # tasks that must be done after the others
     cdef double work              # multiply-adds of a call, or what takes as long
+    cdef double gradients         # how many numbers of the weights' gradients it writes
+    cdef bint updates             # whether it reads gradients and updates the weights
     cdef float[:, ::1] scratch    # one row a thread
     cdef double best              # seconds of the fastest call on several threads so far
 
@@ -143,11 +149,27 @@ cdef class Kernel:
         threads = <int>min(<double>threads, max(self.work / WORK_PER_THREAD, 1.))
         if self.scratch is not None:
             threads = min(threads, <int>self.scratch.shape[0])
+        if self.gradients > 0 or self.updates:
+            threads = self.follow(threads)
         with nogil:
             if threads > 1:
                 run_team(self, preparations, threads)
             else:
                 run_alone(self, preparations)
+
+
+    cdef int follow(self, int threads):
+        # Keep account of who writes gradients; an update goes where most of them were written.
+        global alone_gradients, shared_gradients
+        if threads > 1:
+            shared_gradients += self.gradients
+        else:
+            alone_gradients += self.gradients
+        if self.updates:
+            if alone_gradients > shared_gradients:
+                threads = 1
+            alone_gradients = shared_gradients = 0
+        return threads
 
 
 cdef void run_alone(Kernel kernel, Py_ssize_t preparations) noexcept nogil:

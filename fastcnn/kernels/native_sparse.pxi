@@ -129,6 +129,7 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         self.pooled_sizes(
             x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
         )
+        self.gradients = dw.size
         self.work /= self.pool_sh * self.pool_sw
         self.padded_height = self.h + self.top + self.bottom
         # Few channels leave vectors half empty: then the taps of a filter row, which are one
@@ -289,6 +290,7 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
         self.pooled_sizes(
             x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
         )
+        self.gradients = dw.size
         kh, kw, ic = np.indices((self.kh, self.kw, self.ic)).reshape(3, -1)
         self.taps = (kh * self.dh * self.padded_width + kw * self.dw) * self.ic + ic
         self.tasks = image_tasks(self.n, self.taps.shape[0] * self.oc)

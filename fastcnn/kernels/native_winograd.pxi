@@ -139,6 +139,7 @@ cdef class WinogradBackwardWeights(WinogradTiles):
 
     def __init__(self, x, dy, dw, db, pads):
         self.dy, self.dw_, self.db = dy, dw, db
+        self.gradients = dw.size
         self.oc = dy.shape[3]
         self.cut(x, chunks(dy.shape[1], 2), chunks(dy.shape[2], 2), pads)
         self.tasks = image_tasks(self.n, 16 * self.ic * self.oc)
