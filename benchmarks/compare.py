@@ -35,6 +35,9 @@ from tests.shapes import NETS
 IMAGES = 8192
 SCORES_TOLERANCE = 1e-4  # absolute, of probabilities or logits
 LOSSES_TOLERANCE = 1e-3  # relative, over the first three steps
+# A bias before a batch normalization has no gradient but rounding errors, which Adam makes whole
+# steps of: the later losses of one framework then differ between its own ways as well.
+NORMALIZED_TOLERANCE = 2e-2
 
 # task: (title, unit, request, batch size, the unit's factor to a step's milliseconds)
 TASKS = {
@@ -126,7 +129,8 @@ def agree(sessions, net):
             if found is not None and "Dropout" not in net.needs:
                 losses = found if losses is None else losses
                 apart = np.abs(found / losses - 1).max()
-                if not apart <= LOSSES_TOLERANCE:
+                normalized = "BatchNormalization" in net.needs
+                if not apart <= (NORMALIZED_TOLERANCE if normalized else LOSSES_TOLERANCE):
                     raise PeerError(f"losses of the first steps differ by {apart:.1e}: {found}")
             agreed.append(peer)
         except PeerError as error:

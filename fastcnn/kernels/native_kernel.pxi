@@ -11,8 +11,8 @@ cdef bint forked = False
 # Below this many multiply-adds a second thread costs more than it brings.
 cdef double WORK_PER_THREAD = 8.5e5
 
-# Numbers of gradients that kernels wrote on one thread, and on several, since the last update. Where
-# one core wrote most of them it updates the weights as well: all would have to come from its cache.
+# Numbers of gradients that kernels wrote on one thread, and on several, since the last update.
+# Where one core wrote most of them it updates the weights as well: all lie in its cache.
 cdef double alone_gradients = 0, shared_gradients = 0
 
 # A team of threads waits for its slowest member, and where another program has taken one's core
@@ -156,7 +156,6 @@ cdef class Kernel:
                 run_team(self, preparations, threads)
             else:
                 run_alone(self, preparations)
-
 
     cdef int follow(self, int threads):
         # Keep account of who writes gradients; an update goes where most of them were written.
