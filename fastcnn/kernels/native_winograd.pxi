@@ -71,8 +71,10 @@ cdef class Winograd(WinogradTiles):
         self.u = aligned((16, self.ic, self.oc))
         self.preparations = chunks(self.ic, 16)
         self.prepares_weights = True
-        self.tasks = self.n * self.pieces
         self.work = 16. * self.n * self.tiles_h * self.tiles_w * self.ic * self.oc
+        if self.n < 32 and self.work >= 2 * WORK_PER_THREAD and self.pieces < self.tiles_h:
+            self.pieces += self.n * self.pieces % 2  # an even number of tasks
+        self.tasks = self.n * self.pieces
         size = self.padded_size + 16 * self.rows * self.tiles_w * (self.ic + self.oc)
         self.allocate_scratch(max(size, 9 * 16 * self.oc))
 
@@ -98,9 +100,10 @@ cdef class Winograd(WinogradTiles):
             )
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t n = i // self.pieces, first = i % self.pieces * self.rows
-        cdef Py_ssize_t rows = min(self.rows, self.tiles_h - first), row, k
-        if rows <= 0:
+        cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces, row, k
+        cdef Py_ssize_t first = self.tiles_h * piece // self.pieces
+        cdef Py_ssize_t rows = self.tiles_h * (piece + 1) // self.pieces - first
+        if rows == 0:
             return
         cdef Py_ssize_t zero = 0, tiles = rows * self.tiles_w
         cdef float *v = scratch + self.padded_size
