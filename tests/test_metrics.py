@@ -182,3 +182,9 @@ def test_names_are_counted_in_the_process_as_in_keras():
     reset_names()
     assert [metrics.Precision().name for _ in range(2)] == ["precision", "precision_1"]
     assert [metrics.MeanSquaredError().name for _ in range(2)] == ["mean_squared_error"] * 2
+
+
+def test_a_label_that_is_no_class_is_not_among_the_largest():
+    scores = [[0.1, 0.9], [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]]
+    result = metrics.sparse_top_k_categorical_accuracy([1, 0, 2, -1], scores, k=2)
+    assert np.asarray(result).tolist() == [1.0, 1.0, 0.0, 0.0]

@@ -56,7 +56,10 @@ class BinaryAccuracy(MeanMetric):
 
 
 class _TopK(CountMetric):
-    """Base of both: whether fewer than k predictions are larger than that of the label."""
+    """Base of both: whether fewer than k predictions are larger than that of the label.
+
+    A label that is no class is among none.
+    """
 
     def __init__(self, k=5, name=None, dtype=None):
         super().__init__(name, dtype)
@@ -66,9 +69,11 @@ class _TopK(CountMetric):
         return {**super().get_config(), "k": self.k}
 
     def _is_among(self, labels, y_pred):
-        at_label = np.take_along_axis(y_pred, labels[..., None], -1)
+        classes = y_pred.shape[-1]
+        is_class = (labels >= 0) & (labels < classes)
+        at_label = np.take_along_axis(y_pred, np.where(is_class, labels, 0)[..., None], -1)
         above = np.count_nonzero(y_pred > at_label, axis=-1)
-        return (above < self.k) & np.isfinite(at_label[..., 0])
+        return (above < self.k) & np.isfinite(at_label[..., 0]) & is_class
 
 
 @registry.register("top_k_categorical_accuracy")
