@@ -222,6 +222,18 @@ def test_relu_of_minus_zero_is_zero(instruction_set):
     assert not np.signbit(y).any()
 
 
+@pytest.mark.every_set
+@pytest.mark.parametrize("ic", [3, 1300])
+def test_rows_over_zeros_alone_are_the_bias_and_relu(ic):
+    """Two taps further apart than the image is high; the weights go in one piece, or in several."""
+    case = Conv2DCase(16, (2, 1), ic, 80, (2, 1), padding="same", dilation=(5, 1))
+    call = next(conv2d_calls(case, np.random.default_rng(0), integers))
+    expected = call.reference()
+    np.testing.assert_array_equal(expected[3][0, 0, 0], np.maximum(call.arrays[2], 0))
+    for *where, found in every_way(call):
+        assert_same(found, expected, 3, call, *where)
+
+
 # ------------------------------------------------------------------------------- NaN and infinity
 
 # gather copies what it is given; the crossentropy has a test of its own

@@ -73,7 +73,9 @@ cdef class Conv2D(Kernel):
                     low, high = 0, segments
                     self.inside(oh * self.sh, self.top, self.h, &low, &high)
                     p.accumulate = segment > low or step > 0
-                    p.relu = relu and segment + count >= high and step + piece >= steps
+                    p.relu = relu and (  # with the last sum; over zeros alone there is none
+                        low == high or segment + count >= high and step + piece >= steps
+                    )
                     low, high = max(low, segment), min(high, segment + count)
                     if low >= high and (segment > 0 or step > 0):
                         continue
