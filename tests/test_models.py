@@ -410,6 +410,24 @@ def test_a_large_batch_is_read_where_it_lies(flatten):
     assert losses[0] == losses[1]
 
 
+def test_a_call_that_is_cut_short_leaves_no_array_behind(monkeypatch):
+    """Ctrl-C while a layer reads the caller's array: the next call reads its own."""
+    model = keras.Sequential([keras.Input((1024,)), layers.Dense(16, activation="tanh")])
+    x, other = np.random.default_rng(3).random((2, 32, 1024), np.float32)
+    model(x)
+    expected = model.predict(other, verbose=0)
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    (call,) = model.layers[0]._calls.values()
+    with monkeypatch.context() as patch:
+        patch.setattr(call, "activate", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model(x)
+    np.testing.assert_array_equal(model.predict(other, verbose=0), expected)
+
+
 def test_a_layer_in_the_middle():
     """What the functional API is used for in tutorials: looking at what layers compute."""
     model = keras.Sequential(

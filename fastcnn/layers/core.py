@@ -122,10 +122,11 @@ class Dense(ActivatedLayer):
         call = self._calls.get(len(x))
         if call is None or not hasattr(call.linear, "read"):
             return None
-        call.linear.read(x)
-        y = self.forward(call.x)
-        call.linear.read(rows(call.x))
-        return y
+        try:
+            call.linear.read(x)
+            return self.forward(call.x)
+        finally:  # after Ctrl-C, too: the next batch lies in call.x
+            call.linear.read(rows(call.x))
 
     def bind_weight_gradients(self, x, dz):
         return kernels.bind("dense_backward_weights", rows(x), rows(dz), *self._gradients_to_bind())
