@@ -84,11 +84,6 @@ cdef class Conv2DBackwardWeights(Conv2D):
             run = i // self.pieces
             first = self.run_size * (i % self.pieces) // self.pieces
             count = self.run_size * (i % self.pieces + 1) // self.pieces - first
-            if self.n == 0:
-                memset(
-                    &self.dw_[0, 0, 0, 0] + (run * self.run_size + first) * self.oc, 0,
-                    count * self.oc * sizeof(float),
-                )
             for n in range(self.n):
                 x = &self.x[n, 0, 0, 0] if self.padded is None else &self.padded[n, 0, 0, 0]
                 self.add_run(n, x, 0, self.oh, run, first, count, n > 0, &self.dw_[0, 0, 0, 0])

@@ -2,7 +2,7 @@
 
 cdef double dense_work(Py_ssize_t n, Py_ssize_t inputs, Py_ssize_t outputs):
     # Few samples wait for the weights to come and go, which takes as long for one as for eight.
-    return <double>max(n, 8) * inputs * outputs if n else 0
+    return <double>max(n, 8) * inputs * outputs
 
 
 cdef class DenseForward(Kernel):
