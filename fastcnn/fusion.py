@@ -21,6 +21,7 @@ from fastcnn.layers.convolutional import Conv2D
 from fastcnn.layers.core import Activation
 from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.layers.pooling import MaxPooling2D
+from fastcnn.normalized import CHANNEL_AXES, NormalizedStep
 from fastcnn.penalties import ActivityStep, penalties_of
 from fastcnn.variables import aligned
 
@@ -81,6 +82,8 @@ def shapes_of(step):
     """ "input -> output" of a step."""
     if isinstance(step, ConvMaxPoolStep):
         first, last = step.conv, step.pool
+    elif isinstance(step, NormalizedStep):
+        first, last = step.layers[0], step.layers[-1]
     else:
         first = last = getattr(step, "layer", step)
     return f"{first.input_shape} -> {last.output_shape}"
@@ -88,6 +91,8 @@ def shapes_of(step):
 
 def ways_of(step):
     """Which way a convolution's kernels go (see kernels/choice.py), "" for other steps."""
+    if isinstance(step, NormalizedStep):
+        return ways_of(step.linear)
     pooled = isinstance(step, ConvMaxPoolStep)
     conv = step.conv if pooled else getattr(step, "layer", step)
     if type(conv) is not Conv2D or conv.groups != 1 or config.backend() != "native":
@@ -108,7 +113,8 @@ def plan(layers, loss=None):
 def fuse(layers):
     """Steps for `layers`: one each, but for neighbours that one kernel does better.
 
-    These are a convolution, relu and max-pool, and a batch normalization and relu.
+    These are a convolution, relu and max-pool; a batch normalization and relu; and a linear layer,
+    its batch normalization and what follows.
     """
     steps, place = [], 0
     while place < len(layers):
@@ -116,6 +122,9 @@ def fuse(layers):
         length, relu = pooled_convolution(layers[place:])
         if length:
             steps.append(ConvMaxPoolStep(layer, relu, layers[place + length - 1]))
+        elif is_normalized(layers[place:]):
+            step, length = normalized(layers[place:])
+            steps.append(step)
         elif normalization_with_relu(layers[place:]):
             length = 2
             steps.append(with_relu(layer))
@@ -141,17 +150,47 @@ def pooled_convolution(layers):
         relu, rest = True, rest[1:]
     elif not relu and conv.activation is not activations.linear:
         return 0, False
-    pool = rest[0] if rest else None
-    if type(pool) is not MaxPooling2D or math.prod(pool.pool_size) > checks.MAX_POOL_BYTE:
+    if not rest or not can_pool(conv, rest[0]):
         return 0, False
-    image = conv.output_shape[1:3]
-    if pool.padding == "same":
-        if None in image:
-            return 0, False
-        _, pads = window_geometry(image, pool.pool_size, pool.strides, pool.padding)
-        if any(pads):  # the kernels' pool has no padding
-            return 0, False
     return len(layers) - len(rest) + 1, relu
+
+
+def can_pool(conv, pool):
+    """Whether the kernels can take the layer `pool` into the convolution before it."""
+    if type(pool) is not MaxPooling2D or math.prod(pool.pool_size) > checks.MAX_POOL_BYTE:
+        return False
+    if pool.padding == "valid":
+        return True
+    image = conv.output_shape[1:3]
+    if None in image:
+        return False
+    _, pads = window_geometry(image, pool.pool_size, pool.strides, pool.padding)
+    return not any(pads)  # the kernels' pool has no padding
+
+
+def is_normalized(layers):
+    """Whether the first two layers are a linear layer and the normalization of its channels."""
+    if len(layers) < 2 or type(layers[0]) not in CHANNEL_AXES:
+        return False
+    linear, normalization = layers[:2]
+    return (
+        linear.activation is activations.linear
+        and linear.activity_regularizer is None
+        and type(normalization) is BatchNormalization
+        and normalization.axis in (-1, len(linear.output_shape) - 1)
+    )
+
+
+def normalized(layers):
+    """(the step that the first layers, an `is_normalized` pair and more, become, their number)."""
+    linear, normalization, *rest = layers
+    length, pool = 2, None
+    if normalization_with_relu(layers[1:]):
+        length, normalization, rest = 3, with_relu(normalization), rest[1:]
+    pools = type(linear) is Conv2D and linear.groups == 1 and rest and can_pool(linear, rest[0])
+    if pools and layers[length - 1].activity_regularizer is None:
+        length, pool = length + 1, rest[0]
+    return NormalizedStep(linear, normalization, pool), length
 
 
 def is_relu(layer):

@@ -350,6 +350,21 @@ FUSED = {
     ],
     "conv, pool": lambda: [layers.Conv2D(5, 3, padding="same"), layers.MaxPooling2D((2, 1))],
     "norm, relu": lambda: [layers.BatchNormalization(), layers.Activation("relu")],
+    "conv, norm, relu, pool": lambda: [
+        layers.Conv2D(5, 3), layers.BatchNormalization(), layers.ReLU(), layers.MaxPooling2D()
+    ],
+    "conv, norm, pool": lambda: [
+        layers.Conv2D(5, 3), layers.BatchNormalization(), layers.MaxPooling2D()
+    ],
+    "conv, norm, relu": lambda: [
+        layers.Conv2D(12, 3, padding="same"), layers.BatchNormalization(), layers.ReLU()
+    ],
+    "depthwise conv, norm": lambda: [
+        layers.DepthwiseConv2D(3, depth_multiplier=2), layers.BatchNormalization()
+    ],
+    "dense, norm, relu": lambda: [
+        layers.Dense(6), layers.BatchNormalization(), layers.ReLU()
+    ],
 }  # fmt: skip
 
 
@@ -372,7 +387,8 @@ class TestFusedSteps:
             model.fit(x, y, batch_size=3, epochs=2, verbose=0, shuffle=False)
             models.append(model)
         fused, apart = models
-        assert len(fused.plan().splitlines()) < len(apart.plan().splitlines()) - 2
+        parts = len(FUSED[name]())
+        assert len(apart.plan().splitlines()) - len(fused.plan().splitlines()) == 2 * parts - 1
         for a, b in zip(fused.get_weights(), apart.get_weights(), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)
         np.testing.assert_allclose(fused(x), apart(x), rtol=1e-4, atol=2e-6)

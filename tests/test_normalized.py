@@ -1,0 +1,126 @@
+"""A linear layer with its batch normalization: folded into one kernel outside of training."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+from fastcnn.normalized import NormalizedStep
+
+LINEAR = {
+    "conv": lambda **config: layers.Conv2D(16, 3, **config),
+    "conv of groups": lambda **config: layers.Conv2D(6, 3, groups=3, **config),
+    "depthwise conv": lambda **config: layers.DepthwiseConv2D(3, depth_multiplier=2, **config),
+    "dense": lambda **config: layers.Dense(7, **config),
+}
+NORMS = {
+    "all": {},
+    "no center": {"center": False},
+    "no scale": {"scale": False},
+    "axis by number": {"axis": 3},
+}
+
+
+def net(linear, *behind):
+    return keras.Sequential([keras.Input((8, 8, 3)), linear, *behind])
+
+
+def whole_numbers(model, rng):
+    """Weights for which folding rounds nothing: whole numbers, and factors 1/2, 1 and 2."""
+    for weight in model.weights:
+        values = rng.integers(-3, 4, weight.shape)
+        if weight.name == "moving_variance":
+            values = 4.0 ** rng.integers(-1, 2, weight.shape)
+        elif weight.name == "gamma":
+            values = rng.choice([-2, -1, 1, 2], weight.shape)
+        weight.assign(values)
+
+
+def steps_of(model):
+    model.plan()
+    return model._plan.inference
+
+
+@pytest.mark.parametrize("behind", ["nothing", "relu", "pool", "relu, pool"])
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("linear", LINEAR)
+def test_is_exact_on_whole_numbers(linear, bias, norm, behind):
+    rng = np.random.default_rng(0)
+    tail = {"relu": [layers.ReLU()], "pool": [layers.MaxPooling2D()]}
+    tail = [part for name in behind.split(", ") for part in tail.get(name, ())]
+    normalization = layers.BatchNormalization(epsilon=0, **NORMS[norm])
+    model = net(LINEAR[linear](use_bias=bias), normalization, *tail)
+    whole_numbers(model, rng)
+    x = rng.integers(-3, 4, (5, 8, 8, 3)).astype(np.float32)
+    steps = steps_of(model)
+    assert isinstance(steps[0], NormalizedStep)
+    pooled = "pool" in behind and linear == "conv"
+    assert len(steps) == (2 if "pool" in behind and not pooled else 1)
+    np.testing.assert_array_equal(model(x), model.forward(x))
+
+
+def test_follows_every_change_of_the_weights():
+    rng = np.random.default_rng(0)
+    model = net(layers.Conv2D(8, 3), layers.BatchNormalization(), layers.ReLU(), layers.Flatten())
+    model.add(layers.Dense(2))
+    model.compile("sgd", "mse")
+    x = rng.normal(size=(4, 8, 8, 3)).astype(np.float32)
+
+    def check():
+        shown = model(x).numpy()
+        apart = keras.models.clone_model(model)
+        apart.set_weights(model.get_weights())
+        np.testing.assert_allclose(shown, apart.forward(x), rtol=1e-4, atol=1e-5)
+        return shown
+
+    results = [check()]
+    model.fit(x, np.ones((4, 2)), epochs=2, verbose=0)
+    results.append(check())
+    model.layers[1].moving_mean.assign(np.full(8, 0.5))
+    results.append(check())
+    model.set_weights([weight + 0.25 for weight in model.get_weights()])
+    results.append(check())
+    model(x, training=True)  # moves the averages
+    results.append(check())
+    for before, after in itertools.pairwise(results):
+        assert np.abs(before - after).max() > 1e-3
+
+
+def test_training_with_frozen_parts():
+    """A frozen convolution in front has no gradient, a frozen normalization no moving averages."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 8, 8, 3)).astype(np.float32)
+    for frozen in (0, 1):
+        model = net(layers.Conv2D(8, 3), layers.BatchNormalization(), layers.ReLU())
+        model.layers[frozen].trainable = False
+        model.compile("sgd", "mse")
+        before = [layer.get_weights() for layer in model.layers]
+        model.fit(x, np.ones((8, 6, 6, 8)), verbose=0)
+        for place, layer in enumerate(model.layers[:2]):
+            pairs = zip(before[place], layer.get_weights(), strict=True)
+            assert all(np.array_equal(a, b) for a, b in pairs) == (place == frozen)
+
+
+def test_what_stays_apart():
+    """Another activation in between, another axis, a regularizer of the activity."""
+    norm = layers.BatchNormalization
+    for parts in (
+        [layers.Conv2D(4, 3, activation="relu"), norm()],
+        [layers.Conv2D(4, 3), norm(axis=1)],
+        [layers.Conv2D(4, 3, activity_regularizer="l2"), norm()],
+        [layers.Conv2DTranspose(4, 3), norm()],
+    ):
+        assert not any(isinstance(step, NormalizedStep) for step in steps_of(net(*parts)))
+
+
+def test_training_and_predicting_write_the_same_array():
+    """So the layers behind stay bound when the two take turns."""
+    model = net(layers.Conv2D(8, 3), layers.BatchNormalization(), layers.MaxPooling2D())
+    (step,) = steps_of(model)
+    x = np.zeros((4, 8, 8, 3), np.float32)
+    first = step.forward(x)
+    assert step.forward(x, training=True) is first
+    assert step.forward(x) is first
