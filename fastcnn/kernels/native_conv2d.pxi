@@ -142,8 +142,6 @@ cdef class Conv2DForward(Conv2D):
         cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces
         cdef Py_ssize_t first = self.oh * piece // self.pieces
         cdef Py_ssize_t last = self.oh * (piece + 1) // self.pieces
-        if first == last:
-            return
         cdef const float *x = &self.x[n, 0, 0, 0] + first * self.sh * self.w * self.ic
         if self.padded:
             pad_rows(
@@ -214,8 +212,6 @@ cdef class Conv2DBackwardData(Conv2D):
         cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces
         cdef Py_ssize_t first = self.h * piece // self.pieces
         cdef Py_ssize_t last = self.h * (piece + 1) // self.pieces
-        if first == last:
-            return
         # rows of dy that these rows ask for; those outside of it are zeros
         cdef Py_ssize_t dy_first = (first + self.top) // self.sh, phase, done = 0
         cdef Py_ssize_t dy_rows = (last - 1 + self.top) // self.sh + 1 + self.before_h - dy_first

@@ -73,8 +73,6 @@ cdef class DepthwiseForward(DepthwiseConv2D):
         cdef Py_ssize_t first = self.oh * piece // self.pieces
         cdef Py_ssize_t last = self.oh * (piece + 1) // self.pieces
         cdef DepthwiseRow p
-        if first == last:
-            return
         cdef const float *x = &self.x[n, 0, 0, 0] + first * self.sh * self.w * self.ic
         if self.copied:
             self.pad(

@@ -60,8 +60,6 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces, ph
         cdef Py_ssize_t first = self.ph * piece // self.pieces
         cdef Py_ssize_t last = self.ph * (piece + 1) // self.pieces
-        if first == last:
-            return
         cdef Py_ssize_t conv_first = first * self.pool_sh
         cdef Py_ssize_t conv_rows = (last - 1 - first) * self.pool_sh + self.pool_h
         cdef const float *x = &self.x[n, 0, 0, 0] + conv_first * self.sh * self.w * self.ic

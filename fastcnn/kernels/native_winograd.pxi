@@ -103,8 +103,6 @@ cdef class Winograd(WinogradTiles):
         cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces, row, k
         cdef Py_ssize_t first = self.tiles_h * piece // self.pieces
         cdef Py_ssize_t rows = self.tiles_h * (piece + 1) // self.pieces - first
-        if rows == 0:
-            return
         cdef Py_ssize_t zero = 0, tiles = rows * self.tiles_w
         cdef float *v = scratch + self.padded_size
         cdef float *m = v + 16 * tiles * self.ic
