@@ -325,6 +325,9 @@ class Sequential(Model):
             for leaf in leaves:
                 leaf._store = self._store
         self.release()
+        shape = self._layers[0].output_shape
+        for leaf in leaves:  # another model with the same layer may have built it for other shapes
+            shape = leaf.build_once(shape)
         self._plan = fusion.plan(leaves, self.loss_object)
         steps = self._plan.inference
         self._forwards = [step.forward for step in steps]

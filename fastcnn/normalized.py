@@ -75,7 +75,8 @@ class NormalizedStep(Buffers):
                 x = layer.forward(x, training)
             return x
         call = self._calls.get(len(x))
-        if call is None or call.x is not x:
+        # a layer that bound itself anew, to a larger buffer, writes another array
+        if call is None or call.x is not x or call.last is not self.layers[-1]._calls.get(len(x)):
             call = self._bind(x)
         version = self.linear._store.version
         if version != self._version:
@@ -98,7 +99,7 @@ class NormalizedStep(Buffers):
             if bound is None or bound.x is not y:
                 bound = layer._bind(y)
             y = bound.y
-        call.y = y
+        call.y, call.last = y, bound
         if self._folded is None:
             self._folded = self._make_folded()
         relu = self.normalization.relu
@@ -121,7 +122,12 @@ class NormalizedStep(Buffers):
         return folded
 
     def _fold(self, version):
-        """Bring the folded weights up to date."""
+        """Bring the folded weights up to date. Like the kernels, silent about NaN and infinity."""
+        with np.errstate(all="ignore"):
+            self._write_folded()
+        self._version = version
+
+    def _write_folded(self):
         norm, linear = self.normalization, self.linear
         w, b = self._folded._weights_to_bind()
         factor = 1 / np.sqrt(norm.moving_variance.value + np.dtype(self.dtype).type(norm.epsilon))
@@ -134,4 +140,3 @@ class NormalizedStep(Buffers):
             b += linear.bias.value * factor
         if norm.beta is not None:
             b += norm.beta.value
-        self._version = version

@@ -124,3 +124,22 @@ def test_training_and_predicting_write_the_same_array():
     first = step.forward(x)
     assert step.forward(x, training=True) is first
     assert step.forward(x) is first
+    larger = np.zeros((9, 8, 8, 3), np.float32)  # for which the layers' buffers grow
+    step.forward(larger, training=True)
+    assert step.forward(x, training=True) is step.forward(x)
+
+
+def test_a_layer_shared_with_a_model_of_other_shapes():
+    dense, norm = layers.Dense(7), layers.BatchNormalization(axis=1)
+    model = keras.Sequential([keras.Input((7, 5)), dense, norm])
+    keras.Sequential([keras.Input((5,)), dense])
+    norm.moving_mean.assign(np.arange(7.0))
+    x = np.ones((4, 7, 5), np.float32)
+    np.testing.assert_array_equal(model(x), model.forward(x))
+
+
+def test_weights_that_diverged_are_folded_in_silence():
+    model = net(layers.Conv2D(4, 3), layers.BatchNormalization())
+    model.layers[1].gamma.assign(np.full(4, np.inf))
+    with np.errstate(all="raise"):
+        assert not np.isfinite(model(np.ones((1, 8, 8, 3)))).any()
