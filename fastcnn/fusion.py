@@ -80,9 +80,7 @@ class Plan:
 
 def shapes_of(step):
     """ "input -> output" of a step."""
-    if isinstance(step, ConvMaxPoolStep):
-        first, last = step.conv, step.pool
-    elif isinstance(step, NormalizedStep):
+    if isinstance(step, (ConvMaxPoolStep, NormalizedStep)):
         first, last = step.layers[0], step.layers[-1]
     else:
         first = last = getattr(step, "layer", step)
@@ -143,7 +141,7 @@ def pooled_convolution(layers):
     (0, False) where they are not. relu may be the convolution's own activation or a layer.
     """
     conv, *rest = layers
-    if type(conv) is not Conv2D or conv.groups != 1 or conv.activity_regularizer or not rest:
+    if type(conv) is not Conv2D or conv.activity_regularizer or not rest:
         return 0, False
     relu = conv.activation is activations.relu
     if conv.activation is activations.linear and is_relu(rest[0]):
@@ -156,7 +154,9 @@ def pooled_convolution(layers):
 
 
 def can_pool(conv, pool):
-    """Whether the kernels can take the layer `pool` into the convolution before it."""
+    """Whether the kernels can take the layer `pool` into the layer `conv` before it."""
+    if type(conv) is not Conv2D or conv.groups != 1:
+        return False
     if type(pool) is not MaxPooling2D or math.prod(pool.pool_size) > checks.MAX_POOL_BYTE:
         return False
     if pool.padding == "valid":
@@ -184,13 +184,12 @@ def is_normalized(layers):
 def normalized(layers):
     """(the step that the first layers, an `is_normalized` pair and more, become, their number)."""
     linear, normalization, *rest = layers
-    length, pool = 2, None
     if normalization_with_relu(layers[1:]):
-        length, normalization, rest = 3, with_relu(normalization), rest[1:]
-    pools = type(linear) is Conv2D and linear.groups == 1 and rest and can_pool(linear, rest[0])
-    if pools and layers[length - 1].activity_regularizer is None:
-        length, pool = length + 1, rest[0]
-    return NormalizedStep(linear, normalization, pool), length
+        normalization, rest = with_relu(normalization), rest[1:]
+    pool = None
+    if rest and can_pool(linear, rest[0]) and normalization.activity_regularizer is None:
+        pool, *rest = rest
+    return NormalizedStep(linear, normalization, pool), len(layers) - len(rest)
 
 
 def is_relu(layer):
@@ -240,6 +239,7 @@ class ConvMaxPoolStep(Buffers):
 
     def __init__(self, conv, relu, pool):
         self.conv, self.relu, self.pool = conv, relu, pool
+        self.layers = [conv, pool]
         self.name = " + ".join([conv.name, *["relu"] * relu, pool.name])
         self.dtype = conv.dtype
         self.release()

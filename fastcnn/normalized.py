@@ -94,7 +94,9 @@ class NormalizedStep(Buffers):
     def _bind(self, x):
         call = Call(x)
         y = x
-        for layer in self.layers:  # training leaves its result in the same array
+        # The layers are bound as for training, and the result goes to the last one's array: so what
+        # comes behind stays bound when training and prediction take turns.
+        for layer in self.layers:
             bound = layer._calls.get(len(y))
             if bound is None or bound.x is not y:
                 bound = layer._bind(y)
@@ -114,29 +116,21 @@ class NormalizedStep(Buffers):
         return self._remember(call)
 
     def _make_folded(self):
-        """A copy of `linear` with weights of its own."""
+        """A copy of `linear` with weights of its own, for its `bind_linear` alone."""
         folded = copy.copy(self.linear)
         folded.kernel = SimpleNamespace(value=aligned(self.linear.kernel.shape, self.dtype))
         size = self.normalization.moving_mean.size
         folded.bias = SimpleNamespace(value=aligned((size,), self.dtype))
         return folded
 
+    @np.errstate(all="ignore")  # NaN and infinity show in the result, as with the kernels
     def _fold(self, version):
-        """Bring the folded weights up to date. Like the kernels, silent about NaN and infinity."""
-        with np.errstate(all="ignore"):
-            self._write_folded()
-        self._version = version
-
-    def _write_folded(self):
-        norm, linear = self.normalization, self.linear
+        """Bring the folded weights up to date."""
+        factor, offset = self.normalization.as_affine()
         w, b = self._folded._weights_to_bind()
-        factor = 1 / np.sqrt(norm.moving_variance.value + np.dtype(self.dtype).type(norm.epsilon))
-        if norm.gamma is not None:
-            factor *= norm.gamma.value
-        channels = w.shape[-CHANNEL_AXES[type(linear)] :]
-        np.multiply(linear.kernel.value, factor.reshape(channels), out=w)
-        np.multiply(norm.moving_mean.value, -factor, out=b)
-        if linear.bias is not None:
-            b += linear.bias.value * factor
-        if norm.beta is not None:
-            b += norm.beta.value
+        channels = w.shape[-CHANNEL_AXES[type(self.linear)] :]
+        np.multiply(self.linear.kernel.value, factor.reshape(channels), out=w)
+        b[...] = offset
+        if self.linear.bias is not None:
+            b += self.linear.bias.value * factor
+        self._version = version

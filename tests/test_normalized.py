@@ -28,7 +28,7 @@ def net(linear, *behind):
 
 
 def whole_numbers(model, rng):
-    """Weights for which folding rounds nothing: whole numbers, and factors 1/2, 1 and 2."""
+    """Weights for which folding rounds nothing: whole numbers, and powers of two as factors."""
     for weight in model.weights:
         values = rng.integers(-3, 4, weight.shape)
         if weight.name == "moving_variance":

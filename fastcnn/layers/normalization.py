@@ -171,6 +171,17 @@ class BatchNormalization(Layer):
         np.add(moved, value * (1.0 - self.momentum), moved)
         average.assign(moved)
 
+    def as_affine(self):
+        """(factor, offset), each (channels,): y = factor * x + offset outside of training."""
+        epsilon = np.dtype(self.dtype).type(self.epsilon)
+        factor = 1 / np.sqrt(self.moving_variance.value + epsilon)
+        if self.gamma is not None:
+            factor *= self.gamma.value
+        offset = -self.moving_mean.value * factor
+        if self.beta is not None:
+            offset += self.beta.value
+        return factor, offset
+
     # ------------------------------------------------------------------------------------ binding
 
     def _rows(self, role, array):
@@ -231,10 +242,7 @@ class BatchNormalization(Layer):
         """The gradients where mean and variance are constants: moving averages."""
         if dx is None:
             return
-        scale = 1 / np.sqrt(self.moving_variance.value + np.dtype(self.dtype).type(self.epsilon))
-        if self.gamma is not None:
-            scale *= self.gamma.value
-        np.multiply(dy, scale, out=dx)
+        np.multiply(dy, self.as_affine()[0], out=dx)
         if y is not None:
             dx[y <= 0] = 0
 

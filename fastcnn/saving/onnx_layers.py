@@ -412,21 +412,21 @@ def _dense(graph, layer):
 
 @exports("BatchNormalization")
 def _batch_normalization(graph, layer):
-    mean, variance = layer.moving_mean.value, layer.moving_variance.value
-    gamma = np.ones_like(mean) if layer.gamma is None else layer.gamma.value
-    beta = np.zeros_like(mean) if layer.beta is None else layer.beta.value
     rank = len(layer.input_shape)
     axis = layer.axis % rank
     if axis == rank - 1 and rank in (2, 4):
         if rank == 4:
             graph.to_channels_first()
+        mean, variance = layer.moving_mean.value, layer.moving_variance.value
+        gamma = np.ones_like(mean) if layer.gamma is None else layer.gamma.value
+        beta = np.zeros_like(mean) if layer.beta is None else layer.beta.value
         graph.then("BatchNormalization", gamma, beta, mean, variance, epsilon=layer.epsilon)
         return
     graph.to_channels_last()
     shape = [-1 if place == axis else 1 for place in range(rank)]
-    factor = gamma / np.sqrt(variance + np.float32(layer.epsilon))
+    factor, offset = layer.as_affine()
     graph.then("Mul", factor.reshape(shape))
-    graph.then("Add", (beta - mean * factor).reshape(shape))
+    graph.then("Add", offset.reshape(shape))
 
 
 @exports("LayerNormalization")
