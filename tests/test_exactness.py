@@ -234,6 +234,26 @@ def test_rows_over_zeros_alone_are_the_bias_and_relu(ic):
         assert_same(found, expected, 3, call, *where)
 
 
+@pytest.mark.every_set
+@pytest.mark.parametrize("pool", [(2, 2), (3, 3), (1, 5)])
+def test_gradients_for_filters_over_large_images(pool):
+    """The windows do not all fit the first cache: they are taken in bands of rows."""
+    rng = np.random.default_rng(0)
+    for ic, padding, strides, dilation in (
+        (1, "valid", (1, 1), (1, 1)),
+        (3, "same", (1, 1), (1, 1)),
+        (2, "same", (1, 2), (3, 1)),
+    ):
+        case = Conv2DCase(5, (61, 63), ic, 20, (3, 3), strides, padding, dilation)
+        for pool_strides in (pool, (1, 2)):
+            call = list(conv2d_max_pool2d_calls(case, rng, integers, pool, pool_strides))[2]
+            assert call.kernel == "conv2d_max_pool2d_backward_weights"
+            expected = call.reference()
+            for *where, found in every_way(call):
+                for i in call.outputs:
+                    assert_same(found, expected, i, call, *where)
+
+
 # ------------------------------------------------------------------------------- NaN and infinity
 
 # gather copies what it is given; the crossentropy has a test of its own

@@ -19,7 +19,7 @@ ALGORITHMS = {
 WINOGRAD_CHANNELS = 12  # below, the transforms cost more than the products save
 FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
 MOST_LANES = 16
-NARROW_TAPS = 27  # filters of so few numbers have no row long enough for a vector
+NARROW_QUADS = 54  # numbers of a filter times fours of places in a window: "narrow" reads them all
 
 _forced = {}
 
@@ -60,7 +60,8 @@ def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=
         places_fit = oc * min(kh, 3) * (kw * ic + MOST_LANES) < 2**31  # the lists count in int32
         if dilation[1] == 1 and places_fit:
             ways.insert(share > 0.5, "sparse")
-            if kernel == "conv2d_max_pool2d_backward_weights" and kh * kw * ic <= NARROW_TAPS:
+            quads = kh * kw * ic * -(-pool_size[0] * pool_size[1] // 4)
+            if kernel == "conv2d_max_pool2d_backward_weights" and quads <= NARROW_QUADS:
                 ways.insert(0, "narrow")
     return ways
 

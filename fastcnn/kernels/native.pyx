@@ -65,8 +65,8 @@ cdef extern from "csrc/kernels.h":
         float *db
         const Py_ssize_t *taps
         Py_ssize_t tap_count, channels, oc
-        Py_ssize_t windows_h, windows_w, pool_h, pool_w, stride_h, stride_w
-        Py_ssize_t x_row, x_column
+        Py_ssize_t windows_h, windows_w, x_row, x_column
+        int group
 
     ctypedef struct Pool "struct pool":
         const float *x
@@ -133,6 +133,7 @@ cdef extern from "csrc/kernels.h":
         ) noexcept nogil
         Py_ssize_t (*sparse_sum_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*sparse_sum)(const SparseSum *) noexcept nogil
+        void (*quads)(const float *, const Py_ssize_t *, Py_ssize_t, float *) noexcept nogil
         Py_ssize_t (*narrow_block)(Py_ssize_t) noexcept nogil
         void (*narrow_sum)(const NarrowSum *) noexcept nogil
         void (*lists_by_place)(

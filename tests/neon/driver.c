@@ -307,18 +307,44 @@ static void winograd_gradient(void) {
 
 #define EACH(T)                                                                                    \
     T(product_block)                                                                               \
-    T(product) T(product_max_pool_block) T(product_max_pool) T(winograd_filter) T(winograd_input)  \
-        T(winograd_output) T(winograd_gradient) T(winograd_filter_gradient) T(sparse_sum_block)    \
-            T(sparse_sum) T(narrow_block) T(narrow_sum) T(lists_by_place) T(lists_by_channel)      \
-                T(copy_rows) T(add_rows) T(add_patches) T(transpose)               \
-                    T(max_pool2d_forward) T(average_pool2d_forward) T(max_pool2d_backward)         \
-                        T(average_pool2d_backward) T(relu_forward) T(relu_backward) T(exp_shifted) \
-                            T(tanh_forward) T(tanh_backward) T(sigmoid_forward)                    \
-                                T(sigmoid_backward) T(elu_forward) T(elu_backward) T(dropout)      \
-                                    T(depthwise) T(depthwise_weights) T(batch_norm_moments)        \
-                                        T(batch_norm_apply) T(batch_norm_sums)                     \
-                                            T(batch_norm_gradient) T(from_uint8) T(from_float64)   \
-                                                T(adam_update)
+    T(product)                                                                                     \
+    T(product_max_pool_block)                                                                      \
+    T(product_max_pool)                                                                            \
+    T(winograd_filter)                                                                             \
+    T(winograd_input)                                                                              \
+    T(winograd_output)                                                                             \
+    T(winograd_gradient)                                                                           \
+    T(winograd_filter_gradient)                                                                    \
+    T(sparse_sum_block)                                                                            \
+    T(sparse_sum)                                                                                  \
+    T(quads)                                                                                       \
+    T(narrow_block)                                                                                \
+    T(narrow_sum)                                                                                  \
+    T(lists_by_place)                                                                              \
+    T(lists_by_channel)                                                                            \
+    T(copy_rows)                                                                                   \
+    T(add_rows)                                                                                    \
+    T(add_patches)                                                                                 \
+    T(transpose)                                                                                   \
+    T(max_pool2d_forward)                                                                          \
+    T(average_pool2d_forward)                                                                      \
+    T(max_pool2d_backward)                                                                         \
+    T(average_pool2d_backward)                                                                     \
+    T(relu_forward)                                                                                \
+    T(relu_backward)                                                                               \
+    T(exp_shifted)                                                                                 \
+    T(tanh_forward)                                                                                \
+    T(tanh_backward)                                                                               \
+    T(sigmoid_forward)                                                                             \
+    T(sigmoid_backward)                                                                            \
+    T(elu_forward)                                                                                 \
+    T(elu_backward)                                                                                \
+    T(dropout)                                                                                     \
+    T(depthwise)                                                                                   \
+    T(depthwise_weights)                                                                           \
+    T(batch_norm_moments)                                                                          \
+    T(batch_norm_apply)                                                                            \
+    T(batch_norm_sums) T(batch_norm_gradient) T(from_uint8) T(from_float64) T(adam_update)
 
 #define NAMED(function) {#function, function},
 static const struct {

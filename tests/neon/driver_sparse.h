@@ -40,20 +40,26 @@ static void narrow_block(void) {
     for (int c = 1; c < 100; c++)
         if (k->narrow_block(c) < 1 || k->narrow_block(c) > c) fail(c, k->narrow_block(c), c);
 }
+static void quads(void) {
+    const ptrdiff_t n = draw(0, 70), *at = places(4, 30);
+    const float *x = floats(31 + n);
+    float *y = guarded(4 * n * (ptrdiff_t)sizeof(float));
+    float *expected = guarded(4 * n * (ptrdiff_t)sizeof(float));
+    for (ptrdiff_t i = 0; i < 4 * n; i++) y[i] = NAN, expected[i] = x[i / 4 + at[i % 4]];
+    k->quads(x, at, n, y);
+    same(y, expected, 4 * n);
+}
 static void narrow_sum(void) {
-    struct narrow_sum p = {.tap_count = draw(1, 27), .oc = channel_count()};
+    struct narrow_sum p = {.tap_count = draw(1, 27), .oc = channel_count(), .group = draw(0, 2)};
     p.channels = k->narrow_block(p.oc);
     p.windows_h = draw(0, 3), p.windows_w = draw(0, 3);
-    p.pool_h = draw(1, 3), p.pool_w = draw(1, 3);
-    p.stride_h = draw(1, 3), p.stride_w = draw(1, 3);
     p.x_row = draw(0, 40), p.x_column = draw(0, 3);
     p.taps = places(p.tap_count, 30);
     const ptrdiff_t dy_size = least(p.windows_h * p.windows_w - 1, 99) * p.oc + p.channels;
     const ptrdiff_t windows = p.windows_h * p.windows_w;
     p.dy = floats(windows ? dy_size : 0);
-    p.argmax = bytes(windows ? dy_size : 0, (int)(p.pool_h * p.pool_w) - 1);
-    p.x = floats(31 + (2 * p.stride_h + p.pool_h - 1) * p.x_row +
-                 (2 * p.stride_w + p.pool_w - 1) * p.x_column);
+    p.argmax = bytes(windows ? dy_size : 0, 8);
+    p.x = floats(31 + 2 * p.x_row + 2 * p.x_column + 3);
     const ptrdiff_t size = (p.tap_count - 1) * p.oc + p.channels;
     p.dw = floats(size);
     float *db = floats(p.channels), *expected_db = copy(db, p.channels);
@@ -63,10 +69,9 @@ static void narrow_sum(void) {
         for (int j = 0; j < p.windows_w; j++)
             for (int c = 0; c < p.channels; c++) {
                 const ptrdiff_t at = (i * p.windows_w + j) * p.oc + c;
-                const int place = p.argmax[at];
-                if (place == 255) continue;
-                const float *x = p.x + (i * p.stride_h + place / p.pool_w) * p.x_row +
-                                 (j * p.stride_w + place % p.pool_w) * p.x_column;
+                const int place = p.argmax[at] - 4 * p.group;
+                if (place < 0 || place > 3) continue;
+                const float *x = p.x + i * p.x_row + j * p.x_column + place;
                 for (int t = 0; t < p.tap_count; t++)
                     expected[t * p.oc + c] += p.dy[at] * x[p.taps[t]];
                 if (p.db) expected_db[c] += p.dy[at];

@@ -33,7 +33,7 @@
         .winograd_filter = winograd_filter, .winograd_input = winograd_input,                      \
         .winograd_output = winograd_output, .winograd_gradient = winograd_gradient,                \
         .winograd_filter_gradient = winograd_filter_gradient,                                      \
-        .sparse_sum_block = sparse_sum_block, .sparse_sum = sparse_sum,                            \
+        .sparse_sum_block = sparse_sum_block, .sparse_sum = sparse_sum, .quads = quads,            \
         .narrow_block = narrow_block, .narrow_sum = narrow_sum, .lists_by_place = lists_by_place,  \
         .lists_by_channel = lists_by_channel, .copy_rows = copy_rows, .add_rows = add_rows,        \
         .add_patches = add_patches, .transpose = transpose,                                        \

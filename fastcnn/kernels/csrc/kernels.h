@@ -57,18 +57,21 @@ struct sparse_sum {
     ptrdiff_t groups, rows, columns, channels, data_row, data_column, y_row, y_column;
 };
 
-/* dw[k][c] += sum over windows (i, j) of dy[i][j][c] * x[patch of the place that won + taps[k]]
+/* dw[k][c] += sum over windows (i, j) of dy[i][j][c] * x of the place that won, for tap k
  *
  * for c < channels <= narrow_block(channels); db[c] += sum of dy where a place won. dy, argmax, dw
- * and db point at the first channel, `oc` is the distance from one window or tap to the next. */
+ * and db point at the first channel, `oc` is the distance from one window or tap to the next. Of
+ * the window's places only those of one group take part, 4 * group + q for q < 4; x comes as their
+ * `quads`, at i * x_row + j * x_column + taps[k] + q.
+ */
 struct narrow_sum {
     const float *x, *dy;
     const uint8_t *argmax;
     float *dw, *db; /* db may be NULL */
     const ptrdiff_t *taps;
     ptrdiff_t tap_count, channels, oc;
-    ptrdiff_t windows_h, windows_w, pool_h, pool_w, stride_h, stride_w;
-    ptrdiff_t x_row, x_column; /* from one place of the convolution to the next */
+    ptrdiff_t windows_h, windows_w, x_row, x_column;
+    int group;
 };
 
 /* One row of Winograd tiles, see winograd.inc.h. planes: the 16 of the image or of the products. */
@@ -157,6 +160,8 @@ struct kernels {
                                      ptrdiff_t w_plane, ptrdiff_t channels);
     ptrdiff_t (*sparse_sum_block)(ptrdiff_t rows, ptrdiff_t columns);
     void (*sparse_sum)(const struct sparse_sum *p);
+    /* y[i][k] = x[i + places[k]] for i < n, k < 4 */
+    void (*quads)(const float *x, const ptrdiff_t *places, ptrdiff_t n, float *y);
     ptrdiff_t (*narrow_block)(ptrdiff_t channels);
     void (*narrow_sum)(const struct narrow_sum *p);
     /* The entries of sparse sums, see lists.inc.h. */

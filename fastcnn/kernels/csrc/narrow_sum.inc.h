@@ -1,5 +1,8 @@
 /* Filters of few numbers: dw[tap][c] += sum over windows of x[patch that won][tap] * dy[c] (struct
- * narrow_sum in kernels.h). For each place of the window, dy where it won and zero elsewhere.
+ * narrow_sum in kernels.h).
+ *
+ * Each channel's window was won at another place, so each lane needs its x from elsewhere. `quads`
+ * lays the x of a window's four places side by side, and one permutation picks every lane's own.
  */
 #if MAX_ACCUMULATORS >= 24
 enum { NARROW_VECTORS = 2 };
@@ -8,75 +11,96 @@ enum { NARROW_VECTORS = 1 };
 #endif
 enum { NARROW_TAPS = 9 };
 
-TILE void narrow_sum_tile(const struct narrow_sum *p, const ptrdiff_t *offsets, float *dw,
-                          float *db, const tail *tails, const int taps) {
-    enum { V = NARROW_VECTORS };
-    vec sum[NARROW_TAPS * V], bias[V];
+/* y[i][k] = x[i + places[k]], k < 4 */
+static void quads(const float *x, const ptrdiff_t *places, ptrdiff_t n, float *y) {
+    const float *const a = x + places[0], *const b = x + places[1];
+    const float *const c = x + places[2], *const d = x + places[3];
+    float *restrict to = y;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        to[4 * i] = a[i];
+        to[4 * i + 1] = b[i];
+        to[4 * i + 2] = c[i];
+        to[4 * i + 3] = d[i];
+    }
+}
+
+TILE void narrow_sum_tile(const struct narrow_sum *p, const ptrdiff_t *taps_at, float *dw,
+                          float *db, tail last, const int vectors, const int taps) {
+    vec sum[NARROW_TAPS * NARROW_VECTORS], bias[NARROW_VECTORS];
+    tail tails[NARROW_VECTORS];
+    UNROLLED (v, vectors) tails[v] = v < vectors - 1 ? tail_of(LANES) : last;
     UNROLLED (k, taps)
-        UNROLLED (v, V) sum[k * V + v] = load_tail(dw + k * p->oc + v * LANES, tails[v]);
-    UNROLLED (v, V) bias[v] = broadcast(0);
-    ptrdiff_t at = 0;
-    for (ptrdiff_t i = 0; i < p->windows_h; i++)
-        for (ptrdiff_t j = 0; j < p->windows_w; j++, at += p->oc) {
-            vec dy[V];
-            ivec place[V];
-            UNROLLED (v, V) {
-                dy[v] = load_tail(p->dy + at + v * LANES, tails[v]);
-                place[v] = load_u8_tail(p->argmax + at + v * LANES, tails[v]);
+        UNROLLED (v, vectors)
+            sum[k * vectors + v] = load_tail(dw + k * p->oc + v * LANES, tails[v]);
+    UNROLLED (v, vectors) bias[v] = broadcast(0);
+    const ivec group = ibroadcast(p->group);
+    const float *dy = p->dy;
+    const uint8_t *argmax = p->argmax;
+    for (ptrdiff_t i = 0; i < p->windows_h; i++) {
+        const float *x = p->x + i * p->x_row;
+        for (ptrdiff_t j = p->windows_w; j > 0; j--) {
+            vec won[NARROW_VECTORS];
+            picks places[NARROW_VECTORS];
+            UNROLLED (v, vectors) {
+                const ivec place = load_u8_tail(argmax + v * LANES, tails[v]);
+                won[v] = choose(equal(shift_right(place, 2), group),
+                                load_tail(dy + v * LANES, tails[v]), broadcast(0));
+                places[v] = picks_of(place);
+                bias[v] += won[v];
             }
-            const float *corner = p->x + i * p->stride_h * p->x_row + j * p->stride_w * p->x_column;
-            int here = 0;
-            for (ptrdiff_t r = 0; r < p->pool_h; r++)
-                for (ptrdiff_t q = 0; q < p->pool_w; q++, here++) {
-                    const float *x = corner + r * p->x_row + q * p->x_column;
-                    vec won[V];
-                    UNROLLED (v, V) {
-                        won[v] = choose(equal(place[v], ibroadcast(here)), dy[v], broadcast(0));
-                        bias[v] += won[v];
-                    }
-                    UNROLLED (k, taps) {
-                        const vec value = broadcast(x[offsets[k]]);
-                        UNROLLED (v, V)
-                            sum[k * V + v] = multiply_add(value, won[v], sum[k * V + v]);
-                    }
-                }
+            UNROLLED (k, taps) {
+                const vec quad = load_quad(x + taps_at[k]);
+                UNROLLED (v, vectors)
+                    sum[k * vectors + v] =
+                        multiply_add(pick(quad, places[v]), won[v], sum[k * vectors + v]);
+            }
+            x += p->x_column;
+            dy += p->oc;
+            argmax += p->oc;
         }
+    }
     UNROLLED (k, taps)
-        UNROLLED (v, V) store_tail(dw + k * p->oc + v * LANES, sum[k * V + v], tails[v]);
+        UNROLLED (v, vectors)
+            store_tail(dw + k * p->oc + v * LANES, sum[k * vectors + v], tails[v]);
     if (db)
-        UNROLLED (v, V)
+        UNROLLED (v, vectors)
             store_tail(db + v * LANES, load_tail(db + v * LANES, tails[v]) + bias[v], tails[v]);
 }
 
 typedef void narrow_sum_instance(const struct narrow_sum *, const ptrdiff_t *, float *, float *,
-                                 const tail *);
-#define NARROW_INSTANCE(taps, _)                                                                   \
-    static void narrow_sum_##taps(const struct narrow_sum *p, const ptrdiff_t *offsets, float *dw, \
-                                  float *db, const tail *tails) {                                  \
-        narrow_sum_tile(p, offsets, dw, db, tails, taps);                                          \
+                                 tail);
+#define NARROW_INSTANCE(taps, vectors)                                                             \
+    static void narrow_sum_##taps##x##vectors(                                                     \
+        const struct narrow_sum *p, const ptrdiff_t *taps_at, float *dw, float *db, tail last) {   \
+        narrow_sum_tile(p, taps_at, dw, db, last, vectors, taps);                                  \
     }
-#define NARROW_NAME(taps, _) narrow_sum_##taps,
-UP_TO_8(NARROW_INSTANCE, _)
-NARROW_INSTANCE(9, _)
-static narrow_sum_instance *const narrow_sum_instances[] = {
-    NULL, UP_TO_8(NARROW_NAME, _) NARROW_NAME(9, _)};
+#define NARROW_NAME(taps, vectors) narrow_sum_##taps##x##vectors,
+#define UP_TO_9(I, v) UP_TO_8(I, v) I(9, v)
+UP_TO_9(NARROW_INSTANCE, 1)
+#if MAX_ACCUMULATORS >= 24
+UP_TO_9(NARROW_INSTANCE, 2)
+#endif
+static narrow_sum_instance *const narrow_sum_instances[][NARROW_TAPS + 1] = {
+    {NULL},
+    {NULL, UP_TO_9(NARROW_NAME, 1)},
+#if MAX_ACCUMULATORS >= 24
+    {NULL, UP_TO_9(NARROW_NAME, 2)},
+#endif
+};
 
 static ptrdiff_t narrow_block(ptrdiff_t channels) {
     return channels < NARROW_VECTORS * LANES ? channels : NARROW_VECTORS * LANES;
 }
 
 static void narrow_sum(const struct narrow_sum *p) {
-    tail tails[NARROW_VECTORS];
-    for (int v = 0; v < NARROW_VECTORS; v++) {
-        const ptrdiff_t left = p->channels - v * LANES;
-        tails[v] = tail_of(left > 0 ? left : 0);
-    }
+    const ptrdiff_t vectors = (p->channels + LANES - 1) / LANES;
+    const tail last = tail_of(p->channels - (vectors - 1) * LANES);
     const ptrdiff_t passes = (p->tap_count + NARROW_TAPS - 1) / NARROW_TAPS;
     ptrdiff_t from = 0;
     for (ptrdiff_t pass = 0; pass < passes; pass++) {
         const ptrdiff_t to = p->tap_count * (pass + 1) / passes;
-        narrow_sum_instances[to - from](p, p->taps + from, p->dw + from * p->oc,
-                                        pass ? NULL : p->db, tails);
+        narrow_sum_instances[vectors][to - from](p, p->taps + from, p->dw + from * p->oc,
+                                                 pass ? NULL : p->db, last);
         from = to;
     }
 }

@@ -72,6 +72,11 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     return __builtin_popcount(mask);
 }
 TILE ivec lookup(const int32_t *table, ivec at) { return _mm256_i32gather_epi32(table, at, 4); }
+/* Four numbers, and for each lane the one of them that its place mod 4 names. */
+typedef ivec picks;
+TILE vec load_quad(const float *p) { return _mm256_broadcast_ps((const __m128 *)p); }
+TILE picks picks_of(ivec places) { return places; }
+TILE vec pick(vec quad, picks places) { return _mm256_permutevar_ps(quad, places); }
 TILE ivec as_ints(vec a) { return _mm256_castps_si256(a); }
 TILE vec as_floats(ivec a) { return _mm256_castsi256_ps(a); }
 typedef uint32_t uvec __attribute__((vector_size(32)));

@@ -46,6 +46,11 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     return __builtin_popcount(m);
 }
 TILE ivec lookup(const int32_t *table, ivec at) { return _mm512_i32gather_epi32(at, table, 4); }
+/* Four numbers, and for each lane the one of them that its place mod 4 names. */
+typedef ivec picks;
+TILE vec load_quad(const float *p) { return _mm512_castps128_ps512(_mm_loadu_ps(p)); }
+TILE picks picks_of(ivec places) { return _mm512_and_epi32(places, _mm512_set1_epi32(3)); }
+TILE vec pick(vec quad, picks places) { return _mm512_permutexvar_ps(places, quad); }
 TILE ivec as_ints(vec a) { return _mm512_castps_si512(a); }
 TILE vec as_floats(ivec a) { return _mm512_castsi512_ps(a); }
 typedef uint32_t uvec __attribute__((vector_size(64)));

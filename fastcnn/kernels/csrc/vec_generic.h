@@ -74,6 +74,21 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
 TILE ivec lookup(const int32_t *table, ivec at) {
     return (ivec){table[at[0]], table[at[1]], table[at[2]], table[at[3]]};
 }
+/* Four numbers, and for each lane the one of them that its place mod 4 names. */
+typedef struct {
+    bvec is[4];
+} picks;
+TILE vec load_quad(const float *p) { return load(p); }
+TILE picks picks_of(ivec places) {
+    picks p;
+    UNROLLED (k, 4) p.is[k] = (places & 3) == k;
+    return p;
+}
+TILE vec pick(vec quad, picks places) {
+    ivec picked = {0, 0, 0, 0};
+    UNROLLED (k, 4) picked |= places.is[k] & (ivec)broadcast(quad[k]);
+    return (vec)picked;
+}
 TILE ivec as_ints(vec a) { return (ivec)a; }
 TILE vec as_floats(ivec a) { return (vec)a; }
 typedef uint32_t uvec __attribute__((vector_size(16)));

@@ -112,6 +112,16 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
 TILE ivec lookup(const int32_t *table, ivec at) {
     return (ivec){table[at[0]], table[at[1]], table[at[2]], table[at[3]]};
 }
+/* Four numbers, and for each lane the one of them that its place mod 4 names. */
+typedef uint8x16_t picks; /* where the bytes of that number are */
+TILE vec load_quad(const float *p) { return vld1q_f32(p); }
+TILE picks picks_of(ivec places) {
+    const ivec first = vmulq_s32(vandq_s32(places, vdupq_n_s32(3)), vdupq_n_s32(0x04040404));
+    return vreinterpretq_u8_s32(vaddq_s32(first, vdupq_n_s32(0x03020100)));
+}
+TILE vec pick(vec quad, picks places) {
+    return vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(quad), places));
+}
 TILE ivec as_ints(vec a) { return vreinterpretq_s32_f32(a); }
 TILE vec as_floats(ivec a) { return vreinterpretq_f32_s32(a); }
 TILE ivec shift_left(ivec a, int bits) { return vshlq_s32(a, vdupq_n_s32(bits)); }
