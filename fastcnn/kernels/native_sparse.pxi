@@ -136,11 +136,13 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         # contiguous run of x, count as one long tap.
         long_row = self.ic < 2 * self.table.lanes and self.dw == 1
         self.taps = 1 if long_row else self.kw
-        self.widest = self.table.sparse_sum_block(
-            min(<Py_ssize_t>3, self.kh), min(<Py_ssize_t>3, self.taps)
-        )
+        rows, columns = min(<Py_ssize_t>3, self.kh), min(<Py_ssize_t>3, self.taps)
+        self.widest = self.table.sparse_sum_block(rows, columns)
         whole = chunks(self.ic, self.table.lanes) * self.table.lanes
-        self.block_channels = self.ic if long_row else min(self.widest, whole)
+        # Nine sums hide the latency of a multiply-add. More of them would only make the blocks
+        # larger, which then hold fewer images.
+        enough = chunks(9, rows * columns) * self.table.lanes
+        self.block_channels = self.ic if long_row else min(self.widest, enough, whole)
         self.block_count = chunks(self.ic, self.block_channels)
         self.image_size = self.padded_height * self.padded_width * self.block_channels
         size = self.block_count * self.oc * self.kh * self.kw * self.block_channels
