@@ -12,7 +12,7 @@ ALGORITHMS = {
     "conv2d_backward_data": ("winograd", "columns", "direct"),
     "conv2d_backward_weights": ("winograd", "direct"),
     "conv2d_max_pool2d_forward": ("winograd", "registers", "rows"),
-    "conv2d_max_pool2d_backward_data": ("sparse", "expand"),
+    "conv2d_max_pool2d_backward_data": ("sparse", "narrow", "expand"),
     "conv2d_max_pool2d_backward_weights": ("sparse", "narrow", "expand"),
 }
 
@@ -20,6 +20,7 @@ WINOGRAD_CHANNELS = 12  # below, the transforms cost more than the products save
 FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
 MOST_LANES = 16
 NARROW_QUADS = 54  # numbers of a filter times fours of places in a window: "narrow" reads them all
+NARROW_CHANNELS = 3  # of the image, from which on lists of what is live pay off
 
 _forced = {}
 
@@ -56,13 +57,19 @@ def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=
     else:
         # The pool leaves at most this share of the convolution's places a gradient.
         share = 1 / (pool_strides[0] * pool_strides[1])
+        places = pool_size[0] * pool_size[1]
         ways = ["expand"]
         places_fit = oc * min(kh, 3) * (kw * ic + MOST_LANES) < 2**31  # the lists count in int32
         if dilation[1] == 1 and places_fit:
             ways.insert(share > 0.5, "sparse")
-            quads = kh * kw * ic * -(-pool_size[0] * pool_size[1] // 4)
-            if kernel == "conv2d_max_pool2d_backward_weights" and quads <= NARROW_QUADS:
-                ways.insert(0, "narrow")
+            if kernel == "conv2d_max_pool2d_backward_weights":
+                if kh * kw * ic * -(-places // 4) <= NARROW_QUADS:
+                    ways.insert(0, "narrow")
+            elif ic < FEW_CHANNELS and places <= 4:
+                # strides and dilation leave the places' patches fewer numbers in common
+                dense = strides == (1, 1) and dilation == (1, 1)
+                few = ic <= NARROW_CHANNELS and dense and share <= 0.5
+                ways.insert(0 if few else len(ways), "narrow")
     return ways
 
 

@@ -68,6 +68,13 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t windows_h, windows_w, x_row, x_column
         int group
 
+    ctypedef struct NarrowData "struct narrow_data":
+        const float *dy
+        const float *places
+        const float *quads
+        float *sums
+        Py_ssize_t channels, numbers
+
     ctypedef struct Pool "struct pool":
         const float *x
         float *y
@@ -136,6 +143,10 @@ cdef extern from "csrc/kernels.h":
         void (*quads)(const float *, const Py_ssize_t *, Py_ssize_t, float *) noexcept nogil
         Py_ssize_t (*narrow_block)(Py_ssize_t) noexcept nogil
         void (*narrow_sum)(const NarrowSum *) noexcept nogil
+        void (*narrow_data)(const NarrowData *) noexcept nogil
+        void (*narrow_windows)(
+            const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, float *, float *
+        ) noexcept nogil
         void (*lists_by_place)(
             const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, int, int, float *, int *,
             int *, int *
@@ -210,6 +221,7 @@ include "native_conv2d_weights.pxi"
 include "native_winograd.pxi"
 include "native_max_pool.pxi"
 include "native_sparse.pxi"
+include "native_narrow.pxi"
 include "native_dense.pxi"
 include "native_pool2d.pxi"
 include "native_elementwise.pxi"

@@ -116,6 +116,19 @@ cdef void pad_rows(
         )
 
 
+cdef void crop_rows(
+    const float *padded, float *image, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
+    Py_ssize_t top, Py_ssize_t left, Py_ssize_t padded_width,
+) noexcept nogil:
+    # The image without the rows and columns that pad_rows puts around it.
+    cdef Py_ssize_t row_size = width * channels, r
+    for r in range(height):
+        memcpy(
+            image + r * row_size, padded + ((r + top) * padded_width + left) * channels,
+            row_size * sizeof(float),
+        )
+
+
 cdef class Conv2DForward(Conv2D):
     # A piece is some rows of the output of one image.
     cdef const float[:, :, :, ::1] x, weights

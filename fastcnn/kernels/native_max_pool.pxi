@@ -149,10 +149,9 @@ def conv2d_max_pool2d_backward_data(
     algorithm = choice.choose(
         "conv2d_max_pool2d_backward_data", w.shape, strides, dilation, pool_size, pool_strides
     )
-    if algorithm == "sparse":
-        return SparseBackwardData(
-            dy, argmax, w, dx, strides, pads, dilation, pool_size, pool_strides
-        )
+    if algorithm != "expand":
+        kind = SparseBackwardData if algorithm == "sparse" else NarrowBackwardData
+        return kind(dy, argmax, w, dx, strides, pads, dilation, pool_size, pool_strides)
     size = output_sizes(dx.shape[1:3], w.shape[:2], strides, pads, dilation)
     full = aligned((len(dy), *size, w.shape[3]), np.float32)
     inner = conv2d_backward_data(full, w, dx, strides=strides, pads=pads, dilation=dilation)

@@ -89,12 +89,10 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
             p.y = dx + row * p.y_row + column
             self.table.sparse_sum(&p)
         if self.is_padded:
-            for row in range(self.h):
-                memcpy(
-                    &self.dx[n, row, 0, 0],
-                    dx + ((row + self.top) * self.padded_width + self.left) * self.ic,
-                    self.w * self.ic * sizeof(float),
-                )
+            crop_rows(
+                dx, &self.dx[n, 0, 0, 0], self.h, self.w, self.ic, self.top, self.left,
+                self.padded_width,
+            )
 
 
 cdef Py_ssize_t BLOCK_BYTES = 40960  # of transposed filters: what the first cache holds beside dx
@@ -271,96 +269,3 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
 
 
 cdef Py_ssize_t BAND = 5500  # numbers of x in a band: half the first cache
-cdef Py_ssize_t QUADS = 5000  # numbers of them in a band: what the first cache holds beside dy
-
-
-cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
-    # For filters of few numbers, such as a first layer's: window after window, with the output
-    # channels in vectors. The windows are taken in bands of rows, whose x is laid out in quads
-    # before, four places of each window at a time. Tasks are images, as in SparseBackwardWeights.
-    cdef const float[:, :, :, ::1] x, dy
-    cdef const unsigned char[:, :, :, ::1] argmax
-    cdef float[:, :, :, ::1] dw_
-    cdef float[::1] db
-    cdef float[:, :, ::1] sums  # (task, tap and last the bias, oc)
-    cdef Py_ssize_t padded_height, band_rows, band_step, quad_count
-    cdef Py_ssize_t[::1] taps       # in the quads
-    cdef Py_ssize_t[:, ::1] places  # of a window, in x, four a group
-
-    def __init__(
-        self, x, dy, argmax, dw, db, strides, pads, dilation, pool_size, pool_strides
-    ):
-        self.algorithm = "narrow"
-        self.x, self.dy, self.argmax, self.dw_, self.db = x, dy, argmax, dw, db
-        self.pooled_sizes(
-            x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
-        )
-        self.gradients = dw.size
-        row, column = self.padded_width * self.ic, self.ic
-        kh, kw, ic = np.indices((self.kh, self.kw, self.ic)).reshape(3, -1)
-        taps = kh * self.dh * row + kw * self.dw * column + ic
-        self.taps = 4 * taps
-        self.tasks = image_tasks(self.n, self.taps.shape[0] * self.oc)
-        self.sums = aligned((self.tasks, self.taps.shape[0] + 1, self.oc))
-        self.finishes = 1
-        pool_h, pool_w = np.indices((self.pool_h, self.pool_w)).reshape(2, -1)
-        places = np.zeros(chunks(self.pool_h * self.pool_w, 4) * 4, np.intp)
-        places[: pool_h.size] = pool_h * self.sh * row + pool_w * self.sw * column
-        self.places = places.reshape(-1, 4)
-        self.band_step = self.pool_sh * self.sh * row
-        last = taps.max() + max(self.pw - 1, 0) * self.pool_sw * self.sw * column
-        fits = max(QUADS // 4 - last, 0) // max(self.band_step, 1)
-        self.band_rows = max(min(fits + 1, self.ph), 1)
-        self.quad_count = last + 1 + (self.band_rows - 1) * self.band_step
-        self.padded_height = self.h + self.top + self.bottom
-        self.allocate_scratch(self.is_padded * self.padded_height * row + 4 * self.quad_count)
-
-    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t padded = self.padded_height * self.padded_width * self.ic, n, row, group
-        cdef const float *x
-        cdef float *quads = scratch + (padded if self.is_padded else 0)
-        cdef NarrowSum p
-        memset(&self.sums[i, 0, 0], 0, self.sums.strides[0])
-        p.taps, p.tap_count, p.oc = &self.taps[0], self.taps.shape[0], self.oc
-        p.x, p.windows_w = quads, self.pw
-        p.x_row, p.x_column = 4 * self.band_step, 4 * self.pool_sw * self.sw * self.ic
-        for n in range(self.n * i // self.tasks, self.n * (i + 1) // self.tasks):
-            x = &self.x[n, 0, 0, 0]
-            if self.is_padded:
-                pad_rows(
-                    x, scratch, self.h, self.w, self.ic, self.top, self.left,
-                    self.padded_width, 0, self.padded_height,
-                )
-                x = scratch
-            row = 0
-            while row < self.ph:
-                p.windows_h = min(self.band_rows, self.ph - row)
-                for group in range(self.places.shape[0]):
-                    p.group = <int>group
-                    self.table.quads(
-                        x + row * self.band_step, &self.places[group, 0],
-                        self.quad_count - (self.band_rows - p.windows_h) * self.band_step, quads,
-                    )
-                    self.sum_band(&p, i, n, row)
-                row += p.windows_h
-
-    cdef void sum_band(
-        self, NarrowSum *p, Py_ssize_t i, Py_ssize_t n, Py_ssize_t row
-    ) noexcept nogil:
-        cdef Py_ssize_t first = 0
-        while first < self.oc:
-            p.channels = self.table.narrow_block(self.oc - first)
-            p.dy, p.argmax = &self.dy[n, row, 0, first], &self.argmax[n, row, 0, first]
-            p.dw, p.db = &self.sums[i, 0, first], &self.sums[i, p.tap_count, first]
-            self.table.narrow_sum(p)
-            first += p.channels
-
-    cdef void finish(self, Py_ssize_t i) noexcept nogil:
-        cdef Py_ssize_t task, rows = self.taps.shape[0]
-        for task in range(1, self.tasks):
-            self.table.add_rows(
-                &self.sums[task, 0, 0], &self.sums[0, 0, 0], self.oc, rows + 1, self.oc
-            )
-        memcpy(&self.dw_[0, 0, 0, 0], &self.sums[0, 0, 0], rows * self.oc * sizeof(float))
-        if self.db is not None:
-            memcpy(&self.db[0], &self.sums[0, rows, 0], self.oc * sizeof(float))

@@ -320,6 +320,8 @@ static void winograd_gradient(void) {
     T(quads)                                                                                       \
     T(narrow_block)                                                                                \
     T(narrow_sum)                                                                                  \
+    T(narrow_data)                                                                                 \
+    T(narrow_windows)                                                                              \
     T(lists_by_place)                                                                              \
     T(lists_by_channel)                                                                            \
     T(copy_rows)                                                                                   \

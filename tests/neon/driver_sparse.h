@@ -80,6 +80,45 @@ static void narrow_sum(void) {
     same(p.dw, expected, size);
     same(db, expected_db, p.channels);
 }
+static void narrow_data(void) {
+    struct narrow_data p = {.channels = draw(0, 9), .numbers = draw(1, 37)};
+    const ptrdiff_t lanes = k->lanes, size = p.numbers * lanes;
+    const int32_t *places = ints(p.channels * lanes, 0, 255);
+    p.dy = floats(p.channels * lanes);
+    p.places = (const float *)places;
+    p.quads = floats(4 * p.channels * p.numbers);
+    p.sums = guarded(size * (ptrdiff_t)sizeof(float));
+    float *expected = guarded(size * (ptrdiff_t)sizeof(float));
+    for (ptrdiff_t i = 0; i < size; i++) {
+        p.sums[i] = NAN, expected[i] = 0;
+        for (int c = 0; c < p.channels; c++) {
+            const ptrdiff_t at = c * lanes + i % lanes;
+            const float *quad = p.quads + 4 * (c * p.numbers + i / lanes);
+            expected[i] += p.dy[at] * quad[places[at] % 4];
+        }
+    }
+    k->narrow_data(&p);
+    same(p.sums, expected, size);
+}
+static void narrow_windows(void) {
+    const int lanes = k->lanes, windows = draw(1, lanes), channels = channel_count();
+    const float *dy = floats(windows * channels);
+    const uint8_t *argmax = bytes(windows * channels, 5);
+    const ptrdiff_t size = channels * (ptrdiff_t)lanes;
+    float *turned = guarded(size * (ptrdiff_t)sizeof(float));
+    float *expected = guarded(size * (ptrdiff_t)sizeof(float));
+    int32_t *places = guarded(size * (ptrdiff_t)sizeof(int32_t));
+    for (ptrdiff_t i = 0; i < size; i++) turned[i] = NAN, expected[i] = 0;
+    for (int w = 0; w < windows; w++)
+        for (int c = 0; c < channels; c++)
+            if (argmax[w * channels + c] < 4) expected[c * lanes + w] = dy[w * channels + c];
+    k->narrow_windows(dy, argmax, windows, channels, turned, (float *)places);
+    same(turned, expected, size);
+    for (int w = 0; w < windows; w++)
+        for (int c = 0; c < channels; c++)
+            if (places[c * lanes + w] != argmax[w * channels + c])
+                fail(c * lanes + w, places[c * lanes + w], argmax[w * channels + c]);
+}
 static void lists_by_place(void) {
     const int windows = draw(0, 6), channels = channel_count(), count = draw(1, 5);
     const int stride = draw(1, 9), size = windows * channels, groups = windows * count;

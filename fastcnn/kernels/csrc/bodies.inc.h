@@ -6,6 +6,7 @@
 #include "sparse_sum.inc.h"
 #include "lists.inc.h"
 #include "narrow_sum.inc.h"
+#include "narrow_data.inc.h"
 #include "transpose.inc.h"
 #include "pool2d.inc.h"
 #include "elementwise.inc.h"

@@ -34,7 +34,8 @@
         .winograd_output = winograd_output, .winograd_gradient = winograd_gradient,                \
         .winograd_filter_gradient = winograd_filter_gradient,                                      \
         .sparse_sum_block = sparse_sum_block, .sparse_sum = sparse_sum, .quads = quads,            \
-        .narrow_block = narrow_block, .narrow_sum = narrow_sum, .lists_by_place = lists_by_place,  \
+        .narrow_block = narrow_block, .narrow_sum = narrow_sum, .narrow_data = narrow_data,        \
+        .narrow_windows = narrow_windows, .lists_by_place = lists_by_place,                        \
         .lists_by_channel = lists_by_channel, .copy_rows = copy_rows, .add_rows = add_rows,        \
         .add_patches = add_patches, .transpose = transpose,                                        \
         .max_pool2d_forward = max_pool2d_forward, .max_pool2d_backward = max_pool2d_backward,      \

@@ -74,6 +74,16 @@ struct narrow_sum {
     int group;
 };
 
+/* sums[i][l] = sum over channels c of dy[c][l] * quads[c][i][places[c][l] mod 4]
+ *
+ * for i < numbers and the lanes l, which are windows: what each gives to the numbers of dx around
+ * it. dy and places are those of narrow_windows, the places integers in the lanes of floats. */
+struct narrow_data {
+    const float *dy, *places, *quads;
+    float *sums;
+    ptrdiff_t channels, numbers;
+};
+
 /* One row of Winograd tiles, see winograd.inc.h. planes: the 16 of the image or of the products. */
 struct winograd {
     const float *x; /* input: upper left corner of the first tile's patch */
@@ -164,6 +174,9 @@ struct kernels {
     void (*quads)(const float *x, const ptrdiff_t *places, ptrdiff_t n, float *y);
     ptrdiff_t (*narrow_block)(ptrdiff_t channels);
     void (*narrow_sum)(const struct narrow_sum *p);
+    void (*narrow_data)(const struct narrow_data *p);
+    void (*narrow_windows)(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
+                           ptrdiff_t channels, float *turned, float *places);
     /* The entries of sparse sums, see lists.inc.h. */
     void (*lists_by_place)(const float *dy, const uint8_t *argmax, ptrdiff_t windows,
                            ptrdiff_t channels, int places, int32_t stride, float *values,

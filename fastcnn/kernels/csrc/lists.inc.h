@@ -24,6 +24,20 @@ static void lists_by_place(const float *dy, const uint8_t *argmax, ptrdiff_t win
         }
 }
 
+/* Windows by channels, as they lie in memory, to channels by windows: one vector of windows a
+ * channel, for at most LANES of either. Places are integers in the lanes of floats. */
+TILE void turn_windows(const float *dy, const uint8_t *argmax, ptrdiff_t channels, ptrdiff_t high,
+                       ptrdiff_t wide, vec gradient[LANES], vec place[LANES]) {
+    const tail across = tail_of(wide);
+    for (ptrdiff_t i = 0; i < LANES; i++) {
+        gradient[i] = i < high ? load_tail(dy + i * channels, across) : broadcast(0);
+        place[i] =
+            as_floats(i < high ? load_u8_tail(argmax + i * channels, across) : ibroadcast(0));
+    }
+    transpose_square(gradient);
+    transpose_square(place);
+}
+
 /* By channel: adds one image's entries to each channel's list, value = dy, offset = start of the
  * patch of x, and dy to bias[channel][lane], LANES sums a channel. A list has LANES places more
  * than it can get entries. */
@@ -35,16 +49,11 @@ static void lists_by_channel(const float *dy, const uint8_t *argmax, ptrdiff_t w
         for (ptrdiff_t c = 0; c < channels; c += LANES) {
             const ptrdiff_t high = windows - w < LANES ? windows - w : LANES;
             const ptrdiff_t wide = channels - c < LANES ? channels - c : LANES;
-            const tail across = tail_of(wide), down = tail_of(high);
+            const tail down = tail_of(high);
             const ivec corner = iadd(load_i32_tail(corners + w, down), ibroadcast(image));
             vec gradient[LANES], place[LANES];
-            for (ptrdiff_t i = 0; i < LANES; i++) {
-                const ptrdiff_t at = (w + i) * channels + c;
-                gradient[i] = i < high ? load_tail(dy + at, across) : broadcast(0);
-                place[i] = as_floats(i < high ? load_u8_tail(argmax + at, across) : ibroadcast(0));
-            }
-            transpose_square(gradient);
-            transpose_square(place);
+            turn_windows(dy + w * channels + c, argmax + w * channels + c, channels, high, wide,
+                         gradient, place);
             for (ptrdiff_t i = 0; i < wide; i++) {
                 const ivec won = as_ints(place[i]);
                 const bvec live = both(in_tail(down), below(won, ibroadcast(places)));
