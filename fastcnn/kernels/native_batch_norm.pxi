@@ -29,7 +29,7 @@ cdef class BatchNormPass(Kernel):
         self.piece_rows = max(PIECE_SIZE // self.width, 16) * self.repeat
         self.pieces = chunks(self.whole, self.piece_rows)
         self.tasks = self.pieces + (self.whole < rows)
-        self.work = 4. * rows * channels
+        self.work = 16. * rows * channels  # memory is what it waits for
         self.sums = None
         if out is None:
             self.sums = np.empty((self.tasks, 2, self.width), np.float32)

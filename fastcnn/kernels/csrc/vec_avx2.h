@@ -5,16 +5,39 @@
 typedef __m256 vec;
 typedef __m256i ivec;
 typedef __m256 bvec; /* all bits of a true lane are set */
-typedef __m256i tail;
+typedef struct {
+    __m256i mask;
+    int count;
+} tail;
 
 TILE tail tail_of(ptrdiff_t n) {
-    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > 8 ? 8 : (int)n),
-                              _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const int count = n > 8 ? 8 : (int)n;
+    return (tail){
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(count), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)),
+        count};
 }
 TILE vec load(const float *p) { return _mm256_loadu_ps(p); }
-TILE vec load_tail(const float *p, tail t) { return _mm256_maskload_ps(p, t); }
+TILE vec load_tail(const float *p, tail t) { return _mm256_maskload_ps(p, t.mask); }
 TILE void store(float *p, vec a) { _mm256_storeu_ps(p, a); }
-TILE void store_tail(float *p, vec a, tail t) { _mm256_maskstore_ps(p, t, a); }
+/* No masked store: AMD's processors take twelve cycles for one. */
+TILE void store_tail(float *p, vec a, tail t) {
+    if (t.count == 8) {
+        store(p, a);
+        return;
+    }
+    __m128 part = _mm256_castps256_ps128(a);
+    if (t.count & 4) {
+        _mm_storeu_ps(p, part);
+        part = _mm256_extractf128_ps(a, 1);
+        p += 4;
+    }
+    if (t.count & 2) {
+        _mm_storel_pi((__m64 *)p, part);
+        part = _mm_movehl_ps(part, part);
+        p += 2;
+    }
+    if (t.count & 1) _mm_store_ss(p, part);
+}
 TILE vec broadcast(float a) { return _mm256_set1_ps(a); }
 TILE ivec ibroadcast(int a) { return _mm256_set1_epi32(a); }
 TILE vec multiply_add(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
@@ -30,36 +53,33 @@ TILE vec choose(bvec m, vec a, vec b) { return _mm256_blendv_ps(b, a, m); }
 TILE ivec ichoose(bvec m, ivec a, ivec b) {
     return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(a), m));
 }
-TILE void store_i32_tail(int32_t *p, ivec a, tail t) { _mm256_maskstore_epi32(p, t, a); }
+TILE void store_i32_tail(int32_t *p, ivec a, tail t) {
+    store_tail((float *)p, _mm256_castsi256_ps(a), t);
+}
 TILE bvec below(ivec a, ivec b) { return _mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a)); }
 TILE bvec equal(ivec a, ivec b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)); }
-TILE ivec load_i32_tail(const int32_t *p, tail t) { return _mm256_maskload_epi32(p, t); }
-TILE int count_of(tail t) {
-    return __builtin_popcount((unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(t)));
-}
+TILE ivec load_i32_tail(const int32_t *p, tail t) { return _mm256_maskload_epi32(p, t.mask); }
 TILE ivec load_u8_tail(const uint8_t *p, tail t) {
-    const int n = count_of(t);
-    if (n == 8) return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
+    if (t.count == 8) return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
     int32_t value[8] = {0};
-    for (int i = 0; i < n; i++) value[i] = p[i];
+    for (int i = 0; i < t.count; i++) value[i] = p[i];
     return _mm256_loadu_si256((const __m256i *)value);
 }
 TILE void store_u8_tail(uint8_t *p, ivec a, tail t) {
     const __m128i low = _mm256_castsi256_si128(a), high = _mm256_extracti128_si256(a, 1);
     const __m128i words = _mm_packus_epi32(low, high), bytes = _mm_packus_epi16(words, words);
-    const int n = count_of(t);
-    if (n == 8) {
+    if (t.count == 8) {
         _mm_storel_epi64((__m128i *)p, bytes);
         return;
     }
     uint8_t value[16];
     _mm_storeu_si128((__m128i *)value, bytes);
-    for (int i = 0; i < n; i++) p[i] = value[i];
+    for (int i = 0; i < t.count; i++) p[i] = value[i];
 }
 TILE ivec iadd(ivec a, ivec b) { return _mm256_add_epi32(a, b); }
 TILE ivec imultiply(ivec a, ivec b) { return _mm256_mullo_epi32(a, b); }
 TILE ivec indices(void) { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
-TILE bvec in_tail(tail t) { return _mm256_castsi256_ps(t); }
+TILE bvec in_tail(tail t) { return _mm256_castsi256_ps(t.mask); }
 /* The true lanes one behind the other (a store of LANES elements each), and how many they are. */
 TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     const unsigned mask = (unsigned)_mm256_movemask_ps(m);
