@@ -19,7 +19,7 @@ cdef class Activation(Kernel):
         self.dy = None if dy is None else dy.reshape(-1)
         self.alpha = alpha
         self.tasks = chunks(self.x.shape[0], PIECE)
-        self.work = (16. if dy is None else 1.) * self.x.shape[0]
+        self.work = (32. if dy is None else 8.) * self.x.shape[0]
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t start = i * PIECE

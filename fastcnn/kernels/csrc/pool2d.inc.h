@@ -98,6 +98,18 @@ static void max_pool2d_backward(const struct pool *p) {
 static void average_pool2d_backward(const struct pool *p) {
     for (ptrdiff_t o = 0; o < p->columns_out; o++) {
         const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
+        if (p->rows == 2 && to - from == 2 && !p->overlap) {
+            for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
+                const tail t = tail_of(p->channels - c);
+                const vec share = load_tail(p->y + o * p->channels + c, t) * broadcast(0.25f);
+                float *dx = p->dx + from * p->channels + c, *below = dx + p->row_size;
+                store_tail(dx, share, t);
+                store_tail(dx + p->channels, share, t);
+                store_tail(below, share, t);
+                store_tail(below + p->channels, share, t);
+            }
+            continue;
+        }
         const vec places = broadcast((float)(p->rows * (to - from)));
         for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
             const tail t = tail_of(p->channels - c);
