@@ -26,6 +26,7 @@ from fastcnn.layers.base import MAX_CALLS, Functional, Layer
 from fastcnn.layers.core import Dense, InputLayer
 from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
+from fastcnn.normalized import NormalizedStep
 from fastcnn.saving.saveable import Saveable
 from fastcnn.tensor import Tensor, tensor
 from fastcnn.training import Trainer
@@ -333,8 +334,11 @@ class Sequential(Model):
         self._forwards = [step.forward for step in steps]
         place = next((i for i, step in enumerate(steps) if not isinstance(step, ViewLayer)), None)
         self._entry, self._forwards_behind = None, []
-        if place is not None and type(steps[place]) is Dense and len(steps[place].input_shape) == 2:
-            self._entry, self._forwards_behind = steps[place], self._forwards[place + 1 :]
+        if place is not None:
+            step, behind = steps[place], self._forwards[place + 1 :]
+            layer = step.linear if isinstance(step, NormalizedStep) else step
+            if type(layer) is Dense and len(layer.input_shape) == 2:
+                self._entry, self._forwards_behind = step, behind
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
         self._generation = config.generation()

@@ -18,7 +18,7 @@ import numpy as np
 from fastcnn import kernels
 from fastcnn.layers.base import Buffers, Call
 from fastcnn.layers.convolutional import Conv2D
-from fastcnn.layers.core import Dense
+from fastcnn.layers.core import Dense, forward_from
 from fastcnn.layers.depthwise import DepthwiseConv2D
 from fastcnn.variables import aligned
 
@@ -74,9 +74,8 @@ class NormalizedStep(Buffers):
             for layer in self.layers:
                 x = layer.forward(x, training)
             return x
-        call = self._calls.get(len(x))
-        # a layer that bound itself anew, to a larger buffer, writes another array
-        if call is None or call.x is not x or call.last is not self.layers[-1]._calls.get(len(x)):
+        call = self._bound(len(x))
+        if call is None or call.x is not x:
             call = self._bind(x)
         version = self.linear._store.version
         if version != self._version:
@@ -84,12 +83,23 @@ class NormalizedStep(Buffers):
         call.infer(version)
         return call.y
 
+    def forward_from(self, x):
+        """`Dense.forward_from` outside of training."""
+        call = self._bound(len(x))
+        return call and forward_from(x, call.infer, call.x, self.forward)
+
     def backward(self, dy):
         for layer in reversed(self.layers):
             dy = layer.backward(dy)
             if dy is None:
                 break
         return dy
+
+    def _bound(self, n):
+        """The call for n samples, if the last layer still writes the array that it did then."""
+        call = self._calls.get(n)
+        # a layer that bound itself anew, to a larger buffer, writes another one
+        return call if call and call.last is self.layers[-1]._calls.get(n) else None
 
     def _bind(self, x):
         call = Call(x)

@@ -394,17 +394,23 @@ class TestFusedSteps:
         np.testing.assert_allclose(fused(x), apart(x), rtol=1e-4, atol=2e-6)
 
 
+@pytest.mark.parametrize("normalized", [True, False])
 @pytest.mark.parametrize("flatten", [True, False])
-def test_a_large_batch_is_read_where_it_lies(flatten):
+def test_a_large_batch_is_read_where_it_lies(flatten, normalized):
     """All kinds of arrays give the same bits, none is kept, and training reads its own batches."""
     shape = (8, 8, 16) if flatten else (1024,)
     front = [layers.Flatten()] if flatten else []
-    stack = [*front, layers.Dense(16, activation="relu"), layers.Dense(3, activation="softmax")]
-    model = keras.Sequential([keras.Input(shape), *stack])
+    entry = [layers.Dense(16), layers.BatchNormalization(), layers.ReLU()]
+    if not normalized:
+        entry = [layers.Dense(16, activation="relu")]
+    model = keras.Sequential(
+        [keras.Input(shape), *front, *entry, layers.Dense(3, activation="softmax")]
+    )
     rng = np.random.default_rng(3)
     x = rng.random((32, *shape), np.float32)
     assert x.nbytes > models.IN_PLACE
     first = model(x).copy()
+    assert model._enter(x) is not None
     wide = np.empty((*x.shape[:-1], 2 * x.shape[-1]), np.float32)[..., ::2]
     odd = np.empty(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
     wide[...] = odd[...] = x

@@ -57,6 +57,17 @@ def Input(shape=None, batch_size=None, dtype=None, name=None, **kwargs):  # noqa
     return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, name=name, **kwargs)
 
 
+def forward_from(x, kernel, usual, forward):
+    """forward(usual), in which `kernel` reads x instead; None where it cannot be led there."""
+    if not hasattr(kernel, "read"):
+        return None
+    try:
+        kernel.read(x)
+        return forward(usual)
+    finally:  # after Ctrl-C, too: the next batch lies in `usual`
+        kernel.read(rows(usual))
+
+
 @register
 class Dense(ActivatedLayer):
     """y = activation(x @ kernel + bias) over the last axis.
@@ -120,13 +131,7 @@ class Dense(ActivatedLayer):
         None: n was not met yet, or the kernel cannot be led to another array.
         """
         call = self._calls.get(len(x))
-        if call is None or not hasattr(call.linear, "read"):
-            return None
-        try:
-            call.linear.read(x)
-            return self.forward(call.x)
-        finally:  # after Ctrl-C, too: the next batch lies in call.x
-            call.linear.read(rows(call.x))
+        return call and forward_from(x, call.linear, call.x, self.forward)
 
     def bind_weight_gradients(self, x, dz):
         return kernels.bind("dense_backward_weights", rows(x), rows(dz), *self._gradients_to_bind())
