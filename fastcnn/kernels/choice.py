@@ -19,8 +19,8 @@ ALGORITHMS = {
 WINOGRAD_CHANNELS = 12  # below, the transforms cost more than the products save
 FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
 MOST_LANES = 16
-NARROW_QUADS = 54  # numbers of a filter times fours of places in a window: "narrow" reads them all
-NARROW_CHANNELS = 3  # of the image, from which on lists of what is live pay off
+NARROW_QUADS = 54  # numbers of a filter times fours of places: "narrow" reads them for each window
+NARROW_CHANNELS = 3  # of the image: for more, lists of what is live are faster
 
 _forced = {}
 
@@ -62,14 +62,14 @@ def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=
         places_fit = oc * min(kh, 3) * (kw * ic + MOST_LANES) < 2**31  # the lists count in int32
         if dilation[1] == 1 and places_fit:
             ways.insert(share > 0.5, "sparse")
-            if kernel == "conv2d_max_pool2d_backward_weights":
-                if kh * kw * ic * -(-places // 4) <= NARROW_QUADS:
-                    ways.insert(0, "narrow")
-            elif ic < FEW_CHANNELS and places <= 4:
-                # strides and dilation leave the places' patches fewer numbers in common
-                dense = strides == (1, 1) and dilation == (1, 1)
-                few = ic <= NARROW_CHANNELS and dense and share <= 0.5
-                ways.insert(0 if few else len(ways), "narrow")
+        if kernel == "conv2d_max_pool2d_backward_weights":
+            if kh * kw * ic * -(-places // 4) <= NARROW_QUADS:
+                ways.insert(0, "narrow")
+        elif ic < FEW_CHANNELS and places <= 4:
+            # strides and dilation leave the places' patches fewer numbers in common
+            dense = strides == (1, 1) and dilation == (1, 1)
+            few = ic <= NARROW_CHANNELS and dense and share <= 0.5
+            ways.insert(0 if few else len(ways), "narrow")
     return ways
 
 

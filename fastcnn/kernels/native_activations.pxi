@@ -19,6 +19,7 @@ cdef class Activation(Kernel):
         self.dy = None if dy is None else dy.reshape(-1)
         self.alpha = alpha
         self.tasks = chunks(self.x.shape[0], PIECE)
+        # a curve has many steps; its gradient waits for memory
         self.work = (32. if dy is None else 8.) * self.x.shape[0]
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:

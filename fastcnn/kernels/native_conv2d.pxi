@@ -309,7 +309,7 @@ cdef class ColumnsBackwardData(Conv2D):
         )
 
     cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
-        cdef Py_ssize_t taps = self.transposed.shape[1], zero = 0, oh, row
+        cdef Py_ssize_t taps = self.transposed.shape[1], zero = 0, oh
         cdef Py_ssize_t row_size = self.padded_width * self.ic
         cdef float *columns = scratch + self.padded_size
         cdef Product p
@@ -325,12 +325,10 @@ cdef class ColumnsBackwardData(Conv2D):
                 columns, self.ow, self.kh, self.kw * self.ic, scratch + oh * self.sh * row_size,
                 self.dh * row_size, self.sw * self.ic,
             )
-        for row in range(self.h):
-            memcpy(
-                &self.dx[n, row, 0, 0],
-                scratch + (row + self.top) * row_size + self.left * self.ic,
-                self.w * self.ic * sizeof(float),
-            )
+        crop_rows(
+            scratch, &self.dx[n, 0, 0, 0], self.h, self.w, self.ic, self.top, self.left,
+            self.padded_width,
+        )
 
 
 def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):

@@ -10,7 +10,7 @@ cdef class Dropout(Kernel):
         self.x, self.key, self.y = x.reshape(-1), key, y.reshape(-1)
         self.rate, self.scale = rate, 1 / (1 - rate) if rate < 1 else 0
         self.tasks = chunks(self.x.shape[0], PIECE)
-        self.work = 40. * self.x.shape[0]
+        self.work = 40. * self.x.shape[0]  # the hash
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef DropoutKey p

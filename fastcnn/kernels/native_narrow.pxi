@@ -2,7 +2,7 @@
 # each channel's window: "quads" hold side by side what four places would take, and a permutation
 # picks every lane's own. No lists are needed (cf. native_sparse.pxi).
 
-cdef Py_ssize_t QUADS = 5000  # numbers of them in a band: what the first cache holds beside dy
+cdef Py_ssize_t BAND_OF_QUADS = 5000  # numbers in them: what the first cache holds beside dy
 
 
 cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
@@ -39,9 +39,9 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
         places[: pool_h.size] = pool_h * self.sh * row + pool_w * self.sw * column
         self.places = places.reshape(-1, 4)
         self.band_step = self.pool_sh * self.sh * row
-        last = taps.max() + max(self.pw - 1, 0) * self.pool_sw * self.sw * column
-        fits = max(QUADS // 4 - last, 0) // max(self.band_step, 1)
-        self.band_rows = max(min(fits + 1, self.ph), 1)
+        last = taps.max() + (self.pw - 1) * self.pool_sw * self.sw * column
+        fits = max(BAND_OF_QUADS // 4 - last, 0) // self.band_step
+        self.band_rows = min(fits + 1, self.ph)
         self.quad_count = last + 1 + (self.band_rows - 1) * self.band_step
         self.padded_height = self.h + self.top + self.bottom
         self.allocate_scratch(self.is_padded * self.padded_height * row + 4 * self.quad_count)

@@ -96,6 +96,7 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
 
 
 cdef Py_ssize_t BLOCK_BYTES = 40960  # of transposed filters: what the first cache holds beside dx
+cdef Py_ssize_t BAND = 5500  # numbers of x in a band: half the first cache
 
 
 cdef class SparseBackwardWeights(Conv2DMaxPool2D):
@@ -266,6 +267,3 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
                 for task in range(self.tasks):
                     for c in range(self.bias.shape[2]):
                         self.db[o] += self.bias[task, o, c]
-
-
-cdef Py_ssize_t BAND = 5500  # numbers of x in a band: half the first cache

@@ -346,7 +346,11 @@ static void winograd_gradient(void) {
     T(depthwise_weights)                                                                           \
     T(batch_norm_moments)                                                                          \
     T(batch_norm_apply)                                                                            \
-    T(batch_norm_sums) T(batch_norm_gradient) T(from_uint8) T(from_float64) T(adam_update)
+    T(batch_norm_sums)                                                                             \
+    T(batch_norm_gradient)                                                                         \
+    T(from_uint8)                                                                                  \
+    T(from_float64)                                                                                \
+    T(adam_update)
 
 #define NAMED(function) {#function, function},
 static const struct {

@@ -59,7 +59,7 @@ struct sparse_sum {
 
 /* dw[k][c] += sum over windows (i, j) of dy[i][j][c] * x of the place that won, for tap k
  *
- * for c < channels <= narrow_block(channels); db[c] += sum of dy where a place won. dy, argmax, dw
+ * for c < channels <= narrow_block(channels); db[c] += sum of dy where one did. dy, argmax, dw
  * and db point at the first channel, `oc` is the distance from one window or tap to the next. Of
  * the window's places only those of one group take part, 4 * group + q for q < 4; x comes as their
  * `quads`, at i * x_row + j * x_column + taps[k] + q.

@@ -2,7 +2,8 @@
  *
  * Lanes are windows here. A number of the image near a window gets dy times one number of the
  * filter, which one depends on the place that won: of the four that may be it, a permutation picks
- * every lane's own.
+ * every lane's own. Where a place meets no number of the filter the quad has a zero: an infinite dy
+ * makes NaN of it, which a sum over the places that count does not.
  */
 enum { NARROW_NUMBERS = 8 };
 

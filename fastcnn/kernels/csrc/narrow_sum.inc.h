@@ -42,6 +42,7 @@ TILE void narrow_sum_tile(const struct narrow_sum *p, const ptrdiff_t *taps_at, 
             vec won[NARROW_VECTORS];
             picks places[NARROW_VECTORS];
             UNROLLED (v, vectors) {
+                /* 255, a closed window, is of no group: there are fewer than 63 */
                 const ivec place = load_u8_tail(argmax + v * LANES, tails[v]);
                 won[v] = choose(equal(shift_right(place, 2), group),
                                 load_tail(dy + v * LANES, tails[v]), broadcast(0));

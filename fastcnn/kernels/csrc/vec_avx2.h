@@ -36,7 +36,8 @@ TILE void store_tail(float *p, vec a, tail t) {
         part = _mm_movehl_ps(part, part);
         p += 2;
     }
-    if (t.count & 1) _mm_store_ss(p, part);
+    const float one = _mm_cvtss_f32(part);
+    if (t.count & 1) __builtin_memcpy(p, &one, sizeof one);
 }
 TILE vec broadcast(float a) { return _mm256_set1_ps(a); }
 TILE ivec ibroadcast(int a) { return _mm256_set1_epi32(a); }
