@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.peak import cpu_count, fma_peak, instruction_sets
 from benchmarks.report import Samples, digits, origin, table
-from benchmarks.session import start
+from benchmarks.session import PeerError, start
 from tests.shapes import Conv2DCase
 
 WORK = 5e8  # FLOPs of one pass that a case aims at
@@ -114,6 +114,13 @@ def main():
             except ValueError as error:
                 wrong.append(str(error))
                 print(error, file=sys.stderr)
+                continue
+            except PeerError as error:  # a peer's kernel may crash: the others go on
+                wrong.append(f"{name(case)}: {error}")
+                print(wrong[-1], file=sys.stderr)
+                for session in sessions.values():
+                    session.close()
+                sessions = start(PEERS, options.peer_python, options.threads, options.isa)
                 continue
             results.append((case, samples["fastcnn"], samples["torch"]))
             if sys.stderr.isatty():
