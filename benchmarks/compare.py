@@ -29,7 +29,7 @@ from benchmarks import script
 from benchmarks.peak import cpu_count, fma_peak, instruction_sets
 from benchmarks.peers import PEERS
 from benchmarks.report import Samples, digits, origin, table
-from benchmarks.session import PeerAbsentError, PeerError, start
+from benchmarks.session import PeerAbsentError, PeerError, close, start
 from tests.shapes import NETS
 
 IMAGES = 8192
@@ -154,8 +154,7 @@ def comparison(options, images):
                 for task in tasks:
                     one_round(sessions, agreed[name], task, name, turn, options.seconds, results)
     finally:
-        for session in sessions.values():
-            session.close()
+        close(sessions)
     if options.json:
         raw = {"/".join(key): samples.ms for key, samples in results.items()}
         Path(options.json).write_text(json.dumps(raw), encoding="utf-8")
@@ -244,7 +243,7 @@ def scaling(options, images):
             peaks[count] = max(measured, key=lambda peak: peak.flops, default=None)
             for session in sessions.values():
                 versions |= session.versions
-                session.close()
+            close(sessions)
     top = [peaks[max(threads)]]
     parts = [origin("benchmarks.compare", versions, max(threads), top, options.isa)]
     for name in options.nets:

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.peak import cpu_count, fma_peak, instruction_sets
 from benchmarks.report import Samples, digits, origin, table
-from benchmarks.session import PeerError, start
+from benchmarks.session import PeerError, close, start
 from tests.shapes import Conv2DCase
 
 WORK = 5e8  # FLOPs of one pass that a case aims at
@@ -54,7 +54,7 @@ def measure(case, sessions, rounds, seconds):
     sums = [sessions[peer].ask("layer", layer=layer, seconds=0)["sums"] for peer in PEERS]
     apart = np.abs(np.subtract(*sums)).max()
     if not apart <= TOLERANCE:
-        raise ValueError(f"{name(case)}: checksums differ by {apart:.1e}: {sums}")
+        raise ValueError(f"checksums differ by {apart:.1e}: {sums}")
     samples = {peer: Samples() for peer in PEERS}
     for turn in range(rounds):
         for peer in PEERS if turn % 2 else PEERS[::-1]:
@@ -111,23 +111,18 @@ def main():
         for i, case in enumerate(cases(options.cases, options.seed)):
             try:
                 samples = measure(case, sessions, options.rounds, options.seconds)
-            except ValueError as error:
-                wrong.append(str(error))
-                print(error, file=sys.stderr)
-                continue
-            except PeerError as error:  # a peer's kernel may crash: the others go on
+            except (ValueError, PeerError) as error:
                 wrong.append(f"{name(case)}: {error}")
                 print(wrong[-1], file=sys.stderr)
-                for session in sessions.values():
-                    session.close()
-                sessions = start(PEERS, options.peer_python, options.threads, options.isa)
+                if isinstance(error, PeerError):  # it crashed: a new one goes on
+                    close(sessions)
+                    sessions = start(PEERS, options.peer_python, options.threads, options.isa)
                 continue
             results.append((case, samples["fastcnn"], samples["torch"]))
             if sys.stderr.isatty():
                 print(f"\r{i + 1} of {options.cases}", end="", file=sys.stderr, flush=True)
     finally:
-        for session in sessions.values():
-            session.close()
+        close(sessions)
     peaks.append(fma_peak(options.threads, options.isa))
     versions = {k: v for session in sessions.values() for k, v in session.versions.items()}
     origins = origin("benchmarks.grid", versions, options.threads, peaks, options.isa)

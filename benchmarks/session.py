@@ -120,3 +120,9 @@ def start(peers, peer_python, threads, isa=None, images=None):
         except PeerError as error:
             print(f"{peer}: absent ({error})", file=sys.stderr)
     return sessions
+
+
+def close(sessions):
+    """End the processes that `start` gave."""
+    for session in sessions.values():
+        session.close()

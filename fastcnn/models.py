@@ -335,10 +335,10 @@ class Sequential(Model):
         place = next((i for i, step in enumerate(steps) if not isinstance(step, ViewLayer)), None)
         self._entry, self._forwards_behind = None, []
         if place is not None:
-            step, behind = steps[place], self._forwards[place + 1 :]
+            step = steps[place]
             layer = step.linear if isinstance(step, NormalizedStep) else step
             if type(layer) is Dense and len(layer.input_shape) == 2:
-                self._entry, self._forwards_behind = step, behind
+                self._entry, self._forwards_behind = step, self._forwards[place + 1 :]
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
         self._generation = config.generation()

@@ -1,10 +1,11 @@
 # Convolutions with a max-pool behind them: the pool happens where the convolution's output is still
-# in registers or in cache. The gradients are those of native_sparse.pxi, or `Expanded`.
+# in registers or in cache. The gradients are those of native_sparse.pxi and
+# native_narrow.pxi, or `Expanded`.
 
 cdef class Conv2DMaxPool2D(Conv2D):
-    # What the three share beside a convolution's sizes.
+    # What they share beside a convolution's sizes.
     cdef Py_ssize_t ph, pw, pool_h, pool_w, pool_sh, pool_sw  # pooled rows and columns; the pool
-    cdef Py_ssize_t padded_width
+    cdef Py_ssize_t padded_height, padded_width
     cdef bint is_padded
 
     cdef pooled_sizes(
@@ -15,8 +16,22 @@ cdef class Conv2DMaxPool2D(Conv2D):
         self.ph, self.pw = y_shape[1], y_shape[2]
         self.pool_h, self.pool_w = pool_size
         self.pool_sh, self.pool_sw = pool_strides
+        self.padded_height = self.h + self.top + self.bottom
         self.padded_width = self.w + self.left + self.right
         self.is_padded = any(pads)
+
+    cdef pixels(self):
+        # (windows, places, taps), each flat: in pixels of the padded image, where the patch of each
+        # window's first place begins, how far on that of each place, and where each tap lies in it.
+        def grid(rows, columns, row_step, column_step):
+            row, column = np.indices((rows, columns)).reshape(2, -1)
+            return row * row_step * self.padded_width + column * column_step
+
+        return (
+            grid(self.ph, self.pw, self.pool_sh * self.sh, self.pool_sw * self.sw),
+            grid(self.pool_h, self.pool_w, self.sh, self.sw),
+            grid(self.kh, self.kw, self.dh, self.dw),
+        )
 
 
 cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):

@@ -14,7 +14,7 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
     cdef float[:, :, :, ::1] dw_
     cdef float[::1] db
     cdef float[:, :, ::1] sums  # (task, tap and last the bias, oc)
-    cdef Py_ssize_t padded_height, band_rows, band_step, quad_count
+    cdef Py_ssize_t band_rows, band_step, quad_count
     cdef Py_ssize_t[::1] taps       # in the quads
     cdef Py_ssize_t[:, ::1] places  # of a window, in x, four a group
 
@@ -27,23 +27,20 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
             x.shape, dw.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
         )
         self.gradients = dw.size
-        row, column = self.padded_width * self.ic, self.ic
-        kh, kw, ic = np.indices((self.kh, self.kw, self.ic)).reshape(3, -1)
-        taps = kh * self.dh * row + kw * self.dw * column + ic
+        row = self.padded_width * self.ic
+        _, places, taps = self.pixels()
+        taps = np.add.outer(taps * self.ic, np.arange(self.ic)).ravel()
         self.taps = 4 * taps
         self.tasks = image_tasks(self.n, self.taps.shape[0] * self.oc)
         self.sums = aligned((self.tasks, self.taps.shape[0] + 1, self.oc))
         self.finishes = 1
-        pool_h, pool_w = np.indices((self.pool_h, self.pool_w)).reshape(2, -1)
-        places = np.zeros(chunks(self.pool_h * self.pool_w, 4) * 4, np.intp)
-        places[: pool_h.size] = pool_h * self.sh * row + pool_w * self.sw * column
-        self.places = places.reshape(-1, 4)
+        # a last group that is not full repeats places, which argmax never names
+        self.places = np.resize(places * self.ic, (chunks(places.size, 4), 4))
         self.band_step = self.pool_sh * self.sh * row
-        last = taps.max() + (self.pw - 1) * self.pool_sw * self.sw * column
+        last = taps.max() + (self.pw - 1) * self.pool_sw * self.sw * self.ic
         fits = max(BAND_OF_QUADS // 4 - last, 0) // self.band_step
         self.band_rows = min(fits + 1, self.ph)
         self.quad_count = last + 1 + (self.band_rows - 1) * self.band_step
-        self.padded_height = self.h + self.top + self.bottom
         self.allocate_scratch(self.is_padded * self.padded_height * row + 4 * self.quad_count)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
@@ -105,7 +102,7 @@ cdef class NarrowBackwardData(Conv2DMaxPool2D):
     cdef const unsigned char[:, :, :, ::1] argmax
     cdef float[:, :, :, ::1] dx
     cdef float[:, :, :, ::1] quads  # (ic, oc, numbers, 4)
-    cdef Py_ssize_t padded_height, numbers
+    cdef Py_ssize_t numbers
     cdef Py_ssize_t[:, ::1] number  # which of them a place and a tap meet
     cdef Py_ssize_t[::1] corners    # where a window's first number lies
     cdef Py_ssize_t[::1] distances  # and from there the others
@@ -118,28 +115,19 @@ cdef class NarrowBackwardData(Conv2DMaxPool2D):
         self.pooled_sizes(
             dx.shape, w.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
         )
-        self.padded_height = self.h + self.top + self.bottom
-        row = self.padded_width * self.ic
-        kh, kw = np.indices((self.kh, self.kw)).reshape(2, -1)
-        place_h, place_w = np.indices((self.pool_h, self.pool_w)).reshape(2, -1, 1)
-        distance = (place_h * self.sh + kh * self.dh) * row
-        distance = distance + (place_w * self.sw + kw * self.dw) * self.ic
-        distances, number = np.unique(distance, return_inverse=True)
-        self.distances, self.number = distances, number.reshape(distance.shape)
+        windows, places, taps = self.pixels()
+        distances, number = np.unique(np.add.outer(places, taps), return_inverse=True)
+        self.number = number.reshape(places.size, taps.size)
+        self.distances, self.corners = distances * self.ic, windows * self.ic
         self.numbers = distances.size
-        window_h, window_w = np.indices((self.ph, self.pw)).reshape(2, -1)
-        self.corners = (
-            window_h * self.pool_sh * self.sh * row + window_w * self.pool_sw * self.sw * self.ic
-        )
-        self.quads = aligned((self.ic, self.oc, self.numbers, 4))
-        self.quads[...] = 0
+        self.quads = aligned((self.ic, self.oc, self.numbers, 4), zero=True)
         self.preparations = self.ic
         self.prepares_weights = True
         self.tasks = self.n
-        self.work = 1. * self.n * self.ph * self.pw * self.numbers * self.ic * self.oc
+        self.work = <double>self.n * self.ph * self.pw * self.numbers * self.ic * self.oc
         self.allocate_scratch(
             (2 * self.oc + self.numbers) * self.table.lanes
-            + self.is_padded * self.padded_height * row
+            + self.is_padded * self.padded_height * self.padded_width * self.ic
         )
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
@@ -159,9 +147,7 @@ cdef class NarrowBackwardData(Conv2DMaxPool2D):
         cdef float *dx = sums + self.numbers * lanes if self.is_padded else &self.dx[n, 0, 0, 0]
         cdef NarrowData p
         p.dy, p.places, p.sums, p.channels, p.numbers = turned, places, sums, self.oc, self.numbers
-        memset(
-            dx, 0, self.padded_height * self.padded_width * self.ic * sizeof(float)
-        )
+        memset(dx, 0, self.padded_height * self.padded_width * self.ic * sizeof(float))
         while first < windows:
             count = min(lanes, windows - first)
             self.table.narrow_windows(

@@ -9,7 +9,7 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
     cdef const unsigned char[:, :, :, ::1] argmax
     cdef float[:, :, :, ::1] dx
     cdef float[:, :, ::1] blocks  # (block of rows and columns of the filter, oc, rows * columns)
-    cdef Py_ssize_t padded_height, rows, columns, row_blocks, column_blocks, entries
+    cdef Py_ssize_t rows, columns, row_blocks, column_blocks, entries
     cdef int[::1] places
 
     def __init__(
@@ -20,7 +20,6 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
         self.pooled_sizes(
             dx.shape, w.shape, dy.shape, strides, pads, dilation, pool_size, pool_strides
         )
-        self.padded_height = self.h + self.top + self.bottom
         self.rows = min(<Py_ssize_t>3, self.kh)
         self.row_blocks = chunks(self.kh, self.rows)
         run = self.kw * self.ic
@@ -44,11 +43,8 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
             + 2 * self.entries + 2 * groups
         )
         # where the patch begins, for each window and each place in it
-        window, place = np.divmod(np.arange(groups), self.pool_h * self.pool_w)
-        oh = window // max(self.pw, 1) * self.pool_sh + place // self.pool_w
-        ow = window % max(self.pw, 1) * self.pool_sw + place % self.pool_w
-        offset = (oh * self.sh * self.padded_width + ow * self.sw) * self.ic
-        self.places = offset.astype(np.intc)
+        windows, places, _ = self.pixels()
+        self.places = (np.add.outer(windows, places).ravel() * self.ic).astype(np.intc)
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t first_row = i // self.column_blocks * self.rows, r
@@ -113,7 +109,7 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
     cdef float[::1] db
     cdef float[:, :, :, :, ::1] sums  # (task, block of channels, oc, kh * kw, its channels)
     cdef float[:, :, ::1] bias        # (task, oc, lanes)
-    cdef Py_ssize_t padded_height, block_count, block_channels
+    cdef Py_ssize_t block_count, block_channels
     cdef Py_ssize_t taps, widest  # a filter row is `taps` taps, `widest` numbers of each at once
     cdef Py_ssize_t bands, band_rows, images, image_size, capacity
     cdef int[::1] corners  # where the patch of a window's first place begins
@@ -130,7 +126,6 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         )
         self.gradients = dw.size
         self.work /= self.pool_sh * self.pool_sw
-        self.padded_height = self.h + self.top + self.bottom
         # Few channels leave vectors half empty: then the taps of a filter row, which are one
         # contiguous run of x, count as one long tap.
         long_row = self.ic < 2 * self.table.lanes and self.dw == 1
@@ -151,13 +146,10 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         )
         self.bias = aligned((self.tasks, self.oc, self.table.lanes))
         self.finishes = self.kh * self.kw
-        windows = np.arange(self.ph * self.pw)
-        oh = windows // max(self.pw, 1) * self.pool_sh * self.sh
-        ow = windows % max(self.pw, 1) * self.pool_sw * self.sw
-        self.corners = ((oh * self.padded_width + ow) * self.block_channels).astype(np.intc)
-        place = np.arange(256)
-        step = place // self.pool_w * self.sh * self.padded_width + place % self.pool_w * self.sw
-        self.steps = (step * self.block_channels).astype(np.intc)
+        windows, places, _ = self.pixels()
+        self.corners = (windows * self.block_channels).astype(np.intc)
+        self.steps = np.zeros(256, np.intc)
+        np.asarray(self.steps)[: places.size] = places * self.block_channels
         # numbers that one row of windows reads
         row = max(self.pool_sh * self.sh * self.padded_width * self.block_channels, <Py_ssize_t>1)
         self.band_rows = min(max(BAND // row, <Py_ssize_t>1), max(self.ph, <Py_ssize_t>1))
