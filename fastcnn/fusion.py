@@ -96,7 +96,9 @@ def ways_of(step):
     if type(conv) is not Conv2D or conv.groups != 1 or config.backend() != "native":
         return ""
     name = "conv2d_max_pool2d_" if pooled else "conv2d_"
-    shape = [conv.kernel.shape, conv.strides, conv.dilation_rate]
+    last = step.pool if pooled else conv
+    sizes = conv.input_shape[1:3], last.output_shape[1:3]
+    shape = [conv.kernel.shape, *sizes, conv.strides, conv.dilation_rate]
     if pooled:
         shape += [step.pool.pool_size, step.pool.strides]
     passes = ["forward", "backward_weights", *["backward_data"] * step.input_gradient]

@@ -39,10 +39,12 @@ def algorithms(call):
     if call.kernel not in choice.ALGORITHMS:
         return (None,)
     labels = [label for label, *_ in checks.arrays_of(call.kernel)]
-    w = call.arrays[labels.index("w" if "w" in labels else "dw")]
+    x, y, w = (
+        call.arrays[labels.index(name if name in labels else "d" + name)].shape for name in "xyw"
+    )
     config = [call.config[key] for key in ("strides", "dilation")]
     pool = [call.config[key] for key in ("pool_size", "pool_strides") if key in call.config]
-    return tuple(choice.algorithms(call.kernel, w.shape, *config, *pool))
+    return tuple(choice.algorithms(call.kernel, w, x[1:3], y[1:3], *config, *pool))
 
 
 def taking(kernel, algorithm):

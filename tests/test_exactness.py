@@ -132,20 +132,45 @@ def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
     assert kernels.bind("conv2d_forward", x, w, None, y, **config).algorithm == "direct"
 
 
+@pytest.mark.parametrize(
+    ("kernel_size", "channels", "size", "ways"),
+    [
+        ((3, 3), (64, 64), (14, 14), ("winograd", "winograd", "winograd")),
+        ((5, 5), (64, 12), (14, 14), ("winograd", "winograd", "direct")),
+        ((7, 5), (32, 32), (20, 14), ("winograd", "winograd", "winograd")),
+        ((5, 5), (32, 32), (3, 3), ("direct", "direct", "direct")),  # tiles of 4x4
+        ((5, 5), (1, 64), (14, 14), ("direct", "columns", "direct")),
+        ((4, 4), (64, 64), (14, 14), ("direct", "direct", "direct")),
+    ],
+)
+def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, size, ways):
+    x_size = [out + taps - 1 for out, taps in zip(size, kernel_size, strict=True)]
+    shape = (kernel_size + channels, x_size, size, (1, 1), (1, 1))
+    kinds = ("forward", "backward_data", "backward_weights")
+    assert tuple(choice.choose(f"conv2d_{kind}", *shape) for kind in kinds) == ways
+
+
+@pytest.mark.parametrize(
+    ("kernel_size", "most"), [((3, 3), 16), ((5, 5), 8), ((3, 7), 8), ((7, 5), 6), ((7, 7), 6)]
+)
 @pytest.mark.parametrize("ic", [c for c in CHANNELS if c <= 64])
-def test_winograd_is_exact_up_to_16(ic, instruction_set):
-    """Constants of 1/2 make quarters: 64 channels of 4 * 16 by 9/4 * 16 stay below 2^24 of them."""
+def test_winograd_is_exact(ic, kernel_size, most, instruction_set):
+    """Constants of 1/2 make quarters: below 2^24 of them, every step is exact.
+
+    A place's patch is at most 4 `most`, its filter 9/4 `most`, an output the sum of 9 places and of
+    one 3x3 filter for each pair of taps in both directions: 9 (4 * 9/4) most^2 * 64 channels * 9.
+    """
     rng = np.random.default_rng(ic)
 
-    def draw_16(rng, *shape):
-        return integers(rng, *shape, most=16)
+    def draw_small(rng, *shape):
+        return integers(rng, *shape, most=most)
 
-    case = Conv2DCase(2, (9, 10), ic, 24, padding="same")
-    transposed = Conv2DCase(2, (9, 10), 24, ic, padding="same")
-    forward = next(conv2d_calls(case, rng, draw_16))
-    pooled = next(conv2d_max_pool2d_calls(case, rng, draw_16, (2, 2), (2, 2)))
-    backward = list(conv2d_calls(transposed, rng, draw_16))[1]
-    for call in (forward, pooled, backward):
+    case = Conv2DCase(2, (9, 10), ic, 24, kernel_size, padding="same")
+    transposed = Conv2DCase(2, (9, 10), 24, ic, kernel_size, padding="same")
+    forward, _, weights = conv2d_calls(case, rng, draw_small)
+    pooled = next(conv2d_max_pool2d_calls(case, rng, draw_small, (2, 2), (2, 2)))
+    backward = list(conv2d_calls(transposed, rng, draw_small))[1]
+    for call in (forward, pooled, backward, weights):
         expected = call.reference()
         arrays = call.fresh()
         with taking(call.kernel, "winograd"):

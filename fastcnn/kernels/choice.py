@@ -16,7 +16,15 @@ ALGORITHMS = {
     "conv2d_max_pool2d_backward_weights": ("sparse", "narrow", "expand"),
 }
 
-WINOGRAD_CHANNELS = 12  # below, the transforms cost more than the products save
+# Winograd's transforms cost more than its products save below these numbers of channels: that it
+# sums over; of one side times the other; of dy for the filter's gradient, which fill its vectors.
+WINOGRAD_CHANNELS, WINOGRAD_PAIRS, WINOGRAD_LANES = 6, 128, 16
+# Its products over those of the sums themselves, at most: tiles reach beyond a small array's edge.
+WINOGRAD_SHARES = {
+    "conv2d_forward": 0.62,
+    "conv2d_backward_data": 1.0,
+    "conv2d_backward_weights": 0.56,
+}
 FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
 MOST_LANES = 16
 NARROW_QUADS = 54  # numbers of a filter times fours of places: "narrow" reads them for each window
@@ -37,23 +45,25 @@ def forced(kernel, algorithm):
         del _forced[kernel]
 
 
-def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=None):
-    """The ways to run `kernel` on this shape, best first."""
+def algorithms(
+    kernel, w_shape, x_size, y_size, strides, dilation, pool_size=None, pool_strides=None
+):
+    """The ways to run `kernel` on this shape, best first; sizes are (height, width)."""
     kh, kw, ic, oc = w_shape
-    square = (kh, kw) == (3, 3) and strides == (1, 1) and dilation == (1, 1)
-    narrow = min(ic, oc) < WINOGRAD_CHANNELS
+    dense = strides == (1, 1) and dilation == (1, 1)
+    in_pairs = {kh, kw} <= {3, 5, 7} and dense  # Winograd's method takes three taps, then pairs
     small_pool = pool_size == (2, 2) and pool_strides == (2, 2)
-    if kernel in ("conv2d_forward", "conv2d_backward_data", "conv2d_backward_weights"):
+    if kernel in WINOGRAD_SHARES:
         ways = ["direct"]
-        if square:
-            ways.insert(narrow, "winograd")
+        if in_pairs:
+            ways.insert(not winograd_wins(kernel, w_shape, x_size, y_size), "winograd")
         if kernel == "conv2d_backward_data" and dilation[1] == 1:
             few = ic < FEW_CHANNELS and kh * kw > 1
             ways.insert(0 if few else len(ways), "columns")
     elif kernel == "conv2d_max_pool2d_forward":
         ways = ["registers", "rows"] if small_pool else ["rows"]
-        if small_pool and square:
-            ways.insert(narrow, "winograd")
+        if small_pool and in_pairs:
+            ways.insert(ic < WINOGRAD_CHANNELS or ic * oc < WINOGRAD_PAIRS, "winograd")
     else:
         # The pool leaves at most this share of the convolution's places a gradient.
         share = 1 / (pool_strides[0] * pool_strides[1])
@@ -67,10 +77,22 @@ def algorithms(kernel, w_shape, strides, dilation, pool_size=None, pool_strides=
                 ways.insert(0, "narrow")
         elif ic < FEW_CHANNELS and places <= 4:
             # strides and dilation leave the places' patches fewer numbers in common
-            dense = strides == (1, 1) and dilation == (1, 1)
             few = ic <= NARROW_CHANNELS and dense and share <= 0.5
             ways.insert(0 if few else len(ways), "narrow")
     return ways
+
+
+def winograd_wins(kernel, w_shape, x_size, y_size):
+    """Whether Winograd's method is the fastest for a convolution that it can run."""
+    kh, kw, ic, oc = w_shape
+    summed, (h, w) = (oc, x_size) if kernel == "conv2d_backward_data" else (ic, y_size)
+    products = (kh // 2 * 3 + 1) * (kw // 2 * 3 + 1) * -(-h // 2) * -(-w // 2)
+    return (
+        products <= WINOGRAD_SHARES[kernel] * kh * kw * y_size[0] * y_size[1]
+        and summed >= WINOGRAD_CHANNELS
+        and ic * oc >= WINOGRAD_PAIRS
+        and (oc >= WINOGRAD_LANES or kernel != "conv2d_backward_weights")
+    )
 
 
 def choose(kernel, *shape):

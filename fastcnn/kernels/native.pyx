@@ -130,13 +130,13 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t (*product_max_pool_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*product_max_pool)(const ProductMaxPool *) noexcept nogil
         void (*winograd_filter)(
-            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, int
+            const float *const *, float *, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
         void (*winograd_input)(const WinogradRow *) noexcept nogil
         void (*winograd_output)(const WinogradRow *) noexcept nogil
         void (*winograd_gradient)(const WinogradRow *) noexcept nogil
         void (*winograd_filter_gradient)(
-            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t
+            const float *, Py_ssize_t, float *const *, Py_ssize_t
         ) noexcept nogil
         Py_ssize_t (*sparse_sum_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*sparse_sum)(const SparseSum *) noexcept nogil

@@ -332,15 +332,18 @@ cdef class ColumnsBackwardData(Conv2D):
 
 
 def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
-    if choice.choose("conv2d_forward", w.shape, strides, dilation) == "winograd":
+    sizes = x.shape[1:3], y.shape[1:3]
+    if choice.choose("conv2d_forward", w.shape, *sizes, strides, dilation) == "winograd":
         return Winograd(x, w, b, y, None, (pads[0], pads[2]), relu, False, False)
     return Conv2DForward(x, w, b, y, strides, pads, dilation, relu)
 
 
 def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
-    algorithm = choice.choose("conv2d_backward_data", w.shape, strides, dilation)
+    sizes = dx.shape[1:3], dy.shape[1:3]
+    algorithm = choice.choose("conv2d_backward_data", w.shape, *sizes, strides, dilation)
     if algorithm == "winograd":
-        return Winograd(dy, w, None, dx, None, (2 - pads[0], 2 - pads[2]), False, False, True)
+        pads = w.shape[0] - 1 - pads[0], w.shape[1] - 1 - pads[2]
+        return Winograd(dy, w, None, dx, None, pads, False, False, True)
     if algorithm == "columns":
         return ColumnsBackwardData(dy, w, dx, strides, pads, dilation)
     return Conv2DBackwardData(dy, w, dx, strides, pads, dilation)

@@ -180,6 +180,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
 
 
 def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
-    if choice.choose("conv2d_backward_weights", dw.shape, strides, dilation) == "winograd":
+    sizes = x.shape[1:3], dy.shape[1:3]
+    if choice.choose("conv2d_backward_weights", dw.shape, *sizes, strides, dilation) == "winograd":
         return WinogradBackwardWeights(x, dy, dw, db, (pads[0], pads[2]))
     return Conv2DBackwardWeights(x, dy, dw, db, strides, pads, dilation)

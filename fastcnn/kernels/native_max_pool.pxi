@@ -149,7 +149,8 @@ def conv2d_max_pool2d_forward(
     x, w, b, y, argmax, *, strides, pads, dilation, relu, pool_size, pool_strides
 ):
     algorithm = choice.choose(
-        "conv2d_max_pool2d_forward", w.shape, strides, dilation, pool_size, pool_strides
+        "conv2d_max_pool2d_forward", w.shape, x.shape[1:3], y.shape[1:3], strides, dilation,
+        pool_size, pool_strides,
     )
     if algorithm == "winograd":
         return Winograd(x, w, b, y, argmax, (pads[0], pads[2]), relu, True, False)
@@ -162,7 +163,8 @@ def conv2d_max_pool2d_backward_data(
     dy, argmax, w, dx, *, strides, pads, dilation, pool_size, pool_strides
 ):
     algorithm = choice.choose(
-        "conv2d_max_pool2d_backward_data", w.shape, strides, dilation, pool_size, pool_strides
+        "conv2d_max_pool2d_backward_data", w.shape, dx.shape[1:3], dy.shape[1:3], strides, dilation,
+        pool_size, pool_strides,
     )
     if algorithm != "expand":
         kind = SparseBackwardData if algorithm == "sparse" else NarrowBackwardData
@@ -177,7 +179,8 @@ def conv2d_max_pool2d_backward_weights(
     x, dy, argmax, dw, db, *, strides, pads, dilation, pool_size, pool_strides
 ):
     algorithm = choice.choose(
-        "conv2d_max_pool2d_backward_weights", dw.shape, strides, dilation, pool_size, pool_strides
+        "conv2d_max_pool2d_backward_weights", dw.shape, x.shape[1:3], dy.shape[1:3], strides,
+        dilation, pool_size, pool_strides,
     )
     if algorithm != "expand":
         kind = SparseBackwardWeights if algorithm == "sparse" else NarrowBackwardWeights

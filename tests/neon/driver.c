@@ -185,23 +185,25 @@ static const float G[4][3] = {{1, 0, 0}, {.5f, .5f, .5f}, {.5f, -.5f, .5f}, {0, 
 static const float B[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
 static const float A[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
 
+/* Nine taps of which some are NULL. */
+static void draw_taps(float *w, ptrdiff_t w_plane, float *taps[9]) {
+    for (int tap = 0; tap < 9; tap++) taps[tap] = often() ? w + tap * w_plane : NULL;
+}
 static void winograd_filter(void) {
-    const int channels = channel_count(), flip = draw(0, 1);
+    const int channels = channel_count();
     const ptrdiff_t w_plane = channels + draw(0, 3), u_plane = channels + draw(0, 3);
-    const float *w = floats(8 * w_plane + channels);
-    float *u = floats(15 * u_plane + channels), *expected = copy(u, 15 * u_plane + channels);
+    float *taps[9], *u = floats(15 * u_plane + channels);
+    float *expected = copy(u, 15 * u_plane + channels);
+    draw_taps(floats(8 * w_plane + channels), w_plane, taps);
     for (int i = 0; i < 4; i++)
         for (int j = 0; j < 4; j++)
             for (int c = 0; c < channels; c++) {
                 float sum = 0;
-                for (int r = 0; r < 3; r++)
-                    for (int s = 0; s < 3; s++) {
-                        const int tap = flip ? 8 - 3 * r - s : 3 * r + s;
-                        sum += G[i][r] * G[j][s] * w[tap * w_plane + c];
-                    }
+                for (int tap = 0; tap < 9; tap++)
+                    if (taps[tap]) sum += G[i][tap / 3] * G[j][tap % 3] * taps[tap][c];
                 expected[(4 * i + j) * u_plane + c] = sum;
             }
-    k->winograd_filter(w, w_plane, u, u_plane, channels, flip);
+    k->winograd_filter((const float *const *)taps, u, u_plane, channels);
     same(u, expected, 15 * u_plane + channels);
 }
 static void winograd_filter_gradient(void) {
@@ -209,14 +211,16 @@ static void winograd_filter_gradient(void) {
     const ptrdiff_t s_plane = channels + draw(0, 3), w_plane = channels + draw(0, 3);
     const float *s = floats(15 * s_plane + channels);
     float *dw = floats(8 * w_plane + channels), *expected = copy(dw, 8 * w_plane + channels);
-    for (int r = 0; r < 3; r++)
-        for (int q = 0; q < 3; q++)
-            for (int c = 0; c < channels; c++) {
-                float sum = 0;
-                for (int i = 0; i < 16; i++) sum += G[i / 4][r] * G[i % 4][q] * s[i * s_plane + c];
-                expected[(3 * r + q) * w_plane + c] = sum;
-            }
-    k->winograd_filter_gradient(s, s_plane, dw, w_plane, channels);
+    float *taps[9];
+    draw_taps(dw, w_plane, taps);
+    for (int tap = 0; tap < 9; tap++)
+        for (int c = 0; taps[tap] && c < channels; c++) {
+            float sum = 0;
+            for (int i = 0; i < 16; i++)
+                sum += G[i / 4][tap / 3] * G[i % 4][tap % 3] * s[i * s_plane + c];
+            expected[tap * w_plane + c] = sum;
+        }
+    k->winograd_filter_gradient(s, s_plane, taps, channels);
     same(dw, expected, 8 * w_plane + channels);
 }
 static struct winograd a_row(void) {

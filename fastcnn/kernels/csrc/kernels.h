@@ -161,13 +161,13 @@ struct kernels {
     void (*product)(const struct product *p);
     ptrdiff_t (*product_max_pool_block)(ptrdiff_t windows, ptrdiff_t channels);
     void (*product_max_pool)(const struct product_max_pool *p);
-    void (*winograd_filter)(const float *w, ptrdiff_t w_plane, float *u, ptrdiff_t u_plane,
-                            ptrdiff_t channels, int flip);
+    void (*winograd_filter)(const float *const taps[9], float *u, ptrdiff_t u_plane,
+                            ptrdiff_t channels);
     void (*winograd_input)(const struct winograd *p);
     void (*winograd_output)(const struct winograd *p);
     void (*winograd_gradient)(const struct winograd *p); /* x is dy, rows and columns as in y */
-    void (*winograd_filter_gradient)(const float *s, ptrdiff_t s_plane, float *dw,
-                                     ptrdiff_t w_plane, ptrdiff_t channels);
+    void (*winograd_filter_gradient)(const float *s, ptrdiff_t s_plane, float *const taps[9],
+                                     ptrdiff_t channels);
     ptrdiff_t (*sparse_sum_block)(ptrdiff_t rows, ptrdiff_t columns);
     void (*sparse_sum)(const struct sparse_sum *p);
     /* y[i][k] = x[i + places[k]] for i < n, k < 4 */

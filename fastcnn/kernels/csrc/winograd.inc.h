@@ -9,18 +9,22 @@
  *          0  1  0 -1          0    0    1
  *
  * All constants are powers of two, so small whole numbers stay exact. The 16 products, each a
- * matrix product over the channels, are `product`'s; here are the three transforms.
+ * matrix product over the channels, are `product`'s; here are the transforms.
+ *
+ * A larger filter is a sum of 3x3 ones: its first three taps in each direction, then two at a time
+ * behind a zero. The k-th pair meets the patch of the tile k further on, and its zero makes the
+ * first of four products vanish: 5 taps take 4 + 3 products for two outputs instead of 10.
  */
 
-/* u[i * u_plane + c] for the 16 places i of one filter's row of channels; w[tap * w_plane + c].
- * `flip` turns the filter by 180 degrees, as the gradient for the image wants it. */
-static void winograd_filter(const float *w, ptrdiff_t w_plane, float *u, ptrdiff_t u_plane,
-                            ptrdiff_t channels, int flip) {
+/* u[i * u_plane + c] for the 16 places i of one filter's row of channels; taps that are NULL are
+ * zeros. */
+static void winograd_filter(const float *const taps[9], float *u, ptrdiff_t u_plane,
+                            ptrdiff_t channels) {
     const vec half = broadcast(0.5f);
     for (ptrdiff_t c = 0; c < channels; c += LANES) {
         const tail t = tail_of(channels - c);
         vec g[3][3], h[4][3];
-        UNROLLED (k, 9) g[k / 3][k % 3] = load_tail(w + (flip ? 8 - k : k) * w_plane + c, t);
+        UNROLLED (k, 9) g[k / 3][k % 3] = taps[k] ? load_tail(taps[k] + c, t) : broadcast(0);
         UNROLLED (k, 3) {
             const vec outer = (g[0][k] + g[2][k]) * half, inner = g[1][k] * half;
             h[0][k] = g[0][k];
@@ -127,13 +131,14 @@ static void winograd_gradient(const struct winograd *p) {
         }
 }
 
-/* dw = G' s G, one row of channels: s[i * s_plane + c] for 16 places i, dw[tap * w_plane + c]. */
-static void winograd_filter_gradient(const float *s, ptrdiff_t s_plane, float *dw,
-                                     ptrdiff_t w_plane, ptrdiff_t channels) {
+/* dw = G' s G, one row of channels: s[i * s_plane + c] for 16 places i; taps that are NULL are not
+ * asked for. */
+static void winograd_filter_gradient(const float *s, ptrdiff_t s_plane, float *const taps[9],
+                                     ptrdiff_t channels) {
     const vec half = broadcast(0.5f);
     for (ptrdiff_t c = 0; c < channels; c += LANES) {
         const tail t = tail_of(channels - c);
-        vec m[4][4], g[3][4];
+        vec m[4][4], g[3][4], dw[9];
         UNROLLED (k, 16) m[k / 4][k % 4] = load_tail(s + k * s_plane + c, t);
         UNROLLED (k, 4) {
             const vec outer = (m[1][k] + m[2][k]) * half;
@@ -143,10 +148,11 @@ static void winograd_filter_gradient(const float *s, ptrdiff_t s_plane, float *d
         }
         UNROLLED (r, 3) {
             const vec outer = (g[r][1] + g[r][2]) * half;
-            float *to = dw + 3 * r * w_plane + c;
-            store_tail(to, g[r][0] + outer, t);
-            store_tail(to + w_plane, (g[r][1] - g[r][2]) * half, t);
-            store_tail(to + 2 * w_plane, outer + g[r][3], t);
+            dw[3 * r] = g[r][0] + outer;
+            dw[3 * r + 1] = (g[r][1] - g[r][2]) * half;
+            dw[3 * r + 2] = outer + g[r][3];
         }
+        UNROLLED (k, 9)
+            if (taps[k]) store_tail(taps[k] + c, dw[k], t);
     }
 }
