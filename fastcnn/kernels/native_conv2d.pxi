@@ -91,6 +91,7 @@ cdef class Conv2D(Kernel):
             done += p.channels
 
 
+cdef double WORK_PER_OUTPUT = 4  # to write a number takes as long as so many multiply-adds
 cdef Py_ssize_t WEIGHTS_SIZE = 6144  # numbers of the weights in a piece: half the first cache
 
 
@@ -145,6 +146,7 @@ cdef class Conv2DForward(Conv2D):
         self.padded = any(pads)
         self.padded_width = self.w + self.left + self.right
         self.forward_segments(self.padded_width)
+        self.work = self.work / filling(self.oc) + WORK_PER_OUTPUT * y.size
         self.pieces = row_pieces(self.n, self.oh, self.work)
         self.tasks = self.n * self.pieces
         if self.padded:
@@ -179,6 +181,7 @@ cdef class Conv2DBackwardData(Conv2D):
     cdef float[:, :, ::1] transposed  # (kh * kw, oc, ic)
     cdef Py_ssize_t[::1] segment_start  # of each phase (row phase * sw + column phase)
     cdef Py_ssize_t before_h, before_w, padded_width, pieces
+    cdef bint padded
 
     def __init__(self, dy, w, dx, strides, pads, dilation):
         self.algorithm = "direct"
@@ -187,6 +190,7 @@ cdef class Conv2DBackwardData(Conv2D):
         self.transposed = aligned((self.kh * self.kw, self.oc, self.ic), np.float32)
         self.preparations = self.kh * self.kw
         self.prepares_weights = True
+        self.work = self.work / filling(self.ic) + WORK_PER_OUTPUT * dx.size
         self.pieces = row_pieces(self.n, self.h, self.work)
         self.tasks = self.n * self.pieces
         self.before_h = (self.kh - 1) * self.dh // self.sh
@@ -194,8 +198,10 @@ cdef class Conv2DBackwardData(Conv2D):
         self.padded_width = max(
             (self.w - 1 + self.left) // self.sw + 1, self.ow
         ) + self.before_w
-        rows = (chunks(self.h, self.pieces) - 1) // self.sh + 2 + self.before_h
-        self.allocate_scratch(rows * self.padded_width * self.oc)
+        self.padded = self.before_h > 0 or self.padded_width > self.ow
+        if self.padded:
+            rows = (chunks(self.h, self.pieces) - 1) // self.sh + 2 + self.before_h
+            self.allocate_scratch(rows * self.padded_width * self.oc)
         x_segments, w_segments, start, segment_rows = [], [], [0], []
         for phase_h in range(self.sh):
             for phase_w in range(self.sw):
@@ -228,13 +234,16 @@ cdef class Conv2DBackwardData(Conv2D):
         # rows of dy that these rows ask for; those outside of it are zeros
         cdef Py_ssize_t dy_first = (first + self.top) // self.sh, phase, done = 0
         cdef Py_ssize_t dy_rows = (last - 1 + self.top) // self.sh + 1 + self.before_h - dy_first
-        pad_rows(
-            &self.dy[n, 0, 0, 0], scratch, self.oh, self.ow, self.oc, self.before_h, self.before_w,
-            self.padded_width, dy_first, dy_rows,
-        )
+        cdef const float *dy = &self.dy[n, 0, 0, 0] + dy_first * self.ow * self.oc
+        if self.padded:
+            pad_rows(
+                &self.dy[n, 0, 0, 0], scratch, self.oh, self.ow, self.oc, self.before_h,
+                self.before_w, self.padded_width, dy_first, dy_rows,
+            )
+            dy = scratch
         while done < self.ic:
             for phase in range(self.sh * self.sw):
-                self.add_phase(n, scratch, phase // self.sw, phase % self.sw, done, first, last)
+                self.add_phase(n, dy, phase // self.sw, phase % self.sw, done, first, last)
             done += self.table.product_block(self.ic - done)
 
     cdef void add_phase(
@@ -294,6 +303,7 @@ cdef class ColumnsBackwardData(Conv2D):
         self.dy, self.weights, self.dx = dy, w, dx
         self.sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.oc, self.kh * self.kw * self.ic))
+        self.work = self.work / filling(self.transposed.shape[1]) + WORK_PER_OUTPUT * dx.size
         self.preparations = 1
         self.prepares_weights = True
         self.tasks = self.n

@@ -7,13 +7,6 @@ cdef Py_ssize_t image_tasks(Py_ssize_t n, Py_ssize_t size) noexcept:
     return max(min(n, 2 * most if n >= 64 else most), <Py_ssize_t>1)
 
 
-cdef double filling(Py_ssize_t channels):
-    # The share of a product's speed that is left when so many channels lie in vectors: one vector
-    # alone has to load a number for each multiply-add.
-    cdef Py_ssize_t vectors = chunks(channels, table.lanes)
-    return channels / <double>(vectors * table.lanes) * (0.75 if vectors == 1 else 1.)
-
-
 # Numbers of x and dy that are read for one pass over dw: a small dw leaves them most of the first
 # cache; reading and writing a large one costs more than reading x and dy from the second.
 cdef Py_ssize_t ROWS_SIZE = 6000, ROWS_SIZE_LARGE = 16000, LARGE = 61440
@@ -54,6 +47,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
             self.tasks = 1
         self.by_rows = self.tasks > 1
         self.turned = self.by_rows and filling(self.run_size) > filling(self.oc)
+        self.work /= filling(self.run_size if self.turned else self.oc)
         self.sums = aligned((self.tasks * self.by_rows, self.size + self.oc))
         if self.by_rows:
             self.finishes = self.runs + 1
