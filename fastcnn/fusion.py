@@ -97,8 +97,8 @@ def ways_of(step):
         return ""
     name = "conv2d_max_pool2d_" if pooled else "conv2d_"
     last = step.pool if pooled else conv
-    sizes = conv.input_shape[1:3], last.output_shape[1:3]
-    shape = [conv.kernel.shape, *sizes, conv.strides, conv.dilation_rate]
+    arrays = conv.input_shape, last.output_shape
+    shape = [conv.kernel.shape, *arrays, conv.strides, conv.dilation_rate]
     if pooled:
         shape += [step.pool.pool_size, step.pool.strides]
     passes = ["forward", "backward_weights", *["backward_data"] * step.input_gradient]

@@ -44,7 +44,7 @@ def algorithms(call):
     )
     config = [call.config[key] for key in ("strides", "dilation")]
     pool = [call.config[key] for key in ("pool_size", "pool_strides") if key in call.config]
-    return tuple(choice.algorithms(call.kernel, w, x[1:3], y[1:3], *config, *pool))
+    return tuple(choice.algorithms(call.kernel, w, x, y, *config, *pool))
 
 
 def taking(kernel, algorithm):

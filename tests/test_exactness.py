@@ -133,19 +133,21 @@ def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
 
 
 @pytest.mark.parametrize(
-    ("kernel_size", "channels", "size", "ways"),
+    ("kernel_size", "channels", "y_size", "ways"),
     [
-        ((3, 3), (64, 64), (14, 14), ("winograd", "winograd", "winograd")),
-        ((5, 5), (64, 12), (14, 14), ("winograd", "winograd", "direct")),
-        ((7, 5), (32, 32), (20, 14), ("winograd", "winograd", "winograd")),
-        ((5, 5), (32, 32), (3, 3), ("direct", "direct", "direct")),  # tiles of 4x4
-        ((5, 5), (1, 64), (14, 14), ("direct", "columns", "direct")),
-        ((4, 4), (64, 64), (14, 14), ("direct", "direct", "direct")),
+        ((3, 3), (64, 64), (32, 14, 14), ("winograd", "winograd", "winograd")),
+        ((3, 3), (64, 64), (1, 14, 14), ("winograd", "winograd", "direct")),
+        ((5, 5), (64, 12), (32, 14, 14), ("winograd", "winograd", "direct")),
+        ((7, 5), (32, 32), (None, 20, 14), ("winograd", "winograd", "winograd")),
+        ((5, 5), (32, 32), (32, 3, 3), ("direct", "direct", "direct")),  # 4x4 in tiles
+        ((5, 5), (1, 64), (32, 14, 14), ("direct", "columns", "direct")),
+        ((4, 4), (64, 64), (32, 14, 14), ("direct", "direct", "direct")),
     ],
 )
-def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, size, ways):
-    x_size = [out + taps - 1 for out, taps in zip(size, kernel_size, strict=True)]
-    shape = (kernel_size + channels, x_size, size, (1, 1), (1, 1))
+def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, y_size, ways):
+    (kh, kw), (ic, oc), (n, oh, ow) = kernel_size, channels, y_size
+    x_shape, y_shape = (n, oh + kh - 1, ow + kw - 1, ic), (n, oh, ow, oc)
+    shape = (kernel_size + channels, x_shape, y_shape, (1, 1), (1, 1))
     kinds = ("forward", "backward_data", "backward_weights")
     assert tuple(choice.choose(f"conv2d_{kind}", *shape) for kind in kinds) == ways
 

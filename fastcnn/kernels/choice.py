@@ -19,6 +19,7 @@ ALGORITHMS = {
 # Winograd's transforms cost more than its products save below these numbers of channels: that it
 # sums over; of one side times the other; of dy for the filter's gradient, which fill its vectors.
 WINOGRAD_CHANNELS, WINOGRAD_PAIRS, WINOGRAD_LANES = 6, 128, 16
+WINOGRAD_TILES = 128  # of dy, at least: each adds to all of the filter's 16 places
 # Its products over those of the sums themselves, at most: tiles reach beyond a small array's edge.
 WINOGRAD_SHARES = {
     "conv2d_forward": 0.62,
@@ -46,9 +47,9 @@ def forced(kernel, algorithm):
 
 
 def algorithms(
-    kernel, w_shape, x_size, y_size, strides, dilation, pool_size=None, pool_strides=None
+    kernel, w_shape, x_shape, y_shape, strides, dilation, pool_size=None, pool_strides=None
 ):
-    """The ways to run `kernel` on this shape, best first; sizes are (height, width)."""
+    """The ways to run `kernel` on these shapes, best first; a batch of None is a large one."""
     kh, kw, ic, oc = w_shape
     dense = strides == (1, 1) and dilation == (1, 1)
     in_pairs = {kh, kw} <= {3, 5, 7} and dense  # Winograd's method takes three taps, then pairs
@@ -56,7 +57,7 @@ def algorithms(
     if kernel in WINOGRAD_SHARES:
         ways = ["direct"]
         if in_pairs:
-            ways.insert(not winograd_wins(kernel, w_shape, x_size, y_size), "winograd")
+            ways.insert(not winograd_wins(kernel, w_shape, x_shape, y_shape), "winograd")
         if kernel == "conv2d_backward_data" and dilation[1] == 1:
             few = ic < FEW_CHANNELS and kh * kw > 1
             ways.insert(0 if few else len(ways), "columns")
@@ -82,17 +83,18 @@ def algorithms(
     return ways
 
 
-def winograd_wins(kernel, w_shape, x_size, y_size):
+def winograd_wins(kernel, w_shape, x_shape, y_shape):
     """Whether Winograd's method is the fastest for a convolution that it can run."""
     kh, kw, ic, oc = w_shape
-    summed, (h, w) = (oc, x_size) if kernel == "conv2d_backward_data" else (ic, y_size)
-    products = (kh // 2 * 3 + 1) * (kw // 2 * 3 + 1) * -(-h // 2) * -(-w // 2)
-    return (
-        products <= WINOGRAD_SHARES[kernel] * kh * kw * y_size[0] * y_size[1]
-        and summed >= WINOGRAD_CHANNELS
-        and ic * oc >= WINOGRAD_PAIRS
-        and (oc >= WINOGRAD_LANES or kernel != "conv2d_backward_weights")
-    )
+    n, oh, ow, _ = y_shape
+    h, w = x_shape[1:3] if kernel == "conv2d_backward_data" else (oh, ow)
+    tiles = -(-h // 2) * -(-w // 2)
+    products = (kh // 2 * 3 + 1) * (kw // 2 * 3 + 1) * tiles
+    if products > WINOGRAD_SHARES[kernel] * kh * kw * oh * ow or ic * oc < WINOGRAD_PAIRS:
+        return False
+    if kernel == "conv2d_backward_weights":
+        return oc >= WINOGRAD_LANES and (n is None or n * tiles >= WINOGRAD_TILES)
+    return (ic if kernel == "conv2d_forward" else oc) >= WINOGRAD_CHANNELS
 
 
 def choose(kernel, *shape):

@@ -342,15 +342,16 @@ cdef class ColumnsBackwardData(Conv2D):
 
 
 def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
-    sizes = x.shape[1:3], y.shape[1:3]
-    if choice.choose("conv2d_forward", w.shape, *sizes, strides, dilation) == "winograd":
+    algorithm = choice.choose("conv2d_forward", w.shape, x.shape, y.shape, strides, dilation)
+    if algorithm == "winograd":
         return Winograd(x, w, b, y, None, (pads[0], pads[2]), relu, False, False)
     return Conv2DForward(x, w, b, y, strides, pads, dilation, relu)
 
 
 def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
-    sizes = dx.shape[1:3], dy.shape[1:3]
-    algorithm = choice.choose("conv2d_backward_data", w.shape, *sizes, strides, dilation)
+    algorithm = choice.choose(
+        "conv2d_backward_data", w.shape, dx.shape, dy.shape, strides, dilation
+    )
     if algorithm == "winograd":
         pads = w.shape[0] - 1 - pads[0], w.shape[1] - 1 - pads[2]
         return Winograd(dy, w, None, dx, None, pads, False, False, True)

@@ -174,7 +174,9 @@ cdef class Conv2DBackwardWeights(Conv2D):
 
 
 def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
-    sizes = x.shape[1:3], dy.shape[1:3]
-    if choice.choose("conv2d_backward_weights", dw.shape, *sizes, strides, dilation) == "winograd":
+    algorithm = choice.choose(
+        "conv2d_backward_weights", dw.shape, x.shape, dy.shape, strides, dilation
+    )
+    if algorithm == "winograd":
         return WinogradBackwardWeights(x, dy, dw, db, (pads[0], pads[2]))
     return Conv2DBackwardWeights(x, dy, dw, db, strides, pads, dilation)

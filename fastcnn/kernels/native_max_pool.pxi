@@ -149,7 +149,7 @@ def conv2d_max_pool2d_forward(
     x, w, b, y, argmax, *, strides, pads, dilation, relu, pool_size, pool_strides
 ):
     algorithm = choice.choose(
-        "conv2d_max_pool2d_forward", w.shape, x.shape[1:3], y.shape[1:3], strides, dilation,
+        "conv2d_max_pool2d_forward", w.shape, x.shape, y.shape, strides, dilation,
         pool_size, pool_strides,
     )
     if algorithm == "winograd":
@@ -163,7 +163,7 @@ def conv2d_max_pool2d_backward_data(
     dy, argmax, w, dx, *, strides, pads, dilation, pool_size, pool_strides
 ):
     algorithm = choice.choose(
-        "conv2d_max_pool2d_backward_data", w.shape, dx.shape[1:3], dy.shape[1:3], strides, dilation,
+        "conv2d_max_pool2d_backward_data", w.shape, dx.shape, dy.shape, strides, dilation,
         pool_size, pool_strides,
     )
     if algorithm != "expand":
@@ -179,7 +179,7 @@ def conv2d_max_pool2d_backward_weights(
     x, dy, argmax, dw, db, *, strides, pads, dilation, pool_size, pool_strides
 ):
     algorithm = choice.choose(
-        "conv2d_max_pool2d_backward_weights", dw.shape, x.shape[1:3], dy.shape[1:3], strides,
+        "conv2d_max_pool2d_backward_weights", dw.shape, x.shape, dy.shape, strides,
         dilation, pool_size, pool_strides,
     )
     if algorithm != "expand":
