@@ -138,7 +138,7 @@ def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
         ((3, 3), (64, 64), (32, 14, 14), ("winograd", "winograd", "winograd")),
         ((3, 3), (64, 64), (1, 14, 14), ("winograd", "winograd", "direct")),
         ((5, 5), (64, 12), (32, 14, 14), ("winograd", "winograd", "direct")),
-        ((7, 5), (32, 32), (None, 20, 14), ("winograd", "winograd", "winograd")),
+        ((7, 5), (32, 32), (32, 20, 14), ("winograd", "winograd", "winograd")),
         ((5, 5), (32, 32), (32, 3, 3), ("direct", "direct", "direct")),  # 4x4 in tiles
         ((5, 5), (1, 64), (32, 14, 14), ("direct", "columns", "direct")),
         ((4, 4), (64, 64), (32, 14, 14), ("direct", "direct", "direct")),

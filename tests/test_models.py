@@ -342,6 +342,13 @@ class TestProtocol:
         model.compile("adam", "mse")
         assert model.plan().splitlines()[-1] == "mean_squared_error"
 
+    def test_plan_of_images_of_any_size(self):
+        convs = [layers.Conv2D(16, 5, padding="same") for _ in range(2)]
+        shape = keras.Input((None, None, 16))
+        model = keras.Sequential([shape, *convs, layers.GlobalMaxPooling2D()])
+        model.compile("adam", "mse")
+        assert "backward_weights: winograd, backward_data: winograd" in model.plan()
+
 
 FUSED = {
     "conv, relu, pool": lambda: [layers.Conv2D(5, 3, activation="relu"), layers.MaxPooling2D()],

@@ -26,6 +26,7 @@ WINOGRAD_SHARES = {
     "conv2d_backward_data": 1.0,
     "conv2d_backward_weights": 0.56,
 }
+LARGE = 1024  # stands for a size that is not known yet
 FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
 MOST_LANES = 16
 NARROW_QUADS = 54  # numbers of a filter times fours of places: "narrow" reads them for each window
@@ -49,7 +50,7 @@ def forced(kernel, algorithm):
 def algorithms(
     kernel, w_shape, x_shape, y_shape, strides, dilation, pool_size=None, pool_strides=None
 ):
-    """The ways to run `kernel` on these shapes, best first; a batch of None is a large one."""
+    """The ways to run `kernel` on these shapes, best first; a size of None counts as large."""
     kh, kw, ic, oc = w_shape
     dense = strides == (1, 1) and dilation == (1, 1)
     in_pairs = {kh, kw} <= {3, 5, 7} and dense  # Winograd's method takes three taps, then pairs
@@ -86,14 +87,16 @@ def algorithms(
 def winograd_wins(kernel, w_shape, x_shape, y_shape):
     """Whether Winograd's method is the fastest for a convolution that it can run."""
     kh, kw, ic, oc = w_shape
-    n, oh, ow, _ = y_shape
-    h, w = x_shape[1:3] if kernel == "conv2d_backward_data" else (oh, ow)
+    n, oh, ow = (LARGE if size is None else size for size in y_shape[:3])
+    h, w = oh, ow
+    if kernel == "conv2d_backward_data":
+        h, w = (LARGE if size is None else size for size in x_shape[1:3])
     tiles = -(-h // 2) * -(-w // 2)
     products = (kh // 2 * 3 + 1) * (kw // 2 * 3 + 1) * tiles
     if products > WINOGRAD_SHARES[kernel] * kh * kw * oh * ow or ic * oc < WINOGRAD_PAIRS:
         return False
     if kernel == "conv2d_backward_weights":
-        return oc >= WINOGRAD_LANES and (n is None or n * tiles >= WINOGRAD_TILES)
+        return oc >= WINOGRAD_LANES and n * tiles >= WINOGRAD_TILES
     return (ic if kernel == "conv2d_forward" else oc) >= WINOGRAD_CHANNELS
 
 
