@@ -85,7 +85,7 @@ def _sizes(kernel, rng, any_pads):
     letters = {letter for _, axes, *_ in checks.arrays_of(kernel) for letter in axes}
     keywords = checks.config_of(kernel)
     sizes = {letter: int(rng.choice(CHANNELS)) for letter in letters & set("ioc")}
-    sizes["n"] = int(rng.choice((0, 1, 1, 2, 2, 3, 5, 9, 17)))
+    sizes["n"] = int(rng.choice((0, 1, 1, 2, 2, 3, 5, 9, 17, 33)))
     config = {}
     if "strides" in keywords:
         config = _windows(keywords, rng, sizes, any_pads)
@@ -136,16 +136,20 @@ def _windows(keywords, rng, sizes, any_pads):
     is_conv = "dilation" in keywords
     padding = str(rng.choice(("valid", "same")))
     window, strides, dilation = two(1, 7), two(1, 3), (1, 1)
-    if is_conv and rng.random() < 0.5:  # what most algorithms are made for
+    chance = rng.random() if is_conv else 1
+    if chance < 0.4:  # what most algorithms are made for
         window, strides = (3, 3), (1, 1)
-    elif is_conv and rng.random() < 0.3:
+    elif chance < 0.6:  # what Winograd's method takes apart
+        window, strides = tuple(int(side) for side in rng.choice((3, 5, 7), 2)), (1, 1)
+    elif chance < 0.75:
         dilation = two(1, 3)
     pool, pool_strides = (1, 1), (1, 1)
     if "pool_strides" in keywords:
         pool, pool_strides = (two(1, 3), two(1, 3)) if rng.random() < 0.5 else ((2, 2), (2, 2))
     image = []
     for axis in (0, 1):
-        rows = pool[axis] + int(rng.integers(0, 8))  # of the window's output
+        most = 8 if rng.random() < 0.9 else 40
+        rows = pool[axis] + int(rng.integers(0, most))  # of the window's output
         stride, reach = strides[axis], (window[axis] - 1) * dilation[axis] + 1
         rest = int(rng.integers(0, stride))
         valid = (rows - 1) * stride + reach + rest

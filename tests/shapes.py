@@ -136,6 +136,10 @@ def _conv2d_cases():
             case = Conv2DCase(2, (11, 13), 5, 9, kernel, (1, 1), padding, dilation)
             name = f"dilation{dilation[0]}x{dilation[1]}-kernel{kernel[0]}x{kernel[1]}-{padding}"
             yield name, case
+    for n, kernel in ((33, (5, 5)), (9, (7, 5)), (2, (3, 7)), (3, (7, 7))):
+        case = Conv2DCase(n, (9, 9), 8, 24, kernel, padding="same")
+        yield f"sum-of-3x3-kernels-{kernel[0]}x{kernel[1]}-batch{n}", case
+    yield "sum-of-3x3-kernels-large-image", Conv2DCase(1, (40, 40), 8, 24, (5, 5))
     for n in (0, 1, 5):
         yield f"batch{n}", Conv2DCase(n, (8, 8), 8, 16)
         yield f"batch{n}-one-channel", Conv2DCase(n, (8, 8), 1, 64)

@@ -5,6 +5,7 @@ speed, by measurement. `algorithms` lists the ways that can run a given shape, b
 `forced` makes the tests take each of them.
 """
 
+import math
 from contextlib import contextmanager
 
 ALGORITHMS = {
@@ -25,10 +26,11 @@ WINOGRAD_SHARES = {
     "conv2d_forward": 0.62,
     "conv2d_backward_data": 1.0,
     "conv2d_backward_weights": 0.56,
+    "conv2d_max_pool2d_forward": math.inf,  # the pool's windows are the tiles
 }
 LARGE = 1024  # stands for a size that is not known yet
 FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
-MOST_LANES = 16
+MOST_LANES = 16  # of any instruction set's vectors
 NARROW_QUADS = 54  # numbers of a filter times fours of places: "narrow" reads them for each window
 NARROW_CHANNELS = 3  # of the image: for more, lists of what is live are faster
 
@@ -50,22 +52,25 @@ def forced(kernel, algorithm):
 def algorithms(
     kernel, w_shape, x_shape, y_shape, strides, dilation, pool_size=None, pool_strides=None
 ):
-    """The ways to run `kernel` on these shapes, best first; a size of None counts as large."""
+    """The ways to run `kernel` on these shapes, best first; a size of None counts as large.
+
+    y is what a pool behind the convolution leaves of its output, where `pool_size` is given.
+    """
     kh, kw, ic, oc = w_shape
     dense = strides == (1, 1) and dilation == (1, 1)
-    in_pairs = {kh, kw} <= {3, 5, 7} and dense  # Winograd's method takes three taps, then pairs
+    fits_winograd = {kh, kw} <= {3, 5, 7} and dense  # three taps, then pairs
     small_pool = pool_size == (2, 2) and pool_strides == (2, 2)
-    if kernel in WINOGRAD_SHARES:
+    if pool_size is None:
         ways = ["direct"]
-        if in_pairs:
+        if fits_winograd:
             ways.insert(not winograd_wins(kernel, w_shape, x_shape, y_shape), "winograd")
         if kernel == "conv2d_backward_data" and dilation[1] == 1:
             few = ic < FEW_CHANNELS and kh * kw > 1
             ways.insert(0 if few else len(ways), "columns")
     elif kernel == "conv2d_max_pool2d_forward":
         ways = ["registers", "rows"] if small_pool else ["rows"]
-        if small_pool and in_pairs:
-            ways.insert(ic < WINOGRAD_CHANNELS or ic * oc < WINOGRAD_PAIRS, "winograd")
+        if small_pool and fits_winograd:
+            ways.insert(not winograd_wins(kernel, w_shape, x_shape, y_shape), "winograd")
     else:
         # The pool leaves at most this share of the convolution's places a gradient.
         share = 1 / (pool_strides[0] * pool_strides[1])
@@ -97,7 +102,7 @@ def winograd_wins(kernel, w_shape, x_shape, y_shape):
         return False
     if kernel == "conv2d_backward_weights":
         return oc >= WINOGRAD_LANES and n * tiles >= WINOGRAD_TILES
-    return (ic if kernel == "conv2d_forward" else oc) >= WINOGRAD_CHANNELS
+    return (oc if kernel == "conv2d_backward_data" else ic) >= WINOGRAD_CHANNELS
 
 
 def choose(kernel, *shape):

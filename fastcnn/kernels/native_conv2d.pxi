@@ -1,5 +1,9 @@
 # Convolutions: y = x * w and dx = dy * transposed w, as sums of products.
 
+cdef Py_ssize_t WEIGHTS_SIZE = 6144  # numbers of the weights in a piece: half the first cache
+cdef double WORK_PER_OUTPUT = 4  # to write a number takes as long as so many multiply-adds
+
+
 cdef class Conv2D(Kernel):
     # The sizes that the three share, and one image with its padding around it.
     cdef Py_ssize_t n, h, w, ic, kh, kw, oc, oh, ow, sh, sw, dh, dw, top, left, bottom, right
@@ -16,6 +20,10 @@ cdef class Conv2D(Kernel):
         self.dh, self.dw = dilation
         self.top, self.bottom, self.left, self.right = pads
         self.work = <double>self.n * self.oh * self.ow * self.kh * self.kw * self.ic * self.oc
+
+    cdef weigh(self, Py_ssize_t channels, Py_ssize_t outputs):
+        # Vectors of so many channels may be partly empty, and each output has to be written.
+        self.work = self.work / filling(channels) + WORK_PER_OUTPUT * outputs
 
     cdef forward_segments(self, Py_ssize_t width):
         # Without horizontal dilation a filter row meets one contiguous run of pixels.
@@ -91,10 +99,6 @@ cdef class Conv2D(Kernel):
             done += p.channels
 
 
-cdef double WORK_PER_OUTPUT = 4  # to write a number takes as long as so many multiply-adds
-cdef Py_ssize_t WEIGHTS_SIZE = 6144  # numbers of the weights in a piece: half the first cache
-
-
 cdef void pad_rows(
     const float *image, float *padded, Py_ssize_t height, Py_ssize_t width, Py_ssize_t channels,
     Py_ssize_t top, Py_ssize_t left, Py_ssize_t padded_width, Py_ssize_t first, Py_ssize_t rows,
@@ -146,7 +150,7 @@ cdef class Conv2DForward(Conv2D):
         self.padded = any(pads)
         self.padded_width = self.w + self.left + self.right
         self.forward_segments(self.padded_width)
-        self.work = self.work / filling(self.oc) + WORK_PER_OUTPUT * y.size
+        self.weigh(self.oc, y.size)
         self.pieces = row_pieces(self.n, self.oh, self.work)
         self.tasks = self.n * self.pieces
         if self.padded:
@@ -190,7 +194,7 @@ cdef class Conv2DBackwardData(Conv2D):
         self.transposed = aligned((self.kh * self.kw, self.oc, self.ic), np.float32)
         self.preparations = self.kh * self.kw
         self.prepares_weights = True
-        self.work = self.work / filling(self.ic) + WORK_PER_OUTPUT * dx.size
+        self.weigh(self.ic, dx.size)
         self.pieces = row_pieces(self.n, self.h, self.work)
         self.tasks = self.n * self.pieces
         self.before_h = (self.kh - 1) * self.dh // self.sh
@@ -198,6 +202,7 @@ cdef class Conv2DBackwardData(Conv2D):
         self.padded_width = max(
             (self.w - 1 + self.left) // self.sw + 1, self.ow
         ) + self.before_w
+        # else nothing beside dy or before it is asked for
         self.padded = self.before_h > 0 or self.padded_width > self.ow
         if self.padded:
             rows = (chunks(self.h, self.pieces) - 1) // self.sh + 2 + self.before_h
@@ -231,7 +236,7 @@ cdef class Conv2DBackwardData(Conv2D):
         cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces
         cdef Py_ssize_t first = self.h * piece // self.pieces
         cdef Py_ssize_t last = self.h * (piece + 1) // self.pieces
-        # rows of dy that these rows ask for; those outside of it are zeros
+        # rows of dy that these rows ask for; those outside of it are passed over, see `inside`
         cdef Py_ssize_t dy_first = (first + self.top) // self.sh, phase, done = 0
         cdef Py_ssize_t dy_rows = (last - 1 + self.top) // self.sh + 1 + self.before_h - dy_first
         cdef const float *dy = &self.dy[n, 0, 0, 0] + dy_first * self.ow * self.oc
@@ -303,7 +308,7 @@ cdef class ColumnsBackwardData(Conv2D):
         self.dy, self.weights, self.dx = dy, w, dx
         self.sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.oc, self.kh * self.kw * self.ic))
-        self.work = self.work / filling(self.transposed.shape[1]) + WORK_PER_OUTPUT * dx.size
+        self.weigh(self.transposed.shape[1], dx.size)
         self.preparations = 1
         self.prepares_weights = True
         self.tasks = self.n

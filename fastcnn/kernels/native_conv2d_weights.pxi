@@ -1,8 +1,8 @@
 # Convolutions: dw = x' * dy, the gradient for the filter, as sums of products.
 
 cdef Py_ssize_t image_tasks(Py_ssize_t n, Py_ssize_t size) noexcept:
-    # Into how many sums of `size` numbers the images are shared out: each has to be added up at the
-    # end, so no more than a few. It depends on the shape alone, so the bits do too.
+    # Into how many sums of `size` numbers n images, or groups of them, are shared out: each has to
+    # be added up at the end, so no more than a few. It depends on the shape alone, as do the bits.
     cdef Py_ssize_t most = 4 if size <= 131072 else 2 if size <= 262144 else 1
     return max(min(n, 2 * most if n >= 64 else most), <Py_ssize_t>1)
 

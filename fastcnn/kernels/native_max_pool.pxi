@@ -55,6 +55,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         )
         self.relu, self.in_registers = relu, algorithm == "registers"
         self.forward_segments(self.padded_width)
+        self.weigh(self.oc, y.size)
         self.pieces = row_pieces(self.n, self.ph, self.work)
         self.tasks = self.n * self.pieces
         rows = max(chunks(self.ph, self.pieces), <Py_ssize_t>1)

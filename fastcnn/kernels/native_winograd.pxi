@@ -6,7 +6,7 @@
 # which are read and written for each piece, want more of them.
 cdef Py_ssize_t WINOGRAD_TILES = 32, WINOGRAD_TILES_WEIGHTS = 64
 cdef enum:
-    MAX_PARTS = 9  # of a 7x7 filter
+    MAX_PARTS = 9  # of a 7x7 filter, the largest that choice.py gives to it
 
 
 cdef class WinogradTiles(Kernel):
@@ -37,7 +37,7 @@ cdef class WinogradTiles(Kernel):
         )
         self.padded_width = max(self.padded_width, self.left + self.w) if self.padded else self.w
         self.work = <double>self.n * self.tiles_h * self.tiles_w * self.ic * self.oc
-        self.work *= (3 * self.parts_h + 1) * (3 * self.parts_w + 1)
+        self.work *= (3 * self.parts_h + 1) * (3 * self.parts_w + 1) / filling(self.oc)
         wish = max(tiles // max(self.tiles_w, <Py_ssize_t>1), <Py_ssize_t>1)
         self.pieces = max(chunks(self.tiles_h, wish + wish // 2), <Py_ssize_t>1)
         if self.n < 32 and self.work >= 2 * WORK_PER_THREAD and self.pieces < self.tiles_h:
@@ -89,7 +89,7 @@ cdef class WinogradTiles(Kernel):
         return count
 
     cdef void taps(
-        self, Py_ssize_t part, const float *w, Py_ssize_t distance, bint turned, const float **taps
+        self, Py_ssize_t part, float *w, Py_ssize_t distance, bint turned, float **taps
     ) noexcept nogil:
         # The nine taps of a part, NULL for the zeros before the later ones' pairs.
         cdef Py_ssize_t part_h = part // self.parts_w, part_w = part % self.parts_w, k, tap
@@ -127,7 +127,7 @@ cdef class Winograd(WinogradTiles):
         cdef Py_ssize_t count = min(<Py_ssize_t>16, self.ic - first)
         cdef const float *w = &self.weights[0, 0, 0, 0]
         cdef const float *rows = scratch
-        cdef const float *taps[9]
+        cdef float *taps[9]
         if self.turned:
             # w is (kh, kw, oc, ic): turn 16 of its columns into rows of `oc` numbers
             for k in range(self.kh * self.kw):
@@ -140,8 +140,10 @@ cdef class Winograd(WinogradTiles):
         cdef Py_ssize_t distance = 16 * self.oc if self.turned else plane
         for c in range(count):
             for part in range(self.u.shape[0]):
-                self.taps(part, rows + c * self.oc, distance, self.turned, taps)
-                self.table.winograd_filter(taps, &self.u[part, 0, first + c, 0], plane, self.oc)
+                self.taps(part, <float *>rows + c * self.oc, distance, self.turned, taps)
+                self.table.winograd_filter(
+                    <const float *const *>taps, &self.u[part, 0, first + c, 0], plane, self.oc
+                )
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t n = i // self.pieces, piece = i % self.pieces, row, k
@@ -193,14 +195,18 @@ cdef class WinogradBackwardWeights(WinogradTiles):
         self.gradients = dw.size
         self.cut(x, dw.shape, dy.shape, 2, pads, WINOGRAD_TILES_WEIGHTS)
         tiles = self.rows * self.tiles_w
-        self.images = max(WINOGRAD_TILES_WEIGHTS // max(tiles, <Py_ssize_t>1), <Py_ssize_t>1)
-        self.images = 1 if self.pieces > 1 else self.images
+        self.images = 1
+        if self.pieces == 1:
+            images = WINOGRAD_TILES_WEIGHTS // max(tiles, <Py_ssize_t>1)
+            images = max(min(images, chunks(self.n, 2)), <Py_ssize_t>1)
+            self.images = max(chunks(self.n, chunks(self.n, images)), <Py_ssize_t>1)
         self.groups = chunks(self.n, self.images) * self.pieces
         images = np.arange(self.images)
         self.x_segments = images * self.patches_of(self.rows)
         self.dy_segments = images * tiles * self.oc
         parts = self.parts_h * self.parts_w
         self.tasks = image_tasks(self.groups, parts * 16 * self.ic * self.oc)
+        # however large the sums: adding up two takes less than a second thread saves
         self.tasks = max(self.tasks, min(self.groups, <Py_ssize_t>2))
         self.sums = aligned((self.tasks, parts, 16, self.ic, self.oc))
         self.bias = aligned((self.tasks, self.oc))
@@ -257,7 +263,7 @@ cdef class WinogradBackwardWeights(WinogradTiles):
     cdef void finish(self, Py_ssize_t c) noexcept nogil:
         # dw[:, :, c, :]
         cdef Py_ssize_t parts = self.sums.shape[1], plane = self.ic * self.oc, task, part
-        cdef const float *taps[9]
+        cdef float *taps[9]
         for task in range(1, self.tasks):
             self.table.add_rows(
                 &self.sums[task, 0, 0, c, 0], &self.sums[0, 0, 0, c, 0], plane, 16 * parts, self.oc
@@ -265,7 +271,7 @@ cdef class WinogradBackwardWeights(WinogradTiles):
         for part in range(parts):
             self.taps(part, &self.dw_[0, 0, c, 0], plane, False, taps)
             self.table.winograd_filter_gradient(
-                &self.sums[0, part, 0, c, 0], plane, <float *const *>taps, self.oc
+                &self.sums[0, part, 0, c, 0], plane, taps, self.oc
             )
         if c == 0 and self.db is not None:
             for task in range(1, self.tasks):
