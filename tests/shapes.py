@@ -137,7 +137,7 @@ def _conv2d_cases():
             name = f"dilation{dilation[0]}x{dilation[1]}-kernel{kernel[0]}x{kernel[1]}-{padding}"
             yield name, case
     for n, kernel in ((33, (5, 5)), (9, (7, 5)), (2, (3, 7)), (3, (7, 7))):
-        case = Conv2DCase(n, (9, 9), 8, 24, kernel, padding="same")
+        case = Conv2DCase(n, (10, 10), 8, 24, kernel, padding="same")
         yield f"sum-of-3x3-kernels-{kernel[0]}x{kernel[1]}-batch{n}", case
     yield "sum-of-3x3-kernels-large-image", Conv2DCase(1, (40, 40), 8, 24, (5, 5))
     for n in (0, 1, 5):
