@@ -13,7 +13,7 @@ import pytest
 
 import fastcnn
 from fastcnn import kernels
-from fastcnn.kernels import checks, choice, functions, native
+from fastcnn.kernels import checks, functions, native
 from tests.kernel_cases import Call, conv2d_calls, conv2d_max_pool2d_calls, integers, reals
 from tests.random_calls import TOLERANCES, algorithms, divisible, draw, public_call, taking
 from tests.shapes import CHANNELS, NETS, Conv2DCase
@@ -92,16 +92,6 @@ def test_random_shapes(kernel, random_shapes):
                     assert_same(found, expected, i, call, *where)
 
 
-@pytest.mark.parametrize("kernel", choice.ALGORITHMS)
-def test_random_shapes_reach_every_algorithm(kernel):
-    """Every way is drawn, and every way is the best one for some shape, or only forced."""
-    ways = [algorithms(draw(kernel, number)) for number in range(60)]
-    assert {algorithm for some in ways for algorithm in some} == set(choice.ALGORITHMS[kernel])
-    for some in ways:
-        assert set(some) <= set(choice.ALGORITHMS[kernel])
-        assert len(set(some)) == len(some)
-
-
 def test_each_instruction_set_is_code_of_its_own():
     """Proof that the forced set ran: products are fused or not, and sums over lanes differ."""
     fused, lanes = {}, {}
@@ -123,38 +113,6 @@ def test_each_instruction_set_is_code_of_its_own():
     assert fused.get("neon", True)
     assert not fused["baseline"] or "neon" in fused
     assert len(set(lanes.values())) == len(kernels.instruction_sets())
-
-
-def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
-    with pytest.raises(ValueError, match="knows None"):
-        choice.forced("dense_forward", "winograd").__enter__()
-    with pytest.raises(ValueError, match="Received 'fast'"):
-        choice.forced("conv2d_forward", "fast").__enter__()
-    x, w, y = np.ones((1, 5, 5, 2), "f4"), np.ones((2, 2, 2, 3), "f4"), np.ones((1, 4, 4, 3), "f4")
-    config = {"strides": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1), "relu": False}
-    with choice.forced("conv2d_forward", "winograd"), pytest.raises(ValueError, match="cannot run"):
-        kernels.bind("conv2d_forward", x, w, None, y, **config)
-    assert kernels.bind("conv2d_forward", x, w, None, y, **config).algorithm == "direct"
-
-
-@pytest.mark.parametrize(
-    ("kernel_size", "channels", "y_size", "ways"),
-    [
-        ((3, 3), (64, 64), (32, 14, 14), ("winograd", "winograd", "winograd")),
-        ((3, 3), (64, 64), (1, 14, 14), ("winograd", "winograd", "direct")),
-        ((5, 5), (64, 12), (32, 14, 14), ("winograd", "winograd", "direct")),
-        ((7, 5), (32, 32), (32, 20, 14), ("winograd", "winograd", "winograd")),
-        ((5, 5), (32, 32), (32, 3, 3), ("direct", "direct", "direct")),  # 4x4 in tiles
-        ((5, 5), (1, 64), (32, 14, 14), ("direct", "columns", "direct")),
-        ((4, 4), (64, 64), (32, 14, 14), ("direct", "direct", "direct")),
-    ],
-)
-def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, y_size, ways):
-    (kh, kw), (ic, oc), (n, oh, ow) = kernel_size, channels, y_size
-    x_shape, y_shape = (n, oh + kh - 1, ow + kw - 1, ic), (n, oh, ow, oc)
-    shape = (kernel_size + channels, x_shape, y_shape, (1, 1), (1, 1))
-    kinds = ("forward", "backward_data", "backward_weights")
-    assert tuple(choice.choose(f"conv2d_{kind}", *shape) for kind in kinds) == ways
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""Which way a convolution is computed: what choice.py lists, chooses and can be made to take."""
+
+import numpy as np
+import pytest
+
+from fastcnn import kernels
+from fastcnn.kernels import choice
+from tests.random_calls import algorithms, draw
+
+
+@pytest.mark.parametrize("kernel", choice.ALGORITHMS)
+def test_random_shapes_reach_every_algorithm(kernel):
+    """Every way is drawn, and every way is the best one for some shape, or only forced."""
+    ways = [algorithms(draw(kernel, number)) for number in range(60)]
+    assert {algorithm for some in ways for algorithm in some} == set(choice.ALGORITHMS[kernel])
+    for some in ways:
+        assert set(some) <= set(choice.ALGORITHMS[kernel])
+        assert len(set(some)) == len(some)
+
+
+def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
+    with pytest.raises(ValueError, match="knows None"):
+        choice.forced("dense_forward", "winograd").__enter__()
+    with pytest.raises(ValueError, match="Received 'fast'"):
+        choice.forced("conv2d_forward", "fast").__enter__()
+    x, w, y = np.ones((1, 5, 5, 2), "f4"), np.ones((2, 2, 2, 3), "f4"), np.ones((1, 4, 4, 3), "f4")
+    config = {"strides": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1), "relu": False}
+    with choice.forced("conv2d_forward", "winograd"), pytest.raises(ValueError, match="cannot run"):
+        kernels.bind("conv2d_forward", x, w, None, y, **config)
+    assert kernels.bind("conv2d_forward", x, w, None, y, **config).algorithm == "direct"
+
+
+@pytest.mark.parametrize(
+    ("kernel_size", "channels", "y_size", "ways"),
+    [
+        ((3, 3), (64, 64), (32, 14, 14), ("winograd", "winograd", "winograd")),
+        ((3, 3), (64, 64), (1, 14, 14), ("winograd", "winograd", "direct")),
+        ((5, 5), (64, 12), (32, 14, 14), ("winograd", "winograd", "direct")),
+        ((7, 5), (32, 32), (32, 20, 14), ("winograd", "winograd", "winograd")),
+        ((5, 5), (32, 32), (32, 3, 3), ("direct", "direct", "direct")),  # 4x4 in tiles
+        ((5, 5), (1, 64), (32, 14, 14), ("direct", "columns", "direct")),
+        ((4, 4), (64, 64), (32, 14, 14), ("direct", "direct", "direct")),
+    ],
+)
+def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, y_size, ways):
+    (kh, kw), (ic, oc), (n, oh, ow) = kernel_size, channels, y_size
+    x_shape, y_shape = (n, oh + kh - 1, ow + kw - 1, ic), (n, oh, ow, oc)
+    shape = (kernel_size + channels, x_shape, y_shape, (1, 1), (1, 1))
+    kinds = ("forward", "backward_data", "backward_weights")
+    assert tuple(choice.choose(f"conv2d_{kind}", *shape) for kind in kinds) == ways
