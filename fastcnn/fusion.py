@@ -97,8 +97,8 @@ def ways_of(step):
         return ""
     name = "conv2d_max_pool2d_" if pooled else "conv2d_"
     last = step.pool if pooled else conv
-    arrays = conv.input_shape, last.output_shape
-    shape = [conv.kernel.shape, *arrays, conv.strides, conv.dilation_rate]
+    shape = [conv.kernel.shape, conv.input_shape, last.output_shape]
+    shape += [conv.strides, conv.dilation_rate]
     if pooled:
         shape += [step.pool.pool_size, step.pool.strides]
     passes = ["forward", "backward_weights", *["backward_data"] * step.input_gradient]

@@ -20,7 +20,7 @@ ALGORITHMS = {
 # Winograd's transforms cost more than its products save below these numbers of channels: that it
 # sums over; of one side times the other; of dy for the filter's gradient, which fill its vectors.
 WINOGRAD_CHANNELS, WINOGRAD_PAIRS, WINOGRAD_LANES = 6, 128, 16
-WINOGRAD_TILES = 128  # of dy, at least: each adds to all of the filter's 16 places
+WINOGRAD_LEAST_TILES = 128  # of dy: each adds to all of the filter's 16 places
 # Its products over those of the sums themselves, at most: tiles reach beyond a small array's edge.
 WINOGRAD_SHARES = {
     "conv2d_forward": 0.62,
@@ -28,7 +28,7 @@ WINOGRAD_SHARES = {
     "conv2d_backward_weights": 0.56,
     "conv2d_max_pool2d_forward": math.inf,  # the pool's windows are the tiles
 }
-LARGE = 1024  # stands for a size that is not known yet
+UNKNOWN_SIZE = 1024  # what a size of None counts as
 FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
 MOST_LANES = 16  # of any instruction set's vectors
 NARROW_QUADS = 54  # numbers of a filter times fours of places: "narrow" reads them for each window
@@ -92,16 +92,17 @@ def algorithms(
 def winograd_wins(kernel, w_shape, x_shape, y_shape):
     """Whether Winograd's method is the fastest for a convolution that it can run."""
     kh, kw, ic, oc = w_shape
-    n, oh, ow = (LARGE if size is None else size for size in y_shape[:3])
-    h, w = oh, ow
-    if kernel == "conv2d_backward_data":
-        h, w = (LARGE if size is None else size for size in x_shape[1:3])
+    (_, h, w, _), (n, oh, ow, _) = (
+        [UNKNOWN_SIZE if size is None else size for size in shape] for shape in (x_shape, y_shape)
+    )
+    if kernel != "conv2d_backward_data":
+        h, w = oh, ow
     tiles = -(-h // 2) * -(-w // 2)
     products = (kh // 2 * 3 + 1) * (kw // 2 * 3 + 1) * tiles
     if products > WINOGRAD_SHARES[kernel] * kh * kw * oh * ow or ic * oc < WINOGRAD_PAIRS:
         return False
     if kernel == "conv2d_backward_weights":
-        return oc >= WINOGRAD_LANES and n * tiles >= WINOGRAD_TILES
+        return oc >= WINOGRAD_LANES and n * tiles >= WINOGRAD_LEAST_TILES
     return (oc if kernel == "conv2d_backward_data" else ic) >= WINOGRAD_CHANNELS
 
 
