@@ -139,16 +139,9 @@ cdef class Conv2DBackwardWeights(Conv2D):
             row += self.rows
 
     cdef void add_bias(self, Py_ssize_t first, Py_ssize_t last, float *db) noexcept nogil:
-        # the product of ones and dy, over rows [first, last) of all images'
-        cdef float one = 1
-        cdef Py_ssize_t zero = 0
-        cdef Product p
-        p.x, p.b, p.y = &one, NULL, db
-        p.w = &self.dy[0, 0, 0, 0] + first * self.ow * self.oc
-        p.x_segments = p.w_segments = &zero
-        p.segments, p.steps, p.accumulate, p.relu = 1, (last - first) * self.ow, 0, 0
-        p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, self.oc, 1
-        product_blocks(self.table, &p, self.oc)
+        # over rows [first, last) of all images'
+        cdef const float *dy = &self.dy[0, 0, 0, 0] + first * self.ow * self.oc
+        sum_rows(self.table, dy, (last - first) * self.ow, self.oc, db, False)
 
     cdef void finish(self, Py_ssize_t run) noexcept nogil:
         # one run of dw, or db: add up the tasks' sums

@@ -111,19 +111,18 @@ cdef class DenseBackwardWeights(Kernel):
         self.tasks = chunks(inputs, self.rows) + (db is not None)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef float one = 1
-        cdef Py_ssize_t zero = 0, first = i * self.rows
+        cdef Py_ssize_t zero = 0, first = i * self.rows, n = self.dy.shape[0]
         cdef Py_ssize_t inputs = self.dw.shape[0], outputs = self.dw.shape[1]
         cdef Product p
-        p.w, p.b, p.accumulate, p.relu = &self.dy[0, 0], NULL, 0, 0
+        if first >= inputs:
+            sum_rows(self.table, &self.dy[0, 0], n, outputs, &self.db[0], False)
+            return
+        p.x, p.w, p.y = &self.x[0, 0] + first, &self.dy[0, 0], &self.dw[0, 0] + first * outputs
+        p.b, p.accumulate, p.relu = NULL, 0, 0
         p.x_segments = p.w_segments = &zero
-        p.segments, p.steps = 1, self.dy.shape[0]
+        p.segments, p.steps = 1, n
+        p.x_pixel, p.x_step, p.pixels = 1, inputs, min(self.rows, inputs - first)
         p.w_step = p.y_pixel = outputs
-        if first >= inputs:  # db: the product of ones and dy
-            p.x, p.y, p.x_pixel, p.x_step, p.pixels = &one, &self.db[0], 0, 0, 1
-        else:
-            p.x, p.y = &self.x[0, 0] + first, &self.dw[0, 0] + first * outputs
-            p.x_pixel, p.x_step, p.pixels = 1, inputs, min(self.rows, inputs - first)
         product_blocks(self.table, &p, outputs)
 
 

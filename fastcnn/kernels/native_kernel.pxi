@@ -237,6 +237,21 @@ cdef inline void product_blocks(
         done += block.channels
 
 
+cdef void sum_rows(
+    const Table *table, const float *x, Py_ssize_t rows, Py_ssize_t columns, float *y,
+    bint accumulate,
+) noexcept nogil:
+    # y = the sum of the rows of x, or that added to it: the product of ones and x.
+    cdef float one = 1
+    cdef Py_ssize_t zero = 0
+    cdef Product p
+    p.x, p.w, p.b, p.y = &one, x, NULL, y
+    p.x_segments = p.w_segments = &zero
+    p.segments, p.steps, p.accumulate, p.relu = 1, rows, accumulate, 0
+    p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, columns, 1
+    product_blocks(table, &p, columns)
+
+
 cdef double filling(Py_ssize_t channels):
     # The share of a product's speed that is left when so many channels lie in vectors: one vector
     # alone has to load a number for each multiply-add.

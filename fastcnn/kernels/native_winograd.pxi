@@ -197,9 +197,8 @@ cdef class WinogradBackwardWeights(WinogradTiles):
         tiles = self.rows * self.tiles_w
         self.images = 1
         if self.pieces == 1:
-            images = WINOGRAD_TILES_WEIGHTS // max(tiles, <Py_ssize_t>1)
-            images = max(min(images, chunks(self.n, 2)), <Py_ssize_t>1)
-            self.images = max(chunks(self.n, chunks(self.n, images)), <Py_ssize_t>1)
+            images = max(min(WINOGRAD_TILES_WEIGHTS // tiles, chunks(self.n, 2)), <Py_ssize_t>1)
+            self.images = chunks(self.n, chunks(self.n, images))  # as equal groups as can be
         self.groups = chunks(self.n, self.images) * self.pieces
         images = np.arange(self.images)
         self.x_segments = images * self.patches_of(self.rows)
@@ -226,11 +225,10 @@ cdef class WinogradBackwardWeights(WinogradTiles):
         cdef Py_ssize_t first = self.tiles_h * piece // self.pieces
         cdef Py_ssize_t rows = self.tiles_h * (piece + 1) // self.pieces - first
         cdef Py_ssize_t images = min(self.images, self.n - n), image, row, k, part
-        cdef Py_ssize_t tiles = rows * self.tiles_w, zero = 0
+        cdef Py_ssize_t tiles = rows * self.tiles_w
         cdef Py_ssize_t patches = self.patches_of(rows), plane = images * patches
         cdef Py_ssize_t in_v[MAX_PARTS]
         cdef Py_ssize_t in_u[MAX_PARTS]
-        cdef float one = 1
         cdef float *v = scratch + self.padded_size
         cdef float *d = v + self.images * self.patches_size
         cdef WinogradRow p
@@ -253,12 +251,11 @@ cdef class WinogradBackwardWeights(WinogradTiles):
             for part in range(self.meeting(k, plane, in_v, in_u)):
                 q.x, q.y = v + k * plane + in_v[part], &self.sums[i, 0, k, 0, 0] + in_u[part]
                 product_blocks(self.table, &q, self.oc)
-        if self.db is not None:  # the product of ones and dy; images follow each other
-            q.x, q.w, q.y = &one, &self.dy[n, 2 * first, 0, 0], &self.bias[i, 0]
-            q.x_segments = q.w_segments = &zero
-            q.x_pixel, q.x_step, q.pixels, q.segments = 0, 0, 1, 1
-            q.steps = images * min(2 * rows, self.dy.shape[1] - 2 * first) * self.dy.shape[2]
-            product_blocks(self.table, &q, self.oc)
+        if self.db is not None:  # images follow each other
+            rows = images * min(2 * rows, self.dy.shape[1] - 2 * first) * self.dy.shape[2]
+            sum_rows(
+                self.table, &self.dy[n, 2 * first, 0, 0], rows, self.oc, &self.bias[i, 0], True
+            )
 
     cdef void finish(self, Py_ssize_t c) noexcept nogil:
         # dw[:, :, c, :]
