@@ -12,8 +12,8 @@ returns an array of w's shape.
 import numpy as np
 
 from fastcnn import config
-from fastcnn.arguments import check_number
-from fastcnn.registry import Configurable, Registry
+from fastcnn.core.arguments import check_number
+from fastcnn.core.registry import Configurable, Registry
 
 registry = Registry("constraint", "keras.constraints")
 

@@ -15,8 +15,8 @@ import math
 import numpy as np
 
 from fastcnn import config, random
-from fastcnn.arguments import check_number, refuse
-from fastcnn.registry import Configurable, Registry
+from fastcnn.core.arguments import check_number, refuse
+from fastcnn.core.registry import Configurable, Registry
 
 registry = Registry("initializer", "keras.initializers")
 

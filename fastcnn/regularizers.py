@@ -21,8 +21,8 @@ One of your own needs `__call__` and `gradient`:
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_number
-from fastcnn.registry import Configurable, Registry
+from fastcnn.core.arguments import check_number
+from fastcnn.core.registry import Configurable, Registry
 
 registry = Registry("regularizer", "keras.regularizers")
 

@@ -23,8 +23,8 @@ import copy
 import numpy as np
 
 from fastcnn import config, random
+from fastcnn.core.variables import Store
 from fastcnn.layers.base import Layer
-from fastcnn.variables import Store
 
 # The numbers of torch.autograd.gradcheck
 STEP = 1e-6

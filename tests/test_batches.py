@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn.batches import Epochs, Stream, is_indexed, makes_batches
+from fastcnn.data.streams import Epochs, Stream, is_indexed, makes_batches
 from tests.pieces import flat, small_data, small_net
 
 X, Y = small_data()

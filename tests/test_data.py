@@ -5,7 +5,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import losses
-from fastcnn.data import Feed, Samples, class_weights, gatherable
+from fastcnn.data.arrays import Feed, Samples, class_weights, gatherable
 
 LABELS = losses.SparseCategoricalCrossentropy()
 

@@ -208,9 +208,9 @@ PACKAGE = Path(keras.__file__).parent
 LOADERS = [
     *sorted((PACKAGE / "saving").glob("*.py")),
     *sorted((PACKAGE / "datasets").glob("*.py")),
-    PACKAGE / "models.py",
-    PACKAGE / "registry.py",
-    PACKAGE / "variables.py",
+    *sorted((PACKAGE / "models").glob("*.py")),
+    PACKAGE / "core" / "registry.py",
+    PACKAGE / "core" / "variables.py",
     PACKAGE / "layers" / "registry.py",
     PACKAGE / "utils" / "image_folder.py",
     PACKAGE / "utils" / "torch_weights.py",

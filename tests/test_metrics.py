@@ -168,7 +168,7 @@ def test_adjusted_r2():
 
 
 def test_names_that_come_twice_are_counted():
-    from fastcnn.tracking import unique_names
+    from fastcnn.training.tracking import unique_names
 
     a, b, c, d = (metrics.Mean(name) for name in "aaba")
     assert unique_names([a, b, c], [d]) == [
@@ -177,7 +177,7 @@ def test_names_that_come_twice_are_counted():
 
 
 def test_names_are_counted_in_the_process_as_in_keras():
-    from fastcnn.registry import reset_names
+    from fastcnn.core.registry import reset_names
 
     reset_names()
     assert [metrics.Precision().name for _ in range(2)] == ["precision", "precision_1"]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn import layers, models
+from fastcnn import layers
+from fastcnn.models import sequential as models
 
 
 def small_net(*more, **settings):

@@ -7,7 +7,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
-from fastcnn.normalized import NormalizedStep
+from fastcnn.plan.normalized import NormalizedStep
 
 LINEAR = {
     "conv": lambda **config: layers.Conv2D(16, 3, **config),

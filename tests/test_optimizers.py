@@ -7,7 +7,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import optimizers
-from fastcnn.variables import Store, Variable
+from fastcnn.core.variables import Store, Variable
 
 
 @pytest.fixture(params=["native", "reference"], autouse=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn import progress
-from fastcnn.progress import ProgressBar
+from fastcnn.training import progress
+from fastcnn.training.progress import ProgressBar
 
 
 class Terminal(io.StringIO):

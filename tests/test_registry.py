@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastcnn.registry import Configurable, Registry, reset_names, snake_case, unique_name
+from fastcnn.core.registry import Configurable, Registry, reset_names, snake_case, unique_name
 
 
 @pytest.mark.parametrize(

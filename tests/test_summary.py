@@ -5,7 +5,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
-from fastcnn.summary import readable_size
+from fastcnn.models.summary import readable_size
 
 
 @pytest.fixture

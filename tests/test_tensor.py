@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn.tensor import Tensor, tensor
+from fastcnn.core.tensor import Tensor, tensor
 
 ONES, ZEROS = np.ones((2, 3), np.float32), np.zeros((2, 3), np.float32)
 RESULTS = {

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastcnn import metrics
-from fastcnn.tracking import RING_STEPS, Tracker
+from fastcnn.training.tracking import RING_STEPS, Tracker
 
 
 class Bag:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastcnn.variables import Store, Variable, aligned
+from fastcnn.core.variables import Store, Variable, aligned
 
 
 def test_aligned():

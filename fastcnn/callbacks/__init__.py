@@ -11,7 +11,7 @@ something in every step only if they are written: a class without them is not ca
 """
 
 from fastcnn.callbacks.base import Callback, CallbackList, History
-from fastcnn.lazy import attach
+from fastcnn.core.lazy import attach
 
 __getattr__, __dir__ = attach(
     __name__,

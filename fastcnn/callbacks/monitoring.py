@@ -5,8 +5,8 @@ import os
 import numpy as np
 
 from fastcnn import metrics
-from fastcnn.arguments import warn
 from fastcnn.callbacks.base import Callback
+from fastcnn.core.arguments import warn
 
 MODES = ("auto", "min", "max")
 

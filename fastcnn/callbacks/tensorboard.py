@@ -3,9 +3,9 @@
 import os
 import time
 
-from fastcnn.arguments import refuse
 from fastcnn.callbacks.base import Callback
 from fastcnn.callbacks.events import EventWriter
+from fastcnn.core.arguments import refuse
 
 
 class TensorBoard(Callback):

@@ -5,7 +5,7 @@ normalization, affine maps, dropout. What `functions` says of arguments and erro
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_choice, check_fraction
+from fastcnn.core.arguments import check_choice, check_fraction
 from fastcnn.kernels.functions import check_gradient, conv2d_geometry, floats
 from fastcnn.kernels.shapes import pair, window_geometry
 

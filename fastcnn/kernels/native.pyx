@@ -14,7 +14,7 @@ import os
 import numpy as np
 
 from fastcnn.kernels import choice
-from fastcnn.kernels.memory import aligned
+from fastcnn.core.memory import aligned
 from fastcnn.kernels.shapes import output_sizes
 
 

@@ -1,5 +1,6 @@
 """Layers: configuration, shapes, weights, forward and backward. `base` describes the protocol."""
 
+from fastcnn.core.lazy import attach
 from fastcnn.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from fastcnn.layers.base import Layer
 from fastcnn.layers.convolutional import Conv2D, Convolution2D
@@ -8,7 +9,6 @@ from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.layers.parts import PARTS
 from fastcnn.layers.pooling import AveragePooling2D, AvgPool2D, MaxPool2D, MaxPooling2D
 from fastcnn.layers.registry import deserialize, serialize
-from fastcnn.lazy import attach
 
 __getattr__, __dir__ = attach(__name__, PARTS)
 

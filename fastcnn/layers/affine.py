@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_choice
+from fastcnn.core.arguments import check_choice
 from fastcnn.layers.augmentation import Augmentation, check_range
 from fastcnn.layers.registry import register
 

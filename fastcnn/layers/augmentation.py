@@ -6,7 +6,7 @@ As in Keras, these layers change images also where nobody says whether it is tra
 
 import numpy as np
 
-from fastcnn.arguments import check_choice, check_data_format
+from fastcnn.core.arguments import check_choice, check_data_format
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import ImageLayer
 from fastcnn.layers.registry import register

@@ -35,10 +35,10 @@ What makes a repeated step cheap, and what the layers of this package do:
 import numpy as np
 
 from fastcnn import config, constraints, initializers, regularizers
-from fastcnn.arguments import check_shape
-from fastcnn.registry import Configurable, snake_case, unique_name
-from fastcnn.tensor import tensor
-from fastcnn.variables import Store, Variable, aligned, initial_values, is_shapes_only
+from fastcnn.core.arguments import check_shape
+from fastcnn.core.registry import Configurable, snake_case, unique_name
+from fastcnn.core.tensor import tensor
+from fastcnn.core.variables import Store, Variable, aligned, initial_values, is_shapes_only
 
 MAX_CALLS = 4  # bindings a layer keeps: a training and an evaluation batch, each with its last one
 

@@ -1,7 +1,7 @@
 """Convolutional layers: Conv2D, and the base of those whose window slides over images."""
 
 from fastcnn import kernels
-from fastcnn.arguments import check_count, check_data_format
+from fastcnn.core.arguments import check_count, check_data_format
 from fastcnn.kernels import shapes
 from fastcnn.layers import grouped
 from fastcnn.layers.activated import ActivatedLayer

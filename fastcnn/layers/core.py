@@ -3,7 +3,7 @@
 import math
 
 from fastcnn import activations, kernels
-from fastcnn.arguments import check_count, check_data_format, check_shape, refuse
+from fastcnn.core.arguments import check_count, check_data_format, check_shape, refuse
 from fastcnn.layers.activated import ActivatedLayer
 from fastcnn.layers.base import Call, Layer
 from fastcnn.layers.plain import ViewLayer

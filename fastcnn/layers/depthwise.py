@@ -1,7 +1,7 @@
 """Convolutions of each channel by itself: DepthwiseConv2D and SeparableConv2D."""
 
 from fastcnn import constraints, initializers, kernels, regularizers
-from fastcnn.arguments import check_count
+from fastcnn.core.arguments import check_count
 from fastcnn.layers.convolutional import WindowedLayer
 from fastcnn.layers.registry import register
 

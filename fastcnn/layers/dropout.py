@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_data_format, check_fraction
+from fastcnn.core.arguments import check_data_format, check_fraction
 from fastcnn.layers.base import Call, check_rank
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer, draw_key

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_data_format
+from fastcnn.core.arguments import check_data_format
 from fastcnn.layers.base import Call, Layer, check_rank
 from fastcnn.layers.registry import register
 

@@ -9,7 +9,7 @@ back.
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.kernels.memory import aligned
+from fastcnn.core.memory import aligned
 
 
 class Grouped:

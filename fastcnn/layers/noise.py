@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastcnn.arguments import check_fraction
+from fastcnn.core.arguments import check_fraction
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer

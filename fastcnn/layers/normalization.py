@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from fastcnn import constraints, initializers, kernels, regularizers
-from fastcnn.arguments import refuse
+from fastcnn.core.arguments import refuse
 from fastcnn.layers.base import Call, Layer
 from fastcnn.layers.registry import register
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn.arguments import check_count
+from fastcnn.core.arguments import check_count
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register

@@ -1,8 +1,8 @@
 """The table of layers: the only classes that a config or a model file can name."""
 
+from fastcnn.core.registry import Registry
 from fastcnn.layers.base import Layer
 from fastcnn.layers.parts import PARTS
-from fastcnn.registry import Registry
 
 registry = Registry("layer", "keras.layers", [f"fastcnn.layers.{part}" for part in PARTS])
 

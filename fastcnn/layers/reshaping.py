@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from fastcnn.arguments import check_choice, check_data_format
+from fastcnn.core.arguments import check_choice, check_data_format
 from fastcnn.kernels import shapes
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import PlainLayer, ViewLayer

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn.arguments import check_choice, check_count, check_data_format, check_number
+from fastcnn.core.arguments import check_choice, check_count, check_data_format, check_number
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import ImageLayer
 from fastcnn.layers.registry import register

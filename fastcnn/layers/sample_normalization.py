@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import constraints, initializers, regularizers
-from fastcnn.arguments import check_number, refuse
+from fastcnn.core.arguments import check_number, refuse
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_count
+from fastcnn.core.arguments import check_count
 from fastcnn.kernels import shapes
 from fastcnn.layers.convolutional import WindowedLayer
 from fastcnn.layers.registry import register

@@ -19,7 +19,7 @@ A loss of your own needs `values` and `gradient`:
     ...         return 4 * (y_pred - y_true) ** 3 / y_pred.shape[-1]
 """
 
-from fastcnn.lazy import OLD_NAMES, attach
+from fastcnn.core.lazy import OLD_NAMES, attach
 from fastcnn.losses.base import Loss, registry
 from fastcnn.losses.crossentropy import (
     BinaryCrossentropy,

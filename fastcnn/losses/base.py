@@ -3,9 +3,9 @@
 import numpy as np
 
 from fastcnn import config
-from fastcnn.registry import Configurable, Registry, snake_case
-from fastcnn.targets import prepare_targets
-from fastcnn.tensor import tensor
+from fastcnn.core.registry import Configurable, Registry, snake_case
+from fastcnn.core.tensor import tensor
+from fastcnn.data.targets import prepare_targets
 
 registry = Registry("loss", "keras.losses", ("fastcnn.losses.regression", "fastcnn.losses.margins"))
 

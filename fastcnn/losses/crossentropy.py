@@ -3,9 +3,9 @@
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.arguments import check_fraction, refuse
+from fastcnn.core.arguments import check_fraction, refuse
+from fastcnn.data.targets import prepare_labels
 from fastcnn.losses.base import Loss, check_axis, function_of, registry
-from fastcnn.targets import prepare_labels
 
 
 class ProbabilityLoss(Loss):

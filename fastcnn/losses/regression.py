@@ -7,7 +7,7 @@ All take y_true and y_pred of one shape (n, ..., size) and are a mean over the l
 import numpy as np
 
 from fastcnn import config
-from fastcnn.arguments import check_number
+from fastcnn.core.arguments import check_number
 from fastcnn.losses.base import Loss, check_axis, function_of, registry
 
 

@@ -12,7 +12,7 @@ A metric adds up what it sees (`update_state`), tells the result so far (`result
 on how the samples are cut into batches.
 """
 
-from fastcnn.lazy import OLD_NAMES, attach
+from fastcnn.core.lazy import OLD_NAMES, attach
 from fastcnn.metrics.accuracies import (
     Accuracy,
     BinaryAccuracy,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn.arguments import check_count
+from fastcnn.core.arguments import check_count
 from fastcnn.metrics.base import CountMetric, MeanMetric, function_of, registry, same_axes
 
 

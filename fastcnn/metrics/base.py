@@ -5,8 +5,8 @@ import inspect
 import numpy as np
 
 from fastcnn import config
-from fastcnn.registry import Configurable, Registry, snake_case, unique_name
-from fastcnn.tensor import tensor
+from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
+from fastcnn.core.tensor import tensor
 
 registry = Registry(
     "metric",

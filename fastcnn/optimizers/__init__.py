@@ -9,7 +9,7 @@
 are NumPy on the same arrays.
 """
 
-from fastcnn.lazy import attach
+from fastcnn.core.lazy import attach
 from fastcnn.optimizers.adam import Adam, AdamW, Nadam
 from fastcnn.optimizers.base import Optimizer, registry
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.arguments import check_fraction, check_number
+from fastcnn.core.arguments import check_fraction, check_number
 from fastcnn.optimizers.base import Optimizer, registry
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn.arguments import check_fraction, check_number
+from fastcnn.core.arguments import check_fraction, check_number
 from fastcnn.optimizers.base import Optimizer, registry
 
 

@@ -24,9 +24,9 @@ import re
 
 import numpy as np
 
-from fastcnn.arguments import check_fraction, check_number, refuse
-from fastcnn.registry import Configurable, Registry, snake_case, unique_name
-from fastcnn.variables import aligned
+from fastcnn.core.arguments import check_fraction, check_number, refuse
+from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
+from fastcnn.core.variables import aligned
 
 registry = Registry(
     "optimizer", "keras.optimizers", ("fastcnn.optimizers.descent", "fastcnn.optimizers.adaptive")

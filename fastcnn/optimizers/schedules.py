@@ -12,7 +12,7 @@ your own subclasses `LearningRateSchedule` and writes `__call__(step)`.
 import bisect
 import math
 
-from fastcnn.arguments import check_number
+from fastcnn.core.arguments import check_number
 from fastcnn.optimizers.base import LearningRateSchedule
 from fastcnn.optimizers.base import schedules as registry
 

@@ -18,11 +18,11 @@ import os
 import warnings
 import zipfile
 
+from fastcnn.core.variables import shapes_only
 from fastcnn.saving import h5_weights, serialization, weights
 from fastcnn.saving.atomic import atomic_write
 from fastcnn.saving.limits import MAX_HEADER, MAX_TENSORS
 from fastcnn.saving.zip_file import Archive, open_archive
-from fastcnn.variables import shapes_only
 
 KERAS_VERSION = "3.15.0"  # whose format this is
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"

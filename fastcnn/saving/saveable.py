@@ -45,7 +45,7 @@ class Saveable:
             FileExistsError: the file exists and `overwrite` is False.
             OSError: it cannot be written.
         """
-        from fastcnn.arguments import refuse
+        from fastcnn.core.arguments import refuse
         from fastcnn.saving import h5_weights, npz
 
         refuse(max_shard_size, "max_shard_size")
@@ -66,7 +66,7 @@ class Saveable:
             OSError: the file cannot be read.
             ValueError: it is damaged or holds the weights of another model.
         """
-        from fastcnn.arguments import refuse
+        from fastcnn.core.arguments import refuse
         from fastcnn.saving import h5_weights, keras_file, npz
 
         refuse(skip_mismatch or None, "skip_mismatch")

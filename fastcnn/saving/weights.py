@@ -14,7 +14,7 @@ import re
 
 import numpy as np
 
-from fastcnn.registry import snake_case
+from fastcnn.core.registry import snake_case
 from fastcnn.saving.limits import some
 
 FLOATS = ("float32", "float64", "float16")

@@ -6,12 +6,12 @@ from importlib import import_module
 import numpy as np
 
 from fastcnn import random
-from fastcnn.progress import ProgressBar
-from fastcnn.registry import reset_names
+from fastcnn.core.registry import reset_names
+from fastcnn.training.progress import ProgressBar
 
 PLACES = {  # name -> module that has it, imported when first used
-    "PyDataset": "fastcnn.batches",
-    "Sequence": "fastcnn.batches",
+    "PyDataset": "fastcnn.data.streams",
+    "Sequence": "fastcnn.data.streams",
     "CustomObjectScope": "fastcnn.saving",
     "array_to_img": "fastcnn.utils.images",
     "custom_object_scope": "fastcnn.saving",

@@ -15,8 +15,8 @@ import os
 import numpy as np
 
 from fastcnn import random
-from fastcnn.arguments import check_count, check_data_format, refuse
-from fastcnn.tensor import tensor
+from fastcnn.core.arguments import check_count, check_data_format, refuse
+from fastcnn.core.tensor import tensor
 
 FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}

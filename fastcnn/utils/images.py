@@ -6,7 +6,7 @@ model.predict(keras.utils.img_to_array(image)[None])
 
 import numpy as np
 
-from fastcnn.arguments import check_data_format
+from fastcnn.core.arguments import check_data_format
 from fastcnn.utils.image_folder import MODES, pillow
 
 

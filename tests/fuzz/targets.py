@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 import fastcnn as keras
+from fastcnn.core.variables import shapes_only
 from fastcnn.datasets.idx import idx_header, read_idx
 from fastcnn.saving import h5_weights, keras_file, npz, serialization
 from fastcnn.saving.state import load_state
 from fastcnn.saving.window import Window
-from fastcnn.variables import shapes_only
 from tests import hostile
 
 ALLOWED = (ValueError, OSError)

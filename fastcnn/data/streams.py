@@ -14,10 +14,10 @@ import itertools
 import numpy as np
 
 from fastcnn import random
-from fastcnn.arguments import warn
-from fastcnn.data import Samples, class_weights, unpack
+from fastcnn.core.arguments import warn
+from fastcnn.core.variables import aligned
+from fastcnn.data.arrays import Samples, class_weights, unpack
 from fastcnn.layers.base import MAX_CALLS
-from fastcnn.variables import aligned
 
 
 class PyDataset:

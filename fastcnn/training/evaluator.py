@@ -6,11 +6,11 @@ import numpy as np
 
 from fastcnn import callbacks as callbacks_module
 from fastcnn import metrics
-from fastcnn.arguments import check_count, check_optional_count, check_verbose
-from fastcnn.batches import BatchBuffers, Epochs, Stream, makes_batches
-from fastcnn.data import Feed, Samples, as_array, fit_images
-from fastcnn.progress import ProgressBar
-from fastcnn.tracking import Tracker
+from fastcnn.core.arguments import check_count, check_optional_count, check_verbose
+from fastcnn.data.arrays import Feed, Samples, as_array, fit_images
+from fastcnn.data.streams import BatchBuffers, Epochs, Stream, makes_batches
+from fastcnn.training.progress import ProgressBar
+from fastcnn.training.tracking import Tracker
 
 
 class Singles(BatchBuffers):

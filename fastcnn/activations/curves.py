@@ -3,8 +3,8 @@
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.activation_base import ActivationFunction, parameterised, register
-from fastcnn.special import erf
+from fastcnn.activations.base import ActivationFunction, parameterised, register
+from fastcnn.activations.special import erf
 
 __all__ = [
     "exponential",

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastcnn.arguments import matches
+from fastcnn.core.arguments import matches
 
 
 def prepare_labels(y, output_shape, name):

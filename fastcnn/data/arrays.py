@@ -9,8 +9,8 @@ is ever made.
 import numpy as np
 
 from fastcnn import kernels, random
-from fastcnn.arguments import matches
-from fastcnn.variables import aligned
+from fastcnn.core.arguments import matches
+from fastcnn.core.variables import aligned
 
 GATHERED = ("uint8", "float32", "float64")  # what the gather kernel reads
 

@@ -18,7 +18,7 @@ import sys
 
 import numpy as np
 
-from fastcnn.kernels.memory import ALIGNMENT, aligned
+from fastcnn.core.memory import ALIGNMENT, aligned
 
 _shapes_only = contextvars.ContextVar("shapes_only", default=False)
 

@@ -9,8 +9,8 @@ import inspect
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.registry import Registry
-from fastcnn.tensor import tensor
+from fastcnn.core.registry import Registry
+from fastcnn.core.tensor import tensor
 
 registry = Registry("activation", "keras.activations")
 

@@ -21,16 +21,17 @@ import threading
 
 import numpy as np
 
-from fastcnn import config, fusion
+from fastcnn import config
+from fastcnn.core.tensor import Tensor, tensor
+from fastcnn.core.variables import Store, aligned
 from fastcnn.layers.base import MAX_CALLS, Functional, Layer
 from fastcnn.layers.core import Dense, InputLayer
 from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
-from fastcnn.normalized import NormalizedStep
+from fastcnn.plan import plan as plans
+from fastcnn.plan.normalized import NormalizedStep
 from fastcnn.saving.saveable import Saveable
-from fastcnn.tensor import Tensor, tensor
-from fastcnn.training import Trainer
-from fastcnn.variables import Store, aligned
+from fastcnn.training.trainer import Trainer
 
 CHUNK = 256  # images that `model(x)` takes through the layers at a time, to bound memory
 IN_PLACE = 32768  # bytes of a batch that a dense layer reads where they lie; fewer are copied
@@ -254,7 +255,7 @@ class Sequential(Model):
         return self._entry.forward_from(x.reshape(len(x), -1))
 
     def _call_anew(self, x, training):
-        from fastcnn.data import as_array, fit_images
+        from fastcnn.data.arrays import as_array, fit_images
 
         if isinstance(x, Layer):
             self._checked(x)
@@ -329,7 +330,7 @@ class Sequential(Model):
         shape = self._layers[0].output_shape
         for leaf in leaves:  # another model with the same layer may have built it for other shapes
             shape = leaf.build_once(shape)
-        self._plan = fusion.plan(leaves, self.loss_object)
+        self._plan = plans.plan(leaves, self.loss_object)
         steps = self._plan.inference
         self._forwards = [step.forward for step in steps]
         place = next((i for i, step in enumerate(steps) if not isinstance(step, ViewLayer)), None)
@@ -370,7 +371,7 @@ class Sequential(Model):
         `print_fn` gets the whole text instead. `positions`, `expand_nested` and `layer_range` are
         accepted and ignored.
         """
-        from fastcnn.summary import print_summary
+        from fastcnn.models.summary import print_summary
 
         print_summary(self, line_length, print_fn, show_trainable)
 
@@ -410,56 +411,3 @@ def _input_shape_of(layer):
     if isinstance(layer, Sequential):
         return layer.input_shape[1:] if layer.built else None
     return None
-
-
-def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
-    """The model in a .keras file of this package or of Keras; see `saving.keras_file`."""
-    from fastcnn.saving import keras_file
-
-    return keras_file.load_model(filepath, custom_objects, compile, safe_mode)
-
-
-def save_model(model, filepath, overwrite=True, **kwargs):
-    """`model.save(filepath)`."""
-    model.save(filepath, overwrite, **kwargs)
-
-
-def model_from_json(json_string, custom_objects=None):
-    """A model with new weights from what `to_json`, here or in Keras, returned."""
-    from fastcnn.saving import keras_file
-
-    return keras_file.model_from_json(json_string, custom_objects)
-
-
-def clone_model(model, input_tensors=None, clone_function=None, **kwargs):
-    """A model of the same layers with new weights, not compiled.
-
-    Args:
-        model: a `Sequential`.
-        clone_function: function of a layer that returns the new one; by default one with the same
-            configuration.
-        input_tensors: None.
-
-    Example:
-
-    >>> import fastcnn as keras
-    >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    >>> keras.models.clone_model(model).count_params()
-    10
-    """
-    from fastcnn.arguments import refuse
-
-    refuse(input_tensors, "input_tensors")
-    for name, value in kwargs.items():
-        refuse(value, name)
-    if not isinstance(model, Sequential):
-        raise ValueError(f"The argument `model` must be a Sequential model. Received {model!r}.")
-
-    def clone(layer):
-        if isinstance(layer, Sequential):
-            return clone_model(layer, clone_function=clone_function)
-        if clone_function is not None and not isinstance(layer, InputLayer):
-            return clone_function(layer)
-        return type(layer).from_config(layer.get_config())
-
-    return type(model)([clone(layer) for layer in model._layers], model.trainable, model.name)

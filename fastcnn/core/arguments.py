@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-PACKAGE = os.path.dirname(__file__) + os.sep
+PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
 def check_count(value, name, minimum=1):

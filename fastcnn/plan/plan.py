@@ -12,7 +12,8 @@ from functools import partial
 import numpy as np
 
 from fastcnn import activations, config, kernels
-from fastcnn.arguments import warn
+from fastcnn.core.arguments import warn
+from fastcnn.core.variables import aligned
 from fastcnn.kernels import checks, choice
 from fastcnn.kernels.shapes import window_geometry
 from fastcnn.layers.activation import ReLU
@@ -21,9 +22,8 @@ from fastcnn.layers.convolutional import Conv2D
 from fastcnn.layers.core import Activation
 from fastcnn.layers.normalization import BatchNormalization
 from fastcnn.layers.pooling import MaxPooling2D
-from fastcnn.normalized import CHANNEL_AXES, NormalizedStep
-from fastcnn.penalties import ActivityStep, penalties_of
-from fastcnn.variables import aligned
+from fastcnn.plan.normalized import CHANNEL_AXES, NormalizedStep
+from fastcnn.plan.penalties import ActivityStep, penalties_of
 
 
 class Plan:

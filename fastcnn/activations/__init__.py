@@ -19,7 +19,7 @@ relu, softmax, tanh, sigmoid and elu are compiled kernels, the others are NumPy.
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.activation_base import (
+from fastcnn.activations.base import (
     ActivationFunction,
     KernelActivation,
     parameterised,
@@ -27,7 +27,7 @@ from fastcnn.activation_base import (
     registry,
     serialize,
 )
-from fastcnn.activation_curves import *  # noqa: F403
+from fastcnn.activations.curves import *  # noqa: F403
 
 __all__ = ["ActivationFunction", "deserialize", "get", "registry", "serialize", "threshold"]
 

@@ -10,14 +10,14 @@ from contextlib import contextmanager
 
 from fastcnn import callbacks as callbacks_module
 from fastcnn import losses, optimizers
-from fastcnn.arguments import check_count, check_optional_count, check_verbose, warn
-from fastcnn.batches import Epochs, makes_batches
-from fastcnn.data import Samples, unpack
-from fastcnn.evaluation import Evaluator, batch_size_of
-from fastcnn.interrupt import Interrupt
+from fastcnn.core.arguments import check_count, check_optional_count, check_verbose, warn
+from fastcnn.data.arrays import Samples, unpack
+from fastcnn.data.streams import Epochs, makes_batches
 from fastcnn.metrics import check_metrics
-from fastcnn.progress import ProgressBar
-from fastcnn.run import Run
+from fastcnn.training.evaluator import Evaluator, batch_size_of
+from fastcnn.training.interrupt import Interrupt
+from fastcnn.training.progress import ProgressBar
+from fastcnn.training.run import Run
 
 
 class Trainer(Evaluator):

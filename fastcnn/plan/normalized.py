@@ -16,11 +16,11 @@ from types import SimpleNamespace
 import numpy as np
 
 from fastcnn import kernels
+from fastcnn.core.variables import aligned
 from fastcnn.layers.base import Buffers, Call
 from fastcnn.layers.convolutional import Conv2D
 from fastcnn.layers.core import Dense, forward_from
 from fastcnn.layers.depthwise import DepthwiseConv2D
-from fastcnn.variables import aligned
 
 # The last so many axes of a layer's kernel are its output channels.
 CHANNEL_AXES = {Conv2D: 1, Dense: 1, DepthwiseConv2D: 2}

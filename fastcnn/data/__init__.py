@@ -1,0 +1,1 @@
+"""What a step reads: arrays, streams of batches, and targets."""
