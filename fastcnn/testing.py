@@ -23,7 +23,6 @@ import copy
 import numpy as np
 
 from fastcnn import config, random
-from fastcnn.core.variables import Store
 from fastcnn.layers.base import Layer
 
 # The numbers of torch.autograd.gradcheck
@@ -100,13 +99,9 @@ def copy_in_float64(layer, shape):
     for leaf in again.leaves():
         leaf.release()
         leaf.dtype = "float64"
-        leaf.input_gradient, leaf.consume_gradient = True, False  # a model may have set them
         for variable in leaf.weights:
-            variable._rebind(variable.numpy().astype(np.float64), None, None)
+            variable.change_type("float64")
     again.build_once((None, *shape))
-    store = Store(again.weights, "float64")
-    for leaf in again.leaves():
-        leaf._store = store
     return again
 
 

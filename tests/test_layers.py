@@ -5,7 +5,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
-from fastcnn.layers import base
+from fastcnn.core import steps
 from fastcnn.layers.registry import deserialize, serialize
 
 CONFIGURATIONS = {
@@ -142,7 +142,7 @@ def test_batches_of_changing_size(name, backend):
         part = np.ascontiguousarray(x[:size])
         y = layer.forward(part, training=True)
         assert layer.backward(np.ones_like(y)).shape == part.shape
-    assert len(layer._calls) <= base.MAX_CALLS
+    assert len(layer._step._calls) <= steps.MAX_CALLS
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
@@ -163,10 +163,10 @@ def test_no_input_gradient_where_nobody_reads_it(name):
     y = layer.forward(x, training=True)
     layer.backward(np.ones_like(y))
     wanted = [variable.gradient.copy() for variable in layer.trainable_weights]
-    layer.release()
-    layer.input_gradient = False
-    layer.forward(x, training=True)
-    result = layer.backward(np.ones_like(y))
+    step = layer.make_step()
+    step.expect_gradient(read=False, consume=False)
+    step.forward(x, training=True)
+    result = step.backward(np.ones_like(y))
     assert result is None or name == "flatten"
     for variable, gradient in zip(layer.trainable_weights, wanted, strict=True):
         np.testing.assert_array_equal(variable.gradient, gradient)
@@ -186,13 +186,14 @@ def test_gradients_are_written_not_added(backend):
 
 def test_consume_gradient_works_in_the_given_array(backend):
     layer = layers.Dense(2, activation="relu")
-    layer.consume_gradient = True
     x = np.ones((1, 2), np.float32)
     layer(x)
     layer.set_weights([np.array([[1, -1], [1, -1]]), np.zeros(2)])
-    layer.forward(x, training=True)
+    step = layer.make_step()
+    step.expect_gradient(read=True, consume=True)
+    step.forward(x, training=True)
     dy = np.full((1, 2), 3, np.float32)
-    layer.backward(dy)
+    step.backward(dy)
     np.testing.assert_array_equal(dy, [[3, 0]])
 
 

@@ -34,11 +34,11 @@ def batch(shape, size=2, seed=0, dtype=np.float32):
     return np.random.default_rng(seed).permutation(spread).reshape(size, *shape).astype(dtype)
 
 
-def trained(layer, x, state):
+def trained(layer, x, state, step=None):
     """A copy of the training forward pass, from the same random state each time."""
     if state is not None:
         layer.set_random_state(state)
-    return np.array(layer.forward(x, training=True))
+    return np.array((step or layer).forward(x, training=True))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -165,10 +165,10 @@ def test_no_input_gradient_where_nobody_reads_it(name):
     dy = np.ones_like(trained(layer, x, state))
     layer.backward(dy)
     wanted = [variable.gradient.copy() for variable in layer.trainable_weights]
-    layer.release()
-    layer.input_gradient = False
-    trained(layer, x, state)
-    layer.backward(dy)
+    step = layer.make_step()
+    step.expect_gradient(read=False, consume=False)
+    trained(layer, x, state, step)
+    step.backward(dy)
     for variable, gradient in zip(layer.trainable_weights, wanted, strict=True):
         np.testing.assert_array_equal(variable.gradient, gradient)
 
@@ -180,10 +180,10 @@ def test_consuming_the_gradient_changes_nothing(name, backend):
     state = layer.get_random_state() if hasattr(layer, "seed") else None
     dy = batch(trained(layer, x, state).shape[1:], seed=1)
     wanted = np.array(layer.backward(dy))
-    layer.release()
-    layer.consume_gradient = True
-    trained(layer, x, state)
-    np.testing.assert_array_equal(layer.backward(dy.copy()), wanted)
+    step = layer.make_step()
+    step.expect_gradient(read=True, consume=True)
+    trained(layer, x, state, step)
+    np.testing.assert_array_equal(step.backward(dy.copy()), wanted)
 
 
 def test_every_registered_layer_is_tested():

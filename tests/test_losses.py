@@ -5,7 +5,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import losses
-from fastcnn.plan.plan import HeadCall
+from fastcnn.plan.head import HeadCall
 
 CASES = {
     "sparse": lambda: losses.SparseCategoricalCrossentropy(),

@@ -8,7 +8,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
-from fastcnn.models import sequential as models
+from fastcnn.models import model as models
 
 
 def small_net(*more, **settings):
@@ -159,11 +159,11 @@ class TestWeights:
     def test_all_weights_live_in_one_aligned_array(self):
         model = small_net()
         model(images())
-        store = model._store
-        assert store.values.ctypes.data % 64 == 0
-        for variable, place in store.slices:
-            assert np.shares_memory(variable.value, store.values)
-            assert place.start % 16 == 0
+        (block,) = model.store.blocks
+        assert block.values.ctypes.data % 64 == 0
+        for variable, part in model.store.slices:
+            assert np.shares_memory(variable.value, block.values)
+            assert part.start % 16 == 0
 
     def test_values_are_read_only_and_assign_reaches_the_kernels(self):
         model = small_net()
@@ -418,7 +418,7 @@ def test_a_large_batch_is_read_where_it_lies(flatten, normalized):
     x = rng.random((32, *shape), np.float32)
     assert x.nbytes > models.IN_PLACE
     first = model(x).copy()
-    assert model._enter(x) is not None
+    assert model._plan.forward_in_place(x) is not None
     wide = np.empty((*x.shape[:-1], 2 * x.shape[-1]), np.float32)[..., ::2]
     odd = np.empty(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
     wide[...] = odd[...] = x
@@ -450,7 +450,7 @@ def test_a_call_that_is_cut_short_leaves_no_array_behind(monkeypatch):
     def interrupt():
         raise KeyboardInterrupt
 
-    (call,) = model.layers[0]._calls.values()
+    (call,) = model._plan.inference[0]._calls.values()
     with monkeypatch.context() as patch:
         patch.setattr(call, "activate", interrupt)
         with pytest.raises(KeyboardInterrupt):

@@ -1,20 +1,17 @@
-"""Weights: a `Variable` is a named array, a `Store` holds all variables of a model in one block.
+"""Weights: a `Variable` is a named array, a `Block` the memory that some variables share.
 
-One flat, 64-byte aligned array for the values and one for the gradients. Layers, optimizers and
-checkpoints then work on views or on the whole block in one pass:
-
-    values     [ kernel  | bias  | kernel | ... trainable ... || moving_mean | ... others ... ]
-    gradients  [ kernel  | bias  | kernel | ... trainable ... ]
-
-Each variable starts on a multiple of 64 bytes (16 floats); the padding stays zero. Kernels keep
-re-laid copies of the weights, so everything that writes a weight goes through `Variable.assign`
-or calls `Store.touch`: both change `Store.version`.
+A variable begins with an array of its own. The first model that runs with it, or its layer where
+that is called alone, gives it a part of a `Block` (see `core.store`); from then on it never moves.
+Kernels keep copies of the weights in other layouts, so everything that writes a weight goes through
+`Variable.assign` or calls `touch` of its block or store: both change `Block.version`.
 """
 
 import contextlib
 import contextvars
+import itertools
 import math
 import sys
+import threading
 
 import numpy as np
 
@@ -59,10 +56,11 @@ class Variable:
     """A weight of a layer.
 
     Attributes:
-        value: read-only ndarray, a view into the store.
-        gradient: ndarray that `backward` writes, a view into the store; None if not trainable.
+        value: read-only ndarray, a view of the memory where the weight is kept.
+        gradient: ndarray that `backward` writes; None if the variable is not trainable.
         name, path: "kernel", "sequential/conv2d/kernel".
         shape, dtype, trainable, initializer, regularizer, constraint: what they say.
+        block: the `Block` that holds it, or None.
     """
 
     def __init__(
@@ -77,19 +75,55 @@ class Variable:
     ):
         self.name = name
         self.path = name
-        self.trainable = trainable
+        self._trainable = trainable
         self.initializer = initializer
         self.regularizer = regularizer
         self.constraint = constraint
-        self.store = None
-        self._rebind(initial if is_shapes_only() else np.array(initial, order="C"), None, None)
+        self.block = None
+        self._gradient = None
+        self._set_array(initial if is_shapes_only() else np.array(initial, order="C"))
 
-    def _rebind(self, array, gradient, store):
+    def _set_array(self, array):
         self._array = array
         self.value = array.view()
         self.value.flags.writeable = False
-        self.gradient = gradient
-        self.store = store
+
+    def move_into(self, block, values, gradient):
+        """Copy the value to its place in a block: `values` and `gradient` are views of it."""
+        values[...] = self._array
+        self.block, self._gradient = block, gradient
+        self._set_array(values)
+
+    def change_type(self, dtype):
+        """Go on with an array of its own of another type."""
+        self.block = self._gradient = None
+        self._set_array(self._array.astype(dtype))
+
+    @property
+    def trainable(self):
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        if value != self._trainable and self.block is not None:
+            self.block.revision += 1
+        self._trainable = value
+
+    @property
+    def gradient(self):
+        if self._trainable and self._gradient is None:
+            self._gradient = np.zeros(self.shape, self.dtype)
+        return self._gradient if self._trainable else None
+
+    @gradient.setter
+    def gradient(self, value):
+        if value is not self._gradient:  # else it was `+=`, which has written it already
+            self.gradient[...] = value
+
+    @property
+    def array(self):
+        """The values, to write in place; call `touch` of the block or store afterward."""
+        return self._array
 
     @property
     def shape(self):
@@ -120,8 +154,8 @@ class Variable:
                 f"Expected {self.shape}, received {value.shape}."
             )
         self._array[...] = value
-        if self.store is not None:
-            self.store.touch()
+        if self.block is not None:
+            self.block.touch()
         return self
 
     def numpy(self):
@@ -131,59 +165,69 @@ class Variable:
     def __array__(self, dtype=None, copy=None):
         return self._array.astype(dtype or self._array.dtype)
 
+    def __getstate__(self):
+        """A copy has an array of its own, like a new variable."""
+        state = {name: value for name, value in vars(self).items() if name != "value"}
+        return {**state, "_array": self.numpy(), "_gradient": None, "block": None}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._set_array(self._array)
+
     def __repr__(self):
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
 
 
-class Store:
-    """Adopts variables: copies them into one block and makes them views of it.
+class Block:
+    """The memory of variables that were built together: one aligned array, and one of gradients.
 
-    Adopting takes the variables out of the store they lived in, which is then `stale`: whoever
-    used it (another model with the same layers) adopts them back, values and all, at its next run.
+        values     [ kernel | bias | kernel | ... trainable ... | moving_mean | ... others ... ]
+        gradients  [ the same layout; memory that nobody writes costs nothing                  ]
+
+    Each variable starts on a multiple of 64 bytes (16 floats); the padding stays zero.
 
     Attributes:
-        values: flat array of all weights, trainable ones first. Write with `touch()` after.
-        gradients: flat array of `trainable_size` gradients, laid out like `values`.
-        slices: a list of (variable, slice of the flat arrays) in the order of the block.
         version: int that changes with every write.
+        revision: int that changes when a variable is frozen or made trainable.
+        lock: held by whoever runs the variables' kernels or writes the values.
+        number: blocks are locked in the order of their numbers.
     """
 
-    def __init__(self, variables, dtype="float32"):
-        variables = list(dict.fromkeys(variables))
-        counters = [variable for variable in variables if variable.dtype == "int64"]
-        variables = [variable for variable in variables if variable.dtype != "int64"]
-        trainable = [variable for variable in variables if variable.trainable]
-        others = [variable for variable in variables if not variable.trainable]
+    _numbers = itertools.count()
+
+    def __init__(self, variables, dtype):
         dtype = np.dtype(dtype)
-        for variable in variables:
+        counters = [variable for variable in variables if variable.dtype == "int64"]
+        floats = [variable for variable in variables if variable.dtype != "int64"]
+        for variable in floats:
             if variable.dtype != dtype.name:
                 raise ValueError(
                     "All weights of a model must have one dtype. Expected "
                     f"{dtype.name}, received {variable.dtype} for {variable.path!r}."
                 )
-        step = ALIGNMENT // dtype.itemsize
-        self.slices = []
-        self.trainable_size = size = 0
-        for group in (trainable, others):
-            for variable in group:
-                self.slices.append((variable, slice(size, size + variable.size)))
-                size += -(-variable.size // step) * step
-            if group is trainable:
-                self.trainable_size = size
+        self.slices = {}
+        size = 0
+        for variable in sorted(floats, key=lambda variable: not variable.trainable):
+            self.slices[variable] = slice(size, size + variable.size)
+            size += padded(variable.size, dtype)
         self.values = aligned(size, dtype, zero=True)
-        self.gradients = aligned(self.trainable_size, dtype, zero=True)
+        self.gradients = aligned(size, dtype, zero=True)
         self.version = 1
-        self.stale = False
-        for variable, place in self.slices:
-            view = self.values[place].reshape(variable.shape)
-            view[...] = variable.value
-            gradient = self.gradients[place].reshape(variable.shape) if variable.trainable else None
-            if variable.store is not None:
-                variable.store.stale = True
-            variable._rebind(view, gradient, self)
-        for variable in counters:  # whole numbers that count something keep an array of their own
-            variable._rebind(np.array(variable.value), None, self)
+        self.revision = 0
+        self.lock = threading.RLock()
+        self.number = next(self._numbers)
+        for variable, part in self.slices.items():
+            views = (array[part].reshape(variable.shape) for array in (self.values, self.gradients))
+            variable.move_into(self, *views)
+        for variable in counters:  # integers keep arrays of their own
+            variable.move_into(self, np.empty(variable.shape, variable.dtype), None)
 
     def touch(self):
-        """Say that `values` was written: kernels pack the weights anew."""
+        """Record that `values` was written: kernels prepare the weights again."""
         self.version += 1
+
+
+def padded(size, dtype):
+    """Elements from the start of a variable of that size to the next one's."""
+    step = ALIGNMENT // np.dtype(dtype).itemsize
+    return -(-size // step) * step

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastcnn import kernels, random
 from fastcnn.core.arguments import matches
-from fastcnn.core.variables import aligned
+from fastcnn.core.memory import aligned
 
 GATHERED = ("uint8", "float32", "float64")  # what the gather kernel reads
 

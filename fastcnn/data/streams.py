@@ -15,9 +15,9 @@ import numpy as np
 
 from fastcnn import random
 from fastcnn.core.arguments import warn
-from fastcnn.core.variables import aligned
+from fastcnn.core.memory import aligned
+from fastcnn.core.steps import MAX_CALLS
 from fastcnn.data.arrays import Samples, class_weights, unpack
-from fastcnn.layers.base import MAX_CALLS
 
 
 class PyDataset:
@@ -110,7 +110,7 @@ class BatchBuffers:
     def batch_of(self, samples):
         """The `StreamBatch` for these samples, not loaded yet."""
         y, weights = samples.y, samples.weights
-        x = self._model._input_buffer(len(samples), samples.x.shape[1:])
+        x = self._model.input_buffer(len(samples), samples.x.shape[1:])
         key = (len(samples), y is None or (y.shape[1:], y.dtype.kind == "i"), weights is None)
         batch = self._batches.get(key)
         if batch is None or batch.x is not x:
@@ -235,7 +235,7 @@ class Stream:
             if samples.weights is not None:
                 raise ValueError("Give either `class_weight` or sample weights, not both.")
             samples.weights = class_weights(samples.y, self._class_weight)
-        self._model._build_for(samples.x)
+        self._model.build_for(samples.x)
         if self._loss is None:
             samples.y = samples.weights = None
         return samples.prepare(

@@ -1,17 +1,115 @@
 """Base of the layers that are a linear map with an activation behind it: Conv2D, Dense, ...
 
-A subclass binds the kernels of the linear map and of its gradients; this class puts the activation
-behind them. relu happens inside the forward kernel; other activations have a buffer of their own.
-`forward_linear` and `backward_linear` leave the activation out, for the steps of `fusion` that do
-it better (softmax with cross-entropy).
+A subclass binds the kernels of the linear map and of its gradients; `ActivatedStep` runs them and
+the activation behind them.
 """
 
 from fastcnn import activations, constraints, initializers, regularizers
-from fastcnn.layers.base import Call, Layer
+from fastcnn.core.steps import Call, Step
+from fastcnn.layers.base import Layer
+
+
+class ActivatedStep(Step):
+    """A linear map with its activation.
+
+    relu happens inside the forward kernel; other activations have a buffer of their own.
+    `forward_linear` and `backward_linear` leave the activation out, for a loss that takes it over
+    (softmax with cross-entropy).
+    """
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        call.linear(self.block.version)
+        if call.activate is not None:
+            call.activate()
+        self._kept = call if training else None
+        return call.y
+
+    def forward_linear(self, x, training=False):
+        """`forward` without the activation (not for relu, which is part of the kernel)."""
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        call.linear(self.block.version)
+        self._kept = call if training else None
+        return call.z
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_activation_gradient(dy)
+        if call.deactivate is not None:
+            call.deactivate()
+        return self.backward_linear(call.dz)
+
+    def backward_linear(self, dz):
+        """`backward` from the gradient at the linear map's result."""
+        call = self._kept
+        if call is None or call.bound_dz is not dz:
+            call = self._bind_gradients(dz)
+        if call.weight_gradients is not None:
+            call.weight_gradients()
+        if call.input_gradient is not None:
+            call.input_gradient(self.block.version)
+        return call.dx
+
+    # ------------------------------------------------------------------------------------ binding
+
+    def bind_linear(self, call, relu):
+        """The bound kernel from call.x to call.z."""
+        return self.layer.bind_linear(call.x, call.z, self.layer.weights_to_bind(), relu)
+
+    def bind_gradients(self, call, dz):
+        """Set call.weight_gradients, or else None stays, and with call.dx call.input_gradient."""
+        if self.layer.kernel.trainable:
+            call.weight_gradients = self.layer.bind_weight_gradients(call.x, dz)
+        if call.dx is not None:
+            call.input_gradient = self.layer.bind_input_gradient(dz, call.dx)
+
+    def bound(self, x):
+        """The `Call` of the batch x."""
+        call = self._calls.get(len(x))
+        return call if call is not None and call.x is x else self._bind(x)
+
+    def _bind(self, x):
+        call = Call(x)
+        call.bound_dz = None
+        activation = self.layer.activation
+        shape = self.layer.compute_output_shape(x.shape)
+        call.z = call.y = self._buffer("z", shape)
+        relu = activation is activations.relu
+        call.linear = self.bind_linear(call, relu)
+        call.activate = None
+        if not relu and activation is not activations.linear:
+            call.y = self._buffer("y", shape)
+            call.activate = activation.bind_forward(call.z, call.y)
+        return self._remember(call)
+
+    def _bind_activation_gradient(self, dy):
+        call = self._last_call()
+        call.dy = call.dz = dy
+        call.deactivate = None
+        if self.layer.activation is not activations.linear:
+            call.dz = dy if self.consume_gradient else self._buffer("dz", dy.shape)
+            call.deactivate = self.layer.activation.bind_backward(dy, call.z, call.y, call.dz)
+        return self._remember(call)
+
+    def _bind_gradients(self, dz):
+        call = self._last_call()
+        call.bound_dz = dz
+        call.weight_gradients = call.input_gradient = call.dx = None
+        if self.input_gradient:
+            call.dx = self._buffer("dx", call.x.shape)
+        self.bind_gradients(call, dz)
+        return self._remember(call)
 
 
 class ActivatedLayer(Layer):
     """A linear map with weights `kernel` and `bias`, then `activation`."""
+
+    step_class = ActivatedStep
 
     def __init__(
         self,
@@ -59,11 +157,10 @@ class ActivatedLayer(Layer):
                 name="bias",
             )
 
-    def linear_output_shape(self, x_shape):
-        """The shape of the linear map's result for a batch of shape `x_shape`."""
-        raise NotImplementedError
+    # A step binds these to its arrays; `weights` are those of `weights_to_bind`, or others in their
+    # place (see plan/normalized.py).
 
-    def bind_linear(self, x, z, relu):
+    def bind_linear(self, x, z, weights, relu):
         """The bound forward kernel."""
         raise NotImplementedError
 
@@ -75,85 +172,10 @@ class ActivatedLayer(Layer):
         """The bound kernel that writes dx."""
         raise NotImplementedError
 
-    # ------------------------------------------------------------------------------- the protocol
-
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = self._bind(x)
-        call.linear(self._store.version)
-        if call.activate is not None:
-            call.activate()
-        self._kept = call if training else None
-        return call.y
-
-    def forward_linear(self, x, training=False):
-        """`forward` without the activation (not for relu, which is part of the kernel)."""
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = self._bind(x)
-        call.linear(self._store.version)
-        self._kept = call if training else None
-        return call.z
-
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._bind_activation_gradient(dy)
-        if call.deactivate is not None:
-            call.deactivate()
-        return self.backward_linear(call.dz)
-
-    def backward_linear(self, dz):
-        """`backward` from the gradient at the linear map's result."""
-        call = self._kept
-        if call is None or call.bound_dz is not dz:
-            call = self._bind_gradients(dz)
-        if call.weight_gradients is not None:
-            call.weight_gradients()
-        if call.input_gradient is not None:
-            call.input_gradient(self._store.version)
-        return call.dx
-
-    # ------------------------------------------------------------------------------------ binding
-
-    def _bind(self, x):
-        call = Call(x)
-        call.bound_dz = None
-        shape = self.linear_output_shape(x.shape)
-        call.z = call.y = self._buffer("z", shape)
-        relu = self.activation is activations.relu
-        call.linear = self.bind_linear(x, call.z, relu)
-        call.activate = None
-        if not relu and self.activation is not activations.linear:
-            call.y = self._buffer("y", shape)
-            call.activate = self.activation.bind_forward(call.z, call.y)
-        return self._remember(call)
-
-    def _bind_activation_gradient(self, dy):
-        call = self._last_call()
-        call.dy = call.dz = dy
-        call.deactivate = None
-        if self.activation is not activations.linear:
-            call.dz = dy if self.consume_gradient else self._buffer("dz", dy.shape)
-            call.deactivate = self.activation.bind_backward(dy, call.z, call.y, call.dz)
-        return self._remember(call)
-
-    def _bind_gradients(self, dz):
-        call = self._last_call()
-        call.bound_dz = dz
-        call.weight_gradients = call.input_gradient = call.dx = None
-        if self.kernel.trainable:
-            call.weight_gradients = self.bind_weight_gradients(call.x, dz)
-        if self.input_gradient:
-            call.dx = self._buffer("dx", call.x.shape)
-            call.input_gradient = self.bind_input_gradient(dz, call.dx)
-        return self._remember(call)
-
-    def _weights_to_bind(self):
+    def weights_to_bind(self):
         return self.kernel.value, None if self.bias is None else self.bias.value
 
-    def _gradients_to_bind(self):
+    def gradients_to_bind(self):
         return self.kernel.gradient, None if self.bias is None else self.bias.gradient
 
     def get_config(self):

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 
 from fastcnn import activations, constraints, initializers, regularizers
-from fastcnn.layers.base import Call, Layer
 from fastcnn.layers.core import Activation
+from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
 
 
@@ -152,7 +152,7 @@ class Softmax(ParameterisedActivation):
 
 
 @register
-class PReLU(Layer):
+class PReLU(PlainLayer):
     """y = x where x > 0, else alpha * x, and alpha is learned (He et al. 2015)
 
     Args:
@@ -212,44 +212,31 @@ class PReLU(Layer):
             name="alpha",
         )
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = self._buffer("y", x.shape)
-            call.open = np.empty(x.shape, bool)
-            self._remember(call)
-        np.greater(x, 0, out=call.open)
-        np.multiply(x, self.alpha.value, out=call.y)
-        np.copyto(call.y, x, where=call.open)
-        self._kept = call if training else None
-        return call.y
+    def prepare(self, call):
+        call.open = np.empty(call.x.shape, bool)
+        call.product = None
 
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._bind_backward(dy)
-        if self.alpha.trainable:
-            np.multiply(dy, call.x, out=call.product)
-            call.product[call.open] = 0
-            np.sum(call.product, axis=call.axes, out=call.gradient)
-        if call.dx is not None:
-            np.multiply(dy, self.alpha.value, out=call.product)
-            np.copyto(call.product, dy, where=call.open)
-        return call.dx
+    def apply(self, call):
+        np.greater(call.x, 0, out=call.open)
+        np.multiply(call.x, self.alpha.value, out=call.y)
+        np.copyto(call.y, call.x, where=call.open)
 
-    def _bind_backward(self, dy):
-        call = self._last_call()
-        call.dy = dy
-        call.product = self._buffer("dx", dy.shape)
-        call.dx = call.product if self.input_gradient else None
+    def apply_backward(self, call):
+        dy, product = call.dy, call.dx
+        if product is None:  # nobody reads dx: the product still needs room
+            if call.product is None:
+                call.product = np.empty_like(dy)
+            product = call.product
         if self.alpha.trainable:
+            np.multiply(dy, call.x, out=product)
+            product[call.open] = 0
             # the batch and the shared axes are summed over
             shared = [axis for axis, size in enumerate(self.alpha.shape, 1) if size == 1]
             kept = [size for size in self.alpha.shape if size != 1]
-            call.axes = (0, *shared)
-            call.gradient = self.alpha.gradient.reshape(kept)
-        return self._remember(call)
+            np.sum(product, axis=(0, *shared), out=self.alpha.gradient.reshape(kept))
+        if call.dx is not None:
+            np.multiply(dy, self.alpha.value, out=product)
+            np.copyto(product, dy, where=call.open)
 
     def get_config(self):
         return {

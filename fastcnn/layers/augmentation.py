@@ -11,6 +11,20 @@ from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import ImageLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer
+from fastcnn.layers.steps import PlainStep
+
+
+class AugmentationStep(PlainStep):
+    """An `Augmentation`: draws for each batch what to do to its images."""
+
+    def forward(self, x, training=False):
+        if training is not None and not training:
+            self._kept = None
+            return x
+        call = self._kept = self.bound(x)
+        call.drawn = self.layer.draw(x.shape, self.layer.generator())
+        self.layer.apply(call)
+        return call.y
 
 
 class Augmentation(SeededLayer, ImageLayer):
@@ -18,6 +32,8 @@ class Augmentation(SeededLayer, ImageLayer):
 
     `draw` is all that is random, so the same state of the generator gives the same images.
     """
+
+    step_class = AugmentationStep
 
     def __init__(self, seed=None, data_format=None, **kwargs):
         super().__init__(seed, **kwargs)
@@ -30,15 +46,6 @@ class Augmentation(SeededLayer, ImageLayer):
     def draw(self, shape, generator):
         """What to do to images of `shape` (n, h, w, c), for `apply`."""
         raise NotImplementedError
-
-    def forward(self, x, training=False):
-        if training is not None and not training:
-            self._kept = None
-            return x
-        call = self._kept = self.bound(x)
-        call.drawn = self.draw(x.shape, self.generator())
-        self.apply(call)
-        return call.y
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}

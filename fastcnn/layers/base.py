@@ -22,14 +22,9 @@ A layer of your own needs only these:
     >>> Scale()(np.ones((2, 3))).shape
     (2, 3)
 
-What makes a repeated step cheap, and what the layers of this package do:
-
-- `forward` writes into buffers that the layer keeps. For one batch size it returns the same
-  ndarray object every time, so the next layer, which sees the same object again, keeps its kernels
-  bound to it: `call = self._calls.get(len(x))`, then `call.x is x` is the whole check.
-- What `backward(dy)` returns may be overwritten by the layer before it; `backward` leaves the `dy`
-  that it is given alone unless `consume_gradient` is set, which a model does for its own steps.
-- With `input_gradient = False` nobody reads dx: `backward` returns None and saves the work.
+The layers of this package do not write these two themselves: their class names a `step_class`, and
+`core.steps.Step` says what a step is. A model makes a step for each position at which a layer
+stands; a layer that is called by hand makes one of its own.
 """
 
 import numpy as np
@@ -37,56 +32,10 @@ import numpy as np
 from fastcnn import config, constraints, initializers, regularizers
 from fastcnn.core.arguments import check_shape
 from fastcnn.core.registry import Configurable, snake_case, unique_name
+from fastcnn.core.store import Store
 from fastcnn.core.tensor import tensor
-from fastcnn.core.variables import Store, Variable, aligned, initial_values, is_shapes_only
-
-MAX_CALLS = 4  # bindings a layer keeps: a training and an evaluation batch, each with its last one
-
-
-class Call:
-    """The arrays and bound kernels of one batch size: a bag of attributes that a layer fills."""
-
-    def __init__(self, x):
-        self.x = x
-        self.dy = None  # what backward is bound to
-
-
-class Buffers:
-    """What keeps a repeated step cheap: arrays and bound kernels that stay from call to call.
-
-    A layer, or a step made of several layers, has a `name` and a `dtype`.
-    """
-
-    def release(self):
-        """Forget buffers and bound kernels; the next call makes them anew."""
-        self._calls = {}
-        self._buffers = {}
-        self._kept = None
-
-    def _buffer(self, role, shape, dtype=None):
-        """A view of shape[0] rows of the buffer kept for `role`, which grows when too small."""
-        key = (role, shape[1:])
-        buffer = self._buffers.get(key)
-        if buffer is None or len(buffer) < shape[0]:
-            buffer = self._buffers[key] = aligned(shape, dtype or self.dtype)
-            self._calls.clear()  # other batch sizes use the smaller buffer: let it go
-        return buffer[: shape[0]]
-
-    def _remember(self, call):
-        """Keep the binding of a batch size, for a bounded number of sizes."""
-        size = len(call.x)
-        if size not in self._calls and len(self._calls) >= MAX_CALLS:
-            del self._calls[next(iter(self._calls))]
-        self._calls[size] = call
-        return call
-
-    def _last_call(self):
-        """What the last forward(training=True) kept."""
-        if self._kept is None:
-            raise RuntimeError(
-                f"backward() of {self.name!r} needs a forward(x, training=True) before it."
-            )
-        return self._kept
+from fastcnn.core.variables import Variable, initial_values, is_shapes_only
+from fastcnn.layers.steps import UserStep
 
 
 class Functional:
@@ -102,7 +51,7 @@ class Functional:
         )
 
 
-class Layer(Configurable, Buffers):
+class Layer(Configurable):
     """Base class of all layers; see the module's docstring for the protocol.
 
     Args:
@@ -117,10 +66,17 @@ class Layer(Configurable, Buffers):
         weights, trainable_weights, non_trainable_weights: lists of `Variable`.
     """
 
-    input_gradient = True
-    consume_gradient = False
+    step_class = None  # the `Step` that runs the layer; None: the layer's own forward and backward
     input = Functional()
     output = Functional()
+
+    # What a plan asks to find layers that one kernel runs together; see plan/patterns.py.
+    sole_activation = None  # the activation function, where the layer is that and nothing else
+    channel_axes = None  # how many of the kernel's last axes are the channels of a linear map
+    takes_max_pool = False  # whether a max-pool can be computed along with the layer
+    is_max_pool = False
+    is_batch_normalization = False
+    is_view = False
 
     def __init__(
         self,
@@ -157,8 +113,7 @@ class Layer(Configurable, Buffers):
         self.input_shape_argument = None if input_shape is None else check_shape(input_shape)
         self._trainable = bool(trainable)
         self._variables = []
-        self._store = None
-        self.release()
+        self._step = None  # runs the layer where it is called by hand
 
     # ---------------------------------------------------------------- what a subclass implements
 
@@ -171,13 +126,11 @@ class Layer(Configurable, Buffers):
 
     def forward(self, x, training=False):
         """y for a batch x."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must implement forward(x, training) and backward(dy)."
-        )
+        return self._own_step("forward(x, training) and backward(dy)").forward(x, training)
 
     def backward(self, dy):
         """dx for the x of the last `forward(x, training=True)`; writes the weights' gradients."""
-        raise NotImplementedError(f"{type(self).__name__} must implement backward(dy).")
+        return self._own_step("backward(dy)").backward(dy)
 
     def get_config(self):
         """The arguments that make this layer again (weights are not part of it)."""
@@ -246,8 +199,6 @@ class Layer(Configurable, Buffers):
         if not self.built:
             if not self._variables:  # else somebody called build() already
                 self.build(input_shape)
-            if self._variables and not is_shapes_only():
-                self._store = Store(self._variables, self.dtype)
             self.built = True
         self.input_shape = input_shape
         self.output_shape = tuple(output_shape)
@@ -260,7 +211,7 @@ class Layer(Configurable, Buffers):
         """
         x = self._checked(x)
         self.build_once((None, *x.shape[1:]))
-        return tensor(np.array(self.forward(x, training)))
+        return tensor(np.array(self.make_step().forward(x, training)))
 
     def _checked(self, x):
         if isinstance(x, Layer):
@@ -284,9 +235,44 @@ class Layer(Configurable, Buffers):
             config["dtype"] = dtype.get("config", {}).get("name")
         return cls(**config)
 
+    # ------------------------------------------------------------------------------------- running
+
+    @property
+    def is_opaque(self):
+        """Whether the layer has a `forward` or `backward` of its own, which a plan only calls."""
+        methods = type(self).forward, type(self).backward
+        return methods != (Layer.forward, Layer.backward)
+
+    def make_step(self, **settings):
+        """A new `Step` that runs the layer at one position of a model (see its class)."""
+        self.allocate()
+        return (UserStep if self.is_opaque else self.step_class)(self, **settings)
+
+    def allocate(self):
+        """Give the weights their memory, unless a model has done it already."""
+        if any(variable.block is None for variable in self._variables) and not is_shapes_only():
+            Store(self._variables, self.dtype)
+
+    @property
+    def block(self):
+        """The `Block` that holds the weights; None before they have memory, or without weights."""
+        return self._variables[0].block if self._variables else None
+
+    def _own_step(self, missing):
+        if self._step is None:
+            if self.step_class is None:
+                raise NotImplementedError(f"{type(self).__name__} must implement {missing}.")
+            self.allocate()
+            self._step = self.step_class(self)
+        return self._step
+
+    def release(self):
+        """Forget the buffers and kernels that calls by hand have left; the next one makes new."""
+        self._step = None
+
     def __getstate__(self):
         """What a copy takes over: everything but buffers and bound kernels."""
-        return {**vars(self), "_calls": {}, "_buffers": {}, "_kept": None}
+        return {**vars(self), "_step": None}
 
     def leaves(self):
         """The layers that this one stands for: itself, or those of a nested model."""
@@ -304,8 +290,6 @@ class Layer(Configurable, Buffers):
         self._trainable = bool(value)
         for variable in self._variables:
             variable.trainable = self._trainable and getattr(variable, "wanted_trainable", True)
-            if variable.store is not None:
-                variable.store.stale = True
 
     @property
     def weights(self):

@@ -1,10 +1,10 @@
 """Convolutional layers: Conv2D, and the base of those whose window slides over images."""
 
-from fastcnn import kernels
+from fastcnn import config, kernels
 from fastcnn.core.arguments import check_count, check_data_format
-from fastcnn.kernels import shapes
+from fastcnn.kernels import choice, shapes
 from fastcnn.layers import grouped
-from fastcnn.layers.activated import ActivatedLayer
+from fastcnn.layers.activated import ActivatedLayer, ActivatedStep
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.registry import register
 
@@ -56,10 +56,7 @@ class WindowedLayer(ActivatedLayer):
         image = self.image_size(input_shape[1:3])
         return (input_shape[0], *image, self.output_channels(channels))
 
-    def linear_output_shape(self, x_shape):
-        return self.compute_output_shape(x_shape)
-
-    def _geometry(self, x):
+    def geometry(self, x):
         _, pads = shapes.window_geometry(
             x.shape[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate
         )
@@ -74,6 +71,28 @@ class WindowedLayer(ActivatedLayer):
             "data_format": self.data_format,
             "dilation_rate": self.dilation_rate,
         }
+
+
+class ConvStep(ActivatedStep):
+    """Conv2D, which says what its kernels chose."""
+
+    def algorithms(self):
+        if self.layer.groups != 1:
+            return ""
+        return chosen_algorithms("conv2d_", self, self.output_shape)
+
+
+def chosen_algorithms(prefix, step, output_shape, *pool):
+    """ "forward: ..., backward_weights: ..." of the kernels of a convolution's step.
+
+    pool: window and strides of the max-pool in the same kernels, if there is one.
+    """
+    if config.backend() != "native":
+        return ""
+    conv = step.layer
+    shape = (conv.kernel.shape, step.input_shape, output_shape, conv.strides, conv.dilation_rate)
+    passes = ["forward", "backward_weights", *["backward_data"] * step.input_gradient]
+    return ", ".join(f"{name}: {choice.choose(prefix + name, *shape, *pool)}" for name in passes)
 
 
 @register
@@ -110,6 +129,9 @@ class Conv2D(WindowedLayer):
     >>> layers.Conv2D(4, 3, activation="relu")(np.ones((2, 28, 28, 1))).shape
     (2, 26, 26, 4)
     """
+
+    step_class = ConvStep
+    channel_axes = 1
 
     def __init__(
         self,
@@ -151,6 +173,10 @@ class Conv2D(WindowedLayer):
                 f"Received strides={self.strides} and dilation_rate={self.dilation_rate}."
             )
 
+    @property
+    def takes_max_pool(self):
+        return self.groups == 1
+
     def build(self, input_shape):
         self.input_channels = input_shape[-1]
         shape = (*self.kernel_size, self.input_channels // self.groups, self.filters)
@@ -164,24 +190,24 @@ class Conv2D(WindowedLayer):
             )
         return self.filters
 
-    def bind_linear(self, x, z, relu):
-        w, b = self._weights_to_bind()
-        config = {"relu": relu, **self._geometry(x)}
+    def bind_linear(self, x, z, weights, relu):
+        w, b = weights
+        settings = {"relu": relu, **self.geometry(x)}
         if self.groups > 1:
-            return grouped.bind_forward(self.groups, x, w, b, z, **config)
-        return kernels.bind("conv2d_forward", x, w, b, z, **config)
+            return grouped.bind_forward(self.groups, x, w, b, z, **settings)
+        return kernels.bind("conv2d_forward", x, w, b, z, **settings)
 
     def bind_weight_gradients(self, x, dz):
-        dw, db = self._gradients_to_bind()
+        dw, db = self.gradients_to_bind()
         if self.groups > 1:
-            return grouped.bind_backward_weights(self.groups, x, dz, dw, db, **self._geometry(x))
-        return kernels.bind("conv2d_backward_weights", x, dz, dw, db, **self._geometry(x))
+            return grouped.bind_backward_weights(self.groups, x, dz, dw, db, **self.geometry(x))
+        return kernels.bind("conv2d_backward_weights", x, dz, dw, db, **self.geometry(x))
 
     def bind_input_gradient(self, dz, dx):
-        w, _ = self._weights_to_bind()
+        w, _ = self.weights_to_bind()
         if self.groups > 1:
-            return grouped.bind_backward_data(self.groups, dz, w, dx, **self._geometry(dx))
-        return kernels.bind("conv2d_backward_data", dz, w, dx, **self._geometry(dx))
+            return grouped.bind_backward_data(self.groups, dz, w, dx, **self.geometry(dx))
+        return kernels.bind("conv2d_backward_data", dz, w, dx, **self.geometry(dx))
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "groups": self.groups}

@@ -4,15 +4,18 @@ import math
 
 from fastcnn import activations, kernels
 from fastcnn.core.arguments import check_count, check_data_format, check_shape, refuse
-from fastcnn.layers.activated import ActivatedLayer
-from fastcnn.layers.base import Call, Layer
+from fastcnn.layers.activated import ActivatedLayer, ActivatedStep
+from fastcnn.layers.base import Layer
 from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
+from fastcnn.layers.steps import ElementwiseStep, IdentityStep
 
 
 @register
 class InputLayer(Layer):
     """Says what one sample looks like; computes nothing. See `Input`."""
+
+    step_class = IdentityStep
 
     def __init__(
         self, shape=None, batch_size=None, dtype=None, batch_shape=None, name=None, **kwargs
@@ -29,12 +32,6 @@ class InputLayer(Layer):
         self.batch_size = batch_size
         self.batch_shape = (None, *self.shape)
         self.build_once(self.batch_shape)
-
-    def forward(self, x, training=False):
-        return x
-
-    def backward(self, dy):
-        return dy
 
     def get_config(self):
         return {
@@ -57,14 +54,22 @@ def Input(shape=None, batch_size=None, dtype=None, name=None, **kwargs):  # noqa
     return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, name=name, **kwargs)
 
 
-def forward_from(x, kernel, usual, forward):
-    """forward(usual), in which `kernel` reads x instead; None where it cannot be led there."""
+class DenseStep(ActivatedStep):
+    """Dense, which can read an array where it is."""
+
+    def read_from(self, x):
+        call = self._calls.get(len(x))
+        return call and read_from(x, call.linear, call.x, self.forward)
+
+
+def read_from(x, kernel, usual, forward):
+    """forward(usual), in which `kernel` reads x instead; None where the kernel cannot do that."""
     if not hasattr(kernel, "read"):
         return None
     try:
         kernel.read(x)
         return forward(usual)
-    finally:  # after Ctrl-C, too: the next batch lies in `usual`
+    finally:  # after Ctrl-C, too: the next batch is in `usual`
         kernel.read(rows(usual))
 
 
@@ -88,6 +93,9 @@ class Dense(ActivatedLayer):
     >>> layers.Dense(3, activation="softmax")(np.ones((2, 5))).sum(axis=1).round(4).tolist()
     [1.0, 1.0]
     """
+
+    step_class = DenseStep
+    channel_axes = 1
 
     def __init__(
         self,
@@ -118,26 +126,14 @@ class Dense(ActivatedLayer):
             )
         return (*input_shape[:-1], self.units)
 
-    def linear_output_shape(self, x_shape):
-        return self.compute_output_shape(x_shape)
-
-    def bind_linear(self, x, z, relu):
-        w, b = self._weights_to_bind()
-        return kernels.bind("dense_forward", rows(x), w, b, rows(z), relu=relu)
-
-    def forward_from(self, x):
-        """`forward` for an array (n, inputs) that is read where it lies, or None.
-
-        None: n was not met yet, or the kernel cannot be led to another array.
-        """
-        call = self._calls.get(len(x))
-        return call and forward_from(x, call.linear, call.x, self.forward)
+    def bind_linear(self, x, z, weights, relu):
+        return kernels.bind("dense_forward", rows(x), *weights, rows(z), relu=relu)
 
     def bind_weight_gradients(self, x, dz):
-        return kernels.bind("dense_backward_weights", rows(x), rows(dz), *self._gradients_to_bind())
+        return kernels.bind("dense_backward_weights", rows(x), rows(dz), *self.gradients_to_bind())
 
     def bind_input_gradient(self, dz, dx):
-        w, _ = self._weights_to_bind()
+        w, _ = self.weights_to_bind()
         return kernels.bind("dense_backward_data", rows(dz), w, rows(dx))
 
     def get_config(self):
@@ -176,6 +172,18 @@ class Flatten(ViewLayer):
         return {**super().get_config(), "data_format": self.data_format}
 
 
+class ActivationStep(ElementwiseStep):
+    """An activation, which a loss may take over: then it does nothing."""
+
+    def forward_linear(self, x, training=False):
+        """x itself: what is left without the activation."""
+        return x
+
+    def backward_linear(self, dz):
+        """dz itself."""
+        return dz
+
+
 @register
 class Activation(Layer):
     """An activation as a layer of its own.
@@ -191,6 +199,8 @@ class Activation(Layer):
     [[0.0, 2.0]]
     """
 
+    step_class = ActivationStep
+
     def __init__(self, activation, **kwargs):
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
@@ -199,41 +209,15 @@ class Activation(Layer):
         """What the layer is as the argument `activation` of another one."""
         return self.activation
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = self._buffer("y", x.shape)
-            call.forward = self.activation.bind_forward(x, call.y)
-            self._remember(call)
-        call.forward()
-        self._kept = call if training else None
-        return call.y
+    @property
+    def sole_activation(self):
+        return self.activation
 
-    def forward_linear(self, x, training=False):
-        """x itself: what is left without the activation."""
-        return x
+    def bind_forward(self, x, y):
+        return self.activation.bind_forward(x, y)
 
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._bind_backward(dy)
-        if call.backward is not None:
-            call.backward()
-        return call.dx
-
-    def backward_linear(self, dz):
-        """dz itself."""
-        return dz
-
-    def _bind_backward(self, dy):
-        call = self._last_call()
-        call.dy = dy
-        call.dx = call.backward = None
-        if self.input_gradient:
-            call.dx = dy if self.consume_gradient else self._buffer("dx", dy.shape)
-            call.backward = self.activation.bind_backward(dy, call.x, call.y, call.dx)
-        return self._remember(call)
+    def bind_backward(self, dy, x, y, dx):
+        return self.activation.bind_backward(dy, x, y, dx)
 
     def get_config(self):
         return {**super().get_config(), "activation": activations.serialize(self.activation)}

@@ -2,6 +2,7 @@
 
 from fastcnn import constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import check_count
+from fastcnn.layers.activated import ActivatedStep
 from fastcnn.layers.convolutional import WindowedLayer
 from fastcnn.layers.registry import register
 
@@ -86,6 +87,8 @@ class DepthwiseConv2D(DepthwiseLayer):
     (1, 6, 6, 6)
     """
 
+    channel_axes = 2
+
     def __init__(
         self,
         kernel_size,
@@ -131,17 +134,61 @@ class DepthwiseConv2D(DepthwiseLayer):
     def output_channels(self, input_channels):
         return input_channels * self.depth_multiplier
 
-    def bind_linear(self, x, z, relu):
-        w, b = self._weights_to_bind()
-        return kernels.bind("depthwise_conv2d_forward", x, w, b, z, relu=relu, **self._geometry(x))
+    def bind_linear(self, x, z, weights, relu):
+        geometry = self.geometry(x)
+        return kernels.bind("depthwise_conv2d_forward", x, *weights, z, relu=relu, **geometry)
 
     def bind_weight_gradients(self, x, dz):
-        dw, db = self._gradients_to_bind()
-        return kernels.bind("depthwise_conv2d_backward_weights", x, dz, dw, db, **self._geometry(x))
+        dw, db = self.gradients_to_bind()
+        return kernels.bind("depthwise_conv2d_backward_weights", x, dz, dw, db, **self.geometry(x))
 
     def bind_input_gradient(self, dz, dx):
-        w, _ = self._weights_to_bind()
-        return kernels.bind("depthwise_conv2d_backward_data", dz, w, dx, **self._geometry(dx))
+        w, _ = self.weights_to_bind()
+        return kernels.bind("depthwise_conv2d_backward_data", dz, w, dx, **self.geometry(dx))
+
+
+class SeparableStep(ActivatedStep):
+    """The two convolutions, with a buffer between them.
+
+    Both gradients need that of this buffer, which `weight_gradients` computes first.
+    """
+
+    def bind_linear(self, call, relu):
+        layer = self.layer
+        channels = layer.pointwise_kernel.shape[2]
+        call.middle = self._buffer("middle", (*call.z.shape[:3], channels))
+        depthwise = kernels.bind(
+            "depthwise_conv2d_forward",
+            call.x, layer.depthwise_kernel.value, None, call.middle,
+            relu=False, **layer.geometry(call.x),
+        )  # fmt: skip
+        b = None if layer.bias is None else layer.bias.value
+        arrays = call.middle, layer.pointwise_kernel.value, b, call.z
+        return InTurn(depthwise, bind_pointwise("conv2d_forward", *arrays, relu=relu))
+
+    def bind_gradients(self, call, dz):
+        layer, geometry = self.layer, self.layer.geometry(call.x)
+        d_middle = self._buffer("d middle", call.middle.shape)
+        w = layer.pointwise_kernel.value
+        weights = [bind_pointwise("conv2d_backward_data", dz, w, d_middle)]
+        if layer.pointwise_kernel.trainable:
+            db = None if layer.bias is None else layer.bias.gradient
+            arrays = call.middle, dz, layer.pointwise_kernel.gradient, db
+            weights.append(bind_pointwise("conv2d_backward_weights", *arrays))
+            arrays = call.x, d_middle, layer.depthwise_kernel.gradient, None
+            weights.append(kernels.bind("depthwise_conv2d_backward_weights", *arrays, **geometry))
+        call.weight_gradients = InTurn(*weights)
+        if call.dx is not None:
+            arrays = d_middle, layer.depthwise_kernel.value, call.dx
+            call.input_gradient = kernels.bind(
+                "depthwise_conv2d_backward_data", *arrays, **geometry
+            )
+
+
+def bind_pointwise(name, *arrays, **settings):
+    """A bound kernel of the 1x1 convolution."""
+    one, no_pads = (1, 1), (0, 0, 0, 0)
+    return kernels.bind(name, *arrays, strides=one, pads=no_pads, dilation=one, **settings)
 
 
 @register
@@ -171,6 +218,8 @@ class SeparableConv2D(DepthwiseLayer):
     >>> layers.SeparableConv2D(8, 3)(np.ones((1, 8, 8, 3))).shape
     (1, 6, 6, 8)
     """
+
+    step_class = SeparableStep
 
     def __init__(
         self,
@@ -239,61 +288,6 @@ class SeparableConv2D(DepthwiseLayer):
 
     def output_channels(self, input_channels):
         return self.filters
-
-    # `middle` is what lies between the two convolutions; both gradients need its gradient, which
-    # `backward_linear` computes first.
-
-    def _pointwise(self, name, *arrays, **config):
-        pads, one = (0, 0, 0, 0), (1, 1)
-        return kernels.bind(name, *arrays, strides=one, pads=pads, dilation=one, **config)
-
-    def _middle(self, shape):
-        """The buffer between the two, behind which lies an image of `shape`."""
-        return self._buffer("middle", (*shape[:3], self.pointwise_kernel.shape[2]))
-
-    def _bind(self, x):
-        call = super()._bind(x)
-        call.middle = self._middle(call.z.shape)
-        return call
-
-    def bind_linear(self, x, z, relu):
-        middle = self._middle(z.shape)
-        b = None if self.bias is None else self.bias.value
-        depthwise = kernels.bind(
-            "depthwise_conv2d_forward",
-            x, self.depthwise_kernel.value, None, middle, relu=False, **self._geometry(x),
-        )  # fmt: skip
-        w = self.pointwise_kernel.value
-        return InTurn(depthwise, self._pointwise("conv2d_forward", middle, w, b, z, relu=relu))
-
-    def _bind_gradients(self, dz):
-        call = self._last_call()
-        call.bound_dz = dz
-        call.weight_gradients = call.input_gradient = call.dx = None
-        x, middle = call.x, call.middle
-        d_middle = self._buffer("d middle", middle.shape)
-        weights = [
-            self._pointwise("conv2d_backward_data", dz, self.pointwise_kernel.value, d_middle)
-        ]
-        if self.pointwise_kernel.trainable:
-            db = None if self.bias is None else self.bias.gradient
-            dw = self.pointwise_kernel.gradient
-            weights.append(self._pointwise("conv2d_backward_weights", middle, dz, dw, db))
-            dw = self.depthwise_kernel.gradient
-            weights.append(
-                kernels.bind(
-                    "depthwise_conv2d_backward_weights",
-                    x, d_middle, dw, None, **self._geometry(x),
-                )
-            )  # fmt: skip
-        call.weight_gradients = InTurn(*weights)
-        if self.input_gradient:
-            call.dx = self._buffer("dx", x.shape)
-            call.input_gradient = kernels.bind(
-                "depthwise_conv2d_backward_data",
-                d_middle, self.depthwise_kernel.value, call.dx, **self._geometry(x),
-            )  # fmt: skip
-        return self._remember(call)
 
     def get_config(self):
         return {

@@ -4,9 +4,68 @@ import numpy as np
 
 from fastcnn import kernels
 from fastcnn.core.arguments import check_data_format, check_fraction
-from fastcnn.layers.base import Call, check_rank
+from fastcnn.core.steps import Call, Step
+from fastcnn.layers.base import check_rank
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer, draw_key
+
+
+class DropoutStep(Step):
+    """Dropout: a kernel each way, and a multiplication where the mask is smaller than the input."""
+
+    def forward(self, x, training=False):
+        if not training:
+            self._kept = None
+            return x
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        self._kept = call
+        if self.layer.rate == 0:
+            return x
+        draw_key(self.layer.generator(), call.key)
+        call.drop()
+        if call.mask is not None:
+            np.multiply(x, call.mask, call.y)
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_backward(dy)
+        if call.drop_gradient is not None:
+            call.drop_gradient()
+        elif call.dx is not dy and call.dx is not None:
+            np.multiply(dy, call.mask, call.dx)
+        return call.dx
+
+    def _bind(self, x):
+        layer, call = self.layer, Call(x)
+        call.mask = None
+        if layer.rate > 0:
+            call.y = self._buffer("y", x.shape)
+            call.key = np.zeros(2, np.int64)
+            mask_shape = layer.mask_shape(x.shape)
+            source, target = x, call.y
+            if mask_shape is not None:
+                source = np.ones(mask_shape, self.dtype)
+                target = call.mask = np.empty(mask_shape, self.dtype)
+            call.drop = kernels.bind("dropout", source, call.key, target, rate=layer.rate)
+        return self._remember(call)
+
+    def _bind_backward(self, dy):
+        call, rate = self._last_call(), self.layer.rate
+        call.dy = call.dx = dy
+        call.drop_gradient = None
+        if not self.input_gradient:
+            call.dx = None
+        elif rate > 0:
+            # with a mask a buffer of its own: `dx is dy` says that there is nothing to do
+            in_place = self.consume_gradient and call.mask is None
+            call.dx = dy if in_place else self._buffer("dx", dy.shape)
+            if call.mask is None:
+                call.drop_gradient = kernels.bind("dropout", dy, call.key, call.dx, rate=rate)
+        return self._remember(call)
 
 
 @register
@@ -34,6 +93,8 @@ class Dropout(SeededLayer):
     [0.0, 2.0]
     """
 
+    step_class = DropoutStep
+
     def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
         self.rate = check_fraction(rate, "rate", including_one=True)
@@ -41,36 +102,10 @@ class Dropout(SeededLayer):
 
     def compute_output_shape(self, input_shape):
         if None not in input_shape[1:]:
-            self._mask_shape(tuple(input_shape))
+            self.mask_shape(tuple(input_shape))
         return tuple(input_shape)
 
-    def forward(self, x, training=False):
-        if not training:
-            self._kept = None
-            return x
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = self._bind(x)
-        self._kept = call
-        if self.rate == 0:
-            return x
-        draw_key(self.generator(), call.key)
-        call.drop()
-        if call.mask is not None:
-            np.multiply(x, call.mask, call.y)
-        return call.y
-
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._bind_backward(dy)
-        if call.drop_gradient is not None:
-            call.drop_gradient()
-        elif call.dx is not dy and call.dx is not None:
-            np.multiply(dy, call.mask, call.dx)
-        return call.dx
-
-    def _mask_shape(self, shape):
+    def mask_shape(self, shape):
         """The mask's shape for an input of `shape`, or None where it is that shape."""
         if self.noise_shape is None:
             return None
@@ -84,34 +119,6 @@ class Dropout(SeededLayer):
                 f"{tuple(shape)}."
             )
         return None if tuple(mask) == tuple(shape) else tuple(mask)
-
-    def _bind(self, x):
-        call = Call(x)
-        call.mask = None
-        if self.rate > 0:
-            call.y = self._buffer("y", x.shape)
-            call.key = np.zeros(2, np.int64)
-            mask_shape = self._mask_shape(x.shape)
-            source, target = x, call.y
-            if mask_shape is not None:
-                source = np.ones(mask_shape, self.dtype)
-                target = call.mask = np.empty(mask_shape, self.dtype)
-            call.drop = kernels.bind("dropout", source, call.key, target, rate=self.rate)
-        return self._remember(call)
-
-    def _bind_backward(self, dy):
-        call = self._last_call()
-        call.dy = call.dx = dy
-        call.drop_gradient = None
-        if not self.input_gradient:
-            call.dx = None
-        elif self.rate > 0:
-            # with a mask a buffer of its own: `dx is dy` says that there is nothing to do
-            in_place = self.consume_gradient and call.mask is None
-            call.dx = dy if in_place else self._buffer("dx", dy.shape)
-            if call.mask is None:
-                call.drop_gradient = kernels.bind("dropout", dy, call.key, call.dx, rate=self.rate)
-        return self._remember(call)
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}

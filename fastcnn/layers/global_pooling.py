@@ -4,8 +4,9 @@ import numpy as np
 
 from fastcnn import kernels
 from fastcnn.core.arguments import check_data_format
-from fastcnn.layers.base import Call, Layer, check_rank
+from fastcnn.layers.base import Layer, check_rank
 from fastcnn.layers.registry import register
+from fastcnn.layers.steps import BoundStep
 
 
 class GlobalPooling2D(Layer):
@@ -17,7 +18,7 @@ class GlobalPooling2D(Layer):
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
     """
 
-    kernel = None
+    step_class = BoundStep
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
         super().__init__(**kwargs)
@@ -29,48 +30,21 @@ class GlobalPooling2D(Layer):
         places = (1, 1) if self.keepdims else ()
         return (input_shape[0], *places, input_shape[3])
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = self._bind(x)
-        call.forward()
-        self._kept = call if training else None
-        return call.y
-
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._bind_backward(dy)
-        if call.dx is not None:
-            call.backward()
-        return call.dx
-
-    def _geometry(self, x):
+    def geometry(self, x):
         return {"pool_size": x.shape[1:3], "strides": (1, 1), "pads": (0, 0, 0, 0)}
 
-    def _bind(self, x):
-        call = Call(x)
-        call.y = self._buffer("y", self.compute_output_shape(x.shape))
-        y = call.y.reshape(len(x), 1, 1, x.shape[3])
-        call.forward = self.bind_forward(x, y)
-        return self._remember(call)
-
-    def _bind_backward(self, dy):
-        call = self._last_call()
-        call.dy, call.dx = dy, None
-        if self.input_gradient:
-            call.dx = self._buffer("dx", call.x.shape)
-            shape = (len(dy), 1, 1, call.x.shape[3])
-            call.backward = self.bind_backward(
-                dy.reshape(shape), call.x, call.y.reshape(shape), call.dx
-            )
-        return self._remember(call)
-
     def bind_forward(self, x, y):
+        return self.bind_pool(x, y.reshape(len(x), 1, 1, x.shape[3]))
+
+    def bind_backward(self, dy, x, y, dx):
+        shape = len(x), 1, 1, x.shape[3]
+        return self.bind_pool_backward(dy.reshape(shape), x, y.reshape(shape), dx)
+
+    def bind_pool(self, x, y):
         """A callable that pools x (n, h, w, c) into y (n, 1, 1, c)."""
         raise NotImplementedError
 
-    def bind_backward(self, dy, x, y, dx):
+    def bind_pool_backward(self, dy, x, y, dx):
         """A callable that writes dx."""
         raise NotImplementedError
 
@@ -96,11 +70,11 @@ class GlobalAveragePooling2D(GlobalPooling2D):
     [[1.5]]
     """
 
-    def bind_forward(self, x, y):
-        return kernels.bind("average_pool2d_forward", x, y, **self._geometry(x))
+    def bind_pool(self, x, y):
+        return kernels.bind("average_pool2d_forward", x, y, **self.geometry(x))
 
-    def bind_backward(self, dy, x, y, dx):
-        return kernels.bind("average_pool2d_backward", dy, dx, **self._geometry(x))
+    def bind_pool_backward(self, dy, x, y, dx):
+        return kernels.bind("average_pool2d_backward", dy, dx, **self.geometry(x))
 
 
 @register
@@ -117,10 +91,10 @@ class GlobalMaxPooling2D(GlobalPooling2D):
     [[3.0]]
     """
 
-    def bind_forward(self, x, y):
-        return kernels.bind("max_pool2d_forward", x, y, None, **self._geometry(x))
+    def bind_pool(self, x, y):
+        return kernels.bind("max_pool2d_forward", x, y, None, **self.geometry(x))
 
-    def bind_backward(self, dy, x, y, dx):
+    def bind_pool_backward(self, dy, x, y, dx):
         chosen = np.empty(x.shape, bool)
 
         def run():

@@ -3,6 +3,7 @@
 from fastcnn import regularizers
 from fastcnn.layers.base import Layer
 from fastcnn.layers.registry import register
+from fastcnn.layers.steps import IdentityStep
 
 
 @register
@@ -17,13 +18,7 @@ class Identity(Layer):
     [[1.0, 2.0]]
     """
 
-    def forward(self, x, training=False):
-        self._kept = x if training else None
-        return x
-
-    def backward(self, dy):
-        self._last_call()
-        return dy
+    step_class = IdentityStep
 
 
 @register

@@ -8,21 +8,28 @@ from fastcnn.core.arguments import check_fraction
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer
+from fastcnn.layers.steps import PlainStep
+
+
+class NoiseStep(PlainStep):
+    """A `Noise` layer: draws the noise of each batch."""
+
+    def forward(self, x, training=False):
+        layer = self.layer
+        if not training or layer.stddev == 0:
+            self._kept = self.bound(x) if training else None
+            return x
+        call = self._kept = self.bound(x)
+        layer.generator().standard_normal(dtype=call.noise.dtype, out=call.noise)
+        layer.apply(call)
+        return call.y
 
 
 class Noise(SeededLayer, PlainLayer):
     """Base: `apply` and `apply_backward` use call.noise, standard normal numbers like x."""
 
+    step_class = NoiseStep
     stddev = 0.0
-
-    def forward(self, x, training=False):
-        if not training or self.stddev == 0:
-            self._kept = self.bound(x) if training else None
-            return x
-        call = self._kept = self.bound(x)
-        self.generator().standard_normal(dtype=call.noise.dtype, out=call.noise)
-        self.apply(call)
-        return call.y
 
     def prepare(self, call):
         call.noise = np.zeros(call.x.shape, self.dtype)

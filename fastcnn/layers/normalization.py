@@ -7,8 +7,118 @@ import numpy as np
 
 from fastcnn import constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import refuse
-from fastcnn.layers.base import Call, Layer
+from fastcnn.core.steps import Call, Step
+from fastcnn.layers.base import Layer
 from fastcnn.layers.registry import register
+
+
+class BatchNormalizationStep(Step):
+    """BatchNormalization, with relu in the same kernels if `relu` is true."""
+
+    def __init__(self, layer, relu=False, **shapes):
+        super().__init__(layer, **shapes)
+        self.relu = relu
+        if relu:
+            self.name = f"{layer.name} + relu"
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        for copy, original in call.before:
+            np.copyto(copy, original)
+        call.frozen = not (training and self.layer.trainable)
+        if call.frozen:
+            call.infer()
+        else:
+            call.train()
+            self._move(self.layer.moving_mean, call.mean, call.moved)
+            self._move(self.layer.moving_variance, call.variance, call.moved)
+        for copy, original in call.after:
+            np.copyto(copy, original)
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_backward(dy)
+        for copy, original in call.before_backward:
+            np.copyto(copy, original)
+        (call.backward_frozen if call.frozen else call.backward)()
+        for copy, original in call.after_backward:
+            np.copyto(copy, original)
+        return call.dx
+
+    def _move(self, average, value, moved):
+        """average = momentum * average + (1 - momentum) * value"""
+        momentum = self.layer.momentum
+        np.multiply(average.value, momentum, moved)
+        np.add(moved, value * (1.0 - momentum), moved)
+        average.assign(moved)
+
+    # ------------------------------------------------------------------------------------ binding
+
+    def bound(self, x):
+        """The `Call` of the batch x."""
+        call = self._calls.get(len(x))
+        return call if call is not None and call.x is x else self._bind(x)
+
+    def _rows(self, role, array):
+        """`array` as rows of channels, and the pairs (its axes, the rows' axes) to be copied."""
+        axis = self.layer.axis
+        if axis in (-1, array.ndim - 1):
+            return array.reshape(math.prod(array.shape[:-1]), array.shape[-1]), ()
+        moved = np.moveaxis(array, axis, -1)
+        rows = self._buffer(role, moved.shape)
+        return rows.reshape(math.prod(moved.shape[:-1]), moved.shape[-1]), ((moved, rows),)
+
+    def _bind(self, x):
+        layer, call = self.layer, Call(x)
+        call.y = self._buffer("y", x.shape)
+        call.x_rows, copies = self._rows("x rows", x)
+        call.before = tuple((rows, moved) for moved, rows in copies)
+        call.y_rows, call.after = self._rows("y rows", call.y)
+        call.mean, call.variance, call.moved = np.zeros((3, layer.moving_mean.size), self.dtype)
+        weights = (None if w is None else w.value for w in (layer.gamma, layer.beta))
+        arrays, settings = (call.x_rows, *weights), {"epsilon": layer.epsilon, "relu": self.relu}
+        moments = layer.moving_mean.value, layer.moving_variance.value
+        call.infer = kernels.bind("batch_norm_forward", *arrays, *moments, call.y_rows, **settings)
+        call.train = kernels.bind(
+            "batch_norm_forward_training",
+            *arrays, call.mean, call.variance, call.y_rows, **settings,
+        )  # fmt: skip
+        return self._remember(call)
+
+    def _bind_backward(self, dy):
+        layer, call = self.layer, self._last_call()
+        call.dy = dy
+        call.dx = dx_rows = None
+        dy_rows, copies = self._rows("dy rows", dy)
+        call.before_backward = tuple((rows, moved) for moved, rows in copies)
+        call.after_backward = ()
+        if self.input_gradient:
+            call.dx = self._buffer("dx", call.x.shape)
+            dx_rows, call.after_backward = self._rows("dx rows", call.dx)
+        gamma = None if layer.gamma is None else layer.gamma.value
+        y_rows = call.y_rows if self.relu else None
+        weights = (layer.gamma, layer.beta)
+        call.backward = kernels.bind(
+            "batch_norm_backward",
+            call.x_rows, dy_rows, y_rows, gamma, call.mean, call.variance, dx_rows,
+            *(None if w is None else w.gradient for w in weights),
+            epsilon=layer.epsilon,
+        )  # fmt: skip
+        call.backward_frozen = partial(self._backward_frozen, dy_rows, y_rows, dx_rows)
+        return self._remember(call)
+
+    def _backward_frozen(self, dy, y, dx):
+        """The gradients where mean and variance are constants: moving averages."""
+        if dx is None:
+            return
+        np.multiply(dy, self.layer.as_affine()[0], out=dx)
+        if y is not None:
+            dx[y <= 0] = 0
 
 
 @register
@@ -48,7 +158,8 @@ class BatchNormalization(Layer):
     [[-1.0], [1.0]]
     """
 
-    relu = False  # whether relu is part of it: set by a step made of both layers
+    step_class = BatchNormalizationStep
+    is_batch_normalization = True
 
     def __init__(
         self,
@@ -136,41 +247,6 @@ class BatchNormalization(Layer):
             )
         return tuple(input_shape)
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = self._bind(x)
-        for copy, original in call.before:
-            np.copyto(copy, original)
-        call.frozen = not (training and self._trainable)
-        if call.frozen:
-            call.infer()
-        else:
-            call.train()
-            self._move(self.moving_mean, call.mean, call.moved)
-            self._move(self.moving_variance, call.variance, call.moved)
-        for copy, original in call.after:
-            np.copyto(copy, original)
-        self._kept = call if training else None
-        return call.y
-
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._bind_backward(dy)
-        for copy, original in call.before_backward:
-            np.copyto(copy, original)
-        (call.backward_frozen if call.frozen else call.backward)()
-        for copy, original in call.after_backward:
-            np.copyto(copy, original)
-        return call.dx
-
-    def _move(self, average, value, moved):
-        """average = momentum * average + (1 - momentum) * value"""
-        np.multiply(average.value, self.momentum, moved)
-        np.add(moved, value * (1.0 - self.momentum), moved)
-        average.assign(moved)
-
     def as_affine(self):
         """(factor, offset), each (channels,): y = factor * x + offset outside of training."""
         epsilon = np.dtype(self.dtype).type(self.epsilon)
@@ -181,70 +257,6 @@ class BatchNormalization(Layer):
         if self.beta is not None:
             offset += self.beta.value
         return factor, offset
-
-    # ------------------------------------------------------------------------------------ binding
-
-    def _rows(self, role, array):
-        """`array` as rows of channels, and the pairs (its axes, the rows' axes) to be copied."""
-        if self.axis in (-1, array.ndim - 1):
-            return array.reshape(math.prod(array.shape[:-1]), array.shape[-1]), ()
-        moved = np.moveaxis(array, self.axis, -1)
-        rows = self._buffer(role, moved.shape)
-        return rows.reshape(math.prod(moved.shape[:-1]), moved.shape[-1]), ((moved, rows),)
-
-    def _settings(self):
-        return {"epsilon": self.epsilon, "relu": self.relu}
-
-    def _bind(self, x):
-        call = Call(x)
-        call.y = self._buffer("y", x.shape)
-        call.x_rows, copies = self._rows("x rows", x)
-        call.before = tuple((rows, moved) for moved, rows in copies)
-        call.y_rows, call.after = self._rows("y rows", call.y)
-        size = self.moving_mean.size
-        call.mean, call.variance, call.moved = np.zeros((3, size), self.dtype)
-        gamma, beta = (None if w is None else w.value for w in (self.gamma, self.beta))
-        moments = self.moving_mean.value, self.moving_variance.value
-        call.infer = kernels.bind(
-            "batch_norm_forward",
-            call.x_rows, gamma, beta, *moments, call.y_rows, **self._settings(),
-        )  # fmt: skip
-        moments = call.mean, call.variance
-        call.train = kernels.bind(
-            "batch_norm_forward_training",
-            call.x_rows, gamma, beta, *moments, call.y_rows, **self._settings(),
-        )  # fmt: skip
-        return self._remember(call)
-
-    def _bind_backward(self, dy):
-        call = self._last_call()
-        call.dy = dy
-        call.dx = dx_rows = None
-        dy_rows, copies = self._rows("dy rows", dy)
-        call.before_backward = tuple((rows, moved) for moved, rows in copies)
-        call.after_backward = ()
-        if self.input_gradient:
-            call.dx = self._buffer("dx", call.x.shape)
-            dx_rows, call.after_backward = self._rows("dx rows", call.dx)
-        gamma = None if self.gamma is None else self.gamma.value
-        y_rows = call.y_rows if self.relu else None
-        weights = (self.gamma, self.beta)
-        call.backward = kernels.bind(
-            "batch_norm_backward",
-            call.x_rows, dy_rows, y_rows, gamma, call.mean, call.variance, dx_rows,
-            *(None if w is None else w.gradient for w in weights),
-            epsilon=self.epsilon,
-        )  # fmt: skip
-        call.backward_frozen = partial(self._backward_frozen, dy_rows, y_rows, dx_rows)
-        return self._remember(call)
-
-    def _backward_frozen(self, dy, y, dx):
-        """The gradients where mean and variance are constants: moving averages."""
-        if dx is None:
-            return
-        np.multiply(dy, self.as_affine()[0], out=dx)
-        if y is not None:
-            dx[y <= 0] = 0
 
     def get_config(self):
         names = ("beta", "gamma")

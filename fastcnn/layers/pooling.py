@@ -1,13 +1,14 @@
 """Pooling layers: MaxPooling2D, AveragePooling2D."""
 
-import numpy as np
-
 from fastcnn import kernels
 from fastcnn.core.arguments import check_data_format
+from fastcnn.core.steps import Call, Step
 from fastcnn.kernels import shapes
-from fastcnn.layers.base import Call, Layer, check_rank
+from fastcnn.kernels.checks import argmax_type
+from fastcnn.layers.base import Layer, check_rank
 from fastcnn.layers.convolutional import window_output
 from fastcnn.layers.registry import register
+from fastcnn.layers.steps import BoundStep
 
 
 class Pooling2D(Layer):
@@ -33,7 +34,7 @@ class Pooling2D(Layer):
         image = window_output(self, input_shape[1:3], self.pool_size, self.strides, self.padding)
         return (input_shape[0], *image, input_shape[3])
 
-    def _geometry(self, x):
+    def geometry(self, x):
         _, pads = shapes.window_geometry(x.shape[1:3], self.pool_size, self.strides, self.padding)
         return {"pool_size": self.pool_size, "strides": self.strides, "pads": pads}
 
@@ -47,20 +48,8 @@ class Pooling2D(Layer):
         }
 
 
-@register
-class MaxPooling2D(Pooling2D):
-    """The largest value of each window; the first one in row-major order gets the gradient.
-
-    Input shape: (n, height, width, channels). Output shape: (n, height', width', channels).
-
-    Example:
-
-    >>> import numpy as np
-    >>> from fastcnn import layers
-    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
-    >>> layers.MaxPooling2D(2, 2)(x)[0, :, :, 0].tolist()
-    [[5.0, 7.0], [13.0, 15.0]]
-    """
+class MaxPoolStep(Step):
+    """MaxPooling2D; in training it notes the position of each maximum."""
 
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
@@ -84,19 +73,23 @@ class MaxPooling2D(Pooling2D):
             call.backward()
         return call.dx
 
+    def bound(self, x):
+        """The `Call` of the batch x."""
+        call = self._calls.get(len(x))
+        return call if call is not None and call.x is x else self._bind(x)
+
     def _bind(self, x):
-        call = Call(x)
-        call.y = self._buffer("y", self.compute_output_shape(x.shape))
-        call.infer = kernels.bind("max_pool2d_forward", x, call.y, None, **self._geometry(x))
+        layer, call = self.layer, Call(x)
+        call.y = self._buffer("y", layer.compute_output_shape(x.shape))
+        call.infer = kernels.bind("max_pool2d_forward", x, call.y, None, **layer.geometry(x))
         call.train = None
         return self._remember(call)
 
     def _bind_training(self, call):
-        places = self.pool_size[0] * self.pool_size[1]
-        dtype = np.uint8 if places <= 255 else np.int32
-        call.argmax = self._buffer("argmax", call.y.shape, dtype)
+        layer = self.layer
+        call.argmax = self._buffer("argmax", call.y.shape, argmax_type(layer.pool_size))
         call.train = kernels.bind(
-            "max_pool2d_forward", call.x, call.y, call.argmax, **self._geometry(call.x)
+            "max_pool2d_forward", call.x, call.y, call.argmax, **layer.geometry(call.x)
         )
         self._remember(call)
 
@@ -107,9 +100,28 @@ class MaxPooling2D(Pooling2D):
         if self.input_gradient:
             call.dx = self._buffer("dx", call.x.shape)
             call.backward = kernels.bind(
-                "max_pool2d_backward", dy, call.argmax, call.dx, **self._geometry(call.x)
+                "max_pool2d_backward", dy, call.argmax, call.dx, **self.layer.geometry(call.x)
             )
         return self._remember(call)
+
+
+@register
+class MaxPooling2D(Pooling2D):
+    """The largest value of each window; the first one in row-major order gets the gradient.
+
+    Input shape: (n, height, width, channels). Output shape: (n, height', width', channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> layers.MaxPooling2D(2, 2)(x)[0, :, :, 0].tolist()
+    [[5.0, 7.0], [13.0, 15.0]]
+    """
+
+    step_class = MaxPoolStep
+    is_max_pool = True
 
 
 @register
@@ -126,38 +138,13 @@ class AveragePooling2D(Pooling2D):
     1.5
     """
 
-    def forward(self, x, training=False):
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = self._bind(x)
-        call.forward()
-        self._kept = call if training else None
-        return call.y
+    step_class = BoundStep
 
-    def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._bind_backward(dy)
-        if call.backward is not None:
-            call.backward()
-        return call.dx
+    def bind_forward(self, x, y):
+        return kernels.bind("average_pool2d_forward", x, y, **self.geometry(x))
 
-    def _bind(self, x):
-        call = Call(x)
-        call.y = self._buffer("y", self.compute_output_shape(x.shape))
-        call.forward = kernels.bind("average_pool2d_forward", x, call.y, **self._geometry(x))
-        return self._remember(call)
-
-    def _bind_backward(self, dy):
-        call = self._last_call()
-        call.dy = dy
-        call.dx = call.backward = None
-        if self.input_gradient:
-            call.dx = self._buffer("dx", call.x.shape)
-            call.backward = kernels.bind(
-                "average_pool2d_backward", dy, call.dx, **self._geometry(call.x)
-            )
-        return self._remember(call)
+    def bind_backward(self, dy, x, y, dx):
+        return kernels.bind("average_pool2d_backward", dy, dx, **self.geometry(x))
 
 
 MaxPool2D = MaxPooling2D

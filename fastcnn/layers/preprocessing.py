@@ -182,7 +182,7 @@ class Normalization(PlainLayer):
         self.variance.assign(squares / count)
 
     def apply(self, call):
-        if self._store is not None and call.version != self._store.version:
+        if self.block is not None and call.version != self.block.version:
             self._set_moments(call)
         if call.kernel is not None:
             call.kernel()
@@ -201,7 +201,7 @@ class Normalization(PlainLayer):
         deviation = np.maximum(np.sqrt(np.asarray(self.variance)), config.epsilon())
         call.deviation[...] = deviation.reshape(self._against)
         call.variance[...] = 1 if self.invert else np.square(call.deviation)
-        call.version = None if self._store is None else self._store.version
+        call.version = None if self.block is None else self.block.version
 
     def prepare(self, call):
         x = call.x

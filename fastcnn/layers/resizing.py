@@ -8,6 +8,7 @@ from fastcnn.layers.plain import ImageLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.resampling import INTERPOLATIONS, Resampling
 from fastcnn.layers.seeded import SeededLayer
+from fastcnn.layers.steps import PlainStep
 
 
 class Cut(ImageLayer):
@@ -189,6 +190,19 @@ class CenterCrop(Cut):
         return down // 2, right // 2, self.height, self.width
 
 
+class RandomCropStep(PlainStep):
+    """RandomCrop: draws the window of each batch."""
+
+    def forward(self, x, training=False):
+        layer, call = self.layer, self.bound(x)
+        is_drawn = training is None or training
+        size = x.shape[1:3]
+        call.window = layer.draw(*size, layer.generator()) if is_drawn else layer.window(*size)
+        layer.apply(call)
+        self._kept = call if is_drawn else None
+        return call.y
+
+
 @register
 class RandomCrop(SeededLayer, Cut):
     """Takes a window of the images at a place that each batch draws anew.
@@ -214,6 +228,8 @@ class RandomCrop(SeededLayer, Cut):
     (2, 3, 4, 1)
     """
 
+    step_class = RandomCropStep
+
     def __init__(self, height, width, seed=None, data_format=None, **kwargs):
         super().__init__(seed, height=height, width=width, data_format=data_format, **kwargs)
 
@@ -228,12 +244,3 @@ class RandomCrop(SeededLayer, Cut):
         else:
             top, left, _, _ = self.window(height, width)
         return top, left, min(self.height, height - top), min(self.width, width - left)
-
-    def forward(self, x, training=False):
-        call = self.bound(x)
-        is_drawn = training is None or training
-        size = x.shape[1:3]
-        call.window = self.draw(*size, self.generator()) if is_drawn else self.window(*size)
-        self.apply(call)
-        self._kept = call if is_drawn else None
-        return call.y

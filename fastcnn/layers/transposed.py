@@ -121,7 +121,7 @@ class Conv2DTranspose(WindowedLayer):
         cut = max((size - 1) * stride + reach - out, 0)
         return out, (cut // 2, cut - cut // 2)
 
-    def _geometry(self, x):
+    def geometry(self, x):
         """That of the convolution whose gradient this is, from the layer's output to its input."""
         pads = [self._size_and_pads(size, axis)[1] for axis, size in enumerate(x.shape[1:3])]
         return {
@@ -130,9 +130,9 @@ class Conv2DTranspose(WindowedLayer):
             "dilation": self.dilation_rate,
         }
 
-    def bind_linear(self, x, z, relu):
-        w, b = self._weights_to_bind()
-        spread = kernels.bind("conv2d_backward_data", x, w, z, **self._geometry(x))
+    def bind_linear(self, x, z, weights, relu):
+        w, b = weights
+        spread = kernels.bind("conv2d_backward_data", x, w, z, **self.geometry(x))
         close = kernels.bind("relu_forward", z, z) if relu else None
 
         def run(version):
@@ -145,8 +145,8 @@ class Conv2DTranspose(WindowedLayer):
         return run
 
     def bind_weight_gradients(self, x, dz):
-        dw, db = self._gradients_to_bind()
-        weights = kernels.bind("conv2d_backward_weights", dz, x, dw, None, **self._geometry(x))
+        dw, db = self.gradients_to_bind()
+        weights = kernels.bind("conv2d_backward_weights", dz, x, dw, None, **self.geometry(x))
 
         def run(version=None):
             weights()
@@ -156,8 +156,8 @@ class Conv2DTranspose(WindowedLayer):
         return run
 
     def bind_input_gradient(self, dz, dx):
-        w, _ = self._weights_to_bind()
-        config = self._geometry(dx)
+        w, _ = self.weights_to_bind()
+        config = self.geometry(dx)
         return kernels.bind("conv2d_forward", dz, w, None, dx, relu=False, **config)
 
     def get_config(self):

@@ -14,7 +14,7 @@ A new optimizer names its slots and writes `step`:
     ...         self.scratch *= self.rate
     ...         self.weights -= self.scratch
 
-Everything is laid out like `Store.values[:trainable_size]`, so one statement updates all weights of
+Everything is laid out like `Store.weights`, so one statement updates all weights of
 a model. An update is, as in Keras: clip the gradients, decay the weights, step, average the weights
 (EMA), apply the constraints. What is not asked for costs nothing.
 """
@@ -25,8 +25,8 @@ import re
 import numpy as np
 
 from fastcnn.core.arguments import check_fraction, check_number, refuse
+from fastcnn.core.memory import aligned
 from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
-from fastcnn.core.variables import aligned
 
 registry = Registry(
     "optimizer", "keras.optimizers", ("fastcnn.optimizers.descent", "fastcnn.optimizers.adaptive")
@@ -251,7 +251,7 @@ class Optimizer(Configurable):
             return
         size = store.trainable_size
         names = (*(("average",) if self.use_ema else ()), *self.slot_names)
-        slots = {name: aligned(size, store.values.dtype, zero=True) for name in names}
+        slots = {name: aligned(size, store.dtype, zero=True) for name in names}
         before = dict(self._slices)
         if before and not any(variable in before for variable, _ in store.slices):
             raise ValueError(
@@ -272,7 +272,7 @@ class Optimizer(Configurable):
         """Bind anew, after the backend changed."""
         if self.store is None:
             return
-        self.weights = self.store.values[: self.store.trainable_size]
+        self.weights = self.store.weights
         self.gradients = self.store.gradients
         self.scratch = np.empty_like(self.weights)
         self._tiny = np.empty(self.weights.shape, bool)
@@ -313,12 +313,13 @@ class Optimizer(Configurable):
     def update(self):
         """One update of the store's weights from its gradients."""
         self._iterations += 1
+        self.store.gather()
         for action in self._before:
             action()
         self._step()
         for action in self._after:
             action()
-        self.store.version += 1
+        self.store.scatter()
 
     def apply_gradients(self, grads_and_vars):
         """Raises NotImplementedError: gradients come from the layers' `backward`."""
@@ -350,7 +351,7 @@ class Optimizer(Configurable):
         """Put the moving average in the place of the weights; without `use_ema` nothing happens."""
         if self.use_ema and self.store is not None:
             self.weights[...] = self.slots["average"]
-            self.store.touch()
+            self.store.scatter()
 
     # ------------------------------------------------------------------------- around each step
 

@@ -10,137 +10,108 @@ offset for each channel, so it goes into the weights (Jacob et al. 2018, section
 and one kernel does all, relu and max-pool included. The two agree but for rounding.
 """
 
-import copy
-from types import SimpleNamespace
-
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.core.variables import aligned
-from fastcnn.layers.base import Buffers, Call
-from fastcnn.layers.convolutional import Conv2D
-from fastcnn.layers.core import Dense, forward_from
-from fastcnn.layers.depthwise import DepthwiseConv2D
-
-# The last so many axes of a layer's kernel are its output channels.
-CHANNEL_AXES = {Conv2D: 1, Dense: 1, DepthwiseConv2D: 2}
+from fastcnn.core.memory import aligned
+from fastcnn.core.steps import Call, Step
+from fastcnn.layers.core import read_from
 
 
-class NormalizedStep(Buffers):
-    """A layer of `CHANNEL_AXES` without activation, a `BatchNormalization` and what follows.
+class NormalizedStep(Step):
+    """A linear layer without activation, a batch normalization and what follows.
 
     Args:
-        linear: the layer.
-        normalization: the `BatchNormalization` of the last axis; its `relu` says whether relu is
-            part of it.
-        pool: None, or a `MaxPooling2D` without padding behind a `Conv2D` of one group.
+        linear: the step of a layer with `channel_axes`.
+        normalization: the `BatchNormalizationStep` of the last axis; relu may be part of it.
+        pool: None, or the step of a max-pool without padding behind a convolution.
     """
 
     def __init__(self, linear, normalization, pool=None):
+        self.steps = [linear, normalization] + ([pool] if pool else [])
+        super().__init__(
+            *(step.layer for step in self.steps),
+            input_shape=linear.input_shape,
+            output_shape=self.steps[-1].output_shape,
+        )
+        self.name = " + ".join(step.name for step in self.steps)
         self.linear, self.normalization, self.pool = linear, normalization, pool
-        self.layers = [linear, normalization] + ([pool] if pool else [])
-        self.name = " + ".join(layer.name for layer in self.layers)
-        self.dtype = linear.dtype
-        self._folded = None  # `linear` with the weights of both
-        self._version = None  # the version of the weights that were folded
-        self.release()
+        self._folded = None  # the weights of both layers: (kernel, bias)
+        self._versions = None  # of the weights that were folded
 
-    @property
-    def trainable_weights(self):
-        return [weight for layer in self.layers for weight in layer.trainable_weights]
+    def algorithms(self):
+        return self.linear.algorithms()
 
-    @property
-    def input_gradient(self):
-        return self.linear.input_gradient
-
-    @input_gradient.setter
-    def input_gradient(self, value):
-        self.linear.input_gradient = value
-        self.normalization.input_gradient = value or bool(self.linear.trainable_weights)
+    def expect_gradient(self, read, consume):
+        self.linear.expect_gradient(read, consume)
+        self.normalization.expect_gradient(read or bool(self.linear.trainable_weights), consume)
         if self.pool:
-            self.pool.input_gradient = True
-
-    @property
-    def consume_gradient(self):
-        return self.linear.consume_gradient
-
-    @consume_gradient.setter
-    def consume_gradient(self, value):
-        for layer in self.layers:
-            layer.consume_gradient = value
+            self.pool.expect_gradient(True, consume)
 
     def forward(self, x, training=False):
         if training:
-            for layer in self.layers:
-                x = layer.forward(x, training)
+            for step in self.steps:
+                x = step.forward(x, training)
             return x
         call = self._bound(len(x))
         if call is None or call.x is not x:
             call = self._bind(x)
-        version = self.linear._store.version
-        if version != self._version:
-            self._fold(version)
-        call.infer(version)
+        versions = self.linear.block.version, self.normalization.block.version
+        if versions != self._versions:
+            self._fold()
+            self._versions = versions
+        call.infer(versions)
         return call.y
 
-    def forward_from(self, x):
-        """`Dense.forward_from` outside of training."""
+    def read_from(self, x):
         call = self._bound(len(x))
-        return call and forward_from(x, call.infer, call.x, self.forward)
+        return call and read_from(x, call.infer, call.x, self.forward)
 
     def backward(self, dy):
-        for layer in reversed(self.layers):
-            dy = layer.backward(dy)
+        for step in reversed(self.steps):
+            dy = step.backward(dy)
             if dy is None:
                 break
         return dy
 
     def _bound(self, n):
-        """The call for n samples, if the last layer still writes the array that it did then."""
+        """The call for n samples, if the last step still writes the array that it did then."""
         call = self._calls.get(n)
-        # a layer that bound itself anew, to a larger buffer, writes another one
-        return call if call and call.last is self.layers[-1]._calls.get(n) else None
+        # a step that was bound again, to a larger buffer, writes another one
+        return call if call and call.last is self.steps[-1]._calls.get(n) else None
 
     def _bind(self, x):
         call = Call(x)
         y = x
-        # The layers are bound as for training, and the result goes to the last one's array: so what
+        # The steps are bound as for training, and the result goes to the last one's array: so what
         # comes behind stays bound when training and prediction take turns.
-        for layer in self.layers:
-            bound = layer._calls.get(len(y))
-            if bound is None or bound.x is not y:
-                bound = layer._bind(y)
-            y = bound.y
-        call.y, call.last = y, bound
+        for step in self.steps:
+            call.last = step.bound(y)
+            y = call.last.y
+        call.y = y
         if self._folded is None:
-            self._folded = self._make_folded()
-        relu = self.normalization.relu
+            kernel = aligned(self.linear.layer.kernel.shape, self.dtype)
+            self._folded = kernel, aligned((self.normalization.layer.moving_mean.size,), self.dtype)
+        layer, relu = self.linear.layer, self.normalization.relu
         if self.pool is None:
-            call.infer = self._folded.bind_linear(x, y, relu)
+            call.infer = layer.bind_linear(x, y, self._folded, relu)
         else:
+            pool = self.pool.layer
             call.infer = kernels.bind(
-                "conv2d_max_pool2d_forward", x, *self._folded._weights_to_bind(), y, None,
-                relu=relu, pool_size=self.pool.pool_size, pool_strides=self.pool.strides,
-                **self.linear._geometry(x),
+                "conv2d_max_pool2d_forward", x, *self._folded, y, None,
+                relu=relu, pool_size=pool.pool_size, pool_strides=pool.strides,
+                **layer.geometry(x),
             )  # fmt: skip
         return self._remember(call)
 
-    def _make_folded(self):
-        """A copy of `linear` with weights of its own, for its `bind_linear` alone."""
-        folded = copy.copy(self.linear)
-        folded.kernel = SimpleNamespace(value=aligned(self.linear.kernel.shape, self.dtype))
-        size = self.normalization.moving_mean.size
-        folded.bias = SimpleNamespace(value=aligned((size,), self.dtype))
-        return folded
-
-    @np.errstate(all="ignore")  # NaN and infinity show in the result, as with the kernels
-    def _fold(self, version):
+    @np.errstate(all="ignore")  # NaN and infinity show up in the result, as with the kernels
+    def _fold(self):
         """Bring the folded weights up to date."""
-        factor, offset = self.normalization.as_affine()
-        w, b = self._folded._weights_to_bind()
-        channels = w.shape[-CHANNEL_AXES[type(self.linear)] :]
-        np.multiply(self.linear.kernel.value, factor.reshape(channels), out=w)
+        layer = self.linear.layer
+        factor, offset = self.normalization.layer.as_affine()
+        w, b = self._folded
+        channels = w.shape[-layer.channel_axes :]
+        np.multiply(layer.kernel.value, factor.reshape(channels), out=w)
         b[...] = offset
-        if self.linear.bias is not None:
-            b += self.linear.bias.value * factor
-        self._version = version
+        if layer.bias is not None:
+            b += layer.bias.value * factor

@@ -1,22 +1,25 @@
 """What regularizers add to the loss and to the gradients of a training step.
 
-`Penalties` is made by `fusion` for a list of layers, and is None where no layer has a regularizer,
-so that a step without them pays nothing.
+`Penalties` is made by a plan for its layers, and is None where no layer has a regularizer, so that
+a step without them pays nothing.
 """
 
+from fastcnn.core.steps import Step
 
-class ActivityStep:
+
+class ActivityStep(Step):
     """The step behind a layer with an activity regularizer: passes y on and adds to dy."""
 
-    consume_gradient = False
-    input_gradient = True
-    trainable_weights = ()
-
-    def __init__(self, layer):
-        self.regularizer = layer.activity_regularizer
-        self.input_shape = self.output_shape = layer.output_shape
-        self.name = f"{type(self.regularizer).__name__} of {layer.name}"
+    def __init__(self, use):
+        shape = use.output_shape
+        super().__init__(use.layer, input_shape=shape, output_shape=shape)
+        self.regularizer = use.layer.activity_regularizer
+        self.name = f"{type(self.regularizer).__name__} of {use.layer.name}"
         self._y = None
+
+    @property
+    def trainable_weights(self):
+        return []
 
     def forward(self, y, training=False):
         self._y = y
@@ -53,23 +56,6 @@ class Penalties:
         self.value = sum(weight.regularizer(weight.value) for weight in self._weights)
         self.value += sum(step.value() for step in self._steps)
 
-    def around(self, compute, update, add):
-        """The three parts of a step, with what there is to do before, in and after them."""
-
-        def compute_and_measure(y, batch):
-            dy = compute(y, batch)
-            self.measure()
-            return dy
-
-        def add_gradients_and_update():
-            self.add_gradients()
-            update()
-
-        def add_with_penalty(head, batch):
-            add(head, batch, self.value)
-
-        return compute_and_measure, update and add_gradients_and_update, add_with_penalty
-
     def add_gradients(self):
         """Add the gradients to those of the weights; outputs have theirs from `ActivityStep`."""
         for weight in self._weights:
@@ -78,11 +64,7 @@ class Penalties:
 
 def penalties_of(layers, steps):
     """The `Penalties` of these layers and of the activity steps among `steps`, or None."""
-    weights = [
-        weight
-        for layer in layers
-        for weight in layer.trainable_weights
-        if weight.regularizer is not None
-    ]
+    weights = dict.fromkeys(weight for layer in layers for weight in layer.trainable_weights)
+    weights = [weight for weight in weights if weight.regularizer is not None]
     steps = [step for step in steps if isinstance(step, ActivityStep)]
     return Penalties(weights, steps) if weights or steps else None

@@ -107,12 +107,11 @@ def assign(tensors, variables):
 
 def read_into_store(tensors, variables, store):
     """Read all tensors to where a new model's weights live, without a copy in between."""
-    places = dict(store.slices)
     for path, variable in variables.items():
-        if variable in places:
-            tensors[path].read_into(store.values[places[variable]].reshape(variable.shape))
-        else:  # a counter, which has an array of its own
+        if variable.dtype == "int64":  # a counter, whose type in the file may differ
             variable.assign(tensors[path].read(variable.dtype))
+        else:
+            tensors[path].read_into(variable.array)
     store.touch()
 
 

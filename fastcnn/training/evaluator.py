@@ -1,7 +1,5 @@
 """evaluate, predict and single batches: the half of `Trainer` that changes no weight."""
 
-import time
-
 import numpy as np
 
 from fastcnn import callbacks as callbacks_module
@@ -9,6 +7,7 @@ from fastcnn import metrics
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose
 from fastcnn.data.arrays import Feed, Samples, as_array, fit_images
 from fastcnn.data.streams import BatchBuffers, Epochs, Stream, makes_batches
+from fastcnn.training.loop import BatchLoop
 from fastcnn.training.progress import ProgressBar
 from fastcnn.training.tracking import Tracker
 
@@ -84,49 +83,29 @@ class Evaluator:
         self.stop_evaluating = False
         hooks.call("on_test_begin", {})
         step = self._test_step(tracker)
-        begin_hooks = hooks.wants["on_test_batch_begin"]
-        end_hooks = hooks.wants["on_test_batch_end"]
-        now = time.perf_counter
-        done = 0
-        for batch in epochs.epoch():
-            if begin_hooks:
-                hooks.call_batch("on_test_batch_begin", done, {})
+        is_stopped = lambda: self.stop_evaluating  # noqa: E731
+        loop = BatchLoop(epochs.epoch(), hooks, "test", is_stopped, tracker.logs, progress)
+        for batch in loop:
             step(batch)
-            done += 1
-            if end_hooks:
-                hooks.call_batch("on_test_batch_end", done - 1, tracker.logs())
-                if self.stop_evaluating:
-                    break
-            if progress is not None and now() >= progress.due:
-                progress.update(done, now(), tracker.logs)
         logs = tracker.logs()
-        if progress is not None:
-            progress.stop_clock(done)
         hooks.call("on_test_end", logs)
         tracker.release()
         if progress is not None:
-            progress.finish(done, logs)
+            progress.finish(loop.done, logs)
         return logs
 
     def _test_step(self, tracker):
         """A function that runs one batch forward and adds its results to `tracker`."""
         with self._lock:
-            self._assemble_if_changed()
-            plan = self._plan
-        head, lock = plan.head, self._lock
-        forwards = [step.forward for step in plan.training]
-        compute, add = head.step, tracker.add
-        if plan.penalties is not None:
-            compute, _, add = plan.penalties.around(compute, None, add)
+            self.assemble_if_changed()
+            plan, lock, store = self._plan, self._lock, self._store
+        head, add = plan.head, tracker.add
 
         def step(batch):
-            with lock:
+            with lock, store:
                 batch.load()
-                y = batch.x
-                for forward in forwards:
-                    y = forward(y, False)
-                compute(y, batch)
-                add(head, batch)
+                plan.compute_loss(batch, False)
+                add(head, batch, plan.penalty)
 
         return step
 
@@ -149,13 +128,13 @@ class Evaluator:
             whole = None
         else:
             samples = Samples(x)
-            self._build_for(samples.x)
+            self.build_for(samples.x)
             if not len(samples):
                 fit_images(samples.x, self.input_shape)
                 return np.empty((0, *self.output_shape[1:]), self.dtype)
             whole = len(samples)
             size = batch_size_of(batch_size, whole, steps)
-            feed = Feed(samples.prepare(self.input_shape), size, self._input_buffer)
+            feed = Feed(samples.prepare(self.input_shape), size, self.input_buffer)
         epochs = Epochs(feed, steps)
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
         hooks = callbacks_module.CallbackList(callbacks, self, params)
@@ -166,17 +145,23 @@ class Evaluator:
     def _predict(self, epochs, whole, hooks, progress):
         """The outputs of one epoch; `whole` is the number of all samples, if that is known."""
         self.stop_predicting = False
-        outputs, parts = None, []
-        done = rows = 0
+        outputs, output, parts, rows = None, None, [], 0
         hooks.call("on_predict_begin", {})
-        for batch in epochs.epoch():
-            hooks.call_batch("on_predict_batch_begin", done, {})
+        loop = BatchLoop(
+            epochs.epoch(),
+            hooks,
+            "predict",
+            lambda: self.stop_predicting,
+            dict,
+            progress,
+            step_logs=lambda: {"outputs": output},
+        )
+        for batch in loop:
             with self._lock:
-                self._assemble_if_changed()
+                self.assemble_if_changed()
                 batch.load()
-                y = batch.x
-                for forward in self._forwards:
-                    y = forward(y, False)
+                with self._store:
+                    y = self._plan.forward(batch.x, False)
                 if outputs is None and whole is not None:
                     outputs = np.empty((whole, *y.shape[1:]), y.dtype)
                 if outputs is not None:
@@ -186,16 +171,8 @@ class Evaluator:
                     output = y.copy()
                     parts.append(output)
             rows += batch.size
-            done += 1
-            if hooks.wants["on_predict_batch_end"]:
-                hooks.call_batch("on_predict_batch_end", done - 1, {"outputs": output})
-            if self.stop_predicting:
-                break
-            if time.perf_counter() >= progress.due:
-                progress.update(done, time.perf_counter(), dict)
-        progress.stop_clock(done)
         hooks.call("on_predict_end", {})
-        progress.finish(done, {})
+        progress.finish(loop.done, {})
         return np.concatenate(parts) if outputs is None else outputs[:rows]
 
     # ------------------------------------------------------------------------------ single batches
@@ -273,23 +250,23 @@ class Evaluator:
             )
         stream = Stream(x, self, self.loss_object, shuffle, class_weight).peek()
         with self._lock:
-            self._assemble_if_changed()
+            self.assemble_if_changed()
         return stream
 
     def _feed(self, samples, batch_size, shuffle=False):
         """Batches of samples."""
         self._check(samples)
-        return Feed(samples, batch_size, self._input_buffer, shuffle)
+        return Feed(samples, batch_size, self.input_buffer, shuffle)
 
     def _check(self, samples, gather=True):
         """Build the model if it is not, and check samples against it and its loss."""
         self._require_loss()
         if not len(samples):
             raise ValueError("There are no samples: x is empty.")
-        self._build_for(samples.x)
+        self.build_for(samples.x)
         samples.prepare(self.input_shape, self.loss_object, self.output_shape, gather)
         with self._lock:
-            self._assemble_if_changed()
+            self.assemble_if_changed()
 
     def _tracker(self, target_shape):
         shapes = (target_shape, self.output_shape)

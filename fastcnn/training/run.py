@@ -58,7 +58,7 @@ class Run:
             "done": self.done,
             "stop_training": model.stop_training,
             "shapes": [list(variable.shape) for variable, _ in store.slices],
-            "values": store.values,
+            "values": store.read(),
             "optimizer": type(optimizer).__name__,
             "optimizer_state": optimizer.get_state(),
             "slots": optimizer.slots,
@@ -113,7 +113,7 @@ class Run:
             raise ValueError(f"{MISFIT}: its optimizer is a {state['optimizer']}.")
         if state["slots"].keys() != optimizer.slots.keys():
             raise ValueError(f"{MISFIT}: its optimizer keeps {sorted(state['slots'])}.")
-        flat = {"weights": (state["values"], store.values)}
+        flat = {"weights": (state["values"], store.read())}
         flat.update({name: (state["slots"][name], own) for name, own in optimizer.slots.items()})
         for name, (array, own) in flat.items():
             if array.shape != own.shape or array.dtype != own.dtype:
@@ -144,8 +144,7 @@ class Run:
         optimizer.set_state(state["optimizer_state"])
         for name, slot in optimizer.slots.items():
             slot[...] = state["slots"][name]
-        store.values[...] = state["values"]
-        store.touch()
+        store.write(state["values"])
         model.stop_training = bool(state["stop_training"])
         self.epoch, self.done = state["epoch"], state["done"]
 

@@ -5,7 +5,6 @@ compute losses and the gradient, run the steps backward, update all weights in o
 allocated in a repeated step; what it costs outside the kernels is written in CONTRIBUTING.md.
 """
 
-import time
 from contextlib import contextmanager
 
 from fastcnn import callbacks as callbacks_module
@@ -16,6 +15,7 @@ from fastcnn.data.streams import Epochs, makes_batches
 from fastcnn.metrics import check_metrics
 from fastcnn.training.evaluator import Evaluator, batch_size_of
 from fastcnn.training.interrupt import Interrupt
+from fastcnn.training.loop import BatchLoop
 from fastcnn.training.progress import ProgressBar
 from fastcnn.training.run import Run
 
@@ -215,63 +215,49 @@ class Trainer(Evaluator):
 
     def _train_epoch(self, run, progress):
         """The steps of an epoch that are not done; the logs of the whole epoch."""
-        tracker, hooks, done = run.tracker, run.hooks, run.done
+        tracker = run.tracker
         self._tracker_now = tracker
-        if not done:
+        if not run.done:
             tracker.reset()
         step = self._train_step(tracker)
-        begin_hooks = hooks.wants["on_train_batch_begin"]
-        end_hooks = hooks.wants["on_train_batch_end"]
-        now = time.perf_counter
+        loop = BatchLoop(
+            run.epochs.epoch(run.done),
+            run.hooks,
+            "train",
+            lambda: self.stop_training,
+            tracker.logs,
+            progress,
+            run.done,
+        )
         with Interrupt() as interrupt:
-            for batch in run.epochs.epoch(done):
-                if begin_hooks:
-                    hooks.call_batch("on_train_batch_begin", done, {})
+            for batch in loop:
                 interrupt.busy = True
                 step(batch)
                 interrupt.busy = False
                 if interrupt.pending:
                     raise KeyboardInterrupt
-                done += 1
-                if now() >= progress.due:
-                    progress.update(done, now(), tracker.logs)
-                if end_hooks:
-                    run.done = done
-                    hooks.call_batch("on_train_batch_end", done - 1, tracker.logs())
-                if self.stop_training:
-                    break
-        run.done = done
-        progress.stop_clock(done)
+                run.done += 1
         return tracker.logs()
 
     def _train_step(self, tracker):
         """A function that trains on one batch and adds its results to `tracker`."""
         self._require_current_optimizer()
-        plan = self._plan
-        lock, head = self._lock, plan.head
-        forwards = [step.forward for step in plan.training]
-        backwards = [step.backward for step in plan.backward]
-        update = self.optimizer.update if backwards else None
-        compute, add = head.step, tracker.add
-        if update is None:
+        plan, lock, store = self._plan, self._lock, self._store
+        head, update, add = plan.head, self.optimizer.update, tracker.add
+        if not plan.backward:
+            update = None
             warn("The model does not have any trainable weights.")
-        if plan.penalties is not None:
-            compute, update, add = plan.penalties.around(compute, update, add)
 
         def step(batch):
-            with lock:
+            with lock, store:
                 if self._plan is not plan:  # a callback changed the model
                     raise RuntimeError("The model was compiled or changed while it was training.")
                 batch.load()
-                y = batch.x
-                for forward in forwards:
-                    y = forward(y, True)
-                dy = compute(y, batch)
-                for backward in backwards:
-                    dy = backward(dy)
+                dy = plan.compute_loss(batch, True)
                 if update is not None:
+                    plan.backpropagate(dy)
                     update()
-                add(head, batch)
+                add(head, batch, plan.penalty)
 
         return step
 
@@ -289,7 +275,7 @@ class Trainer(Evaluator):
 
     def _require_current_optimizer(self):
         with self._lock:
-            self._assemble_if_changed()
+            self.assemble_if_changed()
             self.optimizer.build(self._store)
 
     @contextmanager

@@ -1,0 +1,127 @@
+"""The weights of a model as a whole: what its optimizer, its checkpoints and its locks work on.
+
+A model that was built from new layers has one `Block`, and its store is that block. A model that
+shares layers with another one has several: its own and those of the model that ran first. Weights
+never move, so models that share layers train and predict in turn without copying anything.
+"""
+
+import threading
+
+import numpy as np
+
+from fastcnn.core.memory import aligned
+from fastcnn.core.variables import Block, padded
+
+_building = threading.Lock()  # two threads must not give a variable two blocks
+
+
+class Store:
+    """A model's variables, seen as flat arrays: trainable ones first, then the others.
+
+    Variables without a block get one together.
+
+    Attributes:
+        slices: list of (variable, its slice of the flat arrays), in their order.
+        trainable_size: number of elements of the trainable variables, padding included.
+        blocks: the blocks that hold the variables, in the order in which they are locked.
+    """
+
+    def __init__(self, variables, dtype="float32"):
+        variables = list(dict.fromkeys(variables))
+        with _building:
+            new = [variable for variable in variables if variable.block is None]
+            if new:
+                Block(new, dtype)
+        self.dtype = np.dtype(dtype)
+        self.blocks = sorted({v.block for v in variables}, key=lambda block: block.number)
+        self._revisions = [block.revision for block in self.blocks]
+        floats = [variable for variable in variables if variable.dtype != "int64"]
+        floats.sort(key=lambda variable: not variable.trainable)
+        self.slices, self.trainable_size, self._size = [], 0, 0
+        for variable in floats:
+            self.slices.append((variable, slice(self._size, self._size + variable.size)))
+            self._size += padded(variable.size, dtype)
+            if variable.trainable:
+                self.trainable_size = self._size
+        self._all_runs = self._runs(self.slices)
+        self._trainable_runs = self._runs([entry for entry in self.slices if entry[0].trainable])
+        self._is_split = len(self._trainable_runs) != 1
+        if self._is_split:
+            self.weights = aligned(self.trainable_size, dtype, zero=True)
+            self.gradients = aligned(self.trainable_size, dtype, zero=True)
+        else:
+            ((block, part, _),) = self._trainable_runs
+            self.weights, self.gradients = block.values[part], block.gradients[part]
+
+    def _runs(self, slices):
+        """[(block, slice of its arrays, slice of the flat arrays)] without gaps in between."""
+        runs = []
+        for variable, flat in slices:
+            block, start = variable.block, variable.block.slices[variable].start
+            size = padded(variable.size, self.dtype)
+            before = start, flat.start
+            if runs and runs[-1][0] is block and (runs[-1][1].stop, runs[-1][2].stop) == before:
+                _, part, whole = runs.pop()
+                before = part.start, whole.start
+            ends = start + size, flat.start + size
+            runs.append((block, *(slice(*ends) for ends in zip(before, ends, strict=True))))
+        return runs
+
+    # ------------------------------------------------------------------------------- for an update
+
+    # The optimizer updates `weights` from `gradients`, flat arrays of `trainable_size` elements:
+    # views of the one block, or, where there are several runs of memory, copies.
+
+    def gather(self):
+        """Before an update: bring `weights` and `gradients` up to date."""
+        if self._is_split:
+            for block, part, flat in self._trainable_runs:
+                self.weights[flat] = block.values[part]
+                self.gradients[flat] = block.gradients[part]
+
+    def scatter(self):
+        """After an update: write `weights` back to where the variables are."""
+        if self._is_split:
+            for block, part, flat in self._trainable_runs:
+                block.values[part] = self.weights[flat]
+        self.touch()
+
+    # --------------------------------------------------------------------------------- as a whole
+
+    def read(self):
+        """All values as one flat array; a view where the variables are in one run of memory."""
+        if len(self._all_runs) == 1:
+            block, part, _ = self._all_runs[0]
+            return block.values[part]
+        values = np.zeros(self._size, self.dtype)
+        for block, part, flat in self._all_runs:
+            values[flat] = block.values[part]
+        return values
+
+    def write(self, values):
+        """Replace all values by those of an array like that of `read`."""
+        for block, part, flat in self._all_runs:
+            block.values[part] = values[flat]
+        self.touch()
+
+    def touch(self):
+        """Record that values were written: kernels prepare the weights again."""
+        for block in self.blocks:
+            block.touch()
+
+    @property
+    def is_current(self):
+        """Whether the same variables are trainable as when the store was made."""
+        return all(
+            block.revision == seen for block, seen in zip(self.blocks, self._revisions, strict=True)
+        )
+
+    # -------------------------------------------------------------------------------------- locks
+
+    def __enter__(self):
+        for block in self.blocks:
+            block.lock.acquire()
+
+    def __exit__(self, *error):
+        for block in reversed(self.blocks):
+            block.lock.release()

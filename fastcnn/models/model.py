@@ -1,0 +1,228 @@
+"""What all models share: how weights, plan and locks hang together, and calling a model on data.
+
+A model's weights are seen as one `Store`; its layers become the steps of a `Plan`; `training` loops
+over batches. Store and plan are made when first needed, and again after something changed that they
+depend on.
+"""
+
+import threading
+
+import numpy as np
+
+from fastcnn import config
+from fastcnn.core.memory import aligned
+from fastcnn.core.steps import MAX_CALLS
+from fastcnn.core.store import Store
+from fastcnn.core.tensor import Tensor, tensor
+from fastcnn.data.arrays import as_array, fit_images
+from fastcnn.layers.base import Layer
+from fastcnn.plan.plan import Plan
+from fastcnn.saving.saveable import Saveable
+from fastcnn.training.trainer import Trainer
+
+CHUNK = 256  # images that `model(x)` takes through the layers at a time, to bound memory
+IN_PLACE = 32768  # bytes of a batch that a dense layer reads where they are; fewer are copied
+
+
+class Model(Saveable, Layer, Trainer):
+    """Base of `Sequential`. The functional and the subclassing API are not supported."""
+
+    _is_complete = False  # whether the class says what `layers` and `build` are
+
+    def __init__(self, *args, **kwargs):
+        if not self._is_complete:
+            raise NotImplementedError(
+                "`Model(inputs, outputs)` and subclasses of `Model` are not supported: use "
+                "`Sequential([Input(shape), layer, ...])`, with layers of your own where needed."
+            )
+        self._lock = threading.RLock()  # of the plan and its buffers; weights have their own
+        super().__init__(**kwargs)
+        self._plan = self._store = None
+        self._generation = None
+        self._inputs = {}
+
+    # ------------------------------------------------------------------------------------- layers
+
+    @property
+    def layers(self):
+        """The layers, without an `Input`."""
+        raise NotImplementedError
+
+    def leaves(self):
+        """All layers, those of nested models included, in the order they run."""
+        return [leaf for layer in self.layers for leaf in layer.leaves()]
+
+    def get_layer(self, name=None, index=None):
+        """The layer of that name or number.
+
+        Raises:
+            ValueError: there is none; the error lists the names.
+        """
+        if (name is None) == (index is None):
+            raise ValueError("Give either a `name` or an `index` to `get_layer`.")
+        names = [layer.name for layer in self.layers]
+        if index is not None:
+            if not -len(names) <= index < len(names):
+                raise ValueError(f"There is no layer {index}: the model has {len(names)} layers.")
+            return self.layers[index]
+        if name not in names:
+            raise ValueError(f"There is no layer {name!r}. The layers are: {names}.")
+        return self.layers[names.index(name)]
+
+    @property
+    def weights(self):
+        return list(dict.fromkeys(weight for layer in self.layers for weight in layer.weights))
+
+    @property
+    def trainable(self):
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = bool(value)
+        for layer in self.layers:
+            layer.trainable = value
+
+    # ---------------------------------------------------------------------------------- assembling
+
+    @property
+    def store(self):
+        """The `Store` of all weights."""
+        with self._lock:
+            self.assemble_if_changed()
+            return self._store
+
+    def plan(self):
+        """What runs in a training step: one line per step (see `plan.Plan`)."""
+        with self._lock:
+            self.assemble_if_changed()
+            return self._plan.describe()
+
+    def build_for(self, x):
+        """Build the model for the array x, if it is not built."""
+        if not self.built:
+            self.build((None, *(x.shape[1:] or (1,))))
+
+    def assemble_if_changed(self):
+        """Bring store and plan up to date; call it with the model's lock held."""
+        if self._plan is None or not self._is_current() or self.leaves() != self._leaves:
+            self._assemble()
+
+    def _is_current(self):
+        """Whether the plan was made for the weights and the settings as they are."""
+        return self._store.is_current and self._generation == config.generation()
+
+    def _assemble(self):
+        """Make store and plan from the layers as they are now."""
+        if not self.built:
+            raise ValueError(
+                f"The model {self.name!r} is not built: give it an `Input`, or call it on data."
+            )
+        leaves = self._leaves = self.leaves()
+        for leaf in leaves:
+            for variable in leaf.weights:
+                variable.path = f"{self.name}/{leaf.name}/{variable.name}"
+        if self._store is None or not self._store.is_current:
+            self._store = Store(self.weights, self.dtype)
+        shape = self.input_shape
+        for leaf in leaves:  # another model with the same layer may have built it for other shapes
+            shape = leaf.build_once(shape)
+        self._plan = Plan(leaves, self.input_shape, self.loss_object)
+        if self.optimizer is not None and self.optimizer.store is self._store:
+            self.optimizer.rebind()
+        self._generation = config.generation()
+
+    def _changed(self):
+        """Call it after the layers have changed."""
+        self._plan = self._store = None
+
+    def input_buffer(self, size, shape):
+        """The array that a batch of `size` inputs is put into, the same one each time."""
+        key = (size, *shape)
+        with self._lock:
+            buffer = self._inputs.get(key)
+            if buffer is None:
+                if len(self._inputs) >= MAX_CALLS:
+                    del self._inputs[next(iter(self._inputs))]
+                buffer = self._inputs[key] = aligned(key, self.dtype)
+            return buffer
+
+    def release(self):
+        super().release()
+        self._plan = None
+        self._inputs = {}
+        for layer in self.layers:
+            layer.release()
+
+    # ------------------------------------------------------------------------------------ running
+
+    def __call__(self, x, training=None):
+        """The model's output for an array of inputs, as a new `Tensor`.
+
+        Without `training` it is not training, but layers that augment images do so, as in Keras.
+        """
+        with self._lock:
+            buffer = None
+            if isinstance(x, np.ndarray):
+                buffer = self._inputs.get(x.shape)
+            if buffer is None or self._plan is None or x.dtype.kind not in "fiub":
+                return self._call_first(x, training)
+            if not self._is_current():
+                self._assemble()
+            with self._store:
+                y = None
+                if x.nbytes >= IN_PLACE and not training:
+                    y = self._plan.forward_in_place(x, training)
+                if y is None:
+                    buffer[...] = x
+                    y = self._plan.forward(buffer, training)
+                return y.copy().view(Tensor)
+
+    def _call_first(self, x, training):
+        """`__call__` for what may need checks, conversion, building or a new buffer."""
+        if isinstance(x, Layer):
+            self._checked(x)
+        x = as_array(x, "x")
+        self.build_for(x)
+        x = fit_images(x, self.input_shape)
+        self.assemble_if_changed()
+        outputs = []
+        chunk = len(x) if training else CHUNK
+        for begin in range(0, max(len(x), 1), max(chunk, 1)):
+            part = x[begin : begin + chunk]
+            buffer = self.input_buffer(len(part), part.shape[1:])
+            buffer[...] = part
+            with self._store:
+                outputs.append(self._plan.forward(buffer, training).copy())
+        return tensor(outputs[0] if len(outputs) == 1 else np.concatenate(outputs))
+
+    def forward(self, x, training=False):
+        """y for a batch x, layer by layer: the layer protocol, for checks and for use by hand."""
+        for layer in self.leaves():
+            x = layer.forward(x, training)
+        return x
+
+    def backward(self, dy):
+        for layer in reversed(self.leaves()):
+            dy = layer.backward(dy)
+        return dy
+
+    # ------------------------------------------------------------------------------------ summary
+
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+    ):
+        """Print the table of layers, output shapes and numbers of weights; returns None.
+
+        `print_fn` gets the whole text instead. `positions`, `expand_nested` and `layer_range` are
+        accepted and ignored.
+        """
+        from fastcnn.models.summary import print_summary
+
+        print_summary(self, line_length, print_fn, show_trainable)

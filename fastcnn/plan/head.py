@@ -1,0 +1,91 @@
+"""The end of a training step: the loss of each sample and the gradient at the last layer."""
+
+import math
+
+import numpy as np
+
+from fastcnn.core.memory import aligned
+from fastcnn.core.steps import MAX_CALLS
+
+
+class LossHead:
+    """The end of a training step: the loss of each sample and the gradient at the last layer.
+
+    Where the loss undoes the last layer's activation (softmax or sigmoid with cross-entropy) it
+    works on what goes into the activation, as Keras does in graph mode: no logarithm of a rounded
+    probability. `predictions` are what the model would have returned, for the metrics.
+
+    Attributes, after `step`:
+        losses: (n,), unweighted.
+        predictions: (n, ..., size).
+    """
+
+    def __init__(self, loss, activation=None):
+        self.loss = loss
+        self.activation = activation
+        self.losses = self.predictions = None
+        self._calls = {}
+
+    def step(self, z, batch):
+        """Compute losses and predictions; return the gradient at z."""
+        call = self._calls.get(batch.size)
+        if call is None or call.z is not z or call.targets is not batch.targets:
+            call = self._bind(z, batch)
+        self.losses = call.losses
+        self.predictions = call.predictions
+        if call.prepare is not None:
+            call.prepare()
+        call.run()
+        if call.finish is not None:
+            call.finish()
+        return call.dz
+
+    def _bind(self, z, batch):
+        if len(self._calls) >= MAX_CALLS:
+            self._calls.clear()
+        call = HeadCall(self.loss, self.activation, z, batch.targets, batch.weights)
+        self._calls[batch.size] = call
+        return call
+
+    def __repr__(self):
+        taken = f" after {self.activation.name}" if self.activation else ""
+        return f"{self.loss.name}{taken}"
+
+
+class HeadCall:
+    """A loss bound to one batch's buffers. Output axes in the middle count as rows."""
+
+    def __init__(self, loss, activation, z, targets, weights):
+        self.z = z
+        self.targets = targets
+        size = len(z)
+        places = math.prod(z.shape[1:-1])
+        self.dz = aligned(z.shape, z.dtype)
+        self.losses = row_losses = np.empty(size, z.dtype)
+        self.prepare = self.finish = None
+        factor = 1 / places if loss.reduction == "sum" else 1 / (size * places)
+        scale = np.full(size * places, factor, z.dtype)
+        if weights is not None:
+
+            def spread_weights():
+                scale.reshape(size, places)[...] = weights[:, None] * z.dtype.type(factor)
+
+            self.prepare = spread_weights
+        if places != 1:
+            row_losses = np.empty(size * places, z.dtype)
+
+            def mean_over_places():
+                row_losses.reshape(size, places).mean(1, out=self.losses)
+
+            self.finish = mean_over_places
+        rows = z.reshape(size * places, z.shape[-1])
+        is_sparse = targets.ndim == z.ndim - 1
+        row_targets = targets.reshape(-1) if is_sparse else targets.reshape(rows.shape)
+        probabilities = None
+        self.predictions = z
+        if activation is not None:
+            self.predictions = np.empty_like(z)
+            probabilities = self.predictions.reshape(rows.shape)
+        self.run = loss.bind(
+            rows, row_targets, scale, row_losses, self.dz.reshape(rows.shape), probabilities
+        )

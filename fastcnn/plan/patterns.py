@@ -1,0 +1,149 @@
+"""Which neighbors one kernel runs together. Layers declare what they can do by attributes.
+
+See `layers.base.Layer` for the attributes: `takes_max_pool`, `is_max_pool`, `channel_axes`,
+`is_batch_normalization`, `sole_activation`. A layer whose `forward` is its own is never fused,
+whatever it inherits.
+"""
+
+import math
+from dataclasses import dataclass
+
+from fastcnn import activations
+from fastcnn.kernels import checks
+from fastcnn.kernels.shapes import window_geometry
+from fastcnn.layers.base import Layer
+from fastcnn.plan.normalized import NormalizedStep
+from fastcnn.plan.penalties import ActivityStep
+from fastcnn.plan.steps import ConvMaxPoolStep
+
+
+@dataclass(frozen=True)
+class Use:
+    """A layer at one position of a model, with the shapes that it has there."""
+
+    layer: Layer
+    input_shape: tuple
+    output_shape: tuple
+
+    def declares(self, name):
+        """The layer's attribute `name`, or None where its `forward` is its own."""
+        return None if self.layer.is_opaque else getattr(self.layer, name)
+
+    @property
+    def is_penalized(self):
+        """Whether a penalty needs the layer's own result."""
+        return self.layer.activity_regularizer is not None
+
+    def make_step(self, **settings):
+        shapes = {"input_shape": self.input_shape, "output_shape": self.output_shape}
+        return self.layer.make_step(**shapes, **settings)
+
+
+def uses_of(layers, input_shape):
+    """The uses of a chain of layers, from the shape that the first one takes."""
+    uses = []
+    for layer in layers:
+        output_shape = tuple(layer.compute_output_shape(input_shape))
+        uses.append(Use(layer, input_shape, output_shape))
+        input_shape = output_shape
+    return uses
+
+
+def fuse(uses):
+    """Steps for a chain of uses: one each, but for neighbors that one kernel runs better.
+
+    These are a convolution, relu and max-pool; a batch normalization and relu; and a linear layer,
+    its batch normalization and what follows.
+    """
+    steps = []
+    while uses:
+        step, length = first_step(uses)
+        steps.append(step)
+        last, uses = uses[length - 1], uses[length:]
+        if last.is_penalized:
+            steps.append(ActivityStep(last))
+    return steps
+
+
+def first_step(uses):
+    """(the step for the first uses, how many they are)."""
+    length, relu = pooled_convolution(uses)
+    if length:
+        return ConvMaxPoolStep(uses[0], relu, uses[length - 1]), length
+    if is_normalized(uses):
+        return normalized(uses)
+    if is_normalization_with_relu(uses):
+        return uses[0].make_step(relu=True), 2
+    return uses[0].make_step(), 1
+
+
+def pooled_convolution(uses):
+    """(how many of the first uses are one convolution with max-pool, whether relu is in it).
+
+    (0, False) where they are not. relu may be the convolution's own activation or a layer.
+    """
+    conv, *rest = uses
+    if not conv.declares("takes_max_pool") or conv.is_penalized or not rest:
+        return 0, False
+    relu = conv.layer.activation is activations.relu
+    if conv.layer.activation is activations.linear and is_relu(rest[0]):
+        relu, rest = True, rest[1:]
+    elif not relu and conv.layer.activation is not activations.linear:
+        return 0, False
+    if not rest or not can_pool(conv, rest[0]):
+        return 0, False
+    return len(uses) - len(rest) + 1, relu
+
+
+def can_pool(conv, pool):
+    """Whether the kernels of `conv` can compute the layer `pool` behind it as well."""
+    if not conv.declares("takes_max_pool") or not pool.declares("is_max_pool"):
+        return False
+    layer = pool.layer
+    if math.prod(layer.pool_size) > checks.MAX_POOL_BYTE:
+        return False
+    if layer.padding == "valid":
+        return True
+    image = conv.output_shape[1:3]
+    if None in image:
+        return False
+    _, pads = window_geometry(image, layer.pool_size, layer.strides, layer.padding)
+    return not any(pads)  # the kernels' pool has no padding
+
+
+def is_normalized(uses):
+    """Whether the first two uses are a linear layer and the normalization of its channels."""
+    if len(uses) < 2 or not uses[0].declares("channel_axes"):
+        return False
+    linear, normalization = uses[:2]
+    return (
+        linear.layer.activation is activations.linear
+        and not linear.is_penalized
+        and bool(normalization.declares("is_batch_normalization"))
+        and normalization.layer.axis in (-1, len(linear.output_shape) - 1)
+    )
+
+
+def normalized(uses):
+    """(the step for the first uses, an `is_normalized` pair and more, how many they are)."""
+    linear, normalization, *rest = uses
+    relu = is_normalization_with_relu(uses[1:])
+    rest = rest[1:] if relu else rest
+    pool = None
+    if rest and can_pool(linear, rest[0]) and not normalization.is_penalized:
+        pool, *rest = rest
+    steps = linear.make_step(), normalization.make_step(relu=relu), pool and pool.make_step()
+    step = NormalizedStep(*steps)
+    return step, len(uses) - len(rest)
+
+
+def is_relu(use):
+    """Whether the layer is relu and nothing else."""
+    return use.declares("sole_activation") is activations.relu and not use.is_penalized
+
+
+def is_normalization_with_relu(uses):
+    """Whether the first two uses are a batch normalization and relu."""
+    first = uses[0]
+    is_plain = first.declares("is_batch_normalization") and not first.is_penalized
+    return bool(is_plain) and len(uses) > 1 and is_relu(uses[1])

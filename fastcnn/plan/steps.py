@@ -1,0 +1,116 @@
+"""Steps that run several layers as one kernel, and steps that a plan puts around others."""
+
+from functools import partial
+
+import numpy as np
+
+from fastcnn import kernels
+from fastcnn.core.steps import Call, Step
+from fastcnn.layers.convolutional import chosen_algorithms
+
+
+class ConvMaxPoolStep(Step):
+    """A convolution, relu (or none) and a max-pool as one kernel each way.
+
+    Backward, only the positions that won their window get a gradient.
+
+    Args:
+        conv, pool: the uses of the two layers.
+        relu: whether relu is computed between them.
+    """
+
+    def __init__(self, conv, relu, pool):
+        super().__init__(
+            conv.layer, pool.layer, input_shape=conv.input_shape, output_shape=pool.output_shape
+        )
+        self.conv, self.relu, self.pool = conv.layer, relu, pool.layer
+        self.name = " + ".join([self.conv.name, *["relu"] * relu, self.pool.name])
+
+    def algorithms(self):
+        pool = self.pool.pool_size, self.pool.strides
+        return chosen_algorithms("conv2d_max_pool2d_", self, self.output_shape, *pool)
+
+    def forward(self, x, training=False):
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x:
+            call = self._bind(x)
+        (call.train if training else call.infer)(self.block.version)
+        self._kept = call if training else None
+        return call.y
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_gradients(dy)
+        if call.weight_gradients is not None:
+            call.weight_gradients()
+        if call.input_gradient is not None:
+            call.input_gradient(self.block.version)
+        return call.dx
+
+    def _geometry(self, x):
+        pool = {"pool_size": self.pool.pool_size, "pool_strides": self.pool.strides}
+        return {**self.conv.geometry(x), **pool}
+
+    def _bind(self, x):
+        call = Call(x)
+        shape = self.pool.compute_output_shape(self.conv.compute_output_shape(x.shape))
+        call.y = self._buffer("y", shape)
+        call.argmax = self._buffer("argmax", shape, np.uint8)
+        w, b = self.conv.weights_to_bind()
+        settings = {"relu": self.relu, **self._geometry(x)}
+        forward = partial(kernels.bind, "conv2d_max_pool2d_forward", x, w, b, call.y)
+        call.train = forward(call.argmax, **settings)
+        call.infer = forward(None, **settings)
+        return self._remember(call)
+
+    def _bind_gradients(self, dy):
+        call = self._last_call()
+        call.dy = dy
+        call.weight_gradients = call.input_gradient = call.dx = None
+        geometry = self._geometry(call.x)
+        if self.conv.kernel.trainable:
+            dw, db = self.conv.gradients_to_bind()
+            call.weight_gradients = kernels.bind(
+                "conv2d_max_pool2d_backward_weights", call.x, dy, call.argmax, dw, db, **geometry
+            )
+        if self.input_gradient:
+            call.dx = self._buffer("dx", call.x.shape)
+            w, _ = self.conv.weights_to_bind()
+            call.input_gradient = kernels.bind(
+                "conv2d_max_pool2d_backward_data", dy, call.argmax, w, call.dx, **geometry
+            )
+        return self._remember(call)
+
+
+class LinearStep(Step):
+    """A step without its activation, which the loss takes over."""
+
+    def __init__(self, step):
+        super().__init__(*step.layers, input_shape=step.input_shape, output_shape=step.output_shape)
+        self.step = step
+        self.name = f"{step.name} without {step.layer.activation.name}"
+        self.forward = step.forward_linear
+        self.backward = step.backward_linear
+
+    def expect_gradient(self, read, consume):
+        self.step.expect_gradient(read, consume)
+
+
+class AccumulatingStep:
+    """The backward pass of a step whose weights have gradients from another position already.
+
+    The step writes its own gradients, as ever; those that were there are added to them.
+    """
+
+    def __init__(self, step, weights):
+        self.step = step
+        self._gradients = [(w.gradient, np.empty_like(w.gradient)) for w in weights]
+
+    def backward(self, dy):
+        for gradient, copy in self._gradients:
+            copy[...] = gradient
+        dx = self.step.backward(dy)
+        for gradient, copy in self._gradients:
+            gradient += copy
+        return dx

@@ -1,0 +1,53 @@
+"""The loop over the batches of an epoch that fit, evaluate and predict share."""
+
+import time
+
+
+class BatchLoop:
+    """Goes through the batches of an epoch, with hooks and progress around each step.
+
+    Iterating yields each `Batch`; the body of the loop runs the step.
+
+    Args:
+        batches: the batches that are left of the epoch.
+        hooks: the `CallbackList`.
+        mode: "train", "test" or "predict": which hooks are called.
+        is_stopped: function that says whether to stop after this step.
+        logs: function that returns the logs so far, for the hooks and the progress bar.
+        progress: the `ProgressBar`, or None.
+        done: number of steps of the epoch that are done.
+        step_logs: function that returns what the hooks get at the end of a step; None: `logs`.
+
+    Attributes:
+        done: as above, counted on.
+    """
+
+    def __init__(
+        self, batches, hooks, mode, is_stopped, logs, progress=None, done=0, step_logs=None
+    ):
+        self.batches = batches
+        self.hooks = hooks
+        self.begin, self.end = f"on_{mode}_batch_begin", f"on_{mode}_batch_end"
+        self.is_stopped = is_stopped
+        self.logs = logs
+        self.step_logs = step_logs or logs
+        self.progress = progress
+        self.done = done
+
+    def __iter__(self):
+        hooks, progress, logs = self.hooks, self.progress, self.logs
+        begin_hooks, end_hooks = hooks.wants[self.begin], hooks.wants[self.end]
+        now = time.perf_counter
+        for batch in self.batches:
+            if begin_hooks:
+                hooks.call_batch(self.begin, self.done, {})
+            yield batch
+            self.done += 1
+            if progress is not None and now() >= progress.due:
+                progress.update(self.done, now(), logs)
+            if end_hooks:
+                hooks.call_batch(self.end, self.done - 1, self.step_logs())
+            if self.is_stopped():
+                break
+        if progress is not None:
+            progress.stop_clock(self.done)
