@@ -5,6 +5,7 @@ import json
 import random
 import subprocess
 import sys
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -224,14 +225,32 @@ class TestFiles:
             b'{"__array__": 7}',
             b'{"__array__": -1}',
             b'{"__array__": "0"}',
+            b'[{"__array__": 0}, {"__array__": 0}]',
+            b'[{"__floats__": 0}, {"__floats__": 0}]',
+            b'{"__floats__": 1}',
             b"\xff",
         ],
     )
     def test_hostile_texts(self, text, tmp_path):
         with open(tmp_path / "s", "wb") as file:
-            np.savez(file, **{"state.json": np.frombuffer(text, np.uint8), "0": np.zeros(2)})
+            np.savez(
+                file,
+                **{
+                    "state.json": np.frombuffer(text, np.uint8),
+                    "0": np.zeros(2),
+                    "1": np.zeros(2, "u1"),
+                },
+            )
         with pytest.raises(ValueError, match="is damaged"):
             load_state(tmp_path / "s")
+
+    def test_a_list_of_floats_takes_at_most_five_times_its_bytes(self, tmp_path):
+        save_state(tmp_path / "s", {"loss": np.random.default_rng(0).random(10**6).tolist()})
+        tracemalloc.start()
+        load_state(tmp_path / "s")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 5 * (tmp_path / "s").stat().st_size + (1 << 20)
 
     def test_packed_arrays_and_gaps_are_refused(self, tmp_path):
         text = np.frombuffer(b"{}", np.uint8)

@@ -12,6 +12,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -130,6 +131,25 @@ def test_weight_files(number, tmp_path):
     assert str(path) in str(error)
     for now, then in zip(model.get_weights(), before, strict=True):
         assert (now == then).all()
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"), [(0, -1), (1, np.nan), (2, np.zeros((2, 3), np.float32))]
+)
+def test_a_refused_optimizer_state_leaves_weights_and_optimizer(entry, value, tmp_path):
+    model = hostile.model()
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    path = tmp_path / "evil.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        del file[f"optimizer/vars/{entry}"]
+        file[f"optimizer/vars/{entry}"] = np.asarray(value, np.int64 if entry == 0 else np.float32)
+    model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+    before = hostile.keras_file.h5_weights.to_bytes(model).getvalue()
+    with pytest.raises(ValueError, match=r"evil.weights.h5: the optimizer"):
+        model.load_weights(path)
+    assert hostile.keras_file.h5_weights.to_bytes(model).getvalue() == before
 
 
 @pytest.mark.parametrize("name", ["evil.h5", "evil.hdf5", "evil.keras.h5", "evil", "evil.json"])

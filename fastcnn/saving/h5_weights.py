@@ -67,7 +67,9 @@ def restore(model, window):
     named = weights.named_weights(model)
     tensors, state = weights.split_state(read_tensors(window))
     weights.check_fit(window.name, tensors, named)
-    weights.assign(tensors, named)
-    if model.optimizer is None or not state:
-        return True
-    return weights.restore_state(window.name, model, state)
+    values = weights.read(tensors, named)
+    fits = True
+    if model.optimizer is not None and state:
+        fits = weights.restore_state(window.name, model, state)  # or raises, changing nothing
+    weights.assign(values, named)
+    return fits

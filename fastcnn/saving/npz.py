@@ -46,7 +46,7 @@ def load_weights(path, model):
             window = archive.window(member, HEADER_BYTES + 8 * largest)
             tensors[member[:-4]] = read_header(window)
         weights.check_fit(str(path), tensors, named)
-        weights.assign(tensors, named)
+        weights.assign(weights.read(tensors, named), named)
 
 
 def read_header(window):

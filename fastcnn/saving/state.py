@@ -2,8 +2,9 @@
 
 `state.json` holds everything but the arrays, in whose places it has {"__array__": number}; array 0
 is the member `0.npy`. Lists of floats (a history may be long) are kept as arrays, too:
-{"__floats__": number}. Nothing is packed and the text is short, so a file cannot be made to need
-more memory than it has bytes. No pickle.
+{"__floats__": number}. Nothing is packed, the text is short, and each array is used once, so the
+memory that a file can ask for is at most five times its size (a list of Python floats and the array
+that it comes from). No pickle.
 """
 
 import json
@@ -60,7 +61,7 @@ def load_state(path):
             array(number, archive.members[f"{number}.npy"].size) for number in range(len(numbers))
         ]
         try:
-            return _decode(json.loads(text), arrays)
+            return _decode(json.loads(text), dict(enumerate(arrays)))
         except (ValueError, RecursionError, IndexError) as error:
             raise ValueError(f"{path}: {TEXT} is damaged: {error}.") from None
 
@@ -92,7 +93,12 @@ def _decode(value, arrays, depth=0):
         return value
     if value.keys() in ({KEY}, {FLOATS}):
         ((kind, number),) = value.items()
-        if not isinstance(number, int) or not 0 <= number < len(arrays):
-            raise ValueError(f"there is no array {number!r}")
-        return arrays[number] if kind == KEY else arrays[number].tolist()
+        array = arrays.pop(number, None) if isinstance(number, int) else None
+        if array is None:
+            raise ValueError(f"there is no array {number!r}, or it is used twice")
+        if kind == KEY:
+            return array
+        if array.dtype != np.float64 or array.ndim != 1:
+            raise ValueError(f"array {number} is not a list of floats")
+        return array.tolist()
     return {key: _decode(entry, arrays, depth + 1) for key, entry in value.items()}

@@ -98,9 +98,13 @@ def check_fit(name, tensors, variables):
             )
 
 
-def assign(tensors, variables):
-    """Read all tensors, then assign them: after an error the model is as it was."""
-    values = [tensors[path].read(variable.dtype) for path, variable in variables.items()]
+def read(tensors, variables):
+    """The values of all tensors, in the order of the variables; nothing is assigned yet."""
+    return [tensors[path].read(variable.dtype) for path, variable in variables.items()]
+
+
+def assign(values, variables):
+    """Assign what `read` returned."""
     for variable, value in zip(variables.values(), values, strict=True):
         variable.assign(value)
 
