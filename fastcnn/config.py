@@ -176,7 +176,9 @@ def show_config():
         ("threads", kernels.native.num_threads()),  # 1 in a build without OpenMP
         ("numpy", np.__version__),
         ("python", platform.python_version()),
-        ("platform", platform.platform()),
+        # not platform.platform(), which runs the program `uname`
+        ("platform", f"{platform.system()} {platform.release()} {platform.machine()}"),
+        ("libc", " ".join(platform.libc_ver())),
     ]
     for name, value in rows:
         print(f"{name + ':':<17}{value}")
