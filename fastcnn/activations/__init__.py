@@ -28,6 +28,7 @@ from fastcnn.activations.base import (
     serialize,
 )
 from fastcnn.activations.curves import *  # noqa: F403
+from fastcnn.core.registry import Registry
 
 __all__ = ["ActivationFunction", "deserialize", "get", "registry", "serialize", "threshold"]
 
@@ -263,9 +264,7 @@ def get(identifier):
     if identifier is None:
         return linear
     if isinstance(identifier, dict) and identifier.get("module") == "keras.layers":
-        from fastcnn.layers.registry import deserialize as deserialize_layer
-
-        identifier = deserialize_layer(identifier)
+        identifier = Registry.of("layer").deserialize(identifier)
     if hasattr(identifier, "as_activation"):  # LeakyReLU() and other layers of one activation
         return identifier.as_activation()
     if callable(identifier) and not isinstance(identifier, (ActivationFunction, type)):

@@ -110,9 +110,7 @@ def serialize(activation):
         ValueError: it has parameters, and no layer of Keras has them.
     """
     if activation.owner is not None:
-        from fastcnn.layers.registry import registry as layers
-
-        return layers.serialize(activation.owner)
+        return Registry.of("layer").serialize(activation.owner)
     if not activation.parameters:
         return activation.name
     if activation.layer is None:

@@ -9,6 +9,7 @@ import importlib
 import re
 
 _counters = {}
+_registries = {}
 
 
 def snake_case(name):
@@ -44,6 +45,12 @@ class Registry:
         self._parts = parts
         self._entries = {}
         self._names = []
+        _registries[kind] = self
+
+    @staticmethod
+    def of(kind):
+        """The registry of this kind, for code that must not import the modules of its entries."""
+        return _registries[kind]
 
     def _load_parts(self):
         parts, self._parts = self._parts, ()
