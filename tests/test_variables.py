@@ -133,7 +133,7 @@ def test_one_writer_at_a_time():
     a, b, c = variables()
     Store([c])
     store = Store([a, b, c])
-    with store:
+    with store.lock:
         assert all(block.lock._is_owned() for block in store.blocks)
     assert not any(block.lock._is_owned() for block in store.blocks)
 

@@ -23,7 +23,8 @@ class Store:
     Attributes:
         slices: list of (variable, its slice of the flat arrays), in their order.
         trainable_size: number of elements of the trainable variables, padding included.
-        blocks: the blocks that hold the variables, in the order in which they are locked.
+        blocks: the blocks that hold the variables.
+        lock: held by whoever runs kernels with the variables or writes them.
     """
 
     def __init__(self, variables, dtype="float32"):
@@ -34,7 +35,9 @@ class Store:
                 Block(new, dtype)
         self.dtype = np.dtype(dtype)
         self.blocks = sorted({v.block for v in variables}, key=lambda block: block.number)
-        self._revisions = [block.revision for block in self.blocks]
+        self._revisions = [(block, block.revision) for block in self.blocks]
+        locks = [block.lock for block in self.blocks]
+        self.lock = locks[0] if len(locks) == 1 else Locks(locks)
         floats = [variable for variable in variables if variable.dtype != "int64"]
         floats.sort(key=lambda variable: not variable.trainable)
         self.slices, self.trainable_size, self._size = [], 0, 0
@@ -112,16 +115,22 @@ class Store:
     @property
     def is_current(self):
         """Whether the same variables are trainable as when the store was made."""
-        return all(
-            block.revision == seen for block, seen in zip(self.blocks, self._revisions, strict=True)
-        )
+        for block, revision in self._revisions:
+            if block.revision != revision:
+                return False
+        return True
 
-    # -------------------------------------------------------------------------------------- locks
+
+class Locks:
+    """Several locks as one, taken in their order."""
+
+    def __init__(self, locks):
+        self._locks = locks
 
     def __enter__(self):
-        for block in self.blocks:
-            block.lock.acquire()
+        for lock in self._locks:
+            lock.acquire()
 
     def __exit__(self, *error):
-        for block in reversed(self.blocks):
-            block.lock.release()
+        for lock in reversed(self._locks):
+            lock.release()

@@ -189,7 +189,7 @@ class Block:
     Attributes:
         version: int that changes with every write.
         revision: int that changes when a variable is frozen or made trainable.
-        lock: held by whoever runs the variables' kernels or writes the values.
+        lock: held by whoever runs kernels with the variables or writes them.
         number: blocks are locked in the order of their numbers.
     """
 

@@ -169,7 +169,7 @@ class Model(Saveable, Layer, Trainer):
                 return self._call_first(x, training)
             if not self._is_current():
                 self._assemble()
-            with self._store:
+            with self._store.lock:
                 y = None
                 if x.nbytes >= IN_PLACE and not training:
                     y = self._plan.forward_in_place(x, training)
@@ -192,7 +192,7 @@ class Model(Saveable, Layer, Trainer):
             part = x[begin : begin + chunk]
             buffer = self.input_buffer(len(part), part.shape[1:])
             buffer[...] = part
-            with self._store:
+            with self._store.lock:
                 outputs.append(self._plan.forward(buffer, training).copy())
         return tensor(outputs[0] if len(outputs) == 1 else np.concatenate(outputs))
 

@@ -98,11 +98,11 @@ class Evaluator:
         """A function that runs one batch forward and adds its results to `tracker`."""
         with self._lock:
             self.assemble_if_changed()
-            plan, lock, store = self._plan, self._lock, self._store
+            plan, lock, weights_lock = self._plan, self._lock, self._store.lock
         head, add = plan.head, tracker.add
 
         def step(batch):
-            with lock, store:
+            with lock, weights_lock:
                 batch.load()
                 plan.compute_loss(batch, False)
                 add(head, batch, plan.penalty)
@@ -160,7 +160,7 @@ class Evaluator:
             with self._lock:
                 self.assemble_if_changed()
                 batch.load()
-                with self._store:
+                with self._store.lock:
                     y = self._plan.forward(batch.x, False)
                 if outputs is None and whole is not None:
                     outputs = np.empty((whole, *y.shape[1:]), y.dtype)

@@ -242,14 +242,14 @@ class Trainer(Evaluator):
     def _train_step(self, tracker):
         """A function that trains on one batch and adds its results to `tracker`."""
         self._require_current_optimizer()
-        plan, lock, store = self._plan, self._lock, self._store
+        plan, lock, weights_lock = self._plan, self._lock, self._store.lock
         head, update, add = plan.head, self.optimizer.update, tracker.add
         if not plan.backward:
             update = None
             warn("The model does not have any trainable weights.")
 
         def step(batch):
-            with lock, store:
+            with lock, weights_lock:
                 if self._plan is not plan:  # a callback changed the model
                     raise RuntimeError("The model was compiled or changed while it was training.")
                 batch.load()
