@@ -115,10 +115,8 @@ class Store:
     @property
     def is_current(self):
         """Whether the same variables are trainable as when the store was made."""
-        for block, revision in self._revisions:
-            if block.revision != revision:
-                return False
-        return True
+        # a list, not a generator: this is asked at every prediction
+        return self._revisions == [(block, block.revision) for block in self.blocks]
 
 
 class Locks:
