@@ -90,7 +90,7 @@ def differences(entry, arguments):
     names, anything = taken(entry)
     missing = [
         name
-        for name in arguments
+        for name in (argument.partition("=")[0] for argument in arguments if argument[0] != "*")
         if name not in EVERYWHERE
         and ((name not in names and not anything) or name in refused(entry))
     ]
@@ -130,7 +130,7 @@ def section(title, module, names):
 def page():
     """The whole page."""
     parts = [HEAD.format(version=API["keras"])]
-    methods = {name: a for name, a in API["Sequential"].items() if name in METHODS}
+    methods = {name: a for name, a in API["classes"]["Sequential"].items() if name in METHODS}
     parts.append(section("Sequential", fastcnn.Sequential, methods))
     for path, names in API["modules"].items():
         try:

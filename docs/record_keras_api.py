@@ -1,18 +1,17 @@
 """Record what Keras offers a Sequential script: `python docs/record_keras_api.py`.
 
-Needs Keras. Writes keras_api.json beside this file: for each public module the names and their
-arguments. make_keras_table.py compares it with this package.
+Needs Keras. Writes keras_api.json beside this file: for each public module the names, and for the
+classes that scripts derive from or call methods of the methods, each with its parameters as they
+stand in a signature: ["x", "axis=-1", "*", "name=None", "**kwargs"]; null for a property. A default
+that is not a plain value is written as "...". make_keras_table.py and tests/test_signatures.py
+compare the record with this package.
 """
 
 import inspect
 import json
 import os
+from operator import attrgetter
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
-import keras
 
 MODULES = (
     "layers",
@@ -36,55 +35,97 @@ MODULES = (
 )
 
 
-def arguments(entry):
-    """The names of an entry's arguments, those of **kwargs left out."""
+CLASSES = (
+    "Sequential",
+    "Model",
+    "layers.Layer",
+    "losses.Loss",
+    "metrics.Metric",
+    "optimizers.Optimizer",
+    "optimizers.schedules.LearningRateSchedule",
+    "callbacks.Callback",
+    "callbacks.CallbackList",
+    "initializers.Initializer",
+    "regularizers.Regularizer",
+    "constraints.Constraint",
+)
+CALLED = ("__init__", "__call__")  # the special methods that are part of what is offered
+PLAIN = (type(None), bool, int, float, str)
+
+
+def is_plain(value):
+    """Whether a default is a value that its repr says all about."""
+    if isinstance(value, (tuple, list)):
+        return all(map(is_plain, value))
+    return isinstance(value, PLAIN)
+
+
+def parameters(entry):
+    """The parameters of a class or function as strings, without `self`; [] if they are unknown."""
     try:
-        parameters = inspect.signature(entry).parameters.values()
+        found = list(inspect.signature(entry).parameters.values())
     except (TypeError, ValueError):
         return []
-    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-    return [p.name for p in named if p.name not in ("self", "cls", "kwargs")]
+    written, star = [], False
+    for p in found:
+        if p.name in ("self", "cls"):
+            continue
+        if p.kind is p.VAR_POSITIONAL:
+            star = True
+        elif p.kind is p.KEYWORD_ONLY and not star:
+            written.append("*")
+            star = True
+        default = ""
+        if p.default is not p.empty:
+            default = f"={p.default!r}" if is_plain(p.default) else "=..."
+        mark = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        written.append(f"{mark}{p.name}{default}")
+    return written
 
 
 def public(module):
-    """{name: arguments} of what a module offers."""
+    """{name: parameters} of what a module offers."""
     names = {}
     for name in sorted(dir(module)):
         entry = getattr(module, name)
-        if name.startswith("_") or (inspect.ismodule(entry) and module is not keras.datasets):
+        is_part = inspect.ismodule(entry) and not module.__name__.endswith(".datasets")
+        if name.startswith("_") or is_part:
             continue
-        names[name] = arguments(entry)
+        names[name] = parameters(entry)
     return names
 
 
 def methods(cls):
-    """{name: arguments} of a class's public methods; None for properties."""
+    """{name: parameters} of a class's public methods; None for properties."""
     found = {}
     for name in sorted(dir(cls)):
         entry = getattr(cls, name)
-        if name.startswith("_"):
+        if name.startswith("_") and (name not in CALLED or entry is getattr(object, name, None)):
             continue
-        found[name] = arguments(entry) if callable(entry) else None
+        found[name] = parameters(entry) if callable(entry) else None
     return found
 
 
+def rows(entries):
+    """A dictionary as JSON, one entry a line."""
+    lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
 def main():
-    api = {"keras": keras.__version__, "modules": {}, "Sequential": methods(keras.Sequential)}
-    for path in MODULES:
-        module = keras
-        for part in path.split("."):
-            module = getattr(module, part)
-        api["modules"][path] = public(module)
-    lines = []
-    for path, names in api["modules"].items():
-        rows = ",\n".join(f"{json.dumps(n)}: {json.dumps(a)}" for n, a in names.items())
-        lines.append(f"{json.dumps(path)}: {{\n{rows}\n}}")
-    rows = ",\n".join(f"{json.dumps(n)}: {json.dumps(a)}" for n, a in api["Sequential"].items())
-    text = (
-        f'{{"keras": "{api["keras"]}",\n"modules": {{\n'
-        + ",\n".join(lines)
-        + f'\n}},\n"Sequential": {{\n{rows}\n}}\n}}\n'
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    import keras
+
+    modules = {path: public(attrgetter(path)(keras)) for path in MODULES}
+    classes = {path: methods(attrgetter(path)(keras)) for path in CLASSES}
+    groups = ",\n".join(
+        f'"{group}": {{\n'
+        + ",\n".join(f"{json.dumps(name)}: {rows(found)}" for name, found in entries.items())
+        + "\n}"
+        for group, entries in (("modules", modules), ("classes", classes))
     )
+    text = f'{{"keras": "{keras.__version__}",\n{groups}\n}}\n'
     json.loads(text)
     Path(__file__).with_name("keras_api.json").write_text(text, encoding="utf-8")
 
