@@ -1,5 +1,6 @@
 """Checks of arguments that several modules share: each error names what arrived."""
 
+import inspect
 import math
 import os
 import sys
@@ -96,9 +97,34 @@ def matches(shape, wanted):
     )
 
 
-def refuse(value, name):
-    """Raise for an argument of Keras's that is not there yet, unless it is left at None."""
-    if value is not None:
+def hand_on(scope, *used):
+    """The arguments of an `__init__` for that of its base class: `locals()` but for what it used.
+
+    So a layer lists its many arguments once, in its signature.
+    """
+    arguments = {**scope, **scope.get("kwargs", {})}
+    for name in ("self", "__class__", "kwargs", *used):
+        arguments.pop(name, None)
+    return arguments
+
+
+def function_signature(cls, *arrays):
+    """The signature of a function of `arrays` that takes the settings of a loss, metric, ..."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    has_settings = cls.__init__ is not object.__init__  # whose signature is slow to find
+    settings = inspect.signature(cls).parameters.values() if has_settings else ()
+    return inspect.Signature(
+        [
+            *(inspect.Parameter(name, kind, annotation="ArrayLike") for name in arrays),
+            *(p for p in settings if p.name not in ("reduction", "name", "dtype")),
+        ],
+        return_annotation="NDArray",
+    )
+
+
+def refuse(value, name, default=None):
+    """Raise for an argument of Keras's that is not supported, unless it is None or its default."""
+    if value is not None and not (type(value) is type(default) and value == default):
         raise NotImplementedError(
             f"The argument `{name}` is not supported yet. Received {name}={value!r}."
         )

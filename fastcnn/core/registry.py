@@ -5,10 +5,20 @@ dictionary for the same thing. A `Registry` answers all three, for layers, losse
 optimizers, initializers and activations alike, and its error lists what would have been right.
 """
 
+from __future__ import annotations
+
+import contextvars
 import importlib
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from fastcnn.core.types import Config
 
 _counters = {}
+_custom_objects = contextvars.ContextVar("custom_objects", default={})  # noqa: B039 - never changed
 _registries = {}
 
 
@@ -130,28 +140,37 @@ class Registry:
             "registered_name": None,
         }
 
-    def deserialize(self, config):
-        """An instance from what `serialize` wrote. Only registered classes can come out."""
+    def deserialize(self, config, custom_objects=None):
+        """An instance from what `serialize` wrote. Only registered classes can come out.
+
+        custom_objects: {class name: class} that come before the registered ones, also for the
+            objects inside of this one.
+        """
         name = config.get("class_name")
         if not isinstance(name, str):
             raise ValueError(
                 f"The config of {self.kind} needs a `class_name` string. Received {config!r}."
             )
-        entry = self.lookup(name)
+        customs = {**_custom_objects.get(), **(custom_objects or {})}
+        entry = customs.get(config.get("registered_name")) or customs.get(name) or self.lookup(name)
         if not isinstance(entry, type):
             return entry
-        return entry.from_config(config.get("config") or {})
+        before = _custom_objects.set(customs)
+        try:
+            return entry.from_config(config.get("config") or {})
+        finally:
+            _custom_objects.reset(before)
 
 
 class Configurable:
     """get_config / from_config for objects whose config is their constructor's arguments."""
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The arguments that make this object again, as a dictionary of plain values."""
         return {}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         """Make an object from what `get_config` returned."""
         return cls(**config)
 

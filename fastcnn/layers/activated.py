@@ -107,20 +107,36 @@ class ActivatedStep(Step):
 
 
 class ActivatedLayer(Layer):
-    """A linear map with weights `kernel` and `bias`, then `activation`."""
+    """A linear map with weights `kernel` and `bias`, then `activation`.
+
+    A subclass lists all arguments in its signature and hands on by name what it does not use.
+    """
+
+    config_names = (
+        "activation",
+        "use_bias",
+        "kernel_initializer",
+        "bias_initializer",
+        "kernel_regularizer",
+        "bias_regularizer",
+        "activity_regularizer",
+        "kernel_constraint",
+        "bias_constraint",
+    )
 
     step_class = ActivatedStep
 
     def __init__(
         self,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        kernel_regularizer=None,
-        bias_regularizer=None,
-        kernel_constraint=None,
-        bias_constraint=None,
+        *,
+        activation,
+        use_bias,
+        kernel_initializer,
+        bias_initializer,
+        kernel_regularizer,
+        bias_regularizer,
+        kernel_constraint,
+        bias_constraint,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -177,17 +193,3 @@ class ActivatedLayer(Layer):
 
     def gradients_to_bind(self):
         return self.kernel.gradient, None if self.bias is None else self.bias.gradient
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }

@@ -1,6 +1,9 @@
 """Activations with parameters as layers: ReLU, LeakyReLU, ELU, Softmax and PReLU, which learns."""
 
+from __future__ import annotations
+
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,11 @@ from fastcnn import activations, constraints, initializers, regularizers
 from fastcnn.layers.core import Activation
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Axes, ConstraintLike, InitializerLike, RegularizerLike
 
 
 class ParameterisedActivation(Activation):
@@ -46,7 +54,13 @@ class ReLU(ParameterisedActivation):
     [[0.0, 2.0, 6.0]]
     """
 
-    def __init__(self, max_value=None, negative_slope=0.0, threshold=0.0, **kwargs):
+    def __init__(
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
         self.max_value = None if max_value is None else _not_negative(max_value, "max_value")
         self.negative_slope = _not_negative(negative_slope, "negative_slope")
         self.threshold = _not_negative(threshold, "threshold")
@@ -82,7 +96,7 @@ class LeakyReLU(ParameterisedActivation):
     [[-0.5, 2.0]]
     """
 
-    def __init__(self, negative_slope=0.3, **kwargs):
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
             warnings.warn(
@@ -114,7 +128,7 @@ class ELU(ParameterisedActivation):
     [[-0.5, 2.0]]
     """
 
-    def __init__(self, alpha=1.0, **kwargs):
+    def __init__(self, alpha: float = 1.0, **kwargs: Any) -> None:
         self.alpha = float(alpha)
         super().__init__(type(activations.elu)(self.alpha), **kwargs)
 
@@ -140,7 +154,7 @@ class Softmax(ParameterisedActivation):
     [[0.25, 0.25, 0.25, 0.25]]
     """
 
-    def __init__(self, axis=-1, **kwargs):
+    def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
         self.axis = list(axis) if isinstance(axis, (tuple, list)) else axis
         softmax = activations.softmax
         if axis != -1:
@@ -174,12 +188,12 @@ class PReLU(PlainLayer):
 
     def __init__(
         self,
-        alpha_initializer="Zeros",
-        alpha_regularizer=None,
-        alpha_constraint=None,
-        shared_axes=None,
-        **kwargs,
-    ):
+        alpha_initializer: InitializerLike = "Zeros",
+        alpha_regularizer: RegularizerLike = None,
+        alpha_constraint: ConstraintLike = None,
+        shared_axes: Axes | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)

@@ -1,6 +1,9 @@
 """Random affine maps of images in training: RandomTranslation, RandomRotation, RandomZoom."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,11 @@ from fastcnn import kernels
 from fastcnn.core.arguments import check_choice
 from fastcnn.layers.augmentation import Augmentation, check_range
 from fastcnn.layers.registry import register
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Range
 
 FILL_MODES = ("reflect", "wrap", "constant", "nearest")
 INTERPOLATIONS = ("nearest", "bilinear")
@@ -94,15 +102,15 @@ class RandomTranslation(RandomAffine):
 
     def __init__(
         self,
-        height_factor,
-        width_factor,
-        fill_mode="reflect",
-        interpolation="bilinear",
-        seed=None,
-        fill_value=0.0,
-        data_format=None,
-        **kwargs,
-    ):
+        height_factor: Range,
+        width_factor: Range | None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(fill_mode, interpolation, fill_value, seed, data_format, **kwargs)
         self.height_factor = height_factor
         self.width_factor = width_factor
@@ -142,14 +150,14 @@ class RandomRotation(RandomAffine):
 
     def __init__(
         self,
-        factor,
-        fill_mode="reflect",
-        interpolation="bilinear",
-        seed=None,
-        fill_value=0.0,
-        data_format=None,
-        **kwargs,
-    ):
+        factor: Range,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(fill_mode, interpolation, fill_value, seed, data_format, **kwargs)
         self.factor = check_range(factor, "factor", -1, 1, symmetric=True)
 
@@ -189,15 +197,15 @@ class RandomZoom(RandomAffine):
 
     def __init__(
         self,
-        height_factor,
-        width_factor=None,
-        fill_mode="reflect",
-        interpolation="bilinear",
-        seed=None,
-        fill_value=0.0,
-        data_format=None,
-        **kwargs,
-    ):
+        height_factor: Range,
+        width_factor: Range | None = None,
+        fill_mode: str = "reflect",
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        fill_value: float = 0.0,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(fill_mode, interpolation, fill_value, seed, data_format, **kwargs)
         self.height_factor = height_factor
         self.width_factor = width_factor

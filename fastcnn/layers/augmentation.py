@@ -4,6 +4,10 @@ As in Keras, these layers change images also where nobody says whether it is tra
 `layer(x)` and `model(x)`, but not in `predict` and `evaluate`.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn.core.arguments import check_choice, check_data_format
@@ -25,6 +29,15 @@ class AugmentationStep(PlainStep):
         call.drawn = self.layer.draw(x.shape, self.layer.generator())
         self.layer.apply(call)
         return call.y
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from fastcnn.core.types import Range
 
 
 class Augmentation(SeededLayer, ImageLayer):
@@ -75,7 +88,13 @@ class RandomFlip(Augmentation):
 
     MODES = ("horizontal", "vertical", "horizontal_and_vertical")
 
-    def __init__(self, mode="horizontal_and_vertical", seed=None, data_format=None, **kwargs):
+    def __init__(
+        self,
+        mode: str = "horizontal_and_vertical",
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(seed, data_format, **kwargs)
         self.mode = check_choice(mode, "mode", self.MODES)
 
@@ -129,14 +148,14 @@ class RandomErasing(Augmentation):
 
     def __init__(
         self,
-        factor=1.0,
-        scale=(0.02, 0.33),
-        fill_value=None,
-        value_range=(0, 255),
-        seed=None,
-        data_format=None,
-        **kwargs,
-    ):
+        factor: Range = 1.0,
+        scale: Range = (0.02, 0.33),
+        fill_value: ArrayLike | None = None,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(seed, data_format, **kwargs)
         self.factor = check_range(factor, "factor", 0, 1)
         self.scale = check_range(scale, "scale", 0, 1)

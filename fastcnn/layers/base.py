@@ -27,15 +27,34 @@ The layers of this package do not write these two themselves: their class names 
 stands; a layer that is called by hand makes one of its own.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastcnn import config, constraints, initializers, regularizers
-from fastcnn.core.arguments import check_shape
+from fastcnn import activations, config, constraints, initializers, regularizers
+from fastcnn.core.arguments import check_shape, refuse
 from fastcnn.core.registry import Configurable, snake_case, unique_name
 from fastcnn.core.store import Store
 from fastcnn.core.tensor import tensor
 from fastcnn.core.variables import Variable, initial_values, is_shapes_only
 from fastcnn.layers.steps import UserStep
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from fastcnn.core.types import Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
+
+SERIALIZE = {  # how `get_config` writes an argument, by the last word of its name
+    "activation": activations.serialize,
+    "constraint": constraints.serialize,
+    "initializer": initializers.serialize,
+    "regularizer": regularizers.serialize,
+}
 
 
 class Functional:
@@ -55,11 +74,13 @@ class Layer(Configurable):
     """Base class of all layers; see the module's docstring for the protocol.
 
     Args:
-        name: a string; by default the class name in snake case with a counter.
+        activity_regularizer: a `Regularizer` of the layer's result (see `regularizers`).
         trainable: whether `fit` changes the layer's weights.
         dtype: "float32", or "float64" on the reference backend; default `config.floatx()`.
-        activity_regularizer: a `Regularizer` of the layer's result (see `regularizers`).
+        autocast: True: inputs are converted to `dtype`.
+        name: a string; by default the class name in snake case with a counter.
         input_shape: the shape of one sample; on the first layer of a model it stands for `Input`.
+        batch_input_shape, input_dim: the same with a batch axis in front, or for one axis.
 
     Attributes:
         input_shape, output_shape: with the batch as None, once built.
@@ -67,6 +88,7 @@ class Layer(Configurable):
     """
 
     step_class = None  # the `Step` that runs the layer; None: the layer's own forward and backward
+    config_names = ()  # arguments that a class adds to `get_config`; they are attributes, too
     input = Functional()
     output = Functional()
 
@@ -81,19 +103,21 @@ class Layer(Configurable):
     def __init__(
         self,
         *,
-        name=None,
-        trainable=True,
-        dtype=None,
-        activity_regularizer=None,
-        input_shape=None,
-        batch_input_shape=None,
-        input_dim=None,
-        **kwargs,
-    ):
+        activity_regularizer: RegularizerLike = None,
+        trainable: bool = True,
+        dtype: DTypeLike | None = None,
+        autocast: bool = True,
+        name: str | None = None,
+        input_shape: Shape | None = None,
+        batch_input_shape: Shape | None = None,
+        input_dim: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         if kwargs:
             raise ValueError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
             )
+        refuse(autocast, "autocast", True)
         if name is not None and not isinstance(name, str):
             raise ValueError(f"The argument `name` must be a string. Received name={name!r}.")
         if hasattr(self, "call") and type(self).forward is Layer.forward:
@@ -117,7 +141,7 @@ class Layer(Configurable):
 
     # ---------------------------------------------------------------- what a subclass implements
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Make the weights. `input_shape` carries the batch as None."""
 
     def compute_output_shape(self, input_shape):
@@ -132,7 +156,7 @@ class Layer(Configurable):
         """dx for the x of the last `forward(x, training=True)`; writes the weights' gradients."""
         return self._own_step("backward(dy)").backward(dy)
 
-    def get_config(self):
+    def get_config(self) -> Config:
         """The arguments that make this layer again (weights are not part of it)."""
         config = {
             "name": self.name,
@@ -146,30 +170,37 @@ class Layer(Configurable):
         }
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        for cls in reversed(type(self).__mro__):
+            for name in vars(cls).get("config_names", ()):
+                serialize = SERIALIZE.get(name.rpartition("_")[2], _as_it_is)
+                config[name] = serialize(getattr(self, name))
         return config
 
     # ------------------------------------------------------------------------- building, calling
 
     def add_weight(
         self,
-        shape=None,
-        initializer=None,
-        dtype=None,
-        trainable=True,
+        shape: Shape | None = None,
+        initializer: InitializerLike = None,
+        dtype: DTypeLike | None = None,
         *,
-        regularizer=None,
-        constraint=None,
-        name=None,
-        **kwargs,
-    ):
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
+        aggregation: str | None = "none",
+        overwrite_with_gradient: bool = False,
+        name: str | None = None,
+    ) -> Variable:
         """Make a `Variable` of the layer; call it from `build`.
 
         `initializer` is a name, an instance or a function of (shape, dtype); by default
         glorot_uniform, and zeros for a single number. `regularizer` and `constraint` are names or
         instances, or None; training takes care of them.
         """
-        if kwargs:
-            raise ValueError(f"Unrecognized keyword arguments passed to add_weight: {kwargs}")
+        refuse(autocast, "autocast", True)
+        refuse(aggregation or "none", "aggregation", "none")
+        refuse(overwrite_with_gradient, "overwrite_with_gradient", False)
         shape = check_shape(() if shape is None else shape)
         if initializer is None:
             initializer = "glorot_uniform" if shape else "zeros"
@@ -228,7 +259,7 @@ class Layer(Configurable):
         return np.ascontiguousarray(x, self.dtype)
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config) -> Self:
         config = dict(config)
         dtype = config.get("dtype")
         if isinstance(dtype, dict):
@@ -324,11 +355,11 @@ class Layer(Configurable):
     def non_trainable_variables(self):
         return self.non_trainable_weights
 
-    def get_weights(self):
+    def get_weights(self) -> list[NDArray]:
         """Copies of all weights, in the order of `weights`."""
         return [variable.numpy() for variable in self.weights]
 
-    def set_weights(self, weights):
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Assign all weights, in the order of `weights`; nothing is assigned unless all fit."""
         weights = [np.asarray(weight) for weight in weights]
         variables = self.weights
@@ -346,12 +377,16 @@ class Layer(Configurable):
         for variable, weight in zip(variables, weights, strict=True):
             variable.assign(weight)
 
-    def count_params(self):
+    def count_params(self) -> int:
         """The number of weights, counted singly."""
         return sum(variable.size for variable in self.weights)
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _as_it_is(value):
+    return value
 
 
 def float_type(dtype):

@@ -1,9 +1,19 @@
 """Random changes of the colours of images in training: RandomContrast, RandomBrightness."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn.layers.augmentation import Augmentation, check_range, check_value_range
 from fastcnn.layers.registry import register
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from fastcnn.core.types import Range
 
 
 @register
@@ -17,7 +27,7 @@ class RandomContrast(Augmentation):
             Keras.
         value_range: (lowest, highest) value of a pixel.
         seed: see `SeededLayer`.
-        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+        **kwargs: data_format ("channels_last"), name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels). Output shape: the same.
 
@@ -30,8 +40,14 @@ class RandomContrast(Augmentation):
     150.0
     """
 
-    def __init__(self, factor, value_range=(0, 255), seed=None, data_format=None, **kwargs):
-        super().__init__(seed, data_format, **kwargs)
+    def __init__(
+        self,
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, **kwargs)
         self.factor = check_range(factor, "factor", 0, 1)
         self.value_range = check_value_range(value_range)
 
@@ -64,8 +80,7 @@ class RandomBrightness(Augmentation):
         factor: in [-1, 1], or two such numbers (lower, upper); v stands for (-|v|, |v|).
         value_range: (lowest, highest) value of a pixel.
         seed: see `SeededLayer`.
-        data_format: None or "channels_last".
-        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+        **kwargs: data_format ("channels_last"), name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels). Output shape: the same.
 
@@ -77,8 +92,14 @@ class RandomBrightness(Augmentation):
     [151.0, 255.0]
     """
 
-    def __init__(self, factor, value_range=(0, 255), seed=None, data_format=None, **kwargs):
-        super().__init__(seed, data_format, **kwargs)
+    def __init__(
+        self,
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, **kwargs)
         self.factor = check_range(factor, "factor", -1, 1, symmetric=True)
         self.value_range = check_value_range(value_range)
 

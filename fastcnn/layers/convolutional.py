@@ -1,31 +1,36 @@
 """Convolutional layers: Conv2D, and the base of those whose window slides over images."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn import config, kernels
-from fastcnn.core.arguments import check_count, check_data_format
+from fastcnn.core.arguments import check_count, check_data_format, hand_on
 from fastcnn.kernels import choice, shapes
 from fastcnn.layers import grouped
 from fastcnn.layers.activated import ActivatedLayer, ActivatedStep
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.registry import register
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import (
+        ActivationLike,
+        ConstraintLike,
+        InitializerLike,
+        IntOrPair,
+        RegularizerLike,
+    )
+
 
 class WindowedLayer(ActivatedLayer):
     """Base: a window of `kernel_size` slides over the image. See `Conv2D` for the arguments."""
 
-    def __init__(
-        self,
-        kernel_size,
-        strides=(1, 1),
-        padding="valid",
-        data_format=None,
-        dilation_rate=(1, 1),
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
-        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, **kwargs)
+    config_names = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
+
+    def __init__(self, *, kernel_size, strides, padding, data_format, dilation_rate, **kwargs):
+        super().__init__(**kwargs)
         self.kernel_size = shapes.pair(kernel_size, "kernel_size")
         self.strides = shapes.pair(strides, "strides")
         self.padding = shapes.check_padding(padding)
@@ -61,16 +66,6 @@ class WindowedLayer(ActivatedLayer):
             x.shape[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate
         )
         return {"strides": self.strides, "pads": pads, "dilation": self.dilation_rate}
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-        }
 
 
 class ConvStep(ActivatedStep):
@@ -115,6 +110,7 @@ class Conv2D(WindowedLayer):
         use_bias: whether to add `bias`.
         kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
         kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: None.
+        activity_regularizer: of the layer's result, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels), float32. Output shape: (n, height', width', filters).
@@ -132,34 +128,29 @@ class Conv2D(WindowedLayer):
 
     step_class = ConvStep
     channel_axes = 1
+    config_names = ("filters", "groups")
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=(1, 1),
-        padding="valid",
-        data_format=None,
-        dilation_rate=(1, 1),
-        groups=1,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            **kwargs,
-        )
+        filters: int,
+        kernel_size: IntOrPair,
+        strides: IntOrPair = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: IntOrPair = (1, 1),
+        groups: int = 1,
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), *Conv2D.config_names))
         self.filters = check_count(filters, "filters")
         self.groups = check_count(groups, "groups")
         if self.filters % self.groups:
@@ -208,9 +199,6 @@ class Conv2D(WindowedLayer):
         if self.groups > 1:
             return grouped.bind_backward_data(self.groups, dz, w, dx, **self.geometry(dx))
         return kernels.bind("conv2d_backward_data", dz, w, dx, **self.geometry(dx))
-
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
 
 
 Convolution2D = Conv2D

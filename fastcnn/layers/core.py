@@ -1,14 +1,30 @@
 """Core layers: Input, InputLayer, Dense, Flatten, Activation."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from fastcnn import activations, kernels
-from fastcnn.core.arguments import check_count, check_data_format, check_shape, refuse
+from fastcnn.core.arguments import check_count, check_data_format, check_shape, hand_on, refuse
 from fastcnn.layers.activated import ActivatedLayer, ActivatedStep
 from fastcnn.layers.base import Layer
 from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.steps import ElementwiseStep, IdentityStep
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import DTypeLike
+
+    from fastcnn.core.types import (
+        ActivationLike,
+        ConstraintLike,
+        InitializerLike,
+        RegularizerLike,
+        Shape,
+    )
 
 
 @register
@@ -18,8 +34,22 @@ class InputLayer(Layer):
     step_class = IdentityStep
 
     def __init__(
-        self, shape=None, batch_size=None, dtype=None, batch_shape=None, name=None, **kwargs
-    ):
+        self,
+        shape: Shape | None = None,
+        batch_size: int | None = None,
+        dtype: DTypeLike | None = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Shape | None = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        refuse(sparse or None, "sparse")
+        refuse(ragged or None, "ragged")
+        refuse(input_tensor, "input_tensor")
+        refuse(optional or None, "optional")
         kwargs = {key: value for key, value in kwargs.items() if value not in (None, False)}
         # the dtype of an input is only a remark here: whatever arrives becomes float
         super().__init__(name=name, **kwargs)
@@ -44,14 +74,25 @@ class InputLayer(Layer):
         }
 
 
-def Input(shape=None, batch_size=None, dtype=None, name=None, **kwargs):  # noqa: N802
+def Input(  # noqa: N802
+    shape: Shape | None = None,
+    batch_size: int | None = None,
+    dtype: DTypeLike | None = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Shape | None = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> InputLayer:
     """The first entry of a `Sequential`: the shape of one sample, without the batch axis.
 
     >>> from fastcnn import Input, Sequential, layers
     >>> Sequential([Input(shape=(4,)), layers.Dense(2)]).output_shape
     (None, 2)
     """
-    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, name=name, **kwargs)
+    refuse(tensor, "tensor")
+    return InputLayer(**hand_on(locals(), "tensor"))
 
 
 class DenseStep(ActivatedStep):
@@ -82,6 +123,9 @@ class Dense(ActivatedLayer):
         activation: a name or an `ActivationFunction`; None is linear.
         use_bias: whether to add `bias`.
         kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
+        kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: None.
+        activity_regularizer: of the layer's result, None.
+        lora_rank, lora_alpha, quantization_config: not supported, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, ..., inputs), float32. Output shape: (n, ..., units).
@@ -96,18 +140,31 @@ class Dense(ActivatedLayer):
 
     step_class = DenseStep
     channel_axes = 1
+    config_names = ("units",)
 
     def __init__(
         self,
-        units,
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
-        refuse(kwargs.pop("quantization_config", None), "quantization_config")
-        super().__init__(activation, use_bias, kernel_initializer, bias_initializer, **kwargs)
+        units: int,
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        lora_rank: int | None = None,
+        lora_alpha: float | None = None,
+        quantization_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        refuse(lora_rank, "lora_rank")
+        refuse(lora_alpha, "lora_alpha")
+        refuse(quantization_config, "quantization_config")
+        super().__init__(
+            **hand_on(locals(), "units", "lora_rank", "lora_alpha", "quantization_config")
+        )
         self.units = check_count(units, "units")
 
     def build(self, input_shape):
@@ -140,7 +197,7 @@ class Dense(ActivatedLayer):
         config = super().get_config()
         if self.activity_regularizer is None:
             del config["activity_regularizer"]
-        return {**config, "units": self.units, "quantization_config": None}
+        return {**config, "quantization_config": None}
 
 
 def rows(array):
@@ -160,7 +217,7 @@ class Flatten(ViewLayer):
     (2, 1600)
     """
 
-    def __init__(self, data_format=None, **kwargs):
+    def __init__(self, data_format: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.data_format = check_data_format(data_format)
 
@@ -201,7 +258,7 @@ class Activation(Layer):
 
     step_class = ActivationStep
 
-    def __init__(self, activation, **kwargs):
+    def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.activation = activations.get(activation)
 

@@ -1,41 +1,48 @@
 """Convolutions of each channel by itself: DepthwiseConv2D and SeparableConv2D."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn import constraints, initializers, kernels, regularizers
-from fastcnn.core.arguments import check_count
+from fastcnn.core.arguments import check_count, hand_on
 from fastcnn.layers.activated import ActivatedStep
 from fastcnn.layers.convolutional import WindowedLayer
 from fastcnn.layers.registry import register
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import (
+        ActivationLike,
+        ConstraintLike,
+        InitializerLike,
+        IntOrPair,
+        RegularizerLike,
+    )
 
 
 class DepthwiseLayer(WindowedLayer):
     """Base: `depth_multiplier` filters a channel, whose arguments Keras calls `depthwise_...`."""
 
+    config_names = (
+        "depthwise_initializer",
+        "depthwise_regularizer",
+        "depthwise_constraint",
+        "depth_multiplier",
+    )
+
     def __init__(
         self,
-        kernel_size,
-        strides,
-        padding,
+        *,
         depth_multiplier,
-        data_format,
-        dilation_rate,
-        activation,
-        use_bias,
         depthwise_initializer,
-        bias_initializer,
         depthwise_regularizer,
         depthwise_constraint,
         **kwargs,
     ):
         super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            bias_initializer,
+            kernel_initializer=depthwise_initializer,
             kernel_regularizer=depthwise_regularizer,
             kernel_constraint=depthwise_constraint,
             **kwargs,
@@ -51,9 +58,9 @@ class DepthwiseLayer(WindowedLayer):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("initializer", "regularizer", "constraint"):
-            config[f"depthwise_{name}"] = config.pop(f"kernel_{name}")
-        return {**config, "depth_multiplier": self.depth_multiplier}
+        for name in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
+            del config[name]  # they are there as depthwise_...
+        return config
 
 
 @register
@@ -74,6 +81,7 @@ class DepthwiseConv2D(DepthwiseLayer):
         use_bias: whether to add `bias`.
         depthwise_initializer, bias_initializer: by default glorot_uniform and zeros.
         depthwise_regularizer, bias_regularizer, depthwise_constraint, bias_constraint: None.
+        activity_regularizer: of the layer's result, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels), float32.
@@ -91,41 +99,24 @@ class DepthwiseConv2D(DepthwiseLayer):
 
     def __init__(
         self,
-        kernel_size,
-        strides=(1, 1),
-        padding="valid",
-        depth_multiplier=1,
-        data_format=None,
-        dilation_rate=(1, 1),
-        activation=None,
-        use_bias=True,
-        depthwise_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        depthwise_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        depthwise_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            depth_multiplier,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            depthwise_constraint,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        kernel_size: IntOrPair,
+        strides: IntOrPair = (1, 1),
+        padding: str = "valid",
+        depth_multiplier: int = 1,
+        data_format: str | None = None,
+        dilation_rate: IntOrPair = (1, 1),
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals()))
 
     def build(self, input_shape):
         self.input_channels = input_shape[-1]
@@ -205,6 +196,7 @@ class SeparableConv2D(DepthwiseLayer):
             glorot_uniform and zeros.
         depthwise_regularizer, pointwise_regularizer, bias_regularizer, depthwise_constraint,
             pointwise_constraint, bias_constraint: None.
+        activity_regularizer: of the layer's result, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Weights: depthwise_kernel (kh, kw, ic, m), pointwise_kernel (1, 1, ic * m, filters), bias.
@@ -220,48 +212,37 @@ class SeparableConv2D(DepthwiseLayer):
     """
 
     step_class = SeparableStep
+    config_names = (
+        "filters",
+        "pointwise_initializer",
+        "pointwise_regularizer",
+        "pointwise_constraint",
+    )
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=(1, 1),
-        padding="valid",
-        data_format=None,
-        dilation_rate=(1, 1),
-        depth_multiplier=1,
-        activation=None,
-        use_bias=True,
-        depthwise_initializer="glorot_uniform",
-        pointwise_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        depthwise_regularizer=None,
-        pointwise_regularizer=None,
-        bias_regularizer=None,
-        activity_regularizer=None,
-        depthwise_constraint=None,
-        pointwise_constraint=None,
-        bias_constraint=None,
-        **kwargs,
-    ):
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            depth_multiplier,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            depthwise_initializer,
-            bias_initializer,
-            depthwise_regularizer,
-            depthwise_constraint,
-            bias_regularizer=bias_regularizer,
-            activity_regularizer=activity_regularizer,
-            bias_constraint=bias_constraint,
-            **kwargs,
-        )
+        filters: int,
+        kernel_size: IntOrPair,
+        strides: IntOrPair = (1, 1),
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: IntOrPair = (1, 1),
+        depth_multiplier: int = 1,
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        depthwise_initializer: InitializerLike = "glorot_uniform",
+        pointwise_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        depthwise_regularizer: RegularizerLike = None,
+        pointwise_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        depthwise_constraint: ConstraintLike = None,
+        pointwise_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), *SeparableConv2D.config_names))
         self.filters = check_count(filters, "filters")
         self.pointwise_initializer = initializers.get(pointwise_initializer)
         self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
@@ -288,15 +269,6 @@ class SeparableConv2D(DepthwiseLayer):
 
     def output_channels(self, input_channels):
         return self.filters
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "pointwise_initializer": initializers.serialize(self.pointwise_initializer),
-            "pointwise_regularizer": regularizers.serialize(self.pointwise_regularizer),
-            "pointwise_constraint": constraints.serialize(self.pointwise_constraint),
-        }
 
 
 class InTurn:

@@ -1,5 +1,9 @@
 """Dropout and SpatialDropout2D."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import kernels
@@ -8,6 +12,13 @@ from fastcnn.core.steps import Call, Step
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer, draw_key
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import DTypeLike
+
+    from fastcnn.core.types import Shape
 
 
 class DropoutStep(Step):
@@ -95,7 +106,9 @@ class Dropout(SeededLayer):
 
     step_class = DropoutStep
 
-    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
+    def __init__(
+        self, rate: float, noise_shape: Shape | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(seed, **kwargs)
         self.rate = check_fraction(rate, "rate", including_one=True)
         self.noise_shape = _check_noise_shape(noise_shape)
@@ -132,7 +145,7 @@ class SpatialDropout2D(Dropout):
         rate: in [0, 1].
         data_format: None or "channels_last".
         seed: see `SeededLayer`.
-        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+        name, dtype, **kwargs: trainable, input_shape as well (see `Layer`).
 
     Input shape: (n, height, width, channels). Output shape: the same.
 
@@ -145,8 +158,16 @@ class SpatialDropout2D(Dropout):
     True
     """
 
-    def __init__(self, rate, data_format=None, seed=None, **kwargs):
-        super().__init__(rate, noise_shape=(None, 1, 1, None), seed=seed, **kwargs)
+    def __init__(
+        self,
+        rate: float,
+        data_format: str | None = None,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rate, (None, 1, 1, None), seed, name=name, dtype=dtype, **kwargs)
         self.data_format = check_data_format(data_format)
 
     def compute_output_shape(self, input_shape):

@@ -1,5 +1,9 @@
 """Pooling over whole images: GlobalAveragePooling2D, GlobalMaxPooling2D."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import kernels
@@ -7,6 +11,9 @@ from fastcnn.core.arguments import check_data_format
 from fastcnn.layers.base import Layer, check_rank
 from fastcnn.layers.registry import register
 from fastcnn.layers.steps import BoundStep
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class GlobalPooling2D(Layer):
@@ -20,7 +27,9 @@ class GlobalPooling2D(Layer):
 
     step_class = BoundStep
 
-    def __init__(self, data_format=None, keepdims=False, **kwargs):
+    def __init__(
+        self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = check_data_format(data_format)
         self.keepdims = bool(keepdims)

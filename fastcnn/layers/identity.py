@@ -1,9 +1,16 @@
 """Layers that return their input: Identity, ActivityRegularization."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn import regularizers
 from fastcnn.layers.base import Layer
 from fastcnn.layers.registry import register
 from fastcnn.layers.steps import IdentityStep
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 @register
@@ -36,7 +43,7 @@ class ActivityRegularization(Identity):
     L1L2(l1=0.0, l2=0.01)
     """
 
-    def __init__(self, l1=0.0, l2=0.0, **kwargs):
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
         super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
         self.l1 = self.activity_regularizer.l1
         self.l2 = self.activity_regularizer.l2

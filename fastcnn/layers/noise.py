@@ -1,6 +1,9 @@
 """Normal noise in training: GaussianNoise, GaussianDropout."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +26,10 @@ class NoiseStep(PlainStep):
         layer.generator().standard_normal(dtype=call.noise.dtype, out=call.noise)
         layer.apply(call)
         return call.y
+
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Noise(SeededLayer, PlainLayer):
@@ -55,7 +62,7 @@ class GaussianNoise(Noise):
     True
     """
 
-    def __init__(self, stddev, seed=None, **kwargs):
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.stddev = check_fraction(stddev, "stddev", including_one=True)
 
@@ -92,7 +99,7 @@ class GaussianDropout(Noise):
     True
     """
 
-    def __init__(self, rate, seed=None, **kwargs):
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = check_fraction(rate, "rate")
         self.stddev = math.sqrt(self.rate / (1 - self.rate))

@@ -1,11 +1,19 @@
 """Layers that arrange numbers anew: Permute, RepeatVector."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn.core.arguments import check_count
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
 
 @register
@@ -26,7 +34,7 @@ class Permute(PlainLayer):
     (2, 4, 3)
     """
 
-    def __init__(self, dims, **kwargs):
+    def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.dims = tuple(dims) if isinstance(dims, (list, tuple)) else (dims,)
         whole = all(isinstance(axis, (int, np.integer)) for axis in self.dims)
@@ -68,7 +76,7 @@ class RepeatVector(PlainLayer):
     (2, 3, 5)
     """
 
-    def __init__(self, n, **kwargs):
+    def __init__(self, n: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.n = check_count(n, "n")
 

@@ -1,5 +1,9 @@
 """Pooling layers: MaxPooling2D, AveragePooling2D."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn import kernels
 from fastcnn.core.arguments import check_data_format
 from fastcnn.core.steps import Call, Step
@@ -10,6 +14,11 @@ from fastcnn.layers.convolutional import window_output
 from fastcnn.layers.registry import register
 from fastcnn.layers.steps import BoundStep
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import IntOrPair
+
 
 class Pooling2D(Layer):
     """Base: a window slides over each channel by itself.
@@ -19,11 +28,20 @@ class Pooling2D(Layer):
         strides: int or two ints; by default `pool_size`.
         padding: "valid" or "same"; padded places are never part of the result.
         data_format: None or "channels_last".
-        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+        name: a string.
+        **kwargs: trainable, dtype, input_shape (see `Layer`).
     """
 
-    def __init__(self, pool_size=(2, 2), strides=None, padding="valid", data_format=None, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        pool_size: IntOrPair = (2, 2),
+        strides: IntOrPair | None = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
         self.pool_size = shapes.pair(pool_size, "pool_size")
         self.strides = self.pool_size if strides is None else shapes.pair(strides, "strides")
         self.padding = shapes.check_padding(padding)

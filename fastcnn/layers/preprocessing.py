@@ -1,13 +1,24 @@
 """Layers that prepare images: Rescaling, Normalization."""
 
+from __future__ import annotations
+
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config, kernels
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from fastcnn.core.types import Axes
 
 
 @register
@@ -28,7 +39,9 @@ class Rescaling(PlainLayer):
     [[-1.0, 1.0]]
     """
 
-    def __init__(self, scale, offset=0.0, **kwargs):
+    def __init__(
+        self, scale: float | Sequence[float], offset: float | Sequence[float] = 0.0, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.scale = scale
         self.offset = offset
@@ -81,7 +94,14 @@ class Normalization(PlainLayer):
     [[3.0]]
     """
 
-    def __init__(self, axis=-1, mean=None, variance=None, invert=False, **kwargs):
+    def __init__(
+        self,
+        axis: Axes = -1,
+        mean: ArrayLike | None = None,
+        variance: ArrayLike | None = None,
+        invert: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if axis is None:
             axis = ()

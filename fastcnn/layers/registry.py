@@ -1,8 +1,15 @@
 """The table of layers: the only classes that a config or a model file can name."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn.core.registry import Registry
 from fastcnn.layers.base import Layer
 from fastcnn.layers.parts import PARTS
+
+if TYPE_CHECKING:
+    from fastcnn.core.types import Config, CustomObjects
 
 registry = Registry("layer", "keras.layers", [f"fastcnn.layers.{part}" for part in PARTS])
 
@@ -12,7 +19,7 @@ def register(layer_class):
     return registry.register(layer_class.__name__)(layer_class)
 
 
-def serialize(layer):
+def serialize(layer: Layer) -> Config | None:
     """The dictionary that Keras writes for a layer, with the shape it was built for."""
     config = registry.serialize(layer)
     if layer.built:
@@ -20,9 +27,9 @@ def serialize(layer):
     return config
 
 
-def deserialize(config):
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> Layer:
     """A layer, without its weights, from what `serialize` wrote."""
-    layer = registry.deserialize(config)
+    layer = registry.deserialize(config, custom_objects)
     if not isinstance(layer, Layer):
         raise registry.unknown(config.get("class_name"))
     return layer

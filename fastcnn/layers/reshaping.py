@@ -1,6 +1,9 @@
 """Layers that move numbers or copy them: Reshape, ZeroPadding2D, Cropping2D, UpSampling2D."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +13,12 @@ from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import PlainLayer, ViewLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.resampling import INTERPOLATIONS, Resampling
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from fastcnn.core.types import IntOrPair, Margins
 
 
 @register
@@ -30,7 +39,7 @@ class Reshape(ViewLayer):
     (2, 4, 6)
     """
 
-    def __init__(self, target_shape, **kwargs):
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         try:
             self.target_shape = tuple(int(size) for size in target_shape)
@@ -135,7 +144,9 @@ class ZeroPadding2D(Frame):
 
     argument, sign = "padding", 1
 
-    def __init__(self, padding=(1, 1), data_format=None, **kwargs):
+    def __init__(
+        self, padding: Margins = (1, 1), data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(padding, data_format, **kwargs)
 
     @property
@@ -166,7 +177,9 @@ class Cropping2D(Frame):
 
     argument, sign = "cropping", -1
 
-    def __init__(self, cropping=((0, 0), (0, 0)), data_format=None, **kwargs):
+    def __init__(
+        self, cropping: Margins = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(cropping, data_format, **kwargs)
 
     @property
@@ -212,7 +225,13 @@ class UpSampling2D(PlainLayer):
     [1.0, 1.0, 2.0, 2.0]
     """
 
-    def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
+    def __init__(
+        self,
+        size: IntOrPair = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.size = shapes.pair(size, "size")
         self.data_format = check_data_format(data_format)

@@ -1,5 +1,9 @@
 """Layers that give images another size: Resizing, CenterCrop, RandomCrop."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn.core.arguments import check_choice, check_count, check_data_format, check_number
@@ -9,6 +13,9 @@ from fastcnn.layers.registry import register
 from fastcnn.layers.resampling import INTERPOLATIONS, Resampling
 from fastcnn.layers.seeded import SeededLayer
 from fastcnn.layers.steps import PlainStep
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class Cut(ImageLayer):
@@ -21,7 +28,9 @@ class Cut(ImageLayer):
     antialias = False
     fill_value = 0.0
 
-    def __init__(self, height, width, data_format=None, **kwargs):
+    def __init__(
+        self, height: int, width: int, data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.height = check_count(height, "height")
         self.width = check_count(width, "width")
@@ -117,17 +126,17 @@ class Resizing(Cut):
 
     def __init__(
         self,
-        height,
-        width,
-        interpolation="bilinear",
-        crop_to_aspect_ratio=False,
-        pad_to_aspect_ratio=False,
-        fill_mode="constant",
-        fill_value=0.0,
-        antialias=False,
-        data_format=None,
-        **kwargs,
-    ):
+        height: int,
+        width: int,
+        interpolation: str = "bilinear",
+        crop_to_aspect_ratio: bool = False,
+        pad_to_aspect_ratio: bool = False,
+        fill_mode: str = "constant",
+        fill_value: float = 0.0,
+        antialias: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(height, width, data_format, **kwargs)
         self.interpolation = check_choice(interpolation, "interpolation", INTERPOLATIONS)
         self.fill_mode = check_choice(fill_mode, "fill_mode", ("constant",))
@@ -216,7 +225,8 @@ class RandomCrop(SeededLayer, Cut):
         height, width: the new size.
         seed: see `SeededLayer`.
         data_format: None or "channels_last".
-        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+        name: a string.
+        **kwargs: trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, any height, any width, channels). Output shape: (n, height, width, channels).
 
@@ -230,8 +240,18 @@ class RandomCrop(SeededLayer, Cut):
 
     step_class = RandomCropStep
 
-    def __init__(self, height, width, seed=None, data_format=None, **kwargs):
-        super().__init__(seed, height=height, width=width, data_format=data_format, **kwargs)
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        seed: int | None = None,
+        data_format: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            seed, height=height, width=width, data_format=data_format, name=name, **kwargs
+        )
 
     def window(self, height, width):
         return _largest_window(height, width, self.height, self.width)

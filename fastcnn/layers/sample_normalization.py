@@ -1,5 +1,9 @@
 """Normalization of each sample by itself: LayerNormalization, UnitNormalization."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import constraints, initializers, regularizers
@@ -7,11 +11,16 @@ from fastcnn.core.arguments import check_number, refuse
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
 
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Axes, ConstraintLike, InitializerLike, RegularizerLike
+
 
 class SampleNormalization(PlainLayer):
     """Base: has an `axis`, one integer or several, none of them the batch's."""
 
-    def __init__(self, axis=-1, **kwargs):
+    def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         whole = axis if isinstance(axis, (list, tuple)) else (axis,)
         if not whole or any(
@@ -71,19 +80,20 @@ class LayerNormalization(SampleNormalization):
 
     def __init__(
         self,
-        axis=-1,
-        epsilon=1e-3,
-        center=True,
-        scale=True,
-        beta_initializer="zeros",
-        gamma_initializer="ones",
-        beta_regularizer=None,
-        gamma_regularizer=None,
-        beta_constraint=None,
-        gamma_constraint=None,
-        rms_scaling=False,
-        **kwargs,
-    ):
+        axis: Axes = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: InitializerLike = "zeros",
+        gamma_initializer: InitializerLike = "ones",
+        beta_regularizer: RegularizerLike = None,
+        gamma_regularizer: RegularizerLike = None,
+        beta_constraint: ConstraintLike = None,
+        gamma_constraint: ConstraintLike = None,
+        *,
+        rms_scaling: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(axis, **kwargs)
         refuse(rms_scaling or None, "rms_scaling")
         self.epsilon = check_number(epsilon, "epsilon", 0)

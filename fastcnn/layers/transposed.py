@@ -1,12 +1,27 @@
 """Conv2DTranspose: the gradient of a convolution as a layer."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.core.arguments import check_count
+from fastcnn.core.arguments import check_count, hand_on
 from fastcnn.kernels import shapes
 from fastcnn.layers.convolutional import WindowedLayer
 from fastcnn.layers.registry import register
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import (
+        ActivationLike,
+        ConstraintLike,
+        InitializerLike,
+        IntOrPair,
+        RegularizerLike,
+    )
 
 
 @register
@@ -34,6 +49,7 @@ class Conv2DTranspose(WindowedLayer):
         use_bias: whether to add `bias`.
         kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
         kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: None.
+        activity_regularizer: of the layer's result, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Weights: kernel (kh, kw, filters, channels), bias (filters,).
@@ -48,33 +64,29 @@ class Conv2DTranspose(WindowedLayer):
     (1, 14, 14, 8)
     """
 
+    config_names = ("filters", "output_padding")
+
     def __init__(
         self,
-        filters,
-        kernel_size,
-        strides=(1, 1),
-        padding="valid",
-        output_padding=None,
-        data_format=None,
-        dilation_rate=(1, 1),
-        activation=None,
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        **kwargs,
-    ):
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            **kwargs,
-        )
+        filters: int,
+        kernel_size: IntOrPair,
+        strides: IntOrPair = (1, 1),
+        padding: str = "valid",
+        output_padding: IntOrPair | None = None,
+        data_format: str | None = None,
+        dilation_rate: IntOrPair = (1, 1),
+        activation: ActivationLike = None,
+        use_bias: bool = True,
+        kernel_initializer: InitializerLike = "glorot_uniform",
+        bias_initializer: InitializerLike = "zeros",
+        kernel_regularizer: RegularizerLike = None,
+        bias_regularizer: RegularizerLike = None,
+        activity_regularizer: RegularizerLike = None,
+        kernel_constraint: ConstraintLike = None,
+        bias_constraint: ConstraintLike = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), *Conv2DTranspose.config_names))
         self.filters = check_count(filters, "filters")
         self.output_padding = output_padding
         if output_padding is not None:
@@ -159,13 +171,6 @@ class Conv2DTranspose(WindowedLayer):
         w, _ = self.weights_to_bind()
         config = self.geometry(dx)
         return kernels.bind("conv2d_forward", dz, w, None, dx, relu=False, **config)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "output_padding": self.output_padding,
-        }
 
 
 Convolution2DTranspose = Conv2DTranspose

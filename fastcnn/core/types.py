@@ -1,0 +1,36 @@
+"""Types of the arguments that users pass, for annotations.
+
+Modules import these names under `if TYPE_CHECKING:` and annotate with
+`from __future__ import annotations`, so nothing here costs time when the package is imported.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from fastcnn.activations import ActivationFunction
+    from fastcnn.constraints import Constraint
+    from fastcnn.initializers import Initializer
+    from fastcnn.layers import Layer
+    from fastcnn.optimizers.base import LearningRateSchedule
+    from fastcnn.regularizers import Regularizer
+
+Config: TypeAlias = dict[str, Any]  # what `get_config` and `serialize` return
+CustomObjects: TypeAlias = dict[str, Any] | None
+Path: TypeAlias = str | os.PathLike[str]
+Shape: TypeAlias = Sequence[int | None]
+Number: TypeAlias = int | float
+
+IntOrPair: TypeAlias = int | Sequence[int]  # one for height and width, or one for each
+Margins: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]
+Range: TypeAlias = float | Sequence[float]  # two ends, or one number for both
+Axes: TypeAlias = int | Sequence[int]
+
+ActivationLike: TypeAlias = "str | Config | ActivationFunction | Layer | None"
+InitializerLike: TypeAlias = "str | Config | Initializer | type[Initializer] | Callable | None"
+RegularizerLike: TypeAlias = "str | Config | Regularizer | type[Regularizer] | None"
+ConstraintLike: TypeAlias = "str | Config | Constraint | type[Constraint] | None"
+LearningRateLike: TypeAlias = "float | LearningRateSchedule | Callable[[], float]"
