@@ -16,6 +16,10 @@ your own, subclass it and hand an instance to a layer: `Dense(8, activation=MyAc
 relu, softmax, tanh, sigmoid and elu are compiled kernels, the others are NumPy.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import kernels
@@ -29,6 +33,13 @@ from fastcnn.activations.base import (
 )
 from fastcnn.activations.curves import *  # noqa: F403
 from fastcnn.core.registry import Registry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastcnn.core.types import Config, CustomObjects
 
 __all__ = ["ActivationFunction", "deserialize", "get", "registry", "serialize", "threshold"]
 
@@ -246,13 +257,13 @@ class sparsemax(ActivationFunction):  # noqa: N801
         dx[...] = np.where(inside, dy - mean, 0)
 
 
-def threshold(x, threshold, default_value):
+def threshold(x: ArrayLike, threshold: float, default_value: float) -> NDArray:
     """x where x > threshold, else default_value: a new array. Has no default and no name."""
     x = np.asarray(x)
     return np.where(x > threshold, x, x.dtype.type(default_value))
 
 
-def get(identifier):
+def get(identifier: Any) -> ActivationFunction | None:
     """An activation from a name, an instance, a layer such as LeakyReLU or its config.
 
     None is `linear`.
@@ -275,6 +286,10 @@ def get(identifier):
     return registry.get(identifier, ActivationFunction)
 
 
-def deserialize(config):
-    """The activation that `serialize` wrote."""
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> ActivationFunction:
+    """The activation that `serialize` wrote: a registered one, or one of `custom_objects`."""
+    if custom_objects and isinstance(config, str):
+        config = custom_objects.get(config, config)
+    elif custom_objects and isinstance(config, dict):
+        return registry.deserialize(config, custom_objects)
     return get(config)

@@ -3,14 +3,21 @@
 The functions themselves are in `activations`.
 """
 
+from __future__ import annotations
+
 import functools
 import inspect
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config, kernels
+from fastcnn.core.arguments import function_signature
 from fastcnn.core.registry import Registry
 from fastcnn.core.tensor import tensor
+
+if TYPE_CHECKING:
+    from fastcnn.core.types import Config
 
 registry = Registry("activation", "keras.activations")
 
@@ -98,12 +105,14 @@ def register(name, *aliases):
 
     def add(cls):
         cls.name = name
-        return registry.register(name, *aliases)(cls())
+        function = cls()
+        function.__signature__ = function_signature(cls, "x")
+        return registry.register(name, *aliases)(function)
 
     return add
 
 
-def serialize(activation):
+def serialize(activation: ActivationFunction) -> str | Config:
     """What Keras writes for an activation: its name, or the layer that stands for it.
 
     Raises:
