@@ -19,6 +19,10 @@ A loss of your own needs `values` and `gradient`:
     ...         return 4 * (y_pred - y_true) ** 3 / y_pred.shape[-1]
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn.core.lazy import OLD_NAMES, attach
 from fastcnn.losses.base import Loss, registry
 from fastcnn.losses.crossentropy import (
@@ -29,6 +33,11 @@ from fastcnn.losses.crossentropy import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Config, CustomObjects
 
 __getattr__, __dir__ = attach(
     __name__,
@@ -104,7 +113,7 @@ __all__ = [
 ]
 
 
-def get(identifier):
+def get(identifier: Any) -> Loss | None:
     """A loss from a name, config, class or instance.
 
     Raises:
@@ -120,11 +129,11 @@ def get(identifier):
     return registry.get(identifier, Loss)
 
 
-def serialize(loss):
+def serialize(loss: Loss) -> Config | None:
     """The dictionary that Keras writes for a loss."""
     return registry.serialize(loss)
 
 
-def deserialize(config):
+def deserialize(name: Config, custom_objects: CustomObjects = None) -> Loss:
     """The loss that `serialize` wrote."""
-    return registry.deserialize(config)
+    return registry.deserialize(name, custom_objects)

@@ -1,11 +1,21 @@
 """The base class of all losses, and their registry."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import config
+from fastcnn.core.arguments import function_signature, refuse
 from fastcnn.core.registry import Configurable, Registry, snake_case
 from fastcnn.core.tensor import tensor
 from fastcnn.data.targets import prepare_targets
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from fastcnn.core.types import Config
 
 registry = Registry("loss", "keras.losses", ("fastcnn.losses.regression", "fastcnn.losses.margins"))
 
@@ -16,13 +26,20 @@ class Loss(Configurable):
     """Base of all losses.
 
     Args:
-        reduction: "sum_over_batch_size" (the mean over the samples), "sum", or None.
         name: a string.
+        reduction: "sum_over_batch_size" (the mean over the samples), "sum", or None.
+        dtype: None or `config.floatx()`.
     """
 
     undoes = None  # the activation whose inverse is built into the form `on_logits`
 
-    def __init__(self, reduction="sum_over_batch_size", name=None):
+    def __init__(
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        refuse(None if dtype is None else np.dtype(dtype).name, "dtype", config.floatx())
         if (reduction or "none") not in REDUCTIONS:
             raise ValueError(
                 f"The argument `reduction` must be one of {REDUCTIONS}. Received {reduction!r}."
@@ -62,7 +79,9 @@ class Loss(Configurable):
 
         return run
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(
+        self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> NDArray:
         """The reduced loss of two arrays: a `Tensor` of one number (of all with reduction None).
 
         As in Keras, arrays of one axis are one sample: its loss is the mean over that axis.
@@ -93,7 +112,7 @@ class Loss(Configurable):
             return tensor(values)
         return tensor(values.sum() if self.reduction == "sum" else values.mean())
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"name": self.name, "reduction": self.reduction}
 
 
@@ -106,9 +125,14 @@ def check_axis(axis):
 def function_of(loss_class):
     """Keras's function form: the values without reduction. `compile` takes it as a loss, too."""
 
-    def function(y_true, y_pred, **settings):
+    signature = function_signature(loss_class, "y_true", "y_pred")
+
+    def function(*args, **kwargs):
+        settings = signature.bind(*args, **kwargs).arguments
+        y_true, y_pred = settings.pop("y_true"), settings.pop("y_pred")
         return loss_class(reduction=None, **settings)(y_true, y_pred)
 
+    function.__signature__ = signature
     function.__name__ = function.__qualname__ = snake_case(loss_class.__name__)
     function.__doc__ = loss_class.__doc__
     function.loss_class = loss_class

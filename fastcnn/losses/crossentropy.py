@@ -1,5 +1,9 @@
 """Cross-entropies: losses of probabilities, or of what goes into softmax or sigmoid."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import config, kernels
@@ -7,12 +11,17 @@ from fastcnn.core.arguments import check_fraction, refuse
 from fastcnn.data.targets import prepare_labels
 from fastcnn.losses.base import Loss, check_axis, function_of, registry
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from fastcnn.core.types import Axes
+
 
 class ProbabilityLoss(Loss):
     """Base of the cross-entropies, on probabilities or, with `from_logits`, on what is before."""
 
-    def __init__(self, from_logits=False, reduction="sum_over_batch_size", name=None):
-        super().__init__(reduction, name)
+    def __init__(self, from_logits, reduction, name, dtype):
+        super().__init__(name, reduction, dtype)
         self.from_logits = bool(from_logits)
 
     def on_logits(self):
@@ -45,7 +54,7 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
 
     Args:
         from_logits: whether predictions are logits (before softmax) rather than probabilities.
-        reduction, name: see `Loss`.
+        reduction, name, dtype: see `Loss`.
 
     Shapes: y_true (n,) or (n, 1), y_pred (n, classes); further axes in between are allowed.
     """
@@ -54,15 +63,16 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
 
     def __init__(
         self,
-        from_logits=False,
-        ignore_class=None,
-        reduction="sum_over_batch_size",
-        axis=-1,
-        name=None,
-    ):
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        axis: Axes = -1,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: DTypeLike | None = None,
+    ) -> None:
         refuse(ignore_class, "ignore_class")
         check_axis(axis)
-        super().__init__(from_logits, reduction, name)
+        super().__init__(from_logits, reduction, name, dtype)
 
     def prepare(self, y, output_shape):
         return prepare_labels(y, output_shape, self.name)
@@ -108,7 +118,7 @@ class CategoricalCrossentropy(ProbabilityLoss):
     Args:
         from_logits: whether predictions are logits (before softmax) rather than probabilities.
         label_smoothing: in [0, 1]; targets become target * (1 - s) + s / classes.
-        reduction, name: see `Loss`.
+        reduction, name, dtype: see `Loss`.
 
     Shapes: y_true and y_pred (n, ..., classes).
     """
@@ -117,14 +127,15 @@ class CategoricalCrossentropy(ProbabilityLoss):
 
     def __init__(
         self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name=None,
-    ):
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: Axes = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_crossentropy",
+        dtype: DTypeLike | None = None,
+    ) -> None:
         check_axis(axis)
-        super().__init__(from_logits, reduction, name)
+        super().__init__(from_logits, reduction, name, dtype)
         self.label_smoothing = check_fraction(label_smoothing, "label_smoothing", True)
 
     def prepare(self, y, output_shape):
@@ -195,7 +206,7 @@ class BinaryCrossentropy(ProbabilityLoss):
     Args:
         from_logits: whether predictions are logits (before sigmoid) rather than probabilities.
         label_smoothing: in [0, 1]; targets become target * (1 - s) + s / 2.
-        reduction, name: see `Loss`.
+        reduction, name, dtype: see `Loss`.
 
     Shapes: y_true and y_pred (n, ..., size); y_true may leave out a last axis of 1.
     """
@@ -204,14 +215,15 @@ class BinaryCrossentropy(ProbabilityLoss):
 
     def __init__(
         self,
-        from_logits=False,
-        label_smoothing=0.0,
-        axis=-1,
-        reduction="sum_over_batch_size",
-        name=None,
-    ):
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: Axes = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "binary_crossentropy",
+        dtype: DTypeLike | None = None,
+    ) -> None:
         check_axis(axis)
-        super().__init__(from_logits, reduction, name)
+        super().__init__(from_logits, reduction, name, dtype)
         self.label_smoothing = check_fraction(label_smoothing, "label_smoothing", True)
 
     def _smooth(self, y_true):

@@ -4,14 +4,29 @@
 stands for -1, as in Keras.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn.losses.base import Loss, function_of, registry
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @registry.register("hinge")
 class Hinge(Loss):
     """mean over the last axis of max(1 - y_true * y_pred, 0)"""
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "hinge",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
 
     def values(self, y_true, y_pred):
         return np.maximum(1 - _signs(y_true) * y_pred, 0).mean(1)
@@ -25,6 +40,14 @@ class Hinge(Loss):
 class SquaredHinge(Loss):
     """mean over the last axis of max(1 - y_true * y_pred, 0)^2"""
 
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "squared_hinge",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
     def values(self, y_true, y_pred):
         return np.square(np.maximum(1 - _signs(y_true) * y_pred, 0)).mean(1)
 
@@ -36,6 +59,14 @@ class SquaredHinge(Loss):
 @registry.register("categorical_hinge")
 class CategoricalHinge(Loss):
     """max(max of (1 - y_true) * y_pred - sum of y_true * y_pred + 1, 0), y_true one-hot"""
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "categorical_hinge",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
 
     def values(self, y_true, y_pred):
         right = (y_true * y_pred).sum(1)

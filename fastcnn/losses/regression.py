@@ -4,16 +4,33 @@ All take y_true and y_pred of one shape (n, ..., size) and are a mean over the l
 `CosineSimilarity` and `KLDivergence`, which are a sum.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import config
 from fastcnn.core.arguments import check_number
 from fastcnn.losses.base import Loss, check_axis, function_of, registry
 
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from fastcnn.core.types import Axes
+
 
 @registry.register("mean_squared_error", "mse", "MSE")
 class MeanSquaredError(Loss):
     """mean of (y_pred - y_true)^2"""
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_error",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
 
     def values(self, y_true, y_pred):
         return np.square(y_pred - y_true).mean(1)
@@ -26,6 +43,14 @@ class MeanSquaredError(Loss):
 class MeanAbsoluteError(Loss):
     """mean of |y_pred - y_true|"""
 
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_error",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
     def values(self, y_true, y_pred):
         return np.abs(y_pred - y_true).mean(1)
 
@@ -37,6 +62,14 @@ class MeanAbsoluteError(Loss):
 class MeanAbsolutePercentageError(Loss):
     """100 * mean of |y_true - y_pred| / max(|y_true|, epsilon)"""
 
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_absolute_percentage_error",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
     def values(self, y_true, y_pred):
         return 100 * np.abs((y_true - y_pred) / _away_from_zero(y_true)).mean(1)
 
@@ -47,6 +80,14 @@ class MeanAbsolutePercentageError(Loss):
 @registry.register("mean_squared_logarithmic_error", "msle", "MSLE")
 class MeanSquaredLogarithmicError(Loss):
     """mean of (log(1 + y_true) - log(1 + y_pred))^2, both at least epsilon"""
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "mean_squared_logarithmic_error",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
 
     def _differences(self, y_true, y_pred):
         least = config.epsilon()
@@ -66,11 +107,17 @@ class Huber(Loss):
 
     Args:
         delta: float, where the square turns into a line.
-        reduction, name: see `Loss`.
+        reduction, name, dtype: see `Loss`.
     """
 
-    def __init__(self, delta=1.0, reduction="sum_over_batch_size", name="huber_loss"):
-        super().__init__(reduction, name)
+    def __init__(
+        self,
+        delta: float = 1.0,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "huber_loss",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
         self.delta = float(check_number(delta, "delta", 0))
 
     def values(self, y_true, y_pred):
@@ -89,6 +136,14 @@ class Huber(Loss):
 class LogCosh(Loss):
     """mean of log(cosh(y_pred - y_true))"""
 
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "log_cosh",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
     def values(self, y_true, y_pred):
         error = np.abs(y_pred - y_true)  # log(cosh(x)) is even and has no overflow this way
         return (error + np.log1p(np.exp(-2 * error)) - np.log(2)).mean(1)
@@ -103,12 +158,18 @@ class CosineSimilarity(Loss):
 
     Args:
         axis: -1.
-        reduction, name: see `Loss`.
+        reduction, name, dtype: see `Loss`.
     """
 
-    def __init__(self, axis=-1, reduction="sum_over_batch_size", name=None):
+    def __init__(
+        self,
+        axis: Axes = -1,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "cosine_similarity",
+        dtype: DTypeLike | None = None,
+    ) -> None:
         check_axis(axis)
-        super().__init__(reduction, name)
+        super().__init__(name, reduction, dtype)
 
     def values(self, y_true, y_pred):
         return -(_unit(y_true)[0] * _unit(y_pred)[0]).sum(1)
@@ -123,6 +184,14 @@ class CosineSimilarity(Loss):
 class KLDivergence(Loss):
     """sum of y_true * log(y_true / y_pred), both clipped to [epsilon, 1]"""
 
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "kl_divergence",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+
     def values(self, y_true, y_pred):
         y_true, p = _clip(y_true), _clip(y_pred)
         return (y_true * np.log(y_true / p)).sum(1)
@@ -135,6 +204,14 @@ class KLDivergence(Loss):
 @registry.register("poisson")
 class Poisson(Loss):
     """mean of y_pred - y_true * log(y_pred + epsilon)"""
+
+    def __init__(
+        self,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = "poisson",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
 
     def values(self, y_true, y_pred):
         return (y_pred - y_true * np.log(y_pred + config.epsilon())).mean(1)

@@ -12,6 +12,10 @@ A metric adds up what it sees (`update_state`), tells the result so far (`result
 on how the samples are cut into batches.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn.core.lazy import OLD_NAMES, attach
 from fastcnn.metrics.accuracies import (
     Accuracy,
@@ -35,6 +39,11 @@ from fastcnn.metrics.base import (
     registry,
     sequential_sum,
 )
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Config, CustomObjects
 
 PARTS = {
     "confusion": (
@@ -111,7 +120,7 @@ __all__ = [
 ]
 
 
-def get(identifier):
+def get(identifier: Any) -> Metric | None:
     """A metric from a name, config, class, instance or function of (y_true, y_pred).
 
     Raises:
@@ -173,11 +182,11 @@ def direction(identifier):
     return identifier.direction
 
 
-def serialize(metric):
+def serialize(metric: Metric) -> Config | None:
     """The dictionary that Keras writes for a metric."""
     return registry.serialize(metric)
 
 
-def deserialize(config):
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> Metric:
     """The metric that `serialize` wrote."""
-    return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)

@@ -1,9 +1,16 @@
 """Accuracies: how often a prediction is right, and how often it is among the best k."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastcnn.core.arguments import check_count
+from fastcnn.core.arguments import check_count, refuse
 from fastcnn.metrics.base import CountMetric, MeanMetric, function_of, registry, same_axes
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 @registry.register("accuracy", "acc", "Accuracy")
@@ -14,6 +21,9 @@ class Accuracy(CountMetric):
     the model's output and the targets.
     """
 
+    def __init__(self, name: str | None = "accuracy", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
+
     def values(self, y_true, y_pred):
         return same_axes(y_true, y_pred) == y_pred
 
@@ -22,6 +32,11 @@ class Accuracy(CountMetric):
 class SparseCategoricalAccuracy(CountMetric):
     """How often the largest of y_pred (n, ..., classes) is at the label y_true (n, ...)."""
 
+    def __init__(
+        self, name: str | None = "sparse_categorical_accuracy", dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(name, dtype)
+
     def values(self, y_true, y_pred):
         return y_pred.argmax(-1) == _labels(y_true, y_pred)
 
@@ -29,6 +44,11 @@ class SparseCategoricalAccuracy(CountMetric):
 @registry.register("categorical_accuracy")
 class CategoricalAccuracy(CountMetric):
     """How often the largest of y_pred is where the largest of y_true is; both (n, ..., classes)."""
+
+    def __init__(
+        self, name: str | None = "categorical_accuracy", dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(name, dtype)
 
     def values(self, y_true, y_pred):
         return y_pred.argmax(-1) == y_true.argmax(-1)
@@ -40,7 +60,12 @@ class BinaryAccuracy(MeanMetric):
 
     direction = "up"
 
-    def __init__(self, name=None, dtype=None, threshold=0.5):
+    def __init__(
+        self,
+        name: str | None = "binary_accuracy",
+        dtype: DTypeLike | None = None,
+        threshold: float = 0.5,
+    ) -> None:
         if threshold is not None and not 0 < threshold < 1:
             raise ValueError(
                 f"The argument `threshold` must be in (0, 1). Received threshold={threshold!r}."
@@ -61,7 +86,7 @@ class _TopK(CountMetric):
     A label that is no class is among none.
     """
 
-    def __init__(self, k=5, name=None, dtype=None):
+    def __init__(self, k, name, dtype):
         super().__init__(name, dtype)
         self.k = check_count(k, "k")
 
@@ -85,6 +110,14 @@ class TopKCategoricalAccuracy(_TopK):
         name: a string.
     """
 
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "top_k_categorical_accuracy",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(k, name, dtype)
+
     def values(self, y_true, y_pred):
         return self._is_among(y_true.argmax(-1), y_pred)
 
@@ -96,7 +129,18 @@ class SparseTopKCategoricalAccuracy(_TopK):
     Args:
         k: a positive integer.
         name: a string.
+        from_sorted_ids: False.
     """
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: DTypeLike | None = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
+        refuse(from_sorted_ids, "from_sorted_ids", False)
+        super().__init__(k, name, dtype)
 
     def values(self, y_true, y_pred):
         return self._is_among(_labels(y_true, y_pred).astype(np.int64), y_pred)

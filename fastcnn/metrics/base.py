@@ -1,12 +1,23 @@
 """The base classes of all metrics, and their registry."""
 
+from __future__ import annotations
+
 import inspect
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config
+from fastcnn.core.arguments import function_signature
 from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
 from fastcnn.core.tensor import tensor
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import DTypeLike
+
+    from fastcnn.core.types import Config
 
 registry = Registry(
     "metric",
@@ -27,8 +38,8 @@ class Metric(Configurable):
     """Base of all metrics.
 
     Args:
-        name: a string, the key in logs and `History`; by default the class's name with a counter.
         dtype: accepted and ignored: results are Python floats.
+        name: a string, the key in logs and `History`; by default the class's name with a counter.
 
     Attributes:
         direction: "up" or "down", what is better: callbacks with mode="auto" ask for it.
@@ -38,18 +49,18 @@ class Metric(Configurable):
     direction = None
     state_names = ()
 
-    def __init__(self, name=None, dtype=None):
+    def __init__(self, dtype: DTypeLike | None = None, name: str | None = None) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Take in some samples."""
         raise NotImplementedError(f"{type(self).__name__} must implement update_state.")
 
-    def result(self):
+    def result(self) -> Any:
         """The metric of all samples since the last reset: a float, an array or a dictionary."""
         raise NotImplementedError(f"{type(self).__name__} must implement result.")
 
-    def reset_state(self):
+    def reset_state(self) -> None:
         """Forget all samples."""
         raise NotImplementedError(f"{type(self).__name__} must implement reset_state.")
 
@@ -58,7 +69,7 @@ class Metric(Configurable):
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 
-    def get_config(self):
+    def get_config(self) -> Config:
         return {"name": self.name, "dtype": "float32"}
 
 
@@ -68,7 +79,7 @@ class MeanMetric(Metric):
     state_names = ("total", "count")
 
     def __init__(self, name=None, dtype=None):
-        super().__init__(name or snake_case(type(self).__name__), dtype)
+        super().__init__(dtype, name or snake_case(type(self).__name__))
         self.reset_state()
 
     def values(self, y_true, y_pred):
@@ -102,6 +113,9 @@ class MeanMetric(Metric):
 class Mean(MeanMetric):
     """The mean of what is given: `update_state(values, sample_weight=None)`."""
 
+    def __init__(self, name: str | None = "mean", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
+
     def update_state(self, values, sample_weight=None):
         self.add(np.atleast_1d(np.asarray(values, np.float64)), sample_weight)
 
@@ -113,6 +127,9 @@ class Mean(MeanMetric):
 @registry.register("sum")
 class Sum(Mean):
     """The sum of what is given: `update_state(values, sample_weight=None)`."""
+
+    def __init__(self, name: str | None = "sum", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
 
     def result(self):
         return self.total
@@ -173,10 +190,15 @@ def is_function(identifier):
 def function_of(metric_class):
     """Keras's function form: one value for each sample."""
 
-    def function(y_true, y_pred, **settings):
+    signature = function_signature(metric_class, "y_true", "y_pred")
+
+    def function(*args, **kwargs):
+        settings = signature.bind(*args, **kwargs).arguments
+        y_true, y_pred = settings.pop("y_true"), settings.pop("y_pred")
         values = metric_class(**settings).values(np.asarray(y_true), np.asarray(y_pred))
         return tensor(np.asarray(values, config.floatx()))
 
+    function.__signature__ = signature
     function.__name__ = function.__qualname__ = snake_case(metric_class.__name__)
     function.__doc__ = metric_class.__doc__
     function.metric_class = metric_class

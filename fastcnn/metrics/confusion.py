@@ -6,10 +6,19 @@ else follows from them, in float64 and in the order of the samples, so results d
 the samples are cut into batches.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import config
 from fastcnn.metrics.base import Metric, registry, same_axes, weights_like
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import DTypeLike
 
 BELOW_ALL = -1e10  # what `top_k` makes of a prediction that is not among the k largest
 
@@ -28,7 +37,7 @@ class ConfusionMetric(Metric):
     per_label = False
 
     def __init__(self, thresholds, name=None, dtype=None):
-        super().__init__(name, dtype)
+        super().__init__(dtype, name)
         self.thresholds = thresholds
         self._sorted = np.sort(np.asarray(thresholds, np.float64))
         self._ranks = np.searchsorted(self._sorted, thresholds)
@@ -123,8 +132,15 @@ class ConfusionMetric(Metric):
 class _Thresholds(ConfusionMetric):
     """Base of those with an argument `thresholds`: a float, a list, or None for 0.5."""
 
-    def __init__(self, thresholds=None, name=None, dtype=None, default=0.5):
-        given = default if thresholds is None else thresholds
+    default = 0.5  # the threshold if none is given
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        given = self.default if thresholds is None else thresholds
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         for threshold in given:
             if threshold is None or not (0 <= threshold <= 1 or threshold == BELOW_ALL):
@@ -190,8 +206,17 @@ class Precision(_Thresholds):
         name: a string.
     """
 
-    def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
-        super().__init__(thresholds, name, dtype, default=0.5 if top_k is None else BELOW_ALL)
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        if top_k is not None:
+            self.default = BELOW_ALL
+        super().__init__(thresholds, name, dtype)
         self.top_k = top_k
         self.class_id = class_id
 
@@ -252,7 +277,14 @@ class SensitivityAtSpecificity(_At):
 
     argument = "specificity"
 
-    def __init__(self, specificity, num_thresholds=200, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        specificity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
         super().__init__(specificity, num_thresholds, class_id, name, dtype)
 
     def result(self):
@@ -265,7 +297,14 @@ class SpecificityAtSensitivity(_At):
 
     argument = "sensitivity"
 
-    def __init__(self, sensitivity, num_thresholds=200, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        sensitivity: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
         super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
 
     def result(self):
@@ -278,7 +317,14 @@ class PrecisionAtRecall(_At):
 
     argument = "recall"
 
-    def __init__(self, recall, num_thresholds=200, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        recall: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
         super().__init__(recall, num_thresholds, class_id, name, dtype)
 
     def result(self):
@@ -291,7 +337,14 @@ class RecallAtPrecision(_At):
 
     argument = "precision"
 
-    def __init__(self, precision, num_thresholds=200, class_id=None, name=None, dtype=None):
+    def __init__(
+        self,
+        precision: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> None:
         super().__init__(precision, num_thresholds, class_id, name, dtype)
 
     def result(self):

@@ -1,6 +1,9 @@
 """Metrics that are the mean of a loss, and what is built from squared errors."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +25,11 @@ from fastcnn.losses import (  # noqa: F401 - Keras has them under both names
     squared_hinge,
 )
 from fastcnn.metrics.base import MeanMetric, Metric, registry, same_axes, weights_like
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from fastcnn.core.types import Axes
 
 
 class LossMetric(MeanMetric):
@@ -52,12 +60,22 @@ class MeanSquaredError(LossMetric):
 
     loss_class = losses.MeanSquaredError
 
+    def __init__(
+        self, name: str | None = "mean_squared_error", dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(name, dtype)
+
 
 @registry.register("mean_absolute_error", "mae", "MAE")
 class MeanAbsoluteError(LossMetric):
     """mean of |y_pred - y_true|"""
 
     loss_class = losses.MeanAbsoluteError
+
+    def __init__(
+        self, name: str | None = "mean_absolute_error", dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(name, dtype)
 
 
 @registry.register("mean_absolute_percentage_error", "mape", "MAPE")
@@ -66,12 +84,22 @@ class MeanAbsolutePercentageError(LossMetric):
 
     loss_class = losses.MeanAbsolutePercentageError
 
+    def __init__(
+        self, name: str | None = "mean_absolute_percentage_error", dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(name, dtype)
+
 
 @registry.register("mean_squared_logarithmic_error", "msle", "MSLE")
 class MeanSquaredLogarithmicError(LossMetric):
     """mean of (log(1 + y_true) - log(1 + y_pred))^2"""
 
     loss_class = losses.MeanSquaredLogarithmicError
+
+    def __init__(
+        self, name: str | None = "mean_squared_logarithmic_error", dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(name, dtype)
 
 
 @registry.register("logcosh", "log_cosh_error")
@@ -80,7 +108,7 @@ class LogCoshError(LossMetric):
 
     loss_class = losses.LogCosh
 
-    def __init__(self, name="logcosh", dtype=None):
+    def __init__(self, name: str | None = "logcosh", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
 
 
@@ -91,7 +119,12 @@ class CosineSimilarity(LossMetric):
     loss_class = losses.CosineSimilarity
     direction = "up"
 
-    def __init__(self, name=None, dtype=None, axis=-1):
+    def __init__(
+        self,
+        name: str | None = "cosine_similarity",
+        dtype: DTypeLike | None = None,
+        axis: Axes = -1,
+    ) -> None:
         losses.CosineSimilarity(axis)  # refuses every other axis
         super().__init__(name, dtype)
 
@@ -105,12 +138,18 @@ class KLDivergence(LossMetric):
 
     loss_class = losses.KLDivergence
 
+    def __init__(self, name: str | None = "kl_divergence", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
+
 
 @registry.register("poisson")
 class Poisson(LossMetric):
     """mean of y_pred - y_true * log(y_pred)"""
 
     loss_class = losses.Poisson
+
+    def __init__(self, name: str | None = "poisson", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
 
 
 @registry.register("hinge")
@@ -119,6 +158,9 @@ class Hinge(LossMetric):
 
     loss_class = losses.Hinge
 
+    def __init__(self, name: str | None = "hinge", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
+
 
 @registry.register("squared_hinge")
 class SquaredHinge(LossMetric):
@@ -126,12 +168,20 @@ class SquaredHinge(LossMetric):
 
     loss_class = losses.SquaredHinge
 
+    def __init__(self, name: str | None = "squared_hinge", dtype: DTypeLike | None = None) -> None:
+        super().__init__(name, dtype)
+
 
 @registry.register("categorical_hinge")
 class CategoricalHinge(LossMetric):
     """mean of max(largest wrong prediction - right prediction + 1, 0)"""
 
     loss_class = losses.CategoricalHinge
+
+    def __init__(
+        self, name: str | None = "categorical_hinge", dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(name, dtype)
 
 
 @registry.register("binary_crossentropy", "bce", "BCE")
@@ -145,7 +195,13 @@ class BinaryCrossentropy(LossMetric):
 
     loss_class = losses.BinaryCrossentropy
 
-    def __init__(self, name=None, dtype=None, from_logits=False, label_smoothing=0):
+    def __init__(
+        self,
+        name: str | None = "binary_crossentropy",
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
         super().__init__(name, dtype, from_logits=from_logits, label_smoothing=label_smoothing)
 
 
@@ -160,7 +216,14 @@ class CategoricalCrossentropy(LossMetric):
 
     loss_class = losses.CategoricalCrossentropy
 
-    def __init__(self, name=None, dtype=None, from_logits=False, label_smoothing=0, axis=-1):
+    def __init__(
+        self,
+        name: str | None = "categorical_crossentropy",
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: Axes = -1,
+    ) -> None:
         super().__init__(
             name, dtype, from_logits=from_logits, label_smoothing=label_smoothing, axis=axis
         )
@@ -177,7 +240,14 @@ class SparseCategoricalCrossentropy(LossMetric):
 
     loss_class = losses.SparseCategoricalCrossentropy
 
-    def __init__(self, name=None, dtype=None, from_logits=False, ignore_class=None, axis=-1):
+    def __init__(
+        self,
+        name: str | None = "sparse_categorical_crossentropy",
+        dtype: DTypeLike | None = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: Axes = -1,
+    ) -> None:
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
 
@@ -186,6 +256,11 @@ class RootMeanSquaredError(MeanMetric):
     """square root of the mean of (y_pred - y_true)^2"""
 
     direction = "down"
+
+    def __init__(
+        self, name: str | None = "root_mean_squared_error", dtype: DTypeLike | None = None
+    ) -> None:
+        super().__init__(name, dtype)
 
     def values(self, y_true, y_pred):
         return np.square(y_pred - same_axes(y_true, y_pred))
@@ -211,12 +286,12 @@ class R2Score(Metric):
 
     def __init__(
         self,
-        class_aggregation="uniform_average",
-        num_regressors=0,
-        name="r2_score",
-        dtype=None,
-    ):
-        super().__init__(name, dtype)
+        class_aggregation: str | None = "uniform_average",
+        num_regressors: int = 0,
+        name: str | None = "r2_score",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(dtype, name)
         if class_aggregation not in self.AGGREGATIONS:
             raise ValueError(
                 f"The argument `class_aggregation` must be in {self.AGGREGATIONS}. "

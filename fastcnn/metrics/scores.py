@@ -1,10 +1,19 @@
 """AUC and the F scores: single numbers for the quality of a classifier."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import activations, config
 from fastcnn.metrics.base import Metric, registry, weights_like
 from fastcnn.metrics.confusion import ConfusionMetric, even_thresholds, share
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, DTypeLike
 
 CURVES = ("ROC", "PR")
 SUMMATIONS = ("interpolation", "majoring", "minoring")
@@ -29,17 +38,17 @@ class AUC(ConfusionMetric):
 
     def __init__(
         self,
-        num_thresholds=200,
-        curve="ROC",
-        summation_method="interpolation",
-        name=None,
-        dtype=None,
-        thresholds=None,
-        multi_label=False,
-        num_labels=None,
-        label_weights=None,
-        from_logits=False,
-    ):
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        thresholds: float | Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: ArrayLike | None = None,
+        from_logits: bool = False,
+    ) -> None:
         for value, valid, argument in (
             (curve, CURVES, "curve"),
             (summation_method, SUMMATIONS, "summation_method"),
@@ -151,8 +160,15 @@ class FBetaScore(Metric):
     state_names = ("_sums",)
     AVERAGES = (None, "micro", "macro", "weighted")
 
-    def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None):
-        super().__init__(name, dtype)
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = "fbeta_score",
+        dtype: DTypeLike | None = None,
+    ) -> None:
+        super().__init__(dtype, name)
         if average not in self.AVERAGES:
             raise ValueError(
                 f"The argument `average` must be in {self.AVERAGES}. Received average={average!r}."
@@ -224,7 +240,13 @@ class F1Score(FBetaScore):
         name: a string.
     """
 
-    def __init__(self, average=None, threshold=None, name="f1_score", dtype=None):
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = "f1_score",
+        dtype: DTypeLike | None = None,
+    ) -> None:
         super().__init__(average, 1.0, threshold, name, dtype)
 
     def get_config(self):
