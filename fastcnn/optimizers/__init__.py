@@ -9,9 +9,18 @@
 are NumPy on the same arrays.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn.core.lazy import attach
 from fastcnn.optimizers.adam import Adam, AdamW, Nadam
 from fastcnn.optimizers.base import Optimizer, registry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Config, CustomObjects
 
 __getattr__, __dir__ = attach(
     __name__,
@@ -41,7 +50,7 @@ __all__ = [
 ]
 
 
-def get(identifier):
+def get(identifier: Any) -> Optimizer | None:
     """An optimizer from a name, config, class or instance.
 
     Raises:
@@ -50,11 +59,11 @@ def get(identifier):
     return registry.get(identifier, Optimizer)
 
 
-def serialize(optimizer):
+def serialize(optimizer: Optimizer) -> Config | None:
     """The dictionary that Keras writes for an optimizer."""
     return registry.serialize(optimizer)
 
 
-def deserialize(config):
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> Optimizer:
     """The optimizer that `serialize` wrote."""
-    return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)

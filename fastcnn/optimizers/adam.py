@@ -1,12 +1,20 @@
 """Adam and its kin: a mean of the gradients over a mean of their squares."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.core.arguments import check_fraction, check_number
+from fastcnn.core.arguments import check_fraction, check_number, hand_on
 from fastcnn.optimizers.base import Optimizer, registry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import LearningRateLike
 
 
 @registry.register("adam")
@@ -22,7 +30,7 @@ class Adam(Optimizer):
         beta_1, beta_2: floats in [0, 1).
         epsilon: float.
         amsgrad: whether the largest v so far takes the place of v (Reddi et al. 2018).
-        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+        weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
     slot_names = interleaved = ("momentum", "velocity")
@@ -30,14 +38,24 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate=0.001,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-7,
-        amsgrad=False,
-        **kwargs,
-    ):
-        super().__init__(learning_rate, **kwargs)
+        learning_rate: LearningRateLike = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), "beta_1", "beta_2", "epsilon", "amsgrad"))
         self.beta_1 = check_fraction(beta_1, "beta_1")
         self.beta_2 = check_fraction(beta_2, "beta_2")
         self.epsilon = check_number(epsilon, "epsilon", 0)
@@ -99,13 +117,31 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with weight decay (Loshchilov & Hutter 2019): w -= w * weight_decay * learning_rate.
 
-    Args: those of `Adam`, with `weight_decay` 0.004 if nothing is said.
+    Args: those of `Adam`; `weight_decay` comes second and is 0.004 by default.
     """
 
-    def __init__(self, learning_rate=0.001, weight_decay=0.004, *args, **kwargs):
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         if weight_decay is None:
             raise ValueError("The argument `weight_decay` of AdamW must be a float. Received None.")
-        super().__init__(learning_rate, *args, weight_decay=weight_decay, **kwargs)
+        super().__init__(**hand_on(locals()))
 
 
 @registry.register("nadam")
@@ -120,13 +156,30 @@ class Nadam(Optimizer):
         learning_rate: float, schedule or function.
         beta_1, beta_2: floats in [0, 1).
         epsilon: float.
-        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+        weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
     slot_names = interleaved = ("momentum", "velocity")
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), "beta_1", "beta_2", "epsilon"))
         self.beta_1 = check_fraction(beta_1, "beta_1")
         self.beta_2 = check_fraction(beta_2, "beta_2")
         self.epsilon = check_number(epsilon, "epsilon", 0)

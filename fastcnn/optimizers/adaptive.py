@@ -1,9 +1,18 @@
 """Adadelta and Adamax: in NumPy, in place, on the flat arrays of a model."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastcnn.core.arguments import check_fraction, check_number
+from fastcnn.core.arguments import check_fraction, check_number, hand_on
 from fastcnn.optimizers.base import Optimizer, registry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import LearningRateLike
 
 
 @registry.register("adadelta")
@@ -18,13 +27,29 @@ class Adadelta(Optimizer):
         learning_rate: float, schedule or function; 1.0 in the paper.
         rho: float in [0, 1).
         epsilon: float.
-        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+        weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
     slot_names = interleaved = ("accumulated_grad", "accumulated_delta_var")
 
-    def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), "rho", "epsilon"))
         self.rho = check_fraction(rho, "rho")
         self.epsilon = check_number(epsilon, "epsilon", 0)
 
@@ -64,13 +89,30 @@ class Adamax(Optimizer):
         learning_rate: float, schedule or function.
         beta_1, beta_2: floats in [0, 1).
         epsilon: float.
-        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+        weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
     slot_names = interleaved = ("momentum", "norm")
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), "beta_1", "beta_2", "epsilon"))
         self.beta_1 = check_fraction(beta_1, "beta_1")
         self.beta_2 = check_fraction(beta_2, "beta_2")
         self.epsilon = check_number(epsilon, "epsilon", 0)

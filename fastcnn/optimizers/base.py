@@ -19,14 +19,25 @@ a model. An update is, as in Keras: clip the gradients, decay the weights, step,
 (EMA), apply the constraints. What is not asked for costs nothing.
 """
 
+from __future__ import annotations
+
 import math
 import re
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn.core.arguments import check_fraction, check_number, refuse
 from fastcnn.core.memory import aligned
 from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from fastcnn.core.store import Store
+    from fastcnn.core.types import Config, CustomObjects
+    from fastcnn.core.variables import Variable
 
 registry = Registry(
     "optimizer", "keras.optimizers", ("fastcnn.optimizers.descent", "fastcnn.optimizers.adaptive")
@@ -66,7 +77,7 @@ class Count(int):
 class LearningRateSchedule(Configurable):
     """Base of all learning-rate schedules (see `optimizers.schedules`)."""
 
-    def __call__(self, step):
+    def __call__(self, step: int) -> float:
         """The learning rate, a float, for the update after `step` others."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(step).")
 
@@ -165,7 +176,7 @@ class Optimizer(Configurable):
         """Update `self.weights` in place; `self.iterations` counts this update already."""
         raise NotImplementedError(f"{type(self).__name__} must implement step().")
 
-    def get_config(self):
+    def get_config(self) -> Config:
         rate = self._schedule
         if rate is None:
             rate = float(self.rate)
@@ -190,10 +201,10 @@ class Optimizer(Configurable):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         rate = config.get("learning_rate")
         if isinstance(rate, dict):
-            config = {**config, "learning_rate": schedules.deserialize(rate)}
+            config = {**config, "learning_rate": schedules.deserialize(rate, custom_objects)}
         return cls(**config)
 
     # ---------------------------------------------------------------------------- what models use
@@ -245,7 +256,7 @@ class Optimizer(Configurable):
     def built(self):
         return self.store is not None
 
-    def build(self, store):
+    def build(self, store: Store) -> None:
         """Make the slots for a model's `Store`; weights that were there before keep their state."""
         if self.store is store:
             return
@@ -321,7 +332,7 @@ class Optimizer(Configurable):
             action()
         self.store.scatter()
 
-    def apply_gradients(self, grads_and_vars):
+    def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Raises NotImplementedError: gradients come from the layers' `backward`."""
         raise NotImplementedError(
             "Gradients from outside are not taken (there is no GradientTape here): train with "
@@ -329,9 +340,13 @@ class Optimizer(Configurable):
             "gradient."
         )
 
-    apply = apply_gradients
+    def apply_gradients(self, grads_and_vars: Any) -> None:
+        """Raises NotImplementedError, as `apply` does."""
+        self.apply(grads_and_vars)
 
-    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+    def exclude_from_weight_decay(
+        self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
+    ) -> None:
         """Leave some weights out of the weight decay; call it before training.
 
         Args:
@@ -347,7 +362,7 @@ class Optimizer(Configurable):
             variable in excluded or bool(pattern and pattern.search(variable.path))
         )
 
-    def finalize_variable_values(self, var_list=None):
+    def finalize_variable_values(self, var_list: Sequence[Variable] | None = None) -> None:
         """Put the moving average in the place of the weights; without `use_ema` nothing happens."""
         if self.use_ema and self.store is not None:
             self.weights[...] = self.slots["average"]

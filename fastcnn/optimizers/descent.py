@@ -1,9 +1,18 @@
 """SGD, RMSprop, Adagrad and Lion: in NumPy, in place, on the flat arrays of a model."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fastcnn.core.arguments import check_fraction, check_number
+from fastcnn.core.arguments import check_fraction, check_number, hand_on
 from fastcnn.optimizers.base import Optimizer, registry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import LearningRateLike
 
 
 @registry.register("sgd")
@@ -18,11 +27,27 @@ class SGD(Optimizer):
         learning_rate: float, schedule or function.
         momentum: float in [0, 1].
         nesterov: bool.
-        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+        weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
-    def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), "momentum", "nesterov"))
         self.momentum = check_fraction(momentum, "momentum", including_one=True)
         self.nesterov = bool(nesterov)
         self.slot_names = ("momentum",) if momentum else ()
@@ -59,19 +84,29 @@ class RMSprop(Optimizer):
         momentum: float in [0, 1].
         epsilon: float.
         centered: bool.
-        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+        weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
     def __init__(
         self,
-        learning_rate=0.001,
-        rho=0.9,
-        momentum=0.0,
-        epsilon=1e-7,
-        centered=False,
-        **kwargs,
-    ):
-        super().__init__(learning_rate, **kwargs)
+        learning_rate: LearningRateLike = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), "rho", "momentum", "epsilon", "centered"))
         self.rho = check_fraction(rho, "rho")
         self.momentum = check_fraction(momentum, "momentum", including_one=True)
         self.epsilon = check_number(epsilon, "epsilon", 0)
@@ -127,13 +162,29 @@ class Adagrad(Optimizer):
         learning_rate: float, schedule or function.
         initial_accumulator_value: float, the first value of a.
         epsilon: float.
-        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+        weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
     slot_names = ("accumulator",)
 
-    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), "initial_accumulator_value", "epsilon"))
         start = check_number(initial_accumulator_value, "initial_accumulator_value", 0)
         self.initial_accumulator_value = start
         self.initial_slots = {"accumulator": start}
@@ -166,13 +217,29 @@ class Lion(Optimizer):
         learning_rate: float, schedule or function.
         beta_1: float in (0, 1].
         beta_2: float in [0, 1].
-        **kwargs: weight_decay, clipnorm, ..., name (see `Optimizer`).
+        weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
     slot_names = ("momentum",)
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, **kwargs):
-        super().__init__(learning_rate, **kwargs)
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**hand_on(locals(), "beta_1", "beta_2"))
         self.beta_1 = check_fraction(beta_1, "beta_1", including_one=True)
         self.beta_2 = check_fraction(beta_2, "beta_2", including_one=True)
         if not beta_1:

@@ -9,12 +9,20 @@
 your own subclasses `LearningRateSchedule` and writes `__call__(step)`.
 """
 
+from __future__ import annotations
+
 import bisect
 import math
+from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import check_number
 from fastcnn.optimizers.base import LearningRateSchedule
 from fastcnn.optimizers.base import schedules as registry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastcnn.core.types import Config, CustomObjects, Number
 
 
 class _Decay(LearningRateSchedule):
@@ -49,7 +57,14 @@ class ExponentialDecay(_Decay):
         name: a string.
     """
 
-    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name=None):
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: Number,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = "ExponentialDecay",
+    ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
         self.decay_rate = check_number(decay_rate, "decay_rate")
         self.staircase = staircase
@@ -76,6 +91,16 @@ class InverseTimeDecay(ExponentialDecay):
         name: a string.
     """
 
+    def __init__(
+        self,
+        initial_learning_rate: float,
+        decay_steps: Number,
+        decay_rate: float,
+        staircase: bool = False,
+        name: str | None = "InverseTimeDecay",
+    ) -> None:
+        super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
+
     def __call__(self, step):
         decays = self._decays(step, self.staircase)
         return self.initial_learning_rate / (1 + self.decay_rate * decays)
@@ -94,13 +119,13 @@ class PolynomialDecay(_Decay):
 
     def __init__(
         self,
-        initial_learning_rate,
-        decay_steps,
-        end_learning_rate=0.0001,
-        power=1.0,
-        cycle=False,
-        name=None,
-    ):
+        initial_learning_rate: float,
+        decay_steps: Number,
+        end_learning_rate: float = 0.0001,
+        power: float = 1.0,
+        cycle: bool = False,
+        name: str | None = "PolynomialDecay",
+    ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
         self.end_learning_rate = check_number(end_learning_rate, "end_learning_rate")
         self.power = check_number(power, "power")
@@ -140,13 +165,13 @@ class CosineDecay(_Decay):
 
     def __init__(
         self,
-        initial_learning_rate,
-        decay_steps,
-        alpha=0.0,
-        name=None,
-        warmup_target=None,
-        warmup_steps=0,
-    ):
+        initial_learning_rate: float,
+        decay_steps: Number,
+        alpha: float = 0.0,
+        name: str | None = "CosineDecay",
+        warmup_target: float | None = None,
+        warmup_steps: int = 0,
+    ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
         self.alpha = check_number(alpha, "alpha")
         self.warmup_target = warmup_target
@@ -187,13 +212,13 @@ class CosineDecayRestarts(LearningRateSchedule):
 
     def __init__(
         self,
-        initial_learning_rate,
-        first_decay_steps,
-        t_mul=2.0,
-        m_mul=1.0,
-        alpha=0.0,
-        name="SGDRDecay",
-    ):
+        initial_learning_rate: float,
+        first_decay_steps: Number,
+        t_mul: float = 2.0,
+        m_mul: float = 1.0,
+        alpha: float = 0.0,
+        name: str | None = "SGDRDecay",
+    ) -> None:
         self.initial_learning_rate = check_number(initial_learning_rate, "initial_learning_rate")
         self.first_decay_steps = _check_steps(first_decay_steps, "first_decay_steps")
         if check_number(t_mul, "t_mul") < 1:
@@ -243,7 +268,12 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         name: a string.
     """
 
-    def __init__(self, boundaries, values, name="PiecewiseConstant"):
+    def __init__(
+        self,
+        boundaries: Sequence[float],
+        values: Sequence[float],
+        name: str | None = "PiecewiseConstant",
+    ) -> None:
         if len(values) != len(boundaries) + 1:
             raise ValueError(
                 "The argument `values` must have one entry more than `boundaries`. "
@@ -271,11 +301,11 @@ def get(identifier):
     return registry.get(identifier, LearningRateSchedule)
 
 
-def serialize(schedule):
+def serialize(learning_rate_schedule: LearningRateSchedule) -> Config | None:
     """The dictionary that Keras writes for a schedule."""
-    return registry.serialize(schedule)
+    return registry.serialize(learning_rate_schedule)
 
 
-def deserialize(config):
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> LearningRateSchedule:
     """The schedule that `serialize` wrote."""
-    return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)
