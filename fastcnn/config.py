@@ -12,6 +12,8 @@ something is computed.
 The environment variables `FASTCNN_BACKEND` and `OMP_NUM_THREADS` give the first values.
 """
 
+from __future__ import annotations
+
 import math
 import os
 import sys
@@ -26,14 +28,14 @@ _epsilon = 1e-7
 _generation = 0
 
 
-def backend():
+def backend() -> str:
     """The name of the backend that computes: "native" (C) or "reference" (NumPy)."""
     if _backend is None:
         set_backend(os.environ.get("FASTCNN_BACKEND") or "native")
     return _backend
 
 
-def set_backend(backend):
+def set_backend(backend: str) -> None:
     """Choose who computes from now on: "native" or "reference". Models follow at their next run.
 
     Raises:
@@ -61,12 +63,12 @@ def generation():
     return _generation
 
 
-def floatx():
+def floatx() -> str:
     """The float type of new layers: "float32", or "float64" for checks on the reference backend."""
     return _floatx
 
 
-def set_floatx(value):
+def set_floatx(value: str) -> None:
     """Set the float type of layers built from now on ("float64": reference backend only)."""
     global _floatx
     if value not in FLOAT_TYPES:
@@ -74,12 +76,12 @@ def set_floatx(value):
     _floatx = value
 
 
-def epsilon():
+def epsilon() -> float:
     """The small number that keeps losses away from log(0): 1e-7, as in Keras."""
     return _epsilon
 
 
-def set_epsilon(value):
+def set_epsilon(value: float) -> None:
     """Set the small number that losses clip with."""
     global _epsilon
     if not (isinstance(value, (int, float)) and 0 < value < 1):
@@ -87,12 +89,12 @@ def set_epsilon(value):
     _epsilon = float(value)
 
 
-def image_data_format():
+def image_data_format() -> str:
     """Always "channels_last": images are (batch, height, width, channels)."""
     return "channels_last"
 
 
-def set_image_data_format(data_format):
+def set_image_data_format(data_format: str) -> None:
     """Accepts "channels_last" and nothing else."""
     if data_format != "channels_last":
         raise ValueError(

@@ -9,11 +9,22 @@
 returns an array of w's shape.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import config
 from fastcnn.core.arguments import check_number
 from fastcnn.core.registry import Configurable, Registry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastcnn.core.types import Axes, Config, CustomObjects
 
 registry = Registry("constraint", "keras.constraints")
 
@@ -21,7 +32,7 @@ registry = Registry("constraint", "keras.constraints")
 class Constraint(Configurable):
     """Base of all constraints."""
 
-    def __call__(self, w):
+    def __call__(self, w: ArrayLike) -> NDArray:
         """The array that takes the place of the weight w."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(w).")
 
@@ -44,7 +55,9 @@ class MinMaxNorm(Constraint):
         axis: int or tuple of ints; (0, 1, 2) treats each filter of a Conv2D as one.
     """
 
-    def __init__(self, min_value=0.0, max_value=1.0, rate=1.0, axis=0):
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Axes = 0
+    ) -> None:
         self.min_value = check_number(min_value, "min_value")
         self.max_value = check_number(max_value, "max_value")
         self.rate = check_number(rate, "rate")
@@ -74,7 +87,7 @@ class MaxNorm(MinMaxNorm):
         axis: int or tuple of ints.
     """
 
-    def __init__(self, max_value=2, axis=0):
+    def __init__(self, max_value: float = 2, axis: Axes = 0) -> None:
         super().__init__(0.0, max_value, 1.0, axis)
 
     def get_config(self):
@@ -89,7 +102,7 @@ class UnitNorm(Constraint):
         axis: int or tuple of ints.
     """
 
-    def __init__(self, axis=0):
+    def __init__(self, axis: Axes = 0) -> None:
         self.axis = axis if isinstance(axis, int) else tuple(axis)
 
     def __call__(self, w):
@@ -109,7 +122,7 @@ def _norms(w, axis):
     return np.sqrt(np.square(w).sum(axis=axis, keepdims=True))
 
 
-def get(identifier):
+def get(identifier: Any) -> Constraint | None:
     """A constraint from a name, config, class, instance or function of w; None stays None.
 
     Raises:
@@ -120,11 +133,11 @@ def get(identifier):
     return registry.get(identifier, Constraint)
 
 
-def serialize(constraint):
+def serialize(constraint: Constraint | None) -> Config | None:
     """The dictionary that Keras writes for a constraint."""
     return registry.serialize(constraint)
 
 
-def deserialize(config):
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> Constraint:
     """The constraint that `serialize` wrote."""
-    return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)

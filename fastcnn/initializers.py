@@ -10,7 +10,10 @@ seed every call returns the same values, as in Keras. Fans are counted as in Ker
 shape (..., in, out) with k places in front, fan_in = k * in and fan_out = k * out.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,13 +21,21 @@ from fastcnn import config, random
 from fastcnn.core.arguments import check_number, refuse
 from fastcnn.core.registry import Configurable, Registry
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from fastcnn.core.types import Axes, Config, CustomObjects
+
 registry = Registry("initializer", "keras.initializers")
 
 
 class Initializer(Configurable):
     """Base: `initializer(shape, dtype=None)` returns a new array."""
 
-    def __call__(self, shape, dtype=None):
+    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> NDArray:
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(shape, dtype).")
 
 
@@ -48,7 +59,7 @@ class Ones(Initializer):
 class Constant(Initializer):
     """All equal to `value`."""
 
-    def __init__(self, value=0.0):
+    def __init__(self, value: ArrayLike = 0.0) -> None:
         if np.asarray(value).dtype.kind not in "biuf":
             raise ValueError(f"The argument `value` must be numbers. Received value={value!r}.")
         self.value = value
@@ -64,7 +75,7 @@ class Constant(Initializer):
 class Identity(Initializer):
     """The identity matrix times `gain`, for shapes of two axes."""
 
-    def __init__(self, gain=1.0):
+    def __init__(self, gain: float = 1.0) -> None:
         self.gain = check_number(gain, "gain")
 
     def __call__(self, shape, dtype=None):
@@ -95,7 +106,7 @@ class RandomInitializer(Initializer):
 class RandomNormal(RandomInitializer):
     """Normal distribution with `mean` and `stddev`."""
 
-    def __init__(self, mean=0.0, stddev=0.05, seed=None):
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
         self.mean = check_number(mean, "mean")
         self.stddev = check_number(stddev, "stddev", 0)
@@ -121,7 +132,9 @@ class TruncatedNormal(RandomNormal):
 class RandomUniform(RandomInitializer):
     """Uniform distribution over [minval, maxval)."""
 
-    def __init__(self, minval=-0.05, maxval=0.05, seed=None):
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
         super().__init__(seed)
         self.minval = check_number(minval, "minval")
         self.maxval = check_number(maxval, "maxval")
@@ -151,13 +164,13 @@ class VarianceScaling(RandomInitializer):
 
     def __init__(
         self,
-        scale=1.0,
-        mode="fan_in",
-        distribution="truncated_normal",
-        seed=None,
-        input_axes=None,
-        output_axes=None,
-    ):
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+        input_axes: Axes | None = None,
+        output_axes: Axes | None = None,
+    ) -> None:
         super().__init__(seed)
         refuse(input_axes, "input_axes")
         refuse(output_axes, "output_axes")
@@ -205,7 +218,12 @@ class _Named(VarianceScaling):
 
     arguments = ()
 
-    def __init__(self, seed=None, input_axes=None, output_axes=None):
+    def __init__(
+        self,
+        seed: int | None = None,
+        input_axes: Axes | None = None,
+        output_axes: Axes | None = None,
+    ) -> None:
         super().__init__(*self.arguments, seed, input_axes, output_axes)
 
     def get_config(self):
@@ -258,7 +276,7 @@ class LecunNormal(_Named):
 class Orthogonal(RandomInitializer):
     """A matrix with orthonormal rows or columns, times `gain` (Saxe et al. 2014)."""
 
-    def __init__(self, gain=1.0, seed=None):
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
         self.gain = check_number(gain, "gain")
 
@@ -317,18 +335,18 @@ def _truncated_normal(generator, shape):
     return values
 
 
-def get(identifier):
+def get(identifier: Any) -> Initializer | None:
     """An initializer from a string, config, class or instance; a plain function is taken as is."""
     if callable(identifier) and not isinstance(identifier, type):
         return identifier
     return registry.get(identifier, Initializer)
 
 
-def serialize(initializer):
+def serialize(initializer: Initializer | None) -> Config | None:
     """The dictionary that Keras writes for an initializer."""
     return registry.serialize(initializer)
 
 
-def deserialize(config):
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> Initializer:
     """The initializer that `serialize` wrote."""
-    return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)

@@ -18,11 +18,22 @@ One of your own needs `__call__` and `gradient`:
     ...         return 0.04 * x**3
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn import kernels
 from fastcnn.core.arguments import check_number
 from fastcnn.core.registry import Configurable, Registry
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastcnn.core.types import Config, CustomObjects
 
 registry = Registry("regularizer", "keras.regularizers")
 
@@ -30,7 +41,7 @@ registry = Registry("regularizer", "keras.regularizers")
 class Regularizer(Configurable):
     """Base of all regularizers."""
 
-    def __call__(self, x):
+    def __call__(self, x: ArrayLike) -> NDArray:
         """The penalty of an array, a float."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(x).")
 
@@ -47,7 +58,7 @@ class L1L2(Regularizer):
         l1, l2: floats >= 0.
     """
 
-    def __init__(self, l1=0.0, l2=0.0):
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
         self.l1 = float(check_number(0.0 if l1 is None else l1, "l1", 0))
         self.l2 = float(check_number(0.0 if l2 is None else l2, "l2", 0))
 
@@ -77,7 +88,7 @@ class L1(L1L2):
         l1: float >= 0.
     """
 
-    def __init__(self, l1=0.01):
+    def __init__(self, l1: float = 0.01) -> None:
         super().__init__(l1=0.01 if l1 is None else l1)
 
     def get_config(self):
@@ -92,7 +103,7 @@ class L2(L1L2):
         l2: float >= 0.
     """
 
-    def __init__(self, l2=0.01):
+    def __init__(self, l2: float = 0.01) -> None:
         super().__init__(l2=0.01 if l2 is None else l2)
 
     def get_config(self):
@@ -110,7 +121,7 @@ class OrthogonalRegularizer(Regularizer):
     Only for arrays of two axes, such as Dense's kernel.
     """
 
-    def __init__(self, factor=0.01, mode="rows"):
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):
             raise ValueError(
                 f'The argument `mode` must be "rows" or "columns". Received mode={mode!r}.'
@@ -154,7 +165,7 @@ l1_l2 = L1L2
 orthogonal_regularizer = OrthogonalRegularizer
 
 
-def get(identifier):
+def get(identifier: Any) -> Regularizer | None:
     """A regularizer from a name, config, class or instance; None stays None.
 
     Raises:
@@ -169,11 +180,11 @@ def get(identifier):
     return registry.get(identifier, Regularizer)
 
 
-def serialize(regularizer):
+def serialize(regularizer: Regularizer | None) -> Config | None:
     """The dictionary that Keras writes for a regularizer."""
     return registry.serialize(regularizer)
 
 
-def deserialize(config):
+def deserialize(config: Config, custom_objects: CustomObjects = None) -> Regularizer:
     """The regularizer that `serialize` wrote."""
-    return registry.deserialize(config)
+    return registry.deserialize(config, custom_objects)

@@ -16,6 +16,10 @@ estimator = keras.wrappers.SKLearnClassifier(build, fit_kwargs={"epochs": 5, "ve
 search = GridSearchCV(estimator, {"model_kwargs": [{"units": 16}, {"units": 64}]})
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 try:
@@ -28,6 +32,11 @@ except ImportError:
     ) from None
 
 from fastcnn.models import Sequential, clone_model
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.models import Model
 
 __all__ = ["SKLearnClassifier", "SKLearnRegressor"]
 
@@ -47,7 +56,13 @@ class _Estimator(BaseEstimator):
         history_: what the model's `fit` returned.
     """
 
-    def __init__(self, model, warm_start=False, model_kwargs=None, fit_kwargs=None):
+    def __init__(
+        self,
+        model: Model,
+        warm_start: bool = False,
+        model_kwargs: dict[str, Any] | None = None,
+        fit_kwargs: dict[str, Any] | None = None,
+    ) -> None:
         self.model = model
         self.warm_start = warm_start
         self.model_kwargs = model_kwargs

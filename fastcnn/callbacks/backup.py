@@ -1,10 +1,16 @@
 """BackupAndRestore: a run that was killed goes on where it was, and ends with the same bits."""
 
+from __future__ import annotations
+
 import contextlib
 import os
+from typing import TYPE_CHECKING
 
 from fastcnn.callbacks.base import Callback
 from fastcnn.callbacks.monitoring import check_save_freq
+
+if TYPE_CHECKING:
+    from fastcnn.core.types import Path
 
 FILE = "training_state.npz"
 
@@ -36,8 +42,12 @@ class BackupAndRestore(Callback):
     runs_last = True
 
     def __init__(
-        self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True
-    ):
+        self,
+        backup_dir: Path,
+        save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
         super().__init__()
         if not backup_dir:
             raise ValueError(

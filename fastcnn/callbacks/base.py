@@ -1,5 +1,15 @@
 """The base class of all callbacks, `History`, and the list that calls them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Config
+    from fastcnn.models import Model
+
 BATCH_HOOKS = tuple(
     f"on_{name}_batch_{when}" for name in ("train", "test", "predict") for when in ("begin", "end")
 )
@@ -19,7 +29,7 @@ class Callback:
     state_names = ()
     runs_last = False
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.params = None
         self._model = None
 
@@ -27,60 +37,60 @@ class Callback:
     def model(self):
         return self._model
 
-    def set_model(self, model):
+    def set_model(self, model: Model) -> None:
         self._model = model
 
-    def set_params(self, params):
+    def set_params(self, params: Config) -> None:
         self.params = params
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Before each epoch of `fit`, counted from 0."""
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """After each epoch and its validation; `logs` holds loss, metrics and val_..."""
 
-    def on_batch_begin(self, batch, logs=None):
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Old name of `on_train_batch_begin`."""
 
-    def on_batch_end(self, batch, logs=None):
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Old name of `on_train_batch_end`."""
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Before each step of `fit`."""
         self.on_batch_begin(batch, logs=logs)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """After each step of `fit`; `logs` is the running mean of this epoch."""
         self.on_batch_end(batch, logs=logs)
 
-    def on_test_batch_begin(self, batch, logs=None):
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Before each step of `evaluate`, also for validation within `fit`."""
 
-    def on_test_batch_end(self, batch, logs=None):
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """After each step of `evaluate`."""
 
-    def on_predict_batch_begin(self, batch, logs=None):
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Before each step of `predict`."""
 
-    def on_predict_batch_end(self, batch, logs=None):
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """After each step of `predict`; logs["outputs"] is the batch's result."""
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Once, at the start of `fit`."""
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
         """Once, at the end of `fit`."""
 
-    def on_test_begin(self, logs=None):
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
         """At the start of `evaluate` or validation."""
 
-    def on_test_end(self, logs=None):
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None:
         """At the end of `evaluate` or validation."""
 
-    def on_predict_begin(self, logs=None):
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None:
         """At the start of `predict`."""
 
-    def on_predict_end(self, logs=None):
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None:
         """At the end of `predict`."""
 
 
@@ -94,7 +104,7 @@ class History(Callback):
 
     state_names = ("history", "epoch")
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.history = {}
         self.epoch = []
@@ -122,7 +132,13 @@ class CallbackList:
         wants: dictionary from each batch hook to the callbacks that really implement it.
     """
 
-    def __init__(self, callbacks=None, model=None, params=None, add_history=False):
+    def __init__(
+        self,
+        callbacks: Any = None,
+        model: Model | None = None,
+        params: dict[str, Any] | None = None,
+        add_history: bool = False,
+    ) -> None:
         self.callbacks = list(_flattened(callbacks))
         for callback in self.callbacks:
             if not (hasattr(callback, "set_model") and hasattr(callback, "on_epoch_end")):

@@ -1,10 +1,16 @@
 """CSVLogger: the logs of each epoch as a line of a CSV file."""
 
+from __future__ import annotations
+
 import csv
 import os
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from fastcnn.callbacks.base import Callback
+
+if TYPE_CHECKING:
+    from fastcnn.core.types import Path
 
 
 class CSVLogger(Callback):
@@ -20,7 +26,7 @@ class CSVLogger(Callback):
     of a validation that comes later; a value that is missing is NA.
     """
 
-    def __init__(self, filename, separator=",", append=False):
+    def __init__(self, filename: Path, separator: str = ",", append: bool = False) -> None:
         super().__init__()
         self.filename = os.fspath(filename)
         self.sep = separator

@@ -1,11 +1,19 @@
 """TensorBoard: loss, metrics and learning rate as curves, weights as histograms."""
 
+from __future__ import annotations
+
 import os
 import time
+from typing import TYPE_CHECKING
 
 from fastcnn.callbacks.base import Callback
 from fastcnn.callbacks.events import EventWriter
 from fastcnn.core.arguments import refuse
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Path
 
 
 class TensorBoard(Callback):
@@ -30,16 +38,16 @@ class TensorBoard(Callback):
 
     def __init__(
         self,
-        log_dir="logs",
-        histogram_freq=0,
-        write_graph=True,
-        write_images=False,
-        write_steps_per_second=False,
-        update_freq="epoch",
-        profile_batch=0,
-        embeddings_freq=0,
-        embeddings_metadata=None,
-    ):
+        log_dir: Path = "logs",
+        histogram_freq: int = 0,
+        write_graph: bool = True,
+        write_images: bool = False,
+        write_steps_per_second: bool = False,
+        update_freq: str | int = "epoch",
+        profile_batch: int = 0,
+        embeddings_freq: int = 0,
+        embeddings_metadata: Any = None,
+    ) -> None:
         super().__init__()
         refuse(write_images or None, "write_images")
         refuse(embeddings_freq or None, "embeddings_freq")

@@ -9,6 +9,8 @@ are. A batch is x, (x,), (x, y) or (x, y, sample_weight); its size may differ fr
 - Any other iterable, such as a PyTorch DataLoader, is gone through once in each epoch.
 """
 
+from __future__ import annotations
+
 import itertools
 
 import numpy as np
@@ -32,7 +34,9 @@ class PyDataset:
             they are needed.
     """
 
-    def __init__(self, workers=1, use_multiprocessing=False, max_queue_size=10):
+    def __init__(
+        self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
+    ) -> None:
         self.workers = workers
         self.use_multiprocessing = use_multiprocessing
         self.max_queue_size = max_queue_size

@@ -1,12 +1,23 @@
 """The methods of a model that read and write files. What does the work is imported when called."""
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Config, Path
+    from fastcnn.models import Model
 
 
 class Saveable:
     """The half of a model that goes to files and comes from them."""
 
-    def save(self, filepath, overwrite=True, zipped=None, **kwargs):
+    def save(
+        self, filepath: Path, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    ) -> None:
         """Write the whole model to a .keras file that Keras reads, too: layers, weights, optimizer.
 
         The file is written whole or not at all: after an error the old one is as it was.
@@ -31,7 +42,9 @@ class Saveable:
         with self._lock:
             keras_file.save_model(path, self)
 
-    def save_weights(self, filepath, overwrite=True, max_shard_size=None):
+    def save_weights(
+        self, filepath: Path, overwrite: bool = True, max_shard_size: int | None = None
+    ) -> None:
         """Write all weights to a file, whole or not at all.
 
         Args:
@@ -54,7 +67,7 @@ class Saveable:
         with self._lock:
             (npz if path.endswith(".npz") else h5_weights).save_weights(path, self)
 
-    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+    def load_weights(self, filepath: Path, skip_mismatch: bool = False, **kwargs: Any) -> None:
         """Read all weights from a file; nothing is assigned unless everything fits.
 
         Args:
@@ -80,7 +93,7 @@ class Saveable:
             if reader.load_weights(path, self) is False:
                 keras_file.warn_about_state(path, self.optimizer, stacklevel=2)
 
-    def to_json(self, **kwargs):
+    def to_json(self, **kwargs: Any) -> str:
         """The architecture, and how the model is compiled, as JSON that Keras reads, too.
 
         `keras.models.model_from_json` makes a model from it, with new weights. `kwargs` go to
@@ -90,7 +103,14 @@ class Saveable:
 
         return keras_file.model_to_json(self, **kwargs)
 
-    def export(self, filepath, format="onnx", verbose=None, input_signature=None, **kwargs):
+    def export(
+        self,
+        filepath: Path,
+        format: str = "onnx",
+        verbose: Any = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
         """Write the model, as it predicts, to an ONNX file. Needs the package `onnx`.
 
         Args:
@@ -112,7 +132,7 @@ class Saveable:
         with self._lock:
             onnx.export_model(path, self, **kwargs)
 
-    def get_compile_config(self):
+    def get_compile_config(self) -> Config:
         """What `compile` was told, as plain values; an empty dictionary without `compile`."""
         from fastcnn.saving import serialization
 
@@ -131,7 +151,7 @@ class Saveable:
             }
         )
 
-    def compile_from_config(self, config):
+    def compile_from_config(self, config: Config) -> None:
         """`compile` with what `get_compile_config` of this package or of Keras returned."""
         from fastcnn.saving import serialization
 
@@ -152,12 +172,18 @@ class Saveable:
             )
 
 
-def save_weights(model, filepath, overwrite=True, max_shard_size=None):
+def save_weights(
+    model: Model,
+    filepath: Path,
+    overwrite: bool = True,
+    max_shard_size: int | None = None,
+    **kwargs: Any,
+) -> None:
     """`model.save_weights(filepath)`."""
-    model.save_weights(filepath, overwrite, max_shard_size)
+    model.save_weights(filepath, overwrite, max_shard_size, **kwargs)
 
 
-def load_weights(model, filepath, skip_mismatch=False, **kwargs):
+def load_weights(model: Model, filepath: Path, skip_mismatch: bool = False, **kwargs: Any) -> None:
     """`model.load_weights(filepath)`."""
     model.load_weights(filepath, skip_mismatch, **kwargs)
 

@@ -8,11 +8,14 @@ imported, no function is made from text. Arguments of Keras's that this package 
 stand in a file as long as they say nothing; with a value they are named in the error.
 """
 
+from __future__ import annotations
+
 import contextlib
 import inspect
 import json
 import math
 import reprlib
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +27,12 @@ from fastcnn.saving.limits import (
     MAX_OTHERS,
     MAX_THRESHOLDS,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from fastcnn.core.types import Config, CustomObjects
 
 _registered = {}
 _in_scope = []
@@ -71,7 +80,9 @@ def tables():
     }
 
 
-def register_keras_serializable(package="Custom", name=None):
+def register_keras_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[type], type]:
     """Class decorator: model files may name the class, as "package>name".
 
     Example:
@@ -91,7 +102,7 @@ def register_keras_serializable(package="Custom", name=None):
     return add
 
 
-def get_registered_name(obj):
+def get_registered_name(obj: Any) -> str:
     """The name under which a class was registered, else its own."""
     for name, other in _registered.items():
         if other is obj:
@@ -99,7 +110,9 @@ def get_registered_name(obj):
     return obj.__name__
 
 
-def get_registered_object(name, custom_objects=None, module_objects=None):
+def get_registered_object(
+    name: str, custom_objects: CustomObjects = None, module_objects: dict[str, Any] | None = None
+) -> Any:
     """The class that was registered under a name, or None."""
     for objects in (custom_objects or {}, module_objects or {}):
         if name in objects:
@@ -107,13 +120,13 @@ def get_registered_object(name, custom_objects=None, module_objects=None):
     return custom_object(name)
 
 
-def get_custom_objects():
+def get_custom_objects() -> dict[str, Any]:
     """The dictionary of registered classes, by their names; it may be changed."""
     return _registered
 
 
 @contextlib.contextmanager
-def custom_object_scope(custom_objects):
+def custom_object_scope(custom_objects: CustomObjects) -> Iterator[None]:
     """Inside, model files may name these objects: a dictionary from name to class."""
     _in_scope.append(dict(custom_objects or {}))
     try:
@@ -166,12 +179,14 @@ def serialize(value):
     return serialize_object(value)
 
 
-def serialize_keras_object(obj):
+def serialize_keras_object(obj: Any) -> Any:
     """An object, or a tree of them, as the plain values that Keras writes."""
     return serialize(obj)
 
 
-def deserialize_keras_object(config, custom_objects=None, safe_mode=True, **kwargs):
+def deserialize_keras_object(
+    config: Config, custom_objects: CustomObjects = None, safe_mode: bool = True, **kwargs: Any
+) -> Any:
     """The object that `serialize_keras_object`, here or in Keras, has described.
 
     Raises:

@@ -1,13 +1,23 @@
 """Helpers that Keras scripts use: seeds, one-hot targets, images from folders, plots of models."""
 
+from __future__ import annotations
+
 import random as python_random
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import random
 from fastcnn.core.registry import reset_names
 from fastcnn.training.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastcnn.core.types import Axes
 
 PLACES = {  # name -> module that has it, imported when first used
     "PyDataset": "fastcnn.data.streams",
@@ -46,7 +56,7 @@ def __getattr__(name):
     raise AttributeError(f"module 'fastcnn.utils' has no attribute {name!r}")
 
 
-def set_random_seed(seed):
+def set_random_seed(seed: int) -> None:
     """Seed Python's `random`, `np.random` and this package: the same seed gives the same run.
 
     Raises:
@@ -70,7 +80,7 @@ def set_random_seed(seed):
     random.set_seed(int(seed))
 
 
-def to_categorical(x, num_classes=None):
+def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray:
     """Integer labels (n, ...) as one-hot float64 arrays (n, ..., classes).
 
     A last axis of 1 is dropped first. `num_classes` defaults to the largest label plus one.
@@ -102,14 +112,14 @@ def to_categorical(x, num_classes=None):
     return categorical
 
 
-def normalize(x, axis=-1, order=2):
+def normalize(x: ArrayLike, axis: Axes = -1, order: int | float | Sequence = 2) -> NDArray:
     """x divided by its norm of the given order along `axis`; zeros stay zeros."""
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1
     return x / np.expand_dims(norm, axis)
 
 
-def clear_session(free_memory=True):
+def clear_session(free_memory: bool = True) -> None:
     """Start the automatic layer names anew (`conv2d`, `conv2d_1`, ...).
 
     `free_memory` is accepted and ignored: a model's memory is free when the model is.

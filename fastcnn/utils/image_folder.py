@@ -9,14 +9,22 @@ Images are read when their batch is asked for, so a data set may be larger than 
 (`pip install 'fastcnn[images]'`).
 """
 
+from __future__ import annotations
+
 import copy
 import os
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import random
 from fastcnn.core.arguments import check_count, check_data_format, refuse
 from fastcnn.core.tensor import tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastcnn.core.types import Path
 
 FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
@@ -25,25 +33,25 @@ LABEL_MODES = ("int", "categorical", "binary", None)
 
 
 def image_dataset_from_directory(
-    directory,
-    labels="inferred",
-    label_mode="int",
-    class_names=None,
-    color_mode="rgb",
-    batch_size=32,
-    image_size=(256, 256),
-    shuffle=True,
-    seed=None,
-    validation_split=None,
-    subset=None,
-    interpolation="bilinear",
-    follow_links=False,
-    crop_to_aspect_ratio=False,
-    pad_to_aspect_ratio=False,
-    data_format=None,
-    format=None,
-    verbose=True,
-):
+    directory: Path,
+    labels: str | Sequence[int] | None = "inferred",
+    label_mode: str | None = "int",
+    class_names: Sequence[str] | None = None,
+    color_mode: str = "rgb",
+    batch_size: int | None = 32,
+    image_size: Sequence[int] = (256, 256),
+    shuffle: bool = True,
+    seed: int | None = None,
+    validation_split: float | None = None,
+    subset: str | None = None,
+    interpolation: str = "bilinear",
+    follow_links: bool = False,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    data_format: str | None = None,
+    format: str = "tf",
+    verbose: bool = True,
+) -> ImageFolder | tuple[ImageFolder, ImageFolder]:
     """Batches of the images below a folder.
 
     Args:
@@ -63,6 +71,7 @@ def image_dataset_from_directory(
         interpolation: "bilinear" or "nearest".
         follow_links: whether links to folders are followed.
         crop_to_aspect_ratio: whether to cut the middle out of an image rather than to distort it.
+        format: "tf"; the batches are NumPy's arrays.
         verbose: whether to print what was found.
 
     Returns:
@@ -75,7 +84,7 @@ def image_dataset_from_directory(
     """
     check_data_format(data_format)
     refuse(pad_to_aspect_ratio or None, "pad_to_aspect_ratio")
-    refuse(format, "format")
+    refuse(format, "format", "tf")
     if color_mode not in CHANNELS:
         raise ValueError(
             f"The argument `color_mode` must be one of {tuple(CHANNELS)}. "

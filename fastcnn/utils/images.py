@@ -4,13 +4,31 @@ image = keras.utils.load_img("cat.jpg", target_size=(64, 64))
 model.predict(keras.utils.img_to_array(image)[None])
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from fastcnn.core.arguments import check_data_format
 from fastcnn.utils.image_folder import MODES, pillow
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest"):
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+    from fastcnn.core.types import Path
+
+
+def load_img(
+    path: Path,
+    color_mode: str = "rgb",
+    target_size: Sequence[int] | None = None,
+    interpolation: str = "nearest",
+    keep_aspect_ratio: bool = False,
+) -> Any:
     """An image file as Pillow's image.
 
     Args:
@@ -18,6 +36,7 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest"):
         color_mode: "rgb", "rgba" or "grayscale".
         target_size: None or (height, width).
         interpolation: a name of Pillow's, such as "nearest", "bilinear", "bicubic" or "lanczos".
+        keep_aspect_ratio: whether to cut the middle out of the image rather than to distort it.
     """
     image_module = pillow()
     if color_mode not in MODES:
@@ -37,18 +56,31 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest"):
         image = image.convert(MODES[color_mode])
     if target_size is not None:
         height, width = target_size
-        image = image.resize((width, height), resampling[interpolation])
+        box = _middle(image.size, width, height) if keep_aspect_ratio else None
+        image = image.resize((width, height), resampling[interpolation], box)
     return image
 
 
-def img_to_array(img, data_format=None, dtype=None):
+def _middle(size, width, height):
+    """The largest box of the shape of (width, height) in the middle of an image of `size`."""
+    box_width = min(size[0], size[1] * width // height)
+    box_height = min(size[1], size[0] * height // width)
+    left, top = (size[0] - box_width) // 2, (size[1] - box_height) // 2
+    return left, top, left + box_width, top + box_height
+
+
+def img_to_array(
+    img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
+) -> NDArray:
     """Pillow's image as an array (height, width, channels), by default float32."""
     check_data_format(data_format)
     array = np.array(img, dtype or np.float32)
     return array[..., None] if array.ndim == 2 else array
 
 
-def array_to_img(x, data_format=None, scale=True, dtype=None):
+def array_to_img(
+    x: ArrayLike, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
+) -> Any:
     """An array (height, width, channels) as Pillow's image; `scale` brings its values to 0..255."""
     check_data_format(data_format)
     x = np.asarray(x, dtype or np.float32)
@@ -64,6 +96,13 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
     return pillow().fromarray(x[..., 0] if x.shape[2] == 1 else x)
 
 
-def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
+def save_img(
+    path: Path,
+    x: ArrayLike,
+    data_format: str | None = None,
+    file_format: str | None = None,
+    scale: bool = True,
+    **kwargs: Any,
+) -> None:
     """Write an array (height, width, channels) to an image file; `kwargs` go to Pillow."""
     array_to_img(x, data_format, scale).save(path, format=file_format, **kwargs)

@@ -10,24 +10,36 @@
 +---------------+
 """
 
+from __future__ import annotations
+
 import os
+from typing import TYPE_CHECKING
+
+from fastcnn.core.arguments import refuse
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import Path
+    from fastcnn.models import Model
 
 WIDTH, LINE = 3.2, 0.22  # of a picture's box, inches
 
 
 def plot_model(
-    model,
-    to_file="model.png",
-    show_shapes=False,
-    show_dtype=False,
-    show_layer_names=False,
-    rankdir="TB",
-    expand_nested=False,
-    dpi=200,
-    show_layer_activations=False,
-    show_trainable=False,
-    **kwargs,
-):
+    model: Model,
+    to_file: Path | None = "model.png",
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = False,
+    rankdir: str = "TB",
+    expand_nested: bool = False,
+    dpi: int = 200,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    splines: str = "ortho",
+    **kwargs: Any,
+) -> str:
     """Draw a model's layers in their order.
 
     Args:
@@ -38,6 +50,7 @@ def plot_model(
         rankdir: "TB", from top to bottom.
         expand_nested: whether to draw a nested model's layers instead of one box.
         dpi: of a .png.
+        splines: "ortho", straight lines.
 
     Returns:
         The picture as text.
@@ -45,6 +58,9 @@ def plot_model(
     Raises:
         ImportError: a picture is wanted, and matplotlib is not installed.
     """
+    refuse(splines, "splines", "ortho")
+    for name, value in kwargs.items():
+        refuse(value, name)
     if rankdir != "TB":
         raise ValueError(f'The argument `rankdir` must be "TB". Received rankdir={rankdir!r}.')
     layers = model.leaves() if expand_nested else model.layers
