@@ -201,6 +201,9 @@ class TestSingleImages:
         np.testing.assert_array_equal(array, pixels)
         grey = keras.utils.load_img(tmp_path / "a.png", "grayscale", (3, 4), "bilinear")
         assert keras.utils.img_to_array(grey, dtype="uint8").shape == (3, 4, 1)
+        path = tmp_path / "a.png"
+        middle = keras.utils.load_img(path, target_size=(6, 6), keep_aspect_ratio=True)
+        np.testing.assert_array_equal(keras.utils.img_to_array(middle), pixels[:, 1:7])
         assert np.asarray(keras.utils.array_to_img([[[-1.0], [1.0]]])).tolist() == [[0, 255]]
 
     def test_errors(self, tmp_path):
