@@ -12,10 +12,6 @@ right). Shapes are checked by the door, `fastcnn.kernels`.
 
 import numpy as np
 
-from fastcnn.kernels.reference_activations import *  # noqa: F403
-from fastcnn.kernels.reference_affine import *  # noqa: F403
-from fastcnn.kernels.reference_depthwise import *  # noqa: F403
-from fastcnn.kernels.reference_normalization import *  # noqa: F403
 from fastcnn.kernels.shapes import output_sizes
 
 CLOSED = 255  # argmax of a pooling window through which no gradient flows (relu closed it)
