@@ -1,6 +1,16 @@
-"""Reference kernels of the activations with an exponential in them; see `reference`."""
+"""Reference kernels of the activations and their gradients."""
 
 import numpy as np
+
+
+def relu_forward(x, y):
+    """y = max(x, 0); NaN stays NaN"""
+    y[...] = np.maximum(x, 0)
+
+
+def relu_backward(dy, y, dx):
+    """dx = dy where y > 0, else 0; y is relu's output, and its NaN passes the gradient on"""
+    dx[...] = np.where(y <= 0, 0, dy)
 
 
 def tanh_forward(x, y):
@@ -32,3 +42,14 @@ def elu_forward(x, y, *, alpha):
 def elu_backward(dy, y, dx, *, alpha):
     """dx = dy where y > 0, else dy (y + alpha); y is elu's output"""
     dx[...] = np.where(y > 0, dy, dy * (y + dy.dtype.type(alpha)))
+
+
+def softmax_forward(x, y):
+    """y[n,c] = exp(x[n,c] - max_c x[n]) / sum over c of exp(x[n,c] - max_c x[n])"""
+    e = np.exp(x - x.max(1, keepdims=True))
+    y[...] = e / e.sum(1, keepdims=True)
+
+
+def softmax_backward(dy, y, dx):
+    """dx[n,c] = y[n,c] * (dy[n,c] - sum over k of dy[n,k] * y[n,k])"""
+    dx[...] = y * (dy - (dy * y).sum(1, keepdims=True))

@@ -1,30 +1,30 @@
-"""Reference kernels of affine maps of images; see `reference`."""
+"""Reference kernels of affine transforms of images."""
 
 import numpy as np
 
 
 def _inside(at, size, mode):
-    """Places `at` of an axis, brought back into [0, size - 1] as the mode says."""
+    """Coordinates `at` along an axis, mapped into [0, size - 1] according to the fill mode."""
     if mode == "constant":
         return at
     length = at.dtype.type(size)
     if mode == "reflect":  # d c b a | a b c d | d c b a
-        before = at + 2 * length * np.trunc(-at / (2 * length))
-        before = np.where(before < -length, before + 2 * length, -before - 1)
-        behind = at - 2 * length * np.trunc(at / (2 * length))
-        behind = np.where(behind >= length, 2 * length - behind - 1, behind)
+        below = at + 2 * length * np.trunc(-at / (2 * length))
+        below = np.where(below < -length, below + 2 * length, -below - 1)
+        above = at - 2 * length * np.trunc(at / (2 * length))
+        above = np.where(above >= length, 2 * length - above - 1, above)
     elif mode == "wrap":  # a b c d | a b c d | a b c d
         last = max(length - 1, 1)
-        before = at + length * (np.trunc(-at / last) + 1)
-        behind = at - length * np.trunc(at / last)
+        below = at + length * (np.trunc(-at / last) + 1)
+        above = at - length * np.trunc(at / last)
     else:
-        before = behind = at
-    at = np.where(at < 0, before, np.where(at > length - 1, behind, at))
+        below = above = at
+    at = np.where(at < 0, below, np.where(at > length - 1, above, at))
     return np.clip(at, 0, length - 1)
 
 
 def _taps(shape, transforms, interpolation, fill_mode):
-    """For each output pixel the pixels it is made of: row, column, weight, each (n, h, w)."""
+    """For each output pixel its input pixels: (row, column, weight), each (n, h, w)."""
     _, height, width, _ = shape
     t = transforms.T[:, :, None, None]
     y = np.arange(height, dtype=transforms.dtype)[:, None]
@@ -51,24 +51,25 @@ def _taps(shape, transforms, interpolation, fill_mode):
 def affine_transform_forward(x, transforms, y, *, interpolation, fill_mode, fill_value):
     """y[n,oh,ow] = x[n] at column (t0 ow + t1 oh + t2) / k and row (t3 ow + t4 oh + t5) / k
 
-    with k = t6 ow + t7 oh + 1 and t = transforms[n] (8 numbers). x and y (n, h, w, c).
-    interpolation: "bilinear", or "nearest", halves away from zero. fill_mode says where places
-    outside of the image lie: "reflect", "wrap", "nearest", or "constant": on `fill_value`.
+    with k = t6 ow + t7 oh + 1 and t = transforms[n], 8 values. x and y (n, h, w, c).
+    interpolation: "bilinear", or "nearest", halves away from zero. fill_mode: how
+    coordinates outside of the image are mapped into it ("reflect", "wrap", "nearest"), or
+    "constant": they read `fill_value`.
     """
     images = np.arange(len(x))[:, None, None]
     total = np.zeros_like(y)
     for rows, columns, weight in _taps(x.shape, transforms, interpolation, fill_mode):
-        there = (rows >= 0) & (rows < x.shape[1]) & (columns >= 0) & (columns < x.shape[2])
-        found = x[images, np.where(there, rows, 0), np.where(there, columns, 0)]
-        total += weight[..., None] * np.where(there[..., None], found, x.dtype.type(fill_value))
+        inside = (rows >= 0) & (rows < x.shape[1]) & (columns >= 0) & (columns < x.shape[2])
+        found = x[images, np.where(inside, rows, 0), np.where(inside, columns, 0)]
+        total += weight[..., None] * np.where(inside[..., None], found, x.dtype.type(fill_value))
     y[...] = total
 
 
 def affine_transform_backward(dy, transforms, dx, *, interpolation, fill_mode, fill_value):
-    """dx of affine_transform_forward: each pixel of dy goes where the output pixel came from"""
+    """dx of affine_transform_forward: each pixel of dy is added where the output pixel came from"""
     images = np.broadcast_to(np.arange(len(dx))[:, None, None], dx.shape[:3])
     dx[...] = 0
     for rows, columns, weight in _taps(dx.shape, transforms, interpolation, fill_mode):
-        there = (rows >= 0) & (rows < dx.shape[1]) & (columns >= 0) & (columns < dx.shape[2])
-        share = weight[there][:, None] * dy[there]
-        np.add.at(dx, (images[there], rows[there], columns[there]), share)
+        inside = (rows >= 0) & (rows < dx.shape[1]) & (columns >= 0) & (columns < dx.shape[2])
+        values = weight[inside][:, None] * dy[inside]
+        np.add.at(dx, (images[inside], rows[inside], columns[inside]), values)

@@ -1,0 +1,22 @@
+"""Reference kernels of dense layers."""
+
+import numpy as np
+
+
+def dense_forward(x, w, b, y, *, relu):
+    """y[n,o] = b[o] + sum over i of x[n,i] * w[i,o]; x (n, i), w (i, o), b (o,) or None"""
+    y[...] = x @ w if b is None else x @ w + b
+    if relu:
+        np.maximum(y, 0, out=y)
+
+
+def dense_backward_data(dy, w, dx):
+    """dx[n,i] = sum over o of dy[n,o] * w[i,o]"""
+    dx[...] = dy @ w.T
+
+
+def dense_backward_weights(x, dy, dw, db):
+    """dw[i,o] = sum over n of x[n,i] * dy[n,o]; db[o] = sum over n of dy[n,o]; db may be None"""
+    dw[...] = x.T @ dy
+    if db is not None:
+        db[...] = dy.sum(0)
