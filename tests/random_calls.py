@@ -35,7 +35,7 @@ def draw(kernel, number, any_pads=True):
 
 
 def algorithms(call):
-    """The ways to run the call, for `taking`; (None,) for a kernel without a choice."""
+    """The algorithms that can run the call, for `taking`; (None,) where there is no choice."""
     if call.kernel not in choice.ALGORITHMS:
         return (None,)
     labels = [label for label, *_ in checks.arrays_of(call.kernel)]
@@ -44,11 +44,11 @@ def algorithms(call):
     )
     config = [call.config[key] for key in ("strides", "dilation")]
     pool = [call.config[key] for key in ("pool_size", "pool_strides") if key in call.config]
-    return tuple(choice.algorithms(call.kernel, w, x, y, *config, *pool))
+    return tuple(choice.algorithms(call.kernel, choice.ConvShape(w, x, y, *config, *pool)))
 
 
 def taking(kernel, algorithm):
-    """Inside, `kernel` is bound to this algorithm."""
+    """A context in which `kernel` is bound with this algorithm."""
     if algorithm is None:
         return contextlib.nullcontext()
     return choice.forced(kernel, algorithm)

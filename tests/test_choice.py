@@ -1,4 +1,4 @@
-"""Which way a convolution is computed: what choice.py lists, chooses and can be made to take."""
+"""Which algorithm computes a convolution: the lists of choice.py, its choice, and `forced`."""
 
 import numpy as np
 import pytest
@@ -10,16 +10,17 @@ from tests.random_calls import algorithms, draw
 
 @pytest.mark.parametrize("kernel", choice.ALGORITHMS)
 def test_random_shapes_reach_every_algorithm(kernel):
-    """Every way is drawn, and every way is the best one for some shape, or only forced."""
-    ways = [algorithms(draw(kernel, number)) for number in range(60)]
-    assert {algorithm for some in ways for algorithm in some} == set(choice.ALGORITHMS[kernel])
-    for some in ways:
-        assert set(some) <= set(choice.ALGORITHMS[kernel])
-        assert len(set(some)) == len(some)
+    """Each is the best for some shape that is drawn, or can at least be forced."""
+    names = {row.name for row in choice.ALGORITHMS[kernel]}
+    orders = [algorithms(draw(kernel, number)) for number in range(60)]
+    assert {algorithm for order in orders for algorithm in order} == names
+    for order in orders:
+        assert set(order) <= names
+        assert len(set(order)) == len(order)
 
 
-def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
-    with pytest.raises(ValueError, match="knows None"):
+def test_forced_applies_to_one_kernel_and_only_inside_the_block():
+    with pytest.raises(ValueError, match=r"`dense_forward` are \(\)"):
         choice.forced("dense_forward", "winograd").__enter__()
     with pytest.raises(ValueError, match="Received 'fast'"):
         choice.forced("conv2d_forward", "fast").__enter__()
@@ -31,7 +32,7 @@ def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
 
 
 @pytest.mark.parametrize(
-    ("kernel_size", "channels", "y_size", "ways"),
+    ("kernel_size", "channels", "y_size", "wanted"),
     [
         ((3, 3), (64, 64), (32, 14, 14), ("winograd", "winograd", "winograd")),
         ((3, 3), (64, 64), (1, 14, 14), ("winograd", "winograd", "direct")),
@@ -42,9 +43,9 @@ def test_an_algorithm_is_forced_for_one_kernel_and_only_inside():
         ((4, 4), (64, 64), (32, 14, 14), ("direct", "direct", "direct")),
     ],
 )
-def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, y_size, ways):
+def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, y_size, wanted):
     (kh, kw), (ic, oc), (n, oh, ow) = kernel_size, channels, y_size
     x_shape, y_shape = (n, oh + kh - 1, ow + kw - 1, ic), (n, oh, ow, oc)
     shape = (kernel_size + channels, x_shape, y_shape, (1, 1), (1, 1))
     kinds = ("forward", "backward_data", "backward_weights")
-    assert tuple(choice.choose(f"conv2d_{kind}", *shape) for kind in kinds) == ways
+    assert tuple(choice.choose(f"conv2d_{kind}", *shape) for kind in kinds) == wanted

@@ -1,100 +1,100 @@
-"""Which way each convolution is computed: the one place where that is decided.
+"""Which algorithm computes each convolution: the one place where that is decided.
 
-Every way gives the same result (to the last bit on small whole numbers), so the choice is one of
-speed, by measurement. `algorithms` lists the ways that can run a given shape, best first;
-`forced` makes the tests take each of them.
+Every algorithm gives the same result (to the last bit on small integers), so the choice is one of
+speed, based on measurements. `algorithms` lists those that can run a given shape, best first;
+`choose` returns the best one; tests use `forced` to run each of them.
 """
 
 import math
+from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
-ALGORITHMS = {
-    "conv2d_forward": ("winograd", "direct"),
-    "conv2d_backward_data": ("winograd", "columns", "direct"),
-    "conv2d_backward_weights": ("winograd", "direct"),
-    "conv2d_max_pool2d_forward": ("winograd", "registers", "rows"),
-    "conv2d_max_pool2d_backward_data": ("sparse", "narrow", "expand"),
-    "conv2d_max_pool2d_backward_weights": ("sparse", "narrow", "expand"),
-}
+UNKNOWN_SIZE = 1024  # size assumed for an unknown (None) dimension
 
-# Winograd's transforms cost more than its products save below these numbers of channels: that it
-# sums over; of one side times the other; of dy for the filter's gradient, which fill its vectors.
+# Winograd's transforms cost more than its products save below these numbers of channels: those it
+# sums over; input times output channels; those of dy in the filter's gradient, which fill vectors.
 WINOGRAD_CHANNELS, WINOGRAD_PAIRS, WINOGRAD_LANES = 6, 128, 16
-WINOGRAD_LEAST_TILES = 128  # of dy: each adds to all of the filter's 16 places
-# Its products over those of the sums themselves, at most: tiles reach beyond a small array's edge.
+WINOGRAD_LEAST_TILES = 128  # of dy: each adds to all 16 elements of a transformed filter
+# Winograd's products divided by those of the direct sums, at most: tiles reach beyond the edge of
+# a small array.
 WINOGRAD_SHARES = {
     "conv2d_forward": 0.62,
     "conv2d_backward_data": 1.0,
     "conv2d_backward_weights": 0.56,
     "conv2d_max_pool2d_forward": math.inf,  # the pool's windows are the tiles
 }
-UNKNOWN_SIZE = 1024  # what a size of None counts as
-FEW_CHANNELS = 8  # of the input, that leave most of a vector empty
+FEW_CHANNELS = 8  # of the input: these leave most of a vector empty
 MOST_LANES = 16  # of any instruction set's vectors
-NARROW_QUADS = 54  # numbers of a filter times fours of places: "narrow" reads them for each window
-NARROW_CHANNELS = 3  # of the image: for more, lists of what is live are faster
-
-_forced = {}
+NARROW_QUADS = 54  # filter elements x groups of four window positions: "narrow" reads them all
+NARROW_CHANNELS = 3  # of the image: with more, lists of the nonzero gradients are faster
 
 
-@contextmanager
-def forced(kernel, algorithm):
-    """Kernels bound inside take this way; ValueError where it cannot run their shape."""
-    if algorithm not in ALGORITHMS.get(kernel, ()):
-        raise ValueError(f"`{kernel}` knows {ALGORITHMS.get(kernel)}. Received {algorithm!r}.")
-    _forced[kernel] = algorithm
-    try:
-        yield
-    finally:
-        del _forced[kernel]
+@dataclass(frozen=True)
+class ConvShape:
+    """The shapes that the choice depends on; a size of None is unknown.
 
-
-def algorithms(
-    kernel, w_shape, x_shape, y_shape, strides, dilation, pool_size=None, pool_strides=None
-):
-    """The ways to run `kernel` on these shapes, best first; a size of None counts as large.
-
-    y is what a pool behind the convolution leaves of its output, where `pool_size` is given.
+    filter (kh, kw, ic, oc), image (n, h, w, ic), output (n, oh, ow, oc), which is the pool's output
+    where there is a `pool_size`. The others are (vertical, horizontal).
     """
-    kh, kw, ic, oc = w_shape
-    dense = strides == (1, 1) and dilation == (1, 1)
-    fits_winograd = {kh, kw} <= {3, 5, 7} and dense  # three taps, then pairs
-    small_pool = pool_size == (2, 2) and pool_strides == (2, 2)
-    if pool_size is None:
-        ways = ["direct"]
-        if fits_winograd:
-            ways.insert(not winograd_wins(kernel, w_shape, x_shape, y_shape), "winograd")
-        if kernel == "conv2d_backward_data" and dilation[1] == 1:
-            few = ic < FEW_CHANNELS and kh * kw > 1
-            ways.insert(0 if few else len(ways), "columns")
-    elif kernel == "conv2d_max_pool2d_forward":
-        ways = ["registers", "rows"] if small_pool else ["rows"]
-        if small_pool and fits_winograd:
-            ways.insert(not winograd_wins(kernel, w_shape, x_shape, y_shape), "winograd")
-    else:
-        # The pool leaves at most this share of the convolution's places a gradient.
-        share = 1 / (pool_strides[0] * pool_strides[1])
-        places = pool_size[0] * pool_size[1]
-        ways = ["expand"]
-        places_fit = oc * min(kh, 3) * (kw * ic + MOST_LANES) < 2**31  # the lists count in int32
-        if dilation[1] == 1 and places_fit:
-            ways.insert(share > 0.5, "sparse")
-        if kernel == "conv2d_max_pool2d_backward_weights":
-            if kh * kw * ic * -(-places // 4) <= NARROW_QUADS:
-                ways.insert(0, "narrow")
-        elif ic < FEW_CHANNELS and places <= 4:
-            # strides and dilation leave the places' patches fewer numbers in common
-            few = ic <= NARROW_CHANNELS and dense and share <= 0.5
-            ways.insert(0 if few else len(ways), "narrow")
-    return ways
+
+    filter: tuple
+    image: tuple
+    output: tuple
+    strides: tuple
+    dilation: tuple
+    pool_size: tuple | None = None
+    pool_strides: tuple | None = None
+
+    @property
+    def taps(self):
+        return self.filter[0] * self.filter[1]
+
+    @property
+    def input_channels(self):
+        return self.filter[2]
+
+    @property
+    def is_dense(self):
+        """Whether the filter moves by one pixel and covers neighboring ones."""
+        return self.strides == (1, 1) and self.dilation == (1, 1)
+
+    @property
+    def pool_elements(self):
+        return math.prod(self.pool_size)
+
+    @property
+    def live_share(self):
+        """At most this share of the convolution's outputs gets a gradient through the pool."""
+        return 1 / math.prod(self.pool_strides)
 
 
-def winograd_wins(kernel, w_shape, x_shape, y_shape):
-    """Whether Winograd's method is the fastest for a convolution that it can run."""
-    kh, kw, ic, oc = w_shape
-    (_, h, w, _), (n, oh, ow, _) = (
-        [UNKNOWN_SIZE if size is None else size for size in shape] for shape in (x_shape, y_shape)
-    )
+def _known(shape):
+    return [UNKNOWN_SIZE if size is None else size for size in shape]
+
+
+# ----------------------------------------------------------------------- can run, and is the best
+
+
+def always(shape):
+    return True
+
+
+def never(shape):
+    return False
+
+
+def fits_winograd(shape):
+    """F(2x2, 3x3); larger filters are sums of 3x3 ones: three taps, then pairs."""
+    return set(shape.filter[:2]) <= {3, 5, 7} and shape.is_dense
+
+
+def winograd_wins(kernel, shape):
+    """Whether Winograd's algorithm is the fastest for a convolution that it can run."""
+    kh, kw, ic, oc = shape.filter
+    (_, h, w, _), (n, oh, ow, _) = _known(shape.image), _known(shape.output)
     if kernel != "conv2d_backward_data":
         h, w = oh, ow
     tiles = -(-h // 2) * -(-w // 2)
@@ -106,11 +106,128 @@ def winograd_wins(kernel, w_shape, x_shape, y_shape):
     return (oc if kernel == "conv2d_backward_data" else ic) >= WINOGRAD_CHANNELS
 
 
+def has_contiguous_columns(shape):
+    """A row of the filter reads neighboring pixels."""
+    return shape.dilation[1] == 1
+
+
+def columns_win(shape):
+    return shape.input_channels < FEW_CHANNELS and shape.taps > 1
+
+
+def pools_pairs(shape):
+    return shape.pool_size == (2, 2) and shape.pool_strides == (2, 2)
+
+
+def pools_pairs_by_winograd(shape):
+    return pools_pairs(shape) and fits_winograd(shape)
+
+
+def fits_sparse(shape):
+    """The lists of nonzero gradients store int32 offsets."""
+    kh, kw, ic, oc = shape.filter
+    return has_contiguous_columns(shape) and oc * min(kh, 3) * (kw * ic + MOST_LANES) < 2**31
+
+
+def sparse_wins(shape):
+    return shape.live_share <= 0.5
+
+
+def fits_narrow_weights(shape):
+    quads = shape.taps * shape.input_channels * -(-shape.pool_elements // 4)
+    return quads <= NARROW_QUADS
+
+
+def fits_narrow_data(shape):
+    return shape.input_channels < FEW_CHANNELS and shape.pool_elements <= 4
+
+
+def narrow_data_wins(shape):
+    """With strides or dilation the patches of a window's elements have fewer pixels in common."""
+    few = shape.input_channels <= NARROW_CHANNELS
+    return few and shape.is_dense and shape.live_share <= 0.5
+
+
+# -------------------------------------------------------------------------------------- the table
+
+
+class Algorithm(NamedTuple):
+    """A row of the table: its name, and two functions of a `ConvShape`."""
+
+    name: str
+    can_run: Callable[[ConvShape], bool]
+    is_best: Callable[[ConvShape], bool]  # compared with the rows above it
+
+
+def _winograd(kernel, can_run=fits_winograd):
+    return Algorithm("winograd", can_run, partial(winograd_wins, kernel))
+
+
+ALGORITHMS = {
+    "conv2d_forward": (
+        Algorithm("direct", always, always),
+        _winograd("conv2d_forward"),
+    ),
+    "conv2d_backward_data": (
+        Algorithm("direct", always, always),
+        _winograd("conv2d_backward_data"),
+        Algorithm("columns", has_contiguous_columns, columns_win),
+    ),
+    "conv2d_backward_weights": (
+        Algorithm("direct", always, always),
+        _winograd("conv2d_backward_weights"),
+    ),
+    "conv2d_max_pool2d_forward": (
+        Algorithm("registers", pools_pairs, always),
+        _winograd("conv2d_max_pool2d_forward", pools_pairs_by_winograd),
+        Algorithm("rows", always, never),
+    ),
+    "conv2d_max_pool2d_backward_data": (
+        Algorithm("expand", always, always),
+        Algorithm("sparse", fits_sparse, sparse_wins),
+        Algorithm("narrow", fits_narrow_data, narrow_data_wins),
+    ),
+    "conv2d_max_pool2d_backward_weights": (
+        Algorithm("expand", always, always),
+        Algorithm("sparse", fits_sparse, sparse_wins),
+        Algorithm("narrow", fits_narrow_weights, always),
+    ),
+}
+
+_forced = {}
+
+
+def algorithms(kernel, shape):
+    """The names of the algorithms that can run `kernel` on a `ConvShape`, best first."""
+    order = []
+    for name, can_run, is_best in ALGORITHMS[kernel]:
+        if can_run(shape):
+            order.insert(0 if is_best(shape) else len(order), name)
+    return order
+
+
 def choose(kernel, *shape):
-    """The best way, or the forced one."""
-    ways = algorithms(kernel, *shape)
+    """The best algorithm, or the forced one; `shape` holds the arguments of `ConvShape`."""
+    order = algorithms(kernel, ConvShape(*shape))
     if kernel not in _forced:
-        return ways[0]
-    if _forced[kernel] not in ways:
-        raise ValueError(f"`{kernel}` cannot run {_forced[kernel]!r} on {shape}, only {ways}.")
+        return order[0]
+    if _forced[kernel] not in order:
+        raise ValueError(f"`{kernel}` cannot run {_forced[kernel]!r} on {shape}, only {order}.")
     return _forced[kernel]
+
+
+@contextmanager
+def forced(kernel, algorithm):
+    """Kernels bound inside use this algorithm; binding raises ValueError where it cannot run.
+
+    Raises:
+        ValueError: `kernel` has no algorithm of this name.
+    """
+    names = tuple(row.name for row in ALGORITHMS.get(kernel, ()))
+    if algorithm not in names:
+        raise ValueError(f"The algorithms of `{kernel}` are {names}. Received {algorithm!r}.")
+    _forced[kernel] = algorithm
+    try:
+        yield
+    finally:
+        del _forced[kernel]
