@@ -17,7 +17,7 @@ import sys
 import numpy as np
 
 from fastcnn import kernels
-from fastcnn.kernels import checks, native
+from fastcnn.kernels import native, spec
 from tests.random_calls import TOLERANCES, algorithms, draw, taking
 
 PAGE = mmap.PAGESIZE
@@ -136,5 +136,5 @@ def outcome(kernel, count):
 
 
 if __name__ == "__main__":
-    for kernel in sys.argv[2:] or checks.ARRAYS:
+    for kernel in sys.argv[2:] or spec.ARRAYS:
         print(json.dumps([kernel, outcome(kernel, int(sys.argv[1]))]), flush=True)

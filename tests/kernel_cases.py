@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastcnn.kernels import checks, reference
+from fastcnn.kernels import reference, spec
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Call:
     @property
     def outputs(self):
         """The places of the arrays that the kernel writes and that are there."""
-        written = [is_written for *_, is_written, _ in checks.arrays_of(self.kernel)]
+        written = [is_written for *_, is_written, _ in spec.arrays_of(self.kernel)]
         present = [array is not None for array in self.arrays]
         return [i for i, both in enumerate(zip(written, present, strict=True)) if all(both)]
 
@@ -109,7 +109,7 @@ def pool2d_calls(case, rng, draw):
     """Forward and gradient of max- and average-pooling."""
     config = {"pool_size": case.pool_size, "strides": case.strides, "pads": case.pads}
     x, y = draw(rng, *case.x_shape), draw(rng, *case.y_shape)
-    argmax = np.empty(case.y_shape, checks.argmax_type(case.pool_size))
+    argmax = np.empty(case.y_shape, spec.argmax_type(case.pool_size))
     places = math.prod(case.pool_size)
     forward = Call("max_pool2d_forward", [x, y, argmax], config, 1)
     yield forward

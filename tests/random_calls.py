@@ -1,6 +1,6 @@
 """Random arguments for every kernel: `draw(kernel, number)` is the call of that number, for ever.
 
-Shapes and arrays follow from the table in kernels/checks.py, so a kernel that is added there is
+Shapes and arrays follow from the table in kernels/spec.py, so a kernel that is added there is
 tested by everything that draws from here (test_exactness.py, test_guard_pages.py). Whole numbers
 where the result is then exact, real ones for the kernels that `TOLERANCES` names.
 """
@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from fastcnn.kernels import checks, choice, functions
+from fastcnn.kernels import choice, functions, spec
 from tests.kernel_cases import Call, integers, reals
 from tests.shapes import CHANNELS, pads_and_output
 
@@ -30,7 +30,7 @@ def draw(kernel, number, any_pads=True):
     """The `Call` of that number; without `any_pads`, with the pads of "valid" or "same"."""
     rng = generator(kernel, number)
     sizes, config = _sizes(kernel, rng, any_pads)
-    arrays = [_array(kernel, rng, sizes, config, *entry) for entry in checks.arrays_of(kernel)]
+    arrays = [_array(kernel, rng, sizes, config, *entry) for entry in spec.arrays_of(kernel)]
     return Call(kernel, arrays, config, 1)
 
 
@@ -38,7 +38,7 @@ def algorithms(call):
     """The algorithms that can run the call, for `taking`; (None,) where there is no choice."""
     if call.kernel not in choice.ALGORITHMS:
         return (None,)
-    labels = [label for label, *_ in checks.arrays_of(call.kernel)]
+    labels = [label for label, *_ in spec.arrays_of(call.kernel)]
     x, y, w = (
         call.arrays[labels.index(name if name in labels else "d" + name)].shape for name in "xyw"
     )
@@ -60,7 +60,7 @@ def public_call(name):
     wanted = inspect.signature(function).parameters
     for number in range(500):
         call = draw(name, number, any_pads=False)
-        labels = [label for label, *_ in checks.arrays_of(name)]
+        labels = [label for label, *_ in spec.arrays_of(name)]
         arrays = dict(zip(labels, call.arrays, strict=True))
         others = {key: value for key, value in call.config.items() if key in wanted}
         if "padding" in wanted:
@@ -82,8 +82,8 @@ def public_call(name):
 
 def _sizes(kernel, rng, any_pads):
     """({letter: size}, keywords)."""
-    letters = {letter for _, axes, *_ in checks.arrays_of(kernel) for letter in axes}
-    keywords = checks.config_of(kernel)
+    letters = {letter for _, axes, *_ in spec.arrays_of(kernel) for letter in axes}
+    keywords = spec.config_of(kernel)
     sizes = {letter: int(rng.choice(CHANNELS)) for letter in letters & set("ioc")}
     sizes["n"] = int(rng.choice((0, 1, 1, 2, 2, 3, 5, 9, 17, 33)))
     config = {}
@@ -203,9 +203,9 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
     if label == "argmax":
         places = math.prod(config["pool_size"])
         place = rng.integers(0, places, shape)
-        if checks.argmax_type(config["pool_size"]) == "uint8":
+        if spec.argmax_type(config["pool_size"]) == "uint8":
             place[rng.random(shape) < 0.25] = 255  # closed by relu
-        return place.astype(checks.argmax_type(config["pool_size"]))
+        return place.astype(spec.argmax_type(config["pool_size"]))
     if label == "labels":
         return rng.integers(0, sizes["c"], shape)
     if label == "indices":

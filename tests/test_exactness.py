@@ -13,7 +13,7 @@ import pytest
 
 import fastcnn
 from fastcnn import kernels
-from fastcnn.kernels import checks, functions, native
+from fastcnn.kernels import functions, native, spec
 from tests.kernel_cases import Call, conv2d_calls, conv2d_max_pool2d_calls, integers, reals
 from tests.random_calls import TOLERANCES, algorithms, divisible, draw, public_call, taking
 from tests.shapes import CHANNELS, NETS, Conv2DCase
@@ -64,13 +64,13 @@ def assert_same(found, expected, i, call, *where):
         same = np.all((np.signbit(found[i]) == np.signbit(expected[i])) | np.isnan(found[i]))
     if not same:
         shapes = [None if array is None else array.shape for array in call.arrays]
-        label = checks.arrays_of(call.kernel)[i][0]
+        label = spec.arrays_of(call.kernel)[i][0]
         worst = np.abs(found[i].astype("f8") - expected[i]).max(initial=0)
         pytest.fail(f"{call.kernel} {where}: {label} off by {worst}: {shapes}, {call.config}")
 
 
 @pytest.mark.every_set
-@pytest.mark.parametrize("kernel", checks.ARRAYS)
+@pytest.mark.parametrize("kernel", spec.ARRAYS)
 def test_random_shapes(kernel, random_shapes):
     for number in range(random_shapes):
         call = draw(kernel, number)
@@ -248,7 +248,7 @@ def test_gradients_for_filters_over_large_images(pool):
 # ------------------------------------------------------------------------------- NaN and infinity
 
 # gather copies what it is given; the crossentropy has a test of its own
-DEPENDENT = sorted(set(checks.ARRAYS) - {"gather", "softmax_sparse_crossentropy"})
+DEPENDENT = sorted(set(spec.ARRAYS) - {"gather", "softmax_sparse_crossentropy"})
 
 
 @pytest.mark.every_set
@@ -266,7 +266,7 @@ def test_what_depends_on_a_number_shows_that_it_is_not_one(kernel, value):
         rng = np.random.default_rng(number)
         inputs = [
             i
-            for i, (label, *_, types) in enumerate(checks.arrays_of(kernel))
+            for i, (label, *_, types) in enumerate(spec.arrays_of(kernel))
             if types is None and label != "transforms" and i not in call.outputs
             if call.arrays[i] is not None and call.arrays[i].size
         ]
@@ -338,7 +338,7 @@ def test_a_number_that_is_none_goes_through_a_whole_net(value, instruction_set):
 # ------------------------------------------------------------------------------ gradients, adjoints
 
 TRANSPOSED = {"dx": "x", "dw": "w", "db": "b", "dgamma": "gamma", "dbeta": "beta"}
-BACKWARD = [name for name in checks.ARRAYS if "_backward" in name]
+BACKWARD = [name for name in spec.ARRAYS if "_backward" in name]
 
 
 def forward_of(backward):
@@ -351,13 +351,13 @@ def forward_call(backward, number, dtype):
     """A call of the forward kernel on distinct real numbers, and a gradient dy for its y."""
     call = draw(forward_of(backward), number)
     rng = np.random.default_rng(number)
-    names = [label for label, *_ in checks.arrays_of(call.kernel)]
+    names = [label for label, *_ in spec.arrays_of(call.kernel)]
     arrays = dict(zip(names, call.arrays, strict=True))
     for name in ("x", "w", "b", "gamma", "beta"):
         if arrays.get(name) is not None:
             arrays[name] = reals(rng, *arrays[name].shape)
     if "argmax" in arrays and arrays["argmax"] is None:
-        arrays["argmax"] = np.zeros(arrays["y"].shape, checks.argmax_type(call.config["pool_size"]))
+        arrays["argmax"] = np.zeros(arrays["y"].shape, spec.argmax_type(call.config["pool_size"]))
     for name, array in arrays.items():
         if array is not None and array.dtype == np.float32:
             arrays[name] = array.astype(dtype)
@@ -374,12 +374,12 @@ def gradients(backward, arrays, dy, config):
     if backward.startswith("batch_norm") and not relu:
         given["y"] = None
     outputs = {}
-    for label, *_, written, _ in checks.arrays_of(backward):
+    for label, *_, written, _ in spec.arrays_of(backward):
         if written:
             model = arrays.get(TRANSPOSED[label])
             outputs[label] = None if model is None else np.full_like(model, np.nan)
-    ordered = [{**given, **outputs}[label] for label, *_ in checks.arrays_of(backward)]
-    keywords = {key: config[key] for key in checks.config_of(backward)}
+    ordered = [{**given, **outputs}[label] for label, *_ in spec.arrays_of(backward)]
+    keywords = {key: config[key] for key in spec.config_of(backward)}
     kernels.bind(backward, *ordered, **keywords)()
     return {TRANSPOSED[label]: array for label, array in outputs.items() if array is not None}
 
@@ -445,7 +445,7 @@ def test_adjoint_identity(backward, instruction_set):
     """<dy, forward(x, w)> == <backward(dy), x or w>, exactly on whole numbers."""
     for number in range(40):
         call = draw(forward_of(backward), number)
-        names = [label for label, *_ in checks.arrays_of(call.kernel)]
+        names = [label for label, *_ in spec.arrays_of(call.kernel)]
         arrays = dict(zip(names, call.arrays, strict=True))
         dy = integers(np.random.default_rng(number), *arrays["y"].shape)
         if backward.startswith("average"):
@@ -455,7 +455,7 @@ def test_adjoint_identity(backward, instruction_set):
             arrays["b"] = None
         if "argmax" in arrays:
             arrays["argmax"] = np.zeros(
-                arrays["y"].shape, checks.argmax_type(call.config["pool_size"])
+                arrays["y"].shape, spec.argmax_type(call.config["pool_size"])
             )
         config = {key: 0 if key == "fill_value" else value for key, value in call.config.items()}
         kernels.bind(call.kernel, *arrays.values(), **config)()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fastcnn.kernels import checks
+from fastcnn.kernels import spec
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,7 +27,7 @@ def outcomes(random_shapes):
 
 
 @pytest.mark.every_set
-@pytest.mark.parametrize("kernel", checks.ARRAYS)
+@pytest.mark.parametrize("kernel", spec.ARRAYS)
 def test_memory_beside_the_arrays_is_not_touched(kernel, outcomes):
     assert outcomes[kernel] is None
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import fastcnn
 from fastcnn import kernels
-from fastcnn.kernels import checks, functions
+from fastcnn.kernels import functions, spec
 from tests.random_calls import draw, public_call
 
 TYPES = ("f4", "f8", "f2", "g", ">f4", "i1", "u1", "i8", "?", "c8", "O", "U3", "M8[s]", "V4")
@@ -118,7 +118,7 @@ def refused(change, error=ValueError, kernel="conv2d_forward"):
     `change` gets the arrays by name and the keywords, and changes them in place.
     """
     call = next(call for call in map(partial(draw, kernel), range(100)) if is_full(call))
-    names = [label for label, *_ in checks.arrays_of(kernel)]
+    names = [label for label, *_ in spec.arrays_of(kernel)]
     arrays, config = dict(zip(names, call.arrays, strict=True)), dict(call.config)
     kernels.bind(kernel, *arrays.values(), **config)
     change(arrays, config)

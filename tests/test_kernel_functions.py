@@ -5,7 +5,7 @@ import pytest
 
 import fastcnn
 from fastcnn import kernels
-from fastcnn.kernels import checks, functions, more_functions
+from fastcnn.kernels import functions, more_functions, spec
 
 INSIDE = {"adam_update", "gather"}  # they change what they are given, or copy what NumPy can index
 IMAGES, ROWS = (2, 7, 6, 4), (6, 4)
@@ -68,7 +68,7 @@ CALLS = {
 
 
 def test_every_kernel_has_a_function():
-    assert set(functions.__all__) | set(more_functions.__all__) == set(checks.ARRAYS) - INSIDE
+    assert set(functions.__all__) | set(more_functions.__all__) == set(spec.ARRAYS) - INSIDE
     assert set(CALLS) == set(more_functions.__all__)
     assert kernels.dropout is more_functions.dropout
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):

@@ -11,7 +11,7 @@ import pytest
 
 import fastcnn
 from fastcnn import kernels
-from fastcnn.kernels import checks, native, reference
+from fastcnn.kernels import native, reference, spec
 from tests import shapes
 from tests.kernel_cases import (
     Call,
@@ -193,13 +193,13 @@ def test_gather(dtype, item, instruction_set):
 def test_native_and_reference_have_the_same_kernels_and_signatures():
     def public(module):
         functions = inspect.getmembers(module, callable)
-        return {name: f for name, f in functions if name in checks.ARRAYS}
+        return {name: f for name, f in functions if name in spec.ARRAYS}
 
-    assert set(public(native)) == set(public(reference)) == set(checks.ARRAYS)
+    assert set(public(native)) == set(public(reference)) == set(spec.ARRAYS)
     for name, function in public(reference).items():
         signature = inspect.signature(function)
         assert inspect.signature(getattr(native, name)) == signature, name
-        arrays = [array for array, *_ in checks.arrays_of(name)]
+        arrays = [array for array, *_ in spec.arrays_of(name)]
         assert list(signature.parameters)[: len(arrays)] == arrays, name
 
 

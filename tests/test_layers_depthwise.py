@@ -8,7 +8,7 @@ import pytest
 
 import fastcnn
 from fastcnn import kernels
-from fastcnn.kernels import checks
+from fastcnn.kernels import spec
 from tests.kernel_cases import Call, integers, reals
 from tests.shapes import CHANNELS, Conv2DCase
 from tests.test_kernels import assert_close, assert_exact, seed_of
@@ -79,4 +79,4 @@ def test_channels_must_fit():
     with pytest.raises(ValueError, match="the output must have 4 channels"):
         kernels.bind("depthwise_conv2d_forward", x, w, None, y, relu=False, **config)
     assert fastcnn.config.backend() == "native"
-    assert "depthwise_conv2d_forward" in checks.ARRAYS
+    assert "depthwise_conv2d_forward" in spec.ARRAYS

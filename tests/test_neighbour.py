@@ -18,7 +18,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import config, kernels
-from fastcnn.kernels import checks, native
+from fastcnn.kernels import native, spec
 from tests.control_word import reader as control_word_reader
 from tests.random_calls import draw
 
@@ -222,7 +222,7 @@ def control_word():
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("kernel", checks.ARRAYS)
+@pytest.mark.parametrize("kernel", spec.ARRAYS)
 def test_calls_leave_the_control_word_alone(kernel, threads, control_word):
     """And the flags of what happened: a kernel's inexact results are not the caller's."""
     keras.config.set_num_threads(threads)

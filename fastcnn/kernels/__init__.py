@@ -24,7 +24,7 @@ from importlib import import_module
 import numpy as np
 
 from fastcnn import config
-from fastcnn.kernels import checks, reference
+from fastcnn.kernels import reference, spec
 
 try:
     from fastcnn.kernels import native
@@ -59,7 +59,7 @@ def bind(name, *arrays, **settings):
         TypeError, ValueError: an array's type, layout or shape does not fit, in one sentence.
     """
     backend = config.backend()
-    checks.check(name, arrays, settings, FLOATS[backend])
+    spec.check(name, arrays, settings, FLOATS[backend])
     # Where an array is empty there is no work to share out, and no first element to point to.
     is_empty = any(array is not None and array.size == 0 for array in arrays)
     if backend == "reference" or is_empty:

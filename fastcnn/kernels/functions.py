@@ -11,8 +11,8 @@ sentence, where arguments do not fit each other.
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.kernels.checks import argmax_type
 from fastcnn.kernels.shapes import pair, window_geometry
+from fastcnn.kernels.spec import argmax_type
 
 __all__ = [
     "average_pool2d_backward",

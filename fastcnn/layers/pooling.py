@@ -8,7 +8,7 @@ from fastcnn import kernels
 from fastcnn.core.arguments import check_data_format
 from fastcnn.core.steps import Call, Step
 from fastcnn.kernels import shapes
-from fastcnn.kernels.checks import argmax_type
+from fastcnn.kernels.spec import argmax_type
 from fastcnn.layers.base import Layer, check_rank
 from fastcnn.layers.convolutional import window_output
 from fastcnn.layers.registry import register

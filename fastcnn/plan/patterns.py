@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 
 from fastcnn import activations
-from fastcnn.kernels import checks
+from fastcnn.kernels import spec
 from fastcnn.kernels.shapes import window_geometry
 from fastcnn.layers.base import Layer
 from fastcnn.plan.normalized import NormalizedStep
@@ -100,7 +100,7 @@ def can_pool(conv, pool):
     if not conv.declares("takes_max_pool") or not pool.declares("is_max_pool"):
         return False
     layer = pool.layer
-    if math.prod(layer.pool_size) > checks.MAX_POOL_BYTE:
+    if math.prod(layer.pool_size) > spec.MAX_POOL_BYTE:
         return False
     if layer.padding == "valid":
         return True
