@@ -103,7 +103,7 @@ def test_it_gives_what_the_reference_gives(name):
             lambda k: k.depthwise_conv2d_backward_weights(
                 numbers(1, 4, 4, 3), numbers(1, 3, 3, 4), 2
             ),
-            "must have 3 channels",
+            r"o must be i \* m = 3 with i = 3, m = 1. Received o = 4",
         ),
         (
             lambda k: k.conv2d_max_pool2d_forward(
@@ -118,7 +118,10 @@ def test_it_gives_what_the_reference_gives(name):
             lambda k: k.affine_transform_forward(numbers(*IMAGES), numbers(2, 8), fill_mode="x"),
             "`fill_mode` must be one of 'reflect', 'wrap'",
         ),
-        (lambda k: k.affine_transform_forward(numbers(*IMAGES), numbers(2, 6)), "8 numbers"),
+        (
+            lambda k: k.affine_transform_forward(numbers(*IMAGES), numbers(2, 6)),
+            r"`transforms` must have the shape \(n, 8\)",
+        ),
         (lambda k: k.batch_norm_forward_training(numbers(4)), "`x` must have 2 axes"),
     ],
 )

@@ -1,17 +1,24 @@
-"""What each kernel expects of its arrays, in one line each, and the check that holds them to it."""
+"""What each kernel expects of its arrays, in one line each, and the check that enforces it.
+
+The language of a line: `name:axes`, one letter an axis; a letter is the same size wherever it
+stands, a digit is that size, `*` stands for any further axes. After the axes: `?` may be None,
+`!` is written to, `/type` the type where it is not float, or a row of `TYPES`. An array called
+`argmax` has the `argmax_type` of the pool. `o=im` says that the size o is i times m.
+
+The letters of windows: (h, w) the image, (k, l) the filter, (p, q) the output; n images, i input
+channels, o output channels, c channels that are both.
+"""
 
 import inspect
 import math
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from fastcnn.kernels import reference
 from fastcnn.kernels.shapes import check_image, output_size
 
-# "name:letters": one letter an axis; a letter is one size wherever it stands. A `?` behind the
-# letters: may be None. A `!`: is written. Types other than float stand behind a slash. Letters of
-# windows: (h, w) the image, (k, l) the filter, (p, q) the output.
 ARRAYS = {
     "conv2d_forward": "x:nhwi w:klio b:o? y:npqo!",
     "conv2d_backward_data": "dy:npqo w:klio dx:nhwi!",
@@ -19,9 +26,9 @@ ARRAYS = {
     "conv2d_max_pool2d_forward": "x:nhwi w:klio b:o? y:npqo! argmax:npqo?!/uint8",
     "conv2d_max_pool2d_backward_data": "dy:npqo argmax:npqo/uint8 w:klio dx:nhwi!",
     "conv2d_max_pool2d_backward_weights": "x:nhwi dy:npqo argmax:npqo/uint8 dw:klio! db:o?!",
-    "depthwise_conv2d_forward": "x:nhwi w:klim b:o? y:npqo!",
-    "depthwise_conv2d_backward_data": "dy:npqo w:klim dx:nhwi!",
-    "depthwise_conv2d_backward_weights": "x:nhwi dy:npqo dw:klim! db:o?!",
+    "depthwise_conv2d_forward": "x:nhwi w:klim b:o? y:npqo! o=im",
+    "depthwise_conv2d_backward_data": "dy:npqo w:klim dx:nhwi! o=im",
+    "depthwise_conv2d_backward_weights": "x:nhwi dy:npqo dw:klim! db:o?! o=im",
     "max_pool2d_forward": "x:nhwc y:npqc! argmax:npqc?!/argmax",
     "max_pool2d_backward": "dy:npqc argmax:npqc/argmax dx:nhwc!",
     "average_pool2d_forward": "x:nhwc y:npqc!",
@@ -47,35 +54,61 @@ ARRAYS = {
     "batch_norm_backward": (
         "x:mc dy:mc y:mc? gamma:c? mean:c variance:c dx:mc?! dgamma:c?! dbeta:c?!"
     ),
-    "affine_transform_forward": "x:nhwc transforms:nt y:nhwc!",
-    "affine_transform_backward": "dy:nhwc transforms:nt dx:nhwc!",
-    "dropout": "x:* key:k/int64 y:*!",
-    "adam_update": "w:z! g:z m:z! v:z! hyper:f/float64",
+    "affine_transform_forward": "x:nhwc transforms:n8 y:nhwc!",
+    "affine_transform_backward": "dy:nhwc transforms:n8 dx:nhwc!",
+    "dropout": "x:* key:2/int64 y:*!",
+    "adam_update": "w:z! g:z m:z! v:z! hyper:4/float64",
     "gather": "source:m*/source indices:n/int64 out:n*!",
 }
-TYPES = {"argmax": ("uint8", "int32"), "source": ("uint8", "float32", "float64")}
-MAX_POOL_BYTE = 255  # places of a window that one byte can number, beside reference.CLOSED
+TYPES = {
+    "argmax": ("uint8", "int32"),
+    "source": ("uint8", "float32", "float64"),
+}
+MAX_POOL_BYTE = 255  # window elements that one byte can number; the value 255 itself is CLOSED
+
+
+class Array(NamedTuple):
+    """What a kernel expects of one array."""
+
+    label: str
+    axes: str
+    optional: bool
+    written: bool
+    types: tuple | None  # None: float
 
 
 @cache
-def arrays_of(name):
-    """[(array's name, letters, may be None, is written, types)] of the kernel `name`."""
+def _parsed(name):
+    """(the `Array`s, the products as (letter, letters of its factors)) of the kernel `name`."""
     if name not in ARRAYS:
         raise ValueError(f"There is no kernel {name!r}. The kernels are {', '.join(ARRAYS)}.")
-    parsed = []
+    arrays, products = [], []
     for entry in ARRAYS[name].split():
-        array, letters = entry.split(":")
-        letters, _, kind = letters.partition("/")
+        if "=" in entry:
+            products.append(entry.split("="))
+            continue
+        label, axes = entry.split(":")
+        axes, _, kind = axes.partition("/")
         types = TYPES.get(kind, (kind,)) if kind else None
-        parsed.append((array, letters.strip("?!"), "?" in letters, "!" in letters, types))
-    return parsed
+        arrays.append(Array(label, axes.strip("?!"), "?" in axes, "!" in axes, types))
+    return arrays, products
+
+
+def arrays_of(name):
+    """The `Array`s that the kernel `name` takes, in order."""
+    return _parsed(name)[0]
 
 
 @cache
-def config_of(name):
+def keywords_of(name):
     """The names of the kernel's keyword arguments."""
     parameters = inspect.signature(getattr(reference, name)).parameters.values()
     return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def argmax_type(pool_size):
+    """The type of positions in a pooling window: uint8, or int32 for large windows."""
+    return "uint8" if math.prod(pool_size) <= MAX_POOL_BYTE else "int32"
 
 
 def check(name, arrays, config, floats):
@@ -83,15 +116,29 @@ def check(name, arrays, config, floats):
 
     floats: the float types that the backend computes in.
     """
-    expected = arrays_of(name)
+    expected, products = _parsed(name)
     if len(arrays) != len(expected):
         raise TypeError(f"`{name}` takes {len(expected)} arrays. Received {len(arrays)}.")
-    if set(config) != config_of(name):
+    if set(config) != keywords_of(name):
         raise TypeError(
-            f"`{name}` takes the keywords {sorted(config_of(name))}. Received {sorted(config)}."
+            f"`{name}` takes the keywords {sorted(keywords_of(name))}. Received {sorted(config)}."
         )
+    sizes = _check_arrays(name, arrays, expected, floats)
+    if any(sizes.get(letter, 1) < 1 for letter in "klioc"):
+        raise ValueError(f"`{name}`: filters and channels must have at least one element.")
+    if "strides" in config:
+        _check_windows(name, config, sizes)
+    for letter, factors in products:
+        _check_product(name, letter, factors, sizes)
+    for array, entry in zip(arrays, expected, strict=True):
+        if entry.label == "argmax" and array is not None:
+            _check_argmax(name, array, config["pool_size"])
+
+
+def _check_arrays(name, arrays, expected, floats):
+    """Check each array's type, layout and shape. Returns {letter: size}."""
     sizes, float_type = {}, None
-    for array, (label, letters, optional, written, types) in zip(arrays, expected, strict=True):
+    for array, (label, axes, optional, written, types) in zip(arrays, expected, strict=True):
         if array is None and optional:
             continue
         if not isinstance(array, np.ndarray):
@@ -107,51 +154,45 @@ def check(name, arrays, config, floats):
             raise ValueError(f"`{name}`: `{label}` must be C-contiguous and aligned.")
         if written and not array.flags.writeable:
             raise ValueError(f"`{name}`: `{label}` is written to, but is read-only.")
-        _match(name, label, letters, array.shape, sizes)
-    if any(sizes.get(letter, 1) < 1 for letter in "klioc"):
-        raise ValueError(f"`{name}`: filters and channels must have at least one element.")
-    if "strides" in config:
-        _check_windows(name, config, sizes)
-    if name == "adam_update" and sizes["f"] != 4:
-        raise ValueError(f"`adam_update`: `hyper` must have 4 numbers. Received {sizes['f']}.")
-    if name.startswith("depthwise") and sizes["o"] != sizes["i"] * sizes["m"]:
-        raise ValueError(
-            f"`{name}`: the output must have {sizes['i'] * sizes['m']} channels, the input's "
-            f"{sizes['i']} times {sizes['m']}. Received {sizes['o']}."
-        )
-    if name.startswith("affine") and sizes["t"] != 8:
-        raise ValueError(f"`{name}`: `transforms` must have 8 numbers. Received {sizes['t']}.")
-    if name == "dropout" and sizes["k"] != 2:
-        raise ValueError(f"`dropout`: `key` must have 2 numbers. Received {sizes['k']}.")
-    places = math.prod(config.get("pool_size", (1,)))
-    for array, (label, *_) in zip(arrays, expected, strict=True):
-        if label == "argmax" and array is not None:
-            fits = places <= MAX_POOL_BYTE
-            if (array.dtype == np.uint8) != fits:
-                raise TypeError(
-                    f"`{name}`: `argmax` of a window with {places} places must be "
-                    f"{argmax_type(config['pool_size'])}. Received {array.dtype}."
-                )
-
-
-def argmax_type(pool_size):
-    """The type that numbers the places of a pooling window: uint8, or int32 for large windows."""
-    return "uint8" if math.prod(pool_size) <= MAX_POOL_BYTE else "int32"
+        _match(name, label, axes, array.shape, sizes)
+    return sizes
 
 
 def _match(name, label, letters, shape, sizes):
-    """Give each letter its size; ValueError where two arrays disagree."""
+    """Record each letter's size; ValueError where it differs from the known or fixed one."""
     rest = letters.endswith("*")
     axes = letters.rstrip("*")
     fits = len(shape) >= len(axes) if rest else len(shape) == len(axes)
-    named = dict(zip(axes, shape, strict=False))
+    found = list(zip(axes, shape, strict=False))
     if rest:
-        named["*"] = shape[len(axes) :]
-    if not fits or any(sizes.setdefault(letter, size) != size for letter, size in named.items()):
+        found.append(("*", shape[len(axes) :]))
+    if not fits or any(
+        size != (int(letter) if letter.isdigit() else sizes.setdefault(letter, size))
+        for letter, size in found
+    ):
         known = ", ".join(f"{letter} = {size}" for letter, size in sizes.items())
         raise ValueError(
-            f"`{name}`: `{label}` must have the shape ({', '.join(letters)}) with {known}. "
-            f"Received {shape}."
+            f"`{name}`: `{label}` must have the shape ({', '.join(letters)})"
+            f"{' with ' + known if known else ''}. Received {shape}."
+        )
+
+
+def _check_product(name, letter, factors, sizes):
+    wanted = math.prod(sizes[factor] for factor in factors)
+    if sizes[letter] != wanted:
+        terms = ", ".join(f"{factor} = {sizes[factor]}" for factor in factors)
+        raise ValueError(
+            f"`{name}`: the size {letter} must be {' * '.join(factors)} = {wanted} with {terms}. "
+            f"Received {letter} = {sizes[letter]}."
+        )
+
+
+def _check_argmax(name, argmax, pool_size):
+    wanted = argmax_type(pool_size)
+    if argmax.dtype != wanted:
+        raise TypeError(
+            f"`{name}`: `argmax` of a window with {math.prod(pool_size)} elements must be "
+            f"{wanted}. Received {argmax.dtype}."
         )
 
 
@@ -165,7 +206,7 @@ def _check_windows(name, config, sizes):
         pool_stride = config.get("pool_strides", (1, 1))[axis]
         if min(before, after) < 0 or min(stride, window, pool_stride) < 1:
             raise ValueError(
-                f"`{name}`: strides and windows must be positive, pads not negative. "
+                f"`{name}`: strides and windows must be positive, pads must not be negative. "
                 f"Received {config}."
             )
         if "k" in sizes:
