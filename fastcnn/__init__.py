@@ -34,9 +34,9 @@ from fastcnn import (
     saving,
     utils,
 )
-from fastcnn.config import show_config
 from fastcnn.layers import Input, Layer
 from fastcnn.models import Model, Sequential
+from fastcnn.utils.system import show_config
 
 LAZY = ("datasets", "keras", "testing", "wrappers")  # imported when first used
 ALIASES = {  # Keras has these base classes at the top as well

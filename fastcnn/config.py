@@ -1,4 +1,4 @@
-"""Settings of the whole package: backend, threads, float type, and what `show_config` tells.
+"""Settings of the whole package: backend, threads and float type.
 
 Everything here is plain Python and cheap to import: the compiled kernels are not touched until
 something is computed.
@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 
 BACKENDS = ("native", "reference")
 FLOAT_TYPES = ("float32", "float64")
@@ -26,22 +25,23 @@ _num_threads = None
 _floatx = "float32"
 _epsilon = 1e-7
 _generation = 0
+_listeners = []
 
 
 def backend() -> str:
-    """The name of the backend that computes: "native" (C) or "reference" (NumPy)."""
+    """The name of the backend: "native" (C) or "reference" (NumPy)."""
     if _backend is None:
         set_backend(os.environ.get("FASTCNN_BACKEND") or "native")
     return _backend
 
 
 def set_backend(backend: str) -> None:
-    """Choose who computes from now on: "native" or "reference". Models follow at their next run.
+    """Choose the backend, "native" or "reference". Models use it from their next run on.
 
     Raises:
-        ValueError: another name.
+        ValueError: there is no such backend.
     """
-    global _backend, _generation
+    global _backend
     if backend not in BACKENDS:
         raise ValueError(
             f"The backend must be one of {', '.join(map(repr, BACKENDS))}. Received {backend!r} "
@@ -49,13 +49,20 @@ def set_backend(backend: str) -> None:
         )
     if backend != _backend:
         _backend = backend
-        _generation += 1
+        changed()
 
 
 def changed():
-    """Say that bound kernels are out of date: models bind theirs anew at their next run."""
+    """Mark bound kernels as out of date: models bind theirs again at their next run."""
     global _generation
     _generation += 1
+    for function in _listeners:
+        function()
+
+
+def on_change(function):
+    """Call `function()` whenever a setting changes on which bound kernels depend."""
+    _listeners.append(function)
 
 
 def generation():
@@ -77,12 +84,12 @@ def set_floatx(value: str) -> None:
 
 
 def epsilon() -> float:
-    """The small number that keeps losses away from log(0): 1e-7, as in Keras."""
+    """The small value that keeps losses away from log(0): 1e-7, as in Keras."""
     return _epsilon
 
 
 def set_epsilon(value: float) -> None:
-    """Set the small number that losses clip with."""
+    """Set the small value that losses clip with."""
     global _epsilon
     if not (isinstance(value, (int, float)) and 0 < value < 1):
         raise ValueError(f"epsilon must lie between 0 and 1. Received {value!r}.")
@@ -104,7 +111,7 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def num_threads():
-    """How many threads the kernels may use: what was set, else what the machine grants.
+    """How many threads the kernels may use: the number that was set, else the default.
 
     The default is the smallest of: the CPUs this process may run on, the whole CPUs of the
     control group's quota (containers), and `OMP_NUM_THREADS`; at least 1.
@@ -119,14 +126,11 @@ def set_num_threads(count):
     if count is not None and not is_count:
         raise ValueError(f"The number of threads must be a positive integer. Received {count!r}.")
     _num_threads = count
-    kernels = sys.modules.get("fastcnn.kernels")  # which asks here when it is first imported
-    if kernels is not None:
-        kernels.update_threads()
-        changed()  # kernels have working memory for so many threads
+    changed()  # kernels have working memory for each thread
 
 
 def threads_were_set():
-    """Whether `set_num_threads` was called: then its number holds, whatever OpenMP would grant."""
+    """Whether `set_num_threads` was called: its number then takes precedence over OpenMP's."""
     return _num_threads is not None
 
 
@@ -161,26 +165,3 @@ def _cpu_quota(cgroup):
     if not (quota.isdigit() and period.isdigit() and int(period) > 0):
         return None  # "max" or -1: no limit
     return int(quota) / int(period)
-
-
-def show_config():
-    """Print version, backend, instruction set and threads: what a bug report needs."""
-    import platform
-
-    import numpy as np
-
-    from fastcnn import __version__, kernels
-
-    rows = [
-        ("fastcnn", __version__),
-        ("backend", backend()),
-        ("instruction set", kernels.instruction_set()),
-        ("threads", kernels.native.num_threads()),  # 1 in a build without OpenMP
-        ("numpy", np.__version__),
-        ("python", platform.python_version()),
-        # not platform.platform(), which runs the program `uname`
-        ("platform", f"{platform.system()} {platform.release()} {platform.machine()}"),
-        ("libc", " ".join(platform.libc_ver())),
-    ]
-    for name, value in rows:
-        print(f"{name + ':':<17}{value}")

@@ -131,10 +131,10 @@ def test_a_containers_quota_is_what_the_kernels_use(monkeypatch, tmp_path):
     granted = config.default_num_threads
     monkeypatch.setattr(config, "default_num_threads", lambda: granted(tmp_path))
     (tmp_path / "cpu.max").write_text("199999 100000\n")
-    kernels.update_threads()
+    config.changed()
     assert native.num_threads() == 1
     monkeypatch.undo()
-    kernels.update_threads()
+    config.changed()
 
 
 @pytest.mark.parametrize("asked", ["1", "2", "3,2"])
@@ -147,7 +147,7 @@ def test_omp_num_threads(asked):
 def test_threadpoolctl():
     """Its limits are asked for at each call."""
     threadpoolctl = pytest.importorskip("threadpoolctl")
-    kernels.update_threads()
+    config.changed()
     before = native.num_threads()
     with threadpoolctl.threadpool_limits(1):
         assert native.num_threads() == 1

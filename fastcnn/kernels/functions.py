@@ -10,7 +10,8 @@ sentence, where arguments do not fit each other.
 
 import numpy as np
 
-from fastcnn import config, kernels
+from fastcnn import config
+from fastcnn.kernels.bind import bind
 from fastcnn.kernels.shapes import pair, window_geometry
 from fastcnn.kernels.spec import argmax_type
 
@@ -95,7 +96,7 @@ def conv2d_forward(x, w, b=None, *, strides=1, padding="valid", dilation=1, relu
     x, w, b = floats({"x": 4, "w": 4, "b": 1}, x=x, w=w, b=b)
     out, geometry = conv2d_geometry(x.shape[1:3], w.shape[:2], strides, padding, dilation)
     y = np.empty((len(x), *out, w.shape[3]), x.dtype)
-    kernels.bind("conv2d_forward", x, w, b, y, relu=bool(relu), **geometry)()
+    bind("conv2d_forward", x, w, b, y, relu=bool(relu), **geometry)()
     return y
 
 
@@ -115,7 +116,7 @@ def conv2d_backward_data(dy, w, image_size, *, strides=1, padding="valid", dilat
     out, geometry = conv2d_geometry(image_size, w.shape[:2], strides, padding, dilation)
     check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, w.shape[2]), dy.dtype)
-    kernels.bind("conv2d_backward_data", dy, w, dx, **geometry)()
+    bind("conv2d_backward_data", dy, w, dx, **geometry)()
     return dx
 
 
@@ -136,7 +137,7 @@ def conv2d_backward_weights(x, dy, kernel_size, *, strides=1, padding="valid", d
     check_gradient(dy, out)
     dw = np.empty((*kernel_size, x.shape[3], dy.shape[3]), x.dtype)
     db = np.empty(dy.shape[3], x.dtype)
-    kernels.bind("conv2d_backward_weights", x, dy, dw, db, **geometry)()
+    bind("conv2d_backward_weights", x, dy, dw, db, **geometry)()
     return dw, db
 
 
@@ -156,7 +157,7 @@ def max_pool2d_forward(x, pool_size=2, *, strides=None, padding="valid"):
     out, geometry = _pool2d(x.shape[1:3], pool_size, strides, padding)
     y = np.empty((len(x), *out, x.shape[3]), x.dtype)
     argmax = np.empty(y.shape, argmax_type(geometry["pool_size"]))
-    kernels.bind("max_pool2d_forward", x, y, argmax, **geometry)()
+    bind("max_pool2d_forward", x, y, argmax, **geometry)()
     return y, argmax
 
 
@@ -175,7 +176,7 @@ def max_pool2d_backward(dy, argmax, image_size, pool_size=2, *, strides=None, pa
     out, geometry = _pool2d(image_size, pool_size, strides, padding)
     check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, dy.shape[3]), dy.dtype)
-    kernels.bind("max_pool2d_backward", dy, np.ascontiguousarray(argmax), dx, **geometry)()
+    bind("max_pool2d_backward", dy, np.ascontiguousarray(argmax), dx, **geometry)()
     return dx
 
 
@@ -191,7 +192,7 @@ def average_pool2d_forward(x, pool_size=2, *, strides=None, padding="valid"):
     (x,) = floats({"x": 4}, x=x)
     out, geometry = _pool2d(x.shape[1:3], pool_size, strides, padding)
     y = np.empty((len(x), *out, x.shape[3]), x.dtype)
-    kernels.bind("average_pool2d_forward", x, y, **geometry)()
+    bind("average_pool2d_forward", x, y, **geometry)()
     return y
 
 
@@ -209,7 +210,7 @@ def average_pool2d_backward(dy, image_size, pool_size=2, *, strides=None, paddin
     out, geometry = _pool2d(image_size, pool_size, strides, padding)
     check_gradient(dy, out)
     dx = np.empty((len(dy), *image_size, dy.shape[3]), dy.dtype)
-    kernels.bind("average_pool2d_backward", dy, dx, **geometry)()
+    bind("average_pool2d_backward", dy, dx, **geometry)()
     return dx
 
 
@@ -224,7 +225,7 @@ def dense_forward(x, w, b=None, *, relu=False):
     """
     x, w, b = floats({"x": 2, "w": 2, "b": 1}, x=x, w=w, b=b)
     y = np.empty((len(x), w.shape[1]), x.dtype)
-    kernels.bind("dense_forward", x, w, b, y, relu=bool(relu))()
+    bind("dense_forward", x, w, b, y, relu=bool(relu))()
     return y
 
 
@@ -232,7 +233,7 @@ def dense_backward_data(dy, w):
     """dx[n,i] = sum over o of dy[n,o] * w[i,o]; dy (n, o), w (i, o). Returns dx (n, i)."""
     dy, w = floats({"dy": 2, "w": 2}, dy=dy, w=w)
     dx = np.empty((len(dy), len(w)), dy.dtype)
-    kernels.bind("dense_backward_data", dy, w, dx)()
+    bind("dense_backward_data", dy, w, dx)()
     return dx
 
 
@@ -244,7 +245,7 @@ def dense_backward_weights(x, dy):
     x, dy = floats({"x": 2, "dy": 2}, x=x, dy=dy)
     dw = np.empty((x.shape[1], dy.shape[1]), x.dtype)
     db = np.empty(dy.shape[1], x.dtype)
-    kernels.bind("dense_backward_weights", x, dy, dw, db)()
+    bind("dense_backward_weights", x, dy, dw, db)()
     return dw, db
 
 
@@ -252,7 +253,7 @@ def relu_forward(x):
     """y = max(x, 0), NaN stays NaN; x of any shape. Returns y."""
     (x,) = floats(x=x)
     y = np.empty_like(x)
-    kernels.bind("relu_forward", x, y)()
+    bind("relu_forward", x, y)()
     return y
 
 
@@ -260,7 +261,7 @@ def relu_backward(dy, y):
     """dx = 0 where y <= 0, else dy; y is relu's output, both of one shape. Returns dx."""
     dy, y = floats(dy=dy, y=y)
     dx = np.empty_like(dy)
-    kernels.bind("relu_backward", dy, y, dx)()
+    bind("relu_backward", dy, y, dx)()
     return dx
 
 
@@ -268,7 +269,7 @@ def softmax_forward(x):
     """y[n,c] = exp(x[n,c] - max_c x[n]) / sum over c of exp(x[n,c] - max_c x[n]); x (n, c)."""
     (x,) = floats({"x": 2}, x=x)
     y = np.empty_like(x)
-    kernels.bind("softmax_forward", x, y)()
+    bind("softmax_forward", x, y)()
     return y
 
 
@@ -276,7 +277,7 @@ def softmax_backward(dy, y):
     """dx[n,c] = y[n,c] * (dy[n,c] - sum over k of dy[n,k] * y[n,k]); y is softmax's output."""
     dy, y = floats({"dy": 2, "y": 2}, dy=dy, y=y)
     dx = np.empty_like(dy)
-    kernels.bind("softmax_backward", dy, y, dx)()
+    bind("softmax_backward", dy, y, dx)()
     return dx
 
 
@@ -307,7 +308,7 @@ def softmax_sparse_crossentropy(logits, labels, scale=None):
         scale = np.ones(len(logits), logits.dtype)
     losses = np.empty(len(logits), logits.dtype)
     probabilities, dlogits = np.empty_like(logits), np.empty_like(logits)
-    kernels.bind(
+    bind(
         "softmax_sparse_crossentropy",
         logits, labels.astype(np.int64), scale, losses, probabilities, dlogits,
     )()  # fmt: skip

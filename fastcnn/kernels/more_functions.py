@@ -4,8 +4,8 @@ normalization, affine maps, dropout. What `functions` says of arguments and erro
 
 import numpy as np
 
-from fastcnn import kernels
 from fastcnn.core.arguments import check_choice, check_fraction
+from fastcnn.kernels.bind import bind
 from fastcnn.kernels.functions import check_gradient, conv2d_geometry, floats
 from fastcnn.kernels.shapes import pair, window_geometry
 
@@ -63,7 +63,7 @@ def conv2d_max_pool2d_forward(
     )
     y = np.empty((len(x), *size, w.shape[3]), x.dtype)
     argmax = np.empty(y.shape, np.uint8)
-    kernels.bind("conv2d_max_pool2d_forward", x, w, b, y, argmax, relu=bool(relu), **settings)()
+    bind("conv2d_max_pool2d_forward", x, w, b, y, argmax, relu=bool(relu), **settings)()
     return y, argmax
 
 
@@ -88,7 +88,7 @@ def conv2d_max_pool2d_backward_data(
     check_gradient(dy, size)
     dx = np.empty((len(dy), *image_size, w.shape[2]), dy.dtype)
     argmax = np.ascontiguousarray(argmax)
-    kernels.bind("conv2d_max_pool2d_backward_data", dy, argmax, w, dx, **settings)()
+    bind("conv2d_max_pool2d_backward_data", dy, argmax, w, dx, **settings)()
     return dx
 
 
@@ -114,7 +114,7 @@ def conv2d_max_pool2d_backward_weights(
     dw = np.empty((*kernel_size, x.shape[3], dy.shape[3]), x.dtype)
     db = np.empty(dy.shape[3], x.dtype)
     argmax = np.ascontiguousarray(argmax)
-    kernels.bind("conv2d_max_pool2d_backward_weights", x, dy, argmax, dw, db, **settings)()
+    bind("conv2d_max_pool2d_backward_weights", x, dy, argmax, dw, db, **settings)()
     return dw, db
 
 
@@ -133,7 +133,7 @@ def depthwise_conv2d_forward(x, w, b=None, *, strides=1, padding="valid", dilati
     x, w, b = floats({"x": 4, "w": 4, "b": 1}, x=x, w=w, b=b)
     size, geometry = conv2d_geometry(x.shape[1:3], w.shape[:2], strides, padding, dilation)
     y = np.empty((len(x), *size, w.shape[2] * w.shape[3]), x.dtype)
-    kernels.bind("depthwise_conv2d_forward", x, w, b, y, relu=bool(relu), **geometry)()
+    bind("depthwise_conv2d_forward", x, w, b, y, relu=bool(relu), **geometry)()
     return y
 
 
@@ -151,7 +151,7 @@ def depthwise_conv2d_backward_data(dy, w, image_size, *, strides=1, padding="val
     size, geometry = conv2d_geometry(image_size, w.shape[:2], strides, padding, dilation)
     check_gradient(dy, size)
     dx = np.empty((len(dy), *image_size, w.shape[2]), dy.dtype)
-    kernels.bind("depthwise_conv2d_backward_data", dy, w, dx, **geometry)()
+    bind("depthwise_conv2d_backward_data", dy, w, dx, **geometry)()
     return dx
 
 
@@ -172,7 +172,7 @@ def depthwise_conv2d_backward_weights(
     check_gradient(dy, size)
     dw = np.empty((*kernel_size, x.shape[3], dy.shape[3] // max(x.shape[3], 1)), x.dtype)
     db = np.empty(dy.shape[3], x.dtype)
-    kernels.bind("depthwise_conv2d_backward_weights", x, dy, dw, db, **geometry)()
+    bind("depthwise_conv2d_backward_weights", x, dy, dw, db, **geometry)()
     return dw, db
 
 
@@ -182,14 +182,14 @@ def depthwise_conv2d_backward_weights(
 def _forward(name, x, **settings):
     (x,) = floats(x=x)
     y = np.empty_like(x)
-    kernels.bind(name, x, y, **settings)()
+    bind(name, x, y, **settings)()
     return y
 
 
 def _backward(name, dy, y, **settings):
     dy, y = floats(dy=dy, y=y)
     dx = np.empty_like(dy)
-    kernels.bind(name, dy, y, dx, **settings)()
+    bind(name, dy, y, dx, **settings)()
     return dx
 
 
@@ -237,7 +237,7 @@ def batch_norm_forward(x, gamma, beta, mean, variance, *, epsilon=1e-3, relu=Fal
     )
     y = np.empty_like(x)
     settings = {"epsilon": float(epsilon), "relu": bool(relu)}
-    kernels.bind("batch_norm_forward", x, gamma, beta, mean, variance, y, **settings)()
+    bind("batch_norm_forward", x, gamma, beta, mean, variance, y, **settings)()
     return y
 
 
@@ -250,7 +250,7 @@ def batch_norm_forward_training(x, gamma=None, beta=None, *, epsilon=1e-3, relu=
     y = np.empty_like(x)
     mean, variance = np.empty((2, x.shape[1]), x.dtype)
     settings = {"epsilon": float(epsilon), "relu": bool(relu)}
-    kernels.bind("batch_norm_forward_training", x, gamma, beta, mean, variance, y, **settings)()
+    bind("batch_norm_forward_training", x, gamma, beta, mean, variance, y, **settings)()
     return y, mean, variance
 
 
@@ -273,7 +273,7 @@ def batch_norm_backward(x, dy, gamma, mean, variance, *, y=None, epsilon=1e-3):
     dx = np.empty_like(x)
     dgamma, dbeta = np.empty((2, x.shape[1]), x.dtype)
     arrays = (x, dy, y, gamma, mean, variance, dx, dgamma, dbeta)
-    kernels.bind("batch_norm_backward", *arrays, epsilon=float(epsilon))()
+    bind("batch_norm_backward", *arrays, epsilon=float(epsilon))()
     return dx, dgamma, dbeta
 
 
@@ -299,7 +299,7 @@ def affine_transform_forward(
     x, transforms = floats({"x": 4, "transforms": 2}, x=x, transforms=transforms)
     y = np.empty_like(x)
     settings = _affine(interpolation, fill_mode, fill_value)
-    kernels.bind("affine_transform_forward", x, transforms, y, **settings)()
+    bind("affine_transform_forward", x, transforms, y, **settings)()
     return y
 
 
@@ -313,7 +313,7 @@ def affine_transform_backward(
     dy, transforms = floats({"dy": 4, "transforms": 2}, dy=dy, transforms=transforms)
     dx = np.empty_like(dy)
     settings = _affine(interpolation, fill_mode, fill_value)
-    kernels.bind("affine_transform_backward", dy, transforms, dx, **settings)()
+    bind("affine_transform_backward", dy, transforms, dx, **settings)()
     return dx
 
 
@@ -346,5 +346,5 @@ def dropout(x, key, *, rate):
         )
     y = np.empty_like(x)
     rate = check_fraction(rate, "rate", including_one=True)
-    kernels.bind("dropout", x, key.astype(np.int64), y, rate=rate)()
+    bind("dropout", x, key.astype(np.int64), y, rate=rate)()
     return y

@@ -1,0 +1,26 @@
+"""What fastcnn runs on, for bug reports."""
+
+import platform
+
+import numpy as np
+
+from fastcnn import config, kernels
+
+
+def show_config() -> None:
+    """Print version, backend, instruction set and threads: what a bug report needs."""
+    from fastcnn import __version__
+
+    rows = [
+        ("fastcnn", __version__),
+        ("backend", config.backend()),
+        ("instruction set", kernels.instruction_set()),
+        ("threads", kernels.native.num_threads()),  # 1 in a build without OpenMP
+        ("numpy", np.__version__),
+        ("python", platform.python_version()),
+        # not platform.platform(), which runs the program `uname`
+        ("platform", f"{platform.system()} {platform.release()} {platform.machine()}"),
+        ("libc", " ".join(platform.libc_ver())),
+    ]
+    for name, value in rows:
+        print(f"{name + ':':<17}{value}")
