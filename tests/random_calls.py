@@ -70,6 +70,7 @@ def public_call(name):
         if "kernel_size" in wanted:
             others["kernel_size"] = arrays["dw"].shape[:2]
         inputs = {key: arrays[key] for key in wanted if arrays.get(key) is not None}
+        others |= {key: None for key in wanted if key in arrays and arrays[key] is None}
         first = next(iter(inputs.values()))
         is_full = all(array is None or array.size for array in call.arrays)
         if is_full and first.ndim and len(first) > 1 and first.size < 5000:

@@ -18,7 +18,7 @@ return new arrays:
            [9., 9.]], dtype=float32)
 """
 
-from importlib import import_module
+from typing import TYPE_CHECKING
 
 from fastcnn.kernels.backends import (
     instruction_set,
@@ -27,10 +27,13 @@ from fastcnn.kernels.backends import (
     set_instruction_set,
 )
 from fastcnn.kernels.bind import Copy, ReferenceKernel, Sequence, bind
-from fastcnn.kernels.functions import *  # noqa: F403
-from fastcnn.kernels.functions import __all__ as _functions
+from fastcnn.kernels.families import FAMILIES
+from fastcnn.core.lazy import attach
 
-__all__ = [  # noqa: PLE0604
+if TYPE_CHECKING:
+    from fastcnn.kernels.functions import *  # noqa: F403
+
+__all__ = [
     "Copy",
     "ReferenceKernel",
     "Sequence",
@@ -39,13 +42,9 @@ __all__ = [  # noqa: PLE0604
     "instruction_sets",
     "native",
     "set_instruction_set",
-    *_functions,
+    *(name for names in FAMILIES.values() for name in names),
 ]
 
-
-def __getattr__(name):
-    """The rarer functions, which are imported when first used."""
-    more = import_module("fastcnn.kernels.more_functions")
-    if name in more.__all__:
-        return getattr(more, name)
-    raise AttributeError(f"module 'fastcnn.kernels' has no attribute {name!r}")
+__getattr__, __dir__ = attach(
+    __name__, {f"functions.{family}": names for family, names in FAMILIES.items()}
+)
