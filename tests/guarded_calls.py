@@ -2,8 +2,8 @@
 
 `python -m tests.guarded_calls COUNT [KERNEL ...]` makes `COUNT` calls of each kernel
 (random_calls.py) on every instruction set and algorithm, in a process of its own for each kernel,
-and prints one line of JSON for each: [kernel, null or what went wrong]. A touch of a forbidden page
-is a signal that ends that process. Inputs lie on pages that cannot be written. Working memory is
+and prints one line of JSON for each: [kernel, null or what went wrong]. Touching a forbidden page
+ends that process with a signal. Inputs lie on pages that cannot be written. Working memory is
 guarded in the same way, and full of NaN.
 """
 
@@ -34,11 +34,11 @@ class Guarded:
     """Arrays between two forbidden pages each, given back together."""
 
     def __init__(self, at_end):
-        self.at_end = at_end  # of the memory, or at its begin
+        self.at_end = at_end  # of the memory, or at its beginning
         self.maps = []
 
     def array(self, shape, dtype=np.float32):
-        """A new array of rubbish: NaN, or 77 in whole numbers."""
+        """A new array of arbitrary values: NaN, or 77 for integers."""
         dtype = np.dtype(dtype)
         size = int(np.prod(shape)) * dtype.itemsize
         pages = -(-size // PAGE) or 1
@@ -65,7 +65,7 @@ class Guarded:
         return copy
 
     def aligned(self, shape, dtype=np.float32, zero=False):
-        """In the place of kernels.memory.aligned."""
+        """A replacement for kernels.memory.aligned."""
         array = self.array(shape, dtype)
         if zero:
             array[...] = 0
@@ -83,7 +83,7 @@ class Guarded:
 
 
 def check(kernel, count, say):
-    """Make the calls; `say` is told which one is next."""
+    """Make the calls; `say` reports which one is next."""
     for number in range(count):
         call = draw(kernel, number)
         expected = None if kernel in TOLERANCES else call.reference()

@@ -1,7 +1,7 @@
-"""Turns a named case into the arrays of every kernel that can run it: shared by kernel tests.
+"""The arrays of every kernel for a named case: shared by the kernel tests.
 
-A `Call` is a kernel's name, its arrays in order (outputs hold rubbish), its keywords, and the
-length of its longest sum, from which the tolerance on real data is derived.
+A `Call` is a kernel's name, its arrays in order (outputs hold arbitrary values), its keywords, and
+the length of its longest sum, from which the tolerance on real data is derived.
 """
 
 import math
@@ -23,7 +23,7 @@ class Call:
 
     @property
     def outputs(self):
-        """The places of the arrays that the kernel writes and that are there."""
+        """The indices of the arrays that are present and written to."""
         written = [is_written for *_, is_written, _ in spec.arrays_of(self.kernel)]
         present = [array is not None for array in self.arrays]
         return [i for i, both in enumerate(zip(written, present, strict=True)) if all(both)]
@@ -57,12 +57,12 @@ class Call:
 
 
 def integers(rng, *shape, most=4):
-    """Small whole numbers as float32: sums of their products are exact in any order."""
+    """Small integers as float32: sums of their products are exact in any order."""
     return rng.integers(-most, most + 1, shape).astype(np.float32)
 
 
 def reals(rng, *shape):
-    """Normal numbers as float32."""
+    """Normally distributed values as float32."""
     return rng.standard_normal(shape).astype(np.float32)
 
 
@@ -71,14 +71,14 @@ def conv2d_calls(case, rng, draw, relu=True, bias=True):
     config = {"strides": case.strides, "pads": case.pads, "dilation": case.dilation}
     x, w, y = draw(rng, *case.x_shape), draw(rng, *case.w_shape), draw(rng, *case.y_shape)
     b = draw(rng, case.oc) if bias else None
-    places, taps = math.prod(case.y_shape[:3]), math.prod(case.kernel_size)
+    pixels, taps = math.prod(case.y_shape[:3]), math.prod(case.kernel_size)
     yield Call("conv2d_forward", [x, w, b, y], {**config, "relu": relu}, taps * case.ic + 1)
     yield Call("conv2d_backward_data", [y, w, x], config, taps * case.oc)
-    yield Call("conv2d_backward_weights", [x, y, w, b], config, max(places, 1))
+    yield Call("conv2d_backward_weights", [x, y, w, b], config, max(pixels, 1))
 
 
 def conv2d_max_pool2d_calls(case, rng, draw, pool_size, pool_strides, relu=True, bias=True):
-    """The three kernels of a convolution with a max-pool behind it; none where it does not fit."""
+    """The three kernels of a convolution followed by a max-pool; none where it does not fit."""
     _, oh, ow, oc = case.y_shape
     size = [
         (full - window) // stride + 1
@@ -110,12 +110,12 @@ def pool2d_calls(case, rng, draw):
     config = {"pool_size": case.pool_size, "strides": case.strides, "pads": case.pads}
     x, y = draw(rng, *case.x_shape), draw(rng, *case.y_shape)
     argmax = np.empty(case.y_shape, spec.argmax_type(case.pool_size))
-    places = math.prod(case.pool_size)
+    elements = math.prod(case.pool_size)
     forward = Call("max_pool2d_forward", [x, y, argmax], config, 1)
     yield forward
-    yield Call("max_pool2d_backward", [y, forward.reference()[2], x], config, places)
-    yield Call("average_pool2d_forward", [x, y], config, places + 1)
-    yield Call("average_pool2d_backward", [y, x], config, places + 1)
+    yield Call("max_pool2d_backward", [y, forward.reference()[2], x], config, elements)
+    yield Call("average_pool2d_forward", [x, y], config, elements + 1)
+    yield Call("average_pool2d_backward", [y, x], config, elements + 1)
 
 
 def dense_calls(case, rng, draw, relu=True, bias=True):

@@ -1,8 +1,8 @@
-"""Random arguments for every kernel: `draw(kernel, number)` is the call of that number, for ever.
+"""Random arguments for every kernel: `draw(kernel, number)` always makes the same call.
 
 Shapes and arrays follow from the table in kernels/spec.py, so a kernel that is added there is
-tested by everything that draws from here (test_exactness.py, test_guard_pages.py). Whole numbers
-where the result is then exact, real ones for the kernels that `TOLERANCES` names.
+tested by everything that draws from here (test_exactness.py, test_guard_pages.py). Integers
+where the result is then exact, reals for the kernels in `TOLERANCES`.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from tests.shapes import CHANNELS, pads_and_output
 
 MOST_WORK = 1_000_000  # multiply-adds of a call: the reference takes a few milliseconds for them
 EPS = np.finfo(np.float32).eps
-TINY = np.finfo(np.float32).tiny  # below, numbers may count as 0
+TINY = np.finfo(np.float32).tiny  # smaller values may count as 0
 
 
 def generator(kernel, number):
-    """The random numbers of call `number` of `kernel`."""
+    """The random generator of call `number` of `kernel`."""
     return np.random.default_rng([zlib.crc32(kernel.encode()), number])
 
 
@@ -75,7 +75,7 @@ def public_call(name):
         is_full = all(array is None or array.size for array in call.arrays)
         if is_full and first.ndim and len(first) > 1 and first.size < 5000:
             return function, inputs, others
-    raise AssertionError(f"None of the first calls of {name} is of a middling size.")
+    raise AssertionError(f"None of the first calls of {name} has a medium size.")
 
 
 # ------------------------------------------------------------------------------------------ sizes
@@ -120,7 +120,7 @@ KEYWORDS = {
 
 
 def _any_shape(rng):
-    """Of an array whose numbers are treated singly: mostly small, sometimes several tasks."""
+    """The shape of an elementwise kernel: mostly small, sometimes enough for several tasks."""
     chance = rng.random()
     if chance < 0.1:
         return (int(rng.integers(16_000, 50_000)),)
@@ -186,8 +186,8 @@ def _windows(keywords, rng, sizes, any_pads):
 def _limit_work(sizes, config):
     """Fewer images or channels until a call is cheap enough."""
     smaller = {size: CHANNELS[max(i - 3, 0)] for i, size in enumerate(CHANNELS)}
-    places = math.prod(config.get("pool_strides", ()))
-    while places * math.prod(sizes.get(letter, 1) for letter in "npqklioc") > MOST_WORK:
+    pool = math.prod(config.get("pool_strides", ()))
+    while pool * math.prod(sizes.get(letter, 1) for letter in "npqklioc") > MOST_WORK:
         letter = max(set(sizes) & set("nioc"), key=lambda letter: (sizes[letter], letter))
         sizes[letter] = 1 if letter == "n" else smaller[sizes[letter]]
 
@@ -203,11 +203,10 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
     shape = tuple(int(axis) if axis.isdigit() else sizes[axis] for axis in axes)
     shape += sizes["*"] if "*" in letters else ()
     if label == "argmax":
-        places = math.prod(config["pool_size"])
-        place = rng.integers(0, places, shape)
+        argmax = rng.integers(0, math.prod(config["pool_size"]), shape)
         if spec.argmax_type(config["pool_size"]) == "uint8":
-            place[rng.random(shape) < 0.25] = 255  # closed by relu
-        return place.astype(spec.argmax_type(config["pool_size"]))
+            argmax[rng.random(shape) < 0.25] = 255  # relu made the output 0
+        return argmax.astype(spec.argmax_type(config["pool_size"]))
     if label == "labels":
         return rng.integers(0, sizes["c"], shape)
     if label == "indices":
@@ -216,9 +215,9 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
         return rng.integers(0, 2**32, shape)
     if label == "source":
         return rng.integers(0, 256, shape).astype(rng.choice(types))
-    if label == "hyper":  # powers of two: whole numbers stay exact up to the root
+    if label == "hyper":  # powers of two: integers stay exact up to the root
         return np.array([0.25, 0.5, 0.75, 2.0**-10])
-    if label == "transforms":  # of turns, mirrors and shifts by halves the weights are exact
+    if label == "transforms":  # rotations, flips and shifts by halves have exact weights
         turn = rng.choice((-1, 0, 0.5, 1, 2), (sizes["n"], 2, 2))
         shift = rng.integers(-40, 41, (sizes["n"], 2, 1)) / 2
         rows = np.concatenate([turn, shift], 2).reshape(-1, 6)
@@ -227,7 +226,7 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
         return 0.5 + np.abs(reals(rng, *shape))
     if label == "v":
         return np.abs(integers(rng, *shape))
-    if kernel == "average_pool2d_backward":  # what every number of places divides
+    if kernel == "average_pool2d_backward":  # divisible by every count of elements
         return integers(rng, *shape) * np.float32(divisible(config["pool_size"]))
     if kernel.startswith("softmax_backward") and label == "y":
         return np.abs(reals(rng, *shape)) / sizes["c"]
@@ -237,19 +236,19 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
     return array
 
 
-# Kernels that pass numbers on: -0.0 stays what it is.
+# Kernels that copy values: -0.0 stays -0.0.
 COPIES = ("max_pool2d_forward", "relu_forward", "relu_backward", "dropout")
 
 
 def divisible(pool_size):
-    """A number that every count of a window's places inside an image divides."""
+    """A multiple of every possible count of a window's elements inside an image."""
     height, width = pool_size
     return math.lcm(*range(1, height + 1)) * math.lcm(*range(1, width + 1))
 
 
 # ------------------------------------------------------------------------------------- tolerances
 
-# For kernels whose result is not exact: {place of an output: largest error}, from the call's
+# For kernels whose result is not exact: {index of an output: largest error}, from the call's
 # arrays and the result in float64. Each is the number of roundings times what they round.
 
 

@@ -1,7 +1,7 @@
 """Random shapes: every kernel, every algorithm, every instruction set, threads; to the last bit.
 
-Sums of small whole numbers are exact in any order, so native and reference must agree to 0 ulp
-whatever way they are computed. What is not a sum has the derived tolerances of random_calls.py.
+Sums of small integers are exact in any order, so native and reference must agree to 0 ulp
+whatever the algorithm. What is not a sum has the derived tolerances of random_calls.py.
 
 Each kernel gets 2,000 of them; `pytest tests/test_exactness.py --shapes 20000` draws more (the
 environment variable FASTCNN_TEST_SHAPES does too). A failure names its number:
@@ -27,8 +27,8 @@ def _small_work_is_shared_too():
     native.set_work_per_thread(before)
 
 
-def every_way(call, threads=(1, 2), work=1):
-    """(instruction set, algorithm, threads, arrays after the call) of all ways to run it.
+def every_configuration(call, threads=(1, 2), work=1):
+    """(instruction set, algorithm, threads, arrays after the call) of every configuration.
 
     There is one way where an array is empty: the reference. Into how many pieces a kernel cuts its
     work depends on the `work` per thread when it is bound.
@@ -77,7 +77,7 @@ def test_random_shapes(kernel, random_shapes):
         bound = TOLERANCES.get(kernel)
         expected = call.reference(np.float64 if bound else None)
         bounds = bound(call, expected) if bound else {}
-        for name, algorithm, threads, found in every_way(
+        for name, algorithm, threads, found in every_configuration(
             call, (1, 2 + number % 3), (1, 1e6)[number % 2]
         ):
             where = number, name, algorithm, threads
@@ -92,7 +92,7 @@ def test_random_shapes(kernel, random_shapes):
                     assert_same(found, expected, i, call, *where)
 
 
-def test_each_instruction_set_is_code_of_its_own():
+def test_each_instruction_set_has_its_own_code():
     """Proof that the forced set ran: products are fused or not, and sums over lanes differ."""
     fused, lanes = {}, {}
     c = np.float32(0.1) * np.float32(0.1)
@@ -122,8 +122,9 @@ def test_each_instruction_set_is_code_of_its_own():
 def test_winograd_is_exact(ic, kernel_size, most, instruction_set):
     """Constants of 1/2 make quarters: below 2^24 of them, every step is exact.
 
-    A place's patch is at most 4 `most`, its filter 9/4 `most`, an output the sum of 9 places and of
-    one 3x3 filter for each pair of taps in both directions: 9 (4 * 9/4) most^2 * 64 channels * 9.
+    A transformed patch is at most 4 `most`, a filter 9/4 `most`, an output the sum of 9 elements
+    and of one 3x3 filter for each pair of taps in both directions:
+    9 (4 * 9/4) most^2 * 64 channels * 9.
     A filter's gradient: patches by 4 `most` of dy, over 50 tiles, and 9/4 of that.
     """
     rng = np.random.default_rng(ic)
@@ -150,7 +151,7 @@ def test_winograd_is_exact(ic, kernel_size, most, instruction_set):
 
 @pytest.mark.every_set
 @pytest.mark.parametrize("relu", [False, True])
-def test_of_equal_places_the_first_wins(relu):
+def test_first_of_equal_maxima_wins(relu):
     """Zero filters: every window holds the bias alone, or -0.0 and 0.0."""
     rng = np.random.default_rng(0)
     for bias in (-1.0, 0.0, 2.0):
@@ -159,14 +160,14 @@ def test_of_equal_places_the_first_wins(relu):
         call.arrays[1][...] = 0
         call.arrays[2] = np.full(17, bias, np.float32)
         closed = relu and bias <= 0
-        for *where, found in every_way(call):
+        for *where, found in every_configuration(call):
             assert (found[4] == (255 if closed else 0)).all(), where
             assert (found[3] == (0 if closed else bias)).all(), where
 
 
 @pytest.mark.every_set
 def test_pools_of_ties_zeros_nan_and_minus_infinity():
-    """The first NaN of a window is its maximum, and the first of equal numbers."""
+    """The first NaN of a window is its maximum; among equal values it is the first."""
     rng = np.random.default_rng(0)
     values = np.array([-np.inf, -np.inf, -0.0, 0.0, 1.0, np.nan], np.float32)
     for pool, strides, pads, out in (
@@ -181,7 +182,7 @@ def test_pools_of_ties_zeros_nan_and_minus_infinity():
             config = {"pool_size": pool, "strides": strides, "pads": pads}
             call = Call("max_pool2d_forward", [x, y, argmax], config, 1)
             expected = call.reference()
-            for *where, found in every_way(call):
+            for *where, found in every_configuration(call):
                 assert_same(found, expected, 1, call, *where)
                 assert_same(found, expected, 2, call, *where)
 
@@ -190,7 +191,7 @@ def test_pools_of_ties_zeros_nan_and_minus_infinity():
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_fused_pools_of_nan_and_infinity(value, relu):
-    """At any places of a window; filters of 1x1 keep each number where it is."""
+    """At any position of a window; 1x1 filters do not mix positions."""
     rng = np.random.default_rng(0)
     for oc in (1, 17, 40):
         case = Conv2DCase(3, (8, 9), 1, oc, (1, 1))
@@ -199,7 +200,7 @@ def test_fused_pools_of_nan_and_infinity(value, relu):
         call.arrays[1][...] = rng.choice([-2, 1], call.arrays[1].shape)
         with np.errstate(all="ignore"):
             expected = call.reference()
-        for *where, found in every_way(call):
+        for *where, found in every_configuration(call):
             assert_same(found, expected, 3, call, *where)
             assert_same(found, expected, 4, call, *where)
 
@@ -215,19 +216,19 @@ def test_relu_of_minus_zero_is_zero(instruction_set):
 
 @pytest.mark.every_set
 @pytest.mark.parametrize("ic", [3, 1300])
-def test_rows_over_zeros_alone_are_the_bias_and_relu(ic):
+def test_output_rows_over_padding_only_are_bias_and_relu(ic):
     """Two taps further apart than the image is high; the weights go in one piece, or in several."""
     case = Conv2DCase(16, (2, 1), ic, 80, (2, 1), padding="same", dilation=(5, 1))
     call = next(conv2d_calls(case, np.random.default_rng(0), integers))
     expected = call.reference()
     np.testing.assert_array_equal(expected[3][0, 0, 0], np.maximum(call.arrays[2], 0))
-    for *where, found in every_way(call):
+    for *where, found in every_configuration(call):
         assert_same(found, expected, 3, call, *where)
 
 
 @pytest.mark.every_set
 @pytest.mark.parametrize("pool", [(2, 2), (3, 3), (1, 5)])
-def test_gradients_for_filters_over_large_images(pool):
+def test_filter_gradients_of_large_images(pool):
     """The windows do not all fit the first cache: they are taken in bands of rows."""
     rng = np.random.default_rng(0)
     for ic, padding, strides, dilation in (
@@ -240,7 +241,7 @@ def test_gradients_for_filters_over_large_images(pool):
             call = list(conv2d_max_pool2d_calls(case, rng, integers, pool, pool_strides))[2]
             assert call.kernel == "conv2d_max_pool2d_backward_weights"
             expected = call.reference()
-            for *where, found in every_way(call):
+            for *where, found in every_configuration(call):
                 for i in call.outputs:
                     assert_same(found, expected, i, call, *where)
 
@@ -254,10 +255,10 @@ DEPENDENT = sorted(set(spec.ARRAYS) - {"gather", "softmax_sparse_crossentropy"})
 @pytest.mark.every_set
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("kernel", DEPENDENT)
-def test_what_depends_on_a_number_shows_that_it_is_not_one(kernel, value):
-    """One number of one input becomes NaN or infinite.
+def test_nan_propagates_to_every_dependent_output(kernel, value):
+    """One element of one input becomes NaN or infinite.
 
-    All outputs that change when it goes from 3 to 5 depend on it. NaN must be seen in all of them;
+    All outputs that change when it goes from 3 to 5 depend on it. NaN must show up in all of them,
     infinity in those where the reference is not finite.
     """
     tried = 0
@@ -276,13 +277,13 @@ def test_what_depends_on_a_number_shows_that_it_is_not_one(kernel, value):
         if tried > 6:
             break
         i = inputs[int(rng.integers(len(inputs)))]
-        place = int(rng.integers(call.arrays[i].size))
+        position = int(rng.integers(call.arrays[i].size))
         results = []
         for other in (3, 5, value):
-            call.arrays[i].flat[place] = other
+            call.arrays[i].flat[position] = other
             with np.errstate(all="ignore"):
                 results.append(call.reference())
-        for *where, found in every_way(call):
+        for *where, found in every_configuration(call):
             for k in call.outputs:
                 if found[k].dtype.kind != "f":
                     continue
@@ -291,17 +292,17 @@ def test_what_depends_on_a_number_shows_that_it_is_not_one(kernel, value):
                     wanted, seen = depends, np.isnan(found[k])
                 else:
                     wanted, seen = depends & ~np.isfinite(results[2][k]), ~np.isfinite(found[k])
-                assert seen[wanted].all(), (kernel, number, *where, k, i, place)
+                assert seen[wanted].all(), (kernel, number, *where, k, i, position)
     assert tried > 3
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_number_that_is_none_reaches_the_loss(value, instruction_set):
-    for place in range(7):
-        logits = reals(np.random.default_rng(place), 5, 7)
-        logits[2, place] = value
+def test_nan_and_infinity_reach_the_loss(value, instruction_set):
+    for position in range(7):
+        logits = reals(np.random.default_rng(position), 5, 7)
+        logits[2, position] = value
         losses, probabilities, dlogits = kernels.softmax_sparse_crossentropy(logits, [3] * 5)
-        finite = value == -np.inf and place != 3
+        finite = value == -np.inf and position != 3
         assert np.isfinite(losses[2]) == finite
         assert np.isfinite(probabilities[2]).all() == finite or value == -np.inf
         assert np.isfinite(np.delete(losses, 2)).all()
@@ -309,8 +310,8 @@ def test_a_number_that_is_none_reaches_the_loss(value, instruction_set):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_number_that_is_none_goes_through_a_whole_net(value, instruction_set):
-    """From one place of an image, or of any array of weights, to the loss and the gradients."""
+def test_nan_and_infinity_propagate_through_a_network(value, instruction_set):
+    """From one element of an image, or of any array of weights, to the loss and the gradients."""
     net = NETS["tutorial"]
     x, y = net.data(3, 0)
 
@@ -385,8 +386,8 @@ def gradients(backward, arrays, dy, config):
 
 
 @pytest.mark.parametrize("backward", BACKWARD)
-def test_gradients_are_those_of_finite_differences(backward):
-    """torch.autograd.gradcheck's numbers: steps of 1e-6, within 1e-5 + 1e-3 of the slope."""
+def test_gradients_match_finite_differences(backward):
+    """As torch.autograd.gradcheck: steps of 1e-6, within 1e-5 + 1e-3 of the slope."""
     fastcnn.config.set_backend("reference")
     tried = 0
     for number in range(200):
@@ -416,23 +417,23 @@ def test_gradients_are_those_of_finite_differences(backward):
     assert tried > 3
 
 
-def test_the_gradient_of_the_crossentropy_is_that_of_finite_differences():
+def test_crossentropy_gradient_matches_finite_differences():
     fastcnn.config.set_backend("reference")
     rng = np.random.default_rng(0)
     logits, labels, scale = rng.normal(size=(4, 5)), rng.integers(0, 5, 4), rng.uniform(0, 2, 4)
     _, _, dlogits = kernels.softmax_sparse_crossentropy(logits, labels, scale)
-    for place in np.ndindex(logits.shape):
+    for position in np.ndindex(logits.shape):
         sides = []
         for step in (1e-6, -1e-6):
             near = logits.copy()
-            near[place] += step
+            near[position] += step
             losses, *_ = kernels.softmax_sparse_crossentropy(near, labels, scale)
             sides.append((losses * scale).sum())
         slope = (sides[0] - sides[1]) / 2e-6
-        assert abs(dlogits[place] - slope) <= 1e-5 + 1e-3 * abs(slope)
+        assert abs(dlogits[position] - slope) <= 1e-5 + 1e-3 * abs(slope)
 
 
-# Linear in x: in what a max or relu picks, and affine transforms with 0 beside the image.
+# Linear in x: max and relu in the elements they select, affine transforms filled with 0.
 LINEAR = [
     name
     for name in BACKWARD
@@ -442,7 +443,7 @@ LINEAR = [
 
 @pytest.mark.parametrize("backward", LINEAR)
 def test_adjoint_identity(backward, instruction_set):
-    """<dy, forward(x, w)> == <backward(dy), x or w>, exactly on whole numbers."""
+    """<dy, forward(x, w)> == <backward(dy), x or w>, exactly on integers."""
     for number in range(40):
         call = draw(forward_of(backward), number)
         names = [label for label, *_ in spec.arrays_of(call.kernel)]
@@ -498,12 +499,12 @@ def _misaligned(array):
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", functions.__all__)
-def test_any_layout_gives_the_bits_of_contiguous_float32(name, layout):
+def test_results_do_not_depend_on_memory_layout(name, layout):
     function, inputs, others = public_call(name)
     if layout == "int8":
         inputs = {key: np.round(array).astype(array.dtype) for key, array in inputs.items()}
         inputs = {key: np.clip(array, -100, 100) for key, array in inputs.items()}
-    fixed = {"argmax"}  # names places, is no number: its type is given
+    fixed = {"argmax"}  # positions, not values: its type is fixed
     changed = {
         key: array if key in fixed else LAYOUTS[layout](array) for key, array in inputs.items()
     }
@@ -518,7 +519,7 @@ def test_any_layout_gives_the_bits_of_contiguous_float32(name, layout):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_a_model_learns_the_same_from_any_layout(layout):
+def test_training_does_not_depend_on_memory_layout(layout):
     """fit, evaluate, predict and a call, with images, labels, weights of samples and of the net."""
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 100, (24, 8, 8, 2)), rng.integers(0, 3, 24)
@@ -550,7 +551,7 @@ def test_a_model_learns_the_same_from_any_layout(layout):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_the_door_refuses_what_it_would_misread():
+def test_bind_refuses_arrays_it_would_misread():
     good = np.ones((4, 6), np.float32)
     out = np.empty_like(good)
     for wrong, error in (

@@ -1,7 +1,7 @@
-"""The public kernel functions with arguments that fit and that do not (hypothesis).
+"""The public kernel functions with suitable and unsuitable arguments (hypothesis).
 
 One or two arguments of a good call are replaced. The function returns float arrays or raises
-ValueError or TypeError; it never raises anything else, hangs or takes the process along.
+ValueError or TypeError; it never raises anything else, hangs or crashes.
 """
 
 from functools import partial
@@ -43,7 +43,7 @@ def changed_calls(draw, name):
 
 
 @pytest.mark.parametrize("name", functions.__all__)
-def test_arguments_fit_or_are_refused(name):
+def test_unsuitable_arguments_are_refused(name):
     @settings(
         max_examples=150,
         deadline=None,
@@ -66,7 +66,7 @@ def test_arguments_fit_or_are_refused(name):
 
 
 def test_no_channels():
-    """These once divided by zero."""
+    """Regression test: these divided by zero."""
     no_columns, mean = np.ones((3, 0), np.float32), np.ones(0, np.float32)
     for call in (
         lambda: kernels.dense_forward(np.ones((4, 3)), no_columns),
@@ -85,7 +85,7 @@ def test_no_channels():
 
 
 def test_strides_far_beyond_the_image():
-    """One window; the gradient once looked at every phase of the stride."""
+    """One window; the gradient used to visit every phase of the stride."""
     x, w, dy = np.ones((1, 5, 5, 2)), np.ones((3, 3, 2, 2)), np.ones((1, 1, 1, 2))
     for strides in (7, 1000):
         options = {"strides": strides, "padding": "same"}
@@ -96,7 +96,7 @@ def test_strides_far_beyond_the_image():
         np.testing.assert_array_equal(dx, wanted)
 
 
-def test_what_is_too_large_is_refused_before_memory_is_asked_for():
+def test_too_large_sizes_are_refused_before_allocation():
     x, w = np.ones((1, 4, 4, 2)), np.ones((3, 3, 2, 2))
     for call, message in (
         (lambda: kernels.conv2d_forward(x, w, padding="same", dilation=2**20), "with its padding"),
@@ -113,7 +113,7 @@ def test_what_is_too_large_is_refused_before_memory_is_asked_for():
 
 
 def refused(change, error=ValueError, kernel="conv2d_forward"):
-    """The sentence in which the door refuses a good call of `kernel` after `change`.
+    """The error message of `bind` for a good call of `kernel` after `change`.
 
     `change` gets the arrays by name and the keywords, and changes them in place.
     """
@@ -132,7 +132,7 @@ def is_full(call):
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])
-def test_what_the_door_says(backend):
+def test_error_messages_of_bind(backend):
     fastcnn.config.set_backend(backend)
     with pytest.raises(ValueError, match=r"There is no kernel 'conv3d'. The kernels are conv2d_"):
         kernels.bind("conv3d")

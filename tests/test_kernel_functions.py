@@ -14,8 +14,8 @@ from tests.random_calls import public_call
 IMAGES, ROWS = (2, 7, 6, 4), (6, 4)
 
 
-def numbers(*shape, seed=0):
-    """Whole numbers as float64: sums of their products are exact."""
+def integers(*shape, seed=0):
+    """Small integers as float64: sums of their products are exact."""
     return np.random.default_rng(seed).integers(-4, 5, shape).astype(float)
 
 
@@ -25,48 +25,48 @@ def positive(*shape):
 
 POOL = {"padding": "same", "pool_size": 3, "pool_strides": 2}
 WINDOW = {"strides": 2, "padding": "same"}
-PLACES = np.random.default_rng(2).integers(0, 9, (2, 3, 2, 5)).astype(np.uint8)
+ARGMAX = np.random.default_rng(2).integers(0, 9, (2, 3, 2, 5)).astype(np.uint8)
 CALLS = {
     "conv2d_max_pool2d_forward": lambda k: k.conv2d_max_pool2d_forward(
-        numbers(*IMAGES), numbers(3, 2, 4, 5), numbers(5), relu=True, **POOL
+        integers(*IMAGES), integers(3, 2, 4, 5), integers(5), relu=True, **POOL
     ),
     "conv2d_max_pool2d_backward_data": lambda k: k.conv2d_max_pool2d_backward_data(
-        numbers(2, 3, 2, 5), PLACES, numbers(3, 2, 4, 5), (7, 6), **POOL
+        integers(2, 3, 2, 5), ARGMAX, integers(3, 2, 4, 5), (7, 6), **POOL
     ),
     "conv2d_max_pool2d_backward_weights": lambda k: k.conv2d_max_pool2d_backward_weights(
-        numbers(*IMAGES), numbers(2, 3, 2, 5), PLACES, (3, 2), **POOL
+        integers(*IMAGES), integers(2, 3, 2, 5), ARGMAX, (3, 2), **POOL
     ),
     "depthwise_conv2d_forward": lambda k: k.depthwise_conv2d_forward(
-        numbers(*IMAGES), numbers(3, 2, 4, 2), numbers(8), **WINDOW
+        integers(*IMAGES), integers(3, 2, 4, 2), integers(8), **WINDOW
     ),
     "depthwise_conv2d_backward_data": lambda k: k.depthwise_conv2d_backward_data(
-        numbers(2, 4, 3, 8), numbers(3, 2, 4, 2), (7, 6), **WINDOW
+        integers(2, 4, 3, 8), integers(3, 2, 4, 2), (7, 6), **WINDOW
     ),
     "depthwise_conv2d_backward_weights": lambda k: k.depthwise_conv2d_backward_weights(
-        numbers(*IMAGES), numbers(2, 4, 3, 8), (3, 2), **WINDOW
+        integers(*IMAGES), integers(2, 4, 3, 8), (3, 2), **WINDOW
     ),
-    "tanh_forward": lambda k: k.tanh_forward(numbers(3, 4, 5)),
-    "tanh_backward": lambda k: k.tanh_backward(numbers(*ROWS), positive(*ROWS)),
-    "sigmoid_forward": lambda k: k.sigmoid_forward(numbers(3, 4, 5)),
-    "sigmoid_backward": lambda k: k.sigmoid_backward(numbers(*ROWS), positive(*ROWS)),
-    "elu_forward": lambda k: k.elu_forward(numbers(3, 4, 5), alpha=0.5),
-    "elu_backward": lambda k: k.elu_backward(numbers(*ROWS), numbers(*ROWS, seed=3)),
+    "tanh_forward": lambda k: k.tanh_forward(integers(3, 4, 5)),
+    "tanh_backward": lambda k: k.tanh_backward(integers(*ROWS), positive(*ROWS)),
+    "sigmoid_forward": lambda k: k.sigmoid_forward(integers(3, 4, 5)),
+    "sigmoid_backward": lambda k: k.sigmoid_backward(integers(*ROWS), positive(*ROWS)),
+    "elu_forward": lambda k: k.elu_forward(integers(3, 4, 5), alpha=0.5),
+    "elu_backward": lambda k: k.elu_backward(integers(*ROWS), integers(*ROWS, seed=3)),
     "batch_norm_forward": lambda k: k.batch_norm_forward(
-        numbers(*ROWS), None, numbers(4), numbers(4), positive(4), relu=True
+        integers(*ROWS), None, integers(4), integers(4), positive(4), relu=True
     ),
     "batch_norm_forward_training": lambda k: k.batch_norm_forward_training(
-        numbers(*ROWS), numbers(4), epsilon=0.1
+        integers(*ROWS), integers(4), epsilon=0.1
     ),
     "batch_norm_backward": lambda k: k.batch_norm_backward(
-        numbers(*ROWS), numbers(*ROWS), numbers(4), numbers(4), positive(4), y=numbers(*ROWS)
+        integers(*ROWS), integers(*ROWS), integers(4), integers(4), positive(4), y=integers(*ROWS)
     ),
     "affine_transform_forward": lambda k: k.affine_transform_forward(
-        numbers(*IMAGES), numbers(2, 8) / 8, fill_mode="constant", fill_value=0.5
+        integers(*IMAGES), integers(2, 8) / 8, fill_mode="constant", fill_value=0.5
     ),
     "affine_transform_backward": lambda k: k.affine_transform_backward(
-        numbers(*IMAGES), numbers(2, 8) / 8, interpolation="nearest"
+        integers(*IMAGES), integers(2, 8) / 8, interpolation="nearest"
     ),
-    "dropout": lambda k: k.dropout(numbers(30, 40), [3, 2**32 - 1], rate=0.3),
+    "dropout": lambda k: k.dropout(integers(30, 40), [3, 2**32 - 1], rate=0.3),
 }
 
 
@@ -118,37 +118,37 @@ def test_results_equal_those_of_the_reference(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda k: k.depthwise_conv2d_forward(numbers(2, 3), 1.0), "`x` must have 4 axes"),
+        (lambda k: k.depthwise_conv2d_forward(integers(2, 3), 1.0), "`x` must have 4 axes"),
         (
             lambda k: k.depthwise_conv2d_backward_data(
-                numbers(1, 2, 2, 3), numbers(2, 2, 3, 1), (9, 9)
+                integers(1, 2, 2, 3), integers(2, 2, 3, 1), (9, 9)
             ),
             "`dy` must have 8 rows",
         ),
         (
             lambda k: k.depthwise_conv2d_backward_weights(
-                numbers(1, 4, 4, 3), numbers(1, 3, 3, 4), 2
+                integers(1, 4, 4, 3), integers(1, 3, 3, 4), 2
             ),
             r"o must be i \* m = 3 with i = 3, m = 1. Received o = 4",
         ),
         (
             lambda k: k.conv2d_max_pool2d_forward(
-                numbers(1, 4, 4, 1), numbers(3, 3, 1, 1), pool_size=4
+                integers(1, 4, 4, 1), integers(3, 3, 1, 1), pool_size=4
             ),
             "does not fit into an image",
         ),
-        (lambda k: k.tanh_backward(numbers(2, 3), numbers(3, 2)), "must have the shape"),
-        (lambda k: k.dropout(numbers(3), [1.0, 2.0], rate=0.5), "`key` must be 2 integers"),
-        (lambda k: k.dropout(numbers(3), [1, 2], rate=1.5), r"`rate` must be in \[0, 1\]"),
+        (lambda k: k.tanh_backward(integers(2, 3), integers(3, 2)), "must have the shape"),
+        (lambda k: k.dropout(integers(3), [1.0, 2.0], rate=0.5), "`key` must be 2 integers"),
+        (lambda k: k.dropout(integers(3), [1, 2], rate=1.5), r"`rate` must be in \[0, 1\]"),
         (
-            lambda k: k.affine_transform_forward(numbers(*IMAGES), numbers(2, 8), fill_mode="x"),
+            lambda k: k.affine_transform_forward(integers(*IMAGES), integers(2, 8), fill_mode="x"),
             "`fill_mode` must be one of 'reflect', 'wrap'",
         ),
         (
-            lambda k: k.affine_transform_forward(numbers(*IMAGES), numbers(2, 6)),
+            lambda k: k.affine_transform_forward(integers(*IMAGES), integers(2, 6)),
             r"`transforms` must have the shape \(n, 8\)",
         ),
-        (lambda k: k.batch_norm_forward_training(numbers(4)), "`x` must have 2 axes"),
+        (lambda k: k.batch_norm_forward_training(integers(4)), "`x` must have 2 axes"),
     ],
 )
 def test_errors(call, message):

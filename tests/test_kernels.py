@@ -29,7 +29,7 @@ POOLS = (((2, 2), (2, 2)), ((3, 3), (2, 2)), ((2, 2), (1, 1)), ((3, 2), (3, 3)))
 
 
 def seed_of(name):
-    """A seed that belongs to the case and never changes."""
+    """A generator whose seed depends on the case only."""
     return np.random.default_rng(zlib.crc32(name.encode()))
 
 
@@ -107,7 +107,7 @@ def test_dense(name, instruction_set):
 
 
 @pytest.mark.parametrize("name", ["conv2d_1", "conv2d_2", "max_pool2d_2", "dense_1", "dense_2"])
-def test_the_tutorials_layers_with_many_images(name, instruction_set):
+def test_tutorial_layers_with_many_images(name, instruction_set):
     """Large enough that several threads really share the work."""
     rng, case = seed_of(name), shapes.NETS["tutorial"].cases(9)[name]
     calls = {"c": conv2d_calls, "m": pool2d_calls, "d": dense_calls}[name[0]]
@@ -158,7 +158,7 @@ def test_softmax(n, classes, instruction_set):
     assert error <= 2 * (classes + 2) * EPS * np.abs(dy).max(initial=1)
 
 
-def test_softmax_is_stable_and_lets_nan_through(instruction_set):
+def test_softmax_is_stable_and_propagates_nan(instruction_set):
     logits = np.array([[1e30, 0, -1e30], [np.nan, 1, 2], [-np.inf, 0, 0]], np.float32)
     losses, probabilities, _ = kernels.softmax_sparse_crossentropy(logits, [0, 1, 1])
     assert losses[0] == 0
@@ -169,7 +169,7 @@ def test_softmax_is_stable_and_lets_nan_through(instruction_set):
 
 @pytest.mark.parametrize("size", [0, 1, 15, 16, 100, 70_000])
 def test_adam_update(size, instruction_set):
-    """A handful of roundings a number: 8 eps of the terms that meet."""
+    """A few roundings per element: 8 eps of the terms."""
     rng = np.random.default_rng(size)
     w, g, m, v = (reals(rng, size) for _ in range(4))
     call = Call("adam_update", [w, g, m, v * v, np.array([1e-3, 0.9, 0.999, 1e-7])], {}, 1)
@@ -203,7 +203,7 @@ def test_native_and_reference_have_the_same_kernels_and_signatures():
         assert list(signature.parameters)[: len(arrays)] == arrays, name
 
 
-def test_weights_are_packed_again_when_their_version_changes(instruction_set):
+def test_weights_are_repacked_when_their_version_changes(instruction_set):
     rng = np.random.default_rng(0)
     case = shapes.CONV2D["ic16-oc16"]
     for make in (conv2d_calls, lambda *a: conv2d_max_pool2d_calls(*a, (2, 2), (2, 2))):
@@ -266,7 +266,7 @@ def test_images_without_rows_or_columns(instruction_set):
         assert not db.any()
 
 
-def test_losses_of_large_logits(instruction_set):
+def test_crossentropy_of_large_logits(instruction_set):
     logits = np.array([[3000, 2990, 2980], [1e6, 1e6, -1e6], [1e4, 1e4 - 0.5, 0]], np.float32)
     losses, *_ = kernels.softmax_sparse_crossentropy(logits, [0, 0, 0])
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)

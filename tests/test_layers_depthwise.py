@@ -61,7 +61,7 @@ def test_depthwise_conv2d(name, instruction_set):
         assert_close(call)
 
 
-def test_it_is_a_convolution_of_each_channel(instruction_set):
+def test_depthwise_equals_convolution_of_each_channel(instruction_set):
     rng = np.random.default_rng(0)
     x, w = integers(rng, 2, 6, 5, 3), integers(rng, 3, 3, 3, 2)
     y = np.empty((2, 4, 3, 6), np.float32)
@@ -72,7 +72,7 @@ def test_it_is_a_convolution_of_each_channel(instruction_set):
         np.testing.assert_array_equal(y[..., 2 * c : 2 * c + 2], one)
 
 
-def test_channels_must_fit():
+def test_channels_must_match():
     config = {"strides": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1)}
     shapes = (1, 3, 3, 2), (3, 3, 2, 2), (1, 1, 1, 3)
     x, w, y = (np.ones(shape, np.float32) for shape in shapes)

@@ -1,7 +1,7 @@
 """Kernels of batch normalisation, dropout and activations: native against the reference.
 
 As in test_kernels.py: every instruction set, one to four threads, outputs filled with NaN before.
-Nothing here is exact on whole numbers but dropout (there are roots and divisions), so tolerances
+Nothing here is exact on integers but dropout (there are roots and divisions), so tolerances
 are derived from the roundings that each formula has.
 """
 
@@ -93,7 +93,7 @@ def test_batch_norm_backward(rows, channels, instruction_set):
                 np.testing.assert_array_equal(part[i], found[i])
 
 
-def test_the_variance_of_numbers_far_from_zero_is_not_lost(instruction_set):
+def test_variance_is_accurate_far_from_zero(instruction_set):
     """E(x^2) - E(x)^2 would give nonsense here."""
     rng = np.random.default_rng(0)
     x = (1000 + 0.01 * reals(rng, 30_000, 3)).astype("f4")
@@ -103,7 +103,7 @@ def test_the_variance_of_numbers_far_from_zero_is_not_lost(instruction_set):
     np.testing.assert_allclose(variance, x.astype("f8").var(0), rtol=1e-3)
 
 
-def test_batch_norm_lets_nan_and_infinity_through(instruction_set):
+def test_batch_norm_propagates_nan_and_infinity(instruction_set):
     for value in (np.nan, np.inf):
         x = np.ones((40, 5), np.float32)
         x[17, 3] = value
@@ -117,7 +117,7 @@ def test_batch_norm_lets_nan_and_infinity_through(instruction_set):
 @pytest.mark.parametrize("size", [0, 1, 7, 16, 33, 50_000])
 @pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.999, 1.0])
 def test_dropout(size, rate, instruction_set):
-    """The same numbers are dropped by every backend and instruction set."""
+    """Every backend and instruction set drops the same elements."""
     rng = np.random.default_rng(size)
     x = reals(rng, size)
     key = rng.integers(0, 2**32, 2)
@@ -127,8 +127,8 @@ def test_dropout(size, rate, instruction_set):
     assert abs(kept - (1 - rate) * size) <= 5 * np.sqrt(rate * (1 - rate) * size)
 
 
-def test_dropout_is_even():
-    """Chi-squared over places and steps, and no correlation of neighbours or of successive keys."""
+def test_dropout_is_uniform():
+    """Chi-squared over positions and steps; neighbors and successive keys are not correlated."""
     ones, y, hits = np.ones(4096, "f4"), np.empty(4096, "f4"), np.zeros(4096)
     rng = np.random.default_rng(0)
     before, products = None, []
@@ -147,7 +147,7 @@ def test_dropout_is_even():
     assert np.abs(products).max() < 5.5 / np.sqrt(4096)
 
 
-def test_dropout_of_neighbouring_keys_differs():
+def test_dropout_of_neighboring_keys_differs():
     ones, y = np.ones(4096, "f4"), [np.empty(4096, "f4") for _ in range(3)]
     for out, key in zip(y, ([0, 0], [1, 0], [0, 1]), strict=True):
         kernels.bind("dropout", ones, np.array(key), out, rate=0.5)()
@@ -155,7 +155,7 @@ def test_dropout_of_neighbouring_keys_differs():
         assert abs(np.corrcoef(y[a], y[b])[0, 1]) < 5 / np.sqrt(4096)
 
 
-def test_dropout_drops_nan_too(instruction_set):
+def test_dropout_drops_nan(instruction_set):
     x = np.full(1000, np.nan, np.float32)
     kernels.bind("dropout", x, np.array([3, 4]), y := np.zeros_like(x), rate=0.5)()
     assert set(np.isnan(y)) == {True, False}
@@ -180,7 +180,7 @@ def test_activations_forward(name, instruction_set):
     call = Call(f"{name}_forward", [INPUTS, np.zeros_like(INPUTS)], config, 1)
     found = bits_of_all_threads(call)[1]
     expected = call.reference(np.float64)[1]
-    smallest = np.finfo(np.float32).tiny  # below, numbers may count as 0
+    smallest = np.finfo(np.float32).tiny  # smaller values may count as 0
     ulp = np.spacing(np.maximum(np.abs(expected), smallest).astype("f4")).astype("f8")
     finite = np.isfinite(expected)
     ulp[~finite] = 0
@@ -232,18 +232,18 @@ def affine_calls(interpolation, mode, shape, rng):
 
 @pytest.mark.parametrize(("interpolation", "mode", "shape"), AFFINE)
 def test_affine_transform(interpolation, mode, shape):
-    """The places are computed in float32 by both; a weight is off by their few ulp."""
+    """Both compute the coordinates in float32; a weight is off by their few ulp."""
     rng = np.random.default_rng(sum(shape))
     for call in affine_calls(interpolation, mode, shape, rng):
         found, expected = bits_of_all_threads(call)[2], call.reference()[2]
         if interpolation == "nearest":
             np.testing.assert_array_equal(found, expected)
         else:
-            reach = 4 * 64 * EPS  # places below 64, weights of four neighbours
+            reach = 4 * 64 * EPS  # coordinates below 64, weights of four neighbors
             assert_within(found, expected, reach * np.abs(call.arrays[0]).sum())
 
 
-def test_affine_transform_of_whole_steps_is_exact():
+def test_affine_transform_by_whole_pixels_is_exact():
     rng = np.random.default_rng(0)
     x = integers(rng, 2, 4, 5, 3)
     transforms = np.zeros((2, 8), np.float32)
@@ -271,7 +271,7 @@ def test_reference_moments_without_rows():
     assert mean.tolist() == variance.tolist() == [0, 0]
 
 
-def test_dropout_key_is_two_numbers():
+def test_dropout_key_has_two_elements():
     x = np.ones(3, np.float32)
     with pytest.raises(ValueError, match=r"`key` must have the shape \(2\)"):
         kernels.bind("dropout", x, np.array([1, 2, 3]), x, rate=0.5)

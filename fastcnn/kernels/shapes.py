@@ -2,7 +2,7 @@
 
 import math
 
-MOST_PLACES = 2**28  # of an image with its padding: kernels number them with 32 bits, with room
+MAX_IMAGE_SIZE = 2**28  # elements, with padding: kernels index them with 32 bits, with a margin
 
 
 def pair(value, name, minimum=1):
@@ -23,9 +23,9 @@ def pair(value, name, minimum=1):
         raise ValueError(
             f"The argument `{name}` cannot contain {cannot}. Received {name}={value!r}."
         )
-    if max(first, second) > MOST_PLACES:
+    if max(first, second) > MAX_IMAGE_SIZE:
         raise ValueError(
-            f"The argument `{name}` cannot contain more than {MOST_PLACES}. "
+            f"The argument `{name}` cannot contain more than {MAX_IMAGE_SIZE}. "
             f"Received {name}={value!r}."
         )
     return first, second
@@ -45,7 +45,7 @@ def resolve_padding(padding, size, window, stride, dilation=1):
     """(before, after) along one axis.
 
     "valid" adds nothing. "same" makes the output ceil(size / stride) long and puts the odd extra
-    place after the image (bottom or right), as Keras does.
+    row or column after the image (bottom or right), as Keras does.
     """
     if check_padding(padding) == "valid":
         return 0, 0
@@ -57,7 +57,7 @@ def resolve_padding(padding, size, window, stride, dilation=1):
 def output_size(size, window, stride, dilation=1, before=0, after=0):
     """floor((size + before + after - reach) / stride) + 1, reach = (window - 1) * dilation + 1.
 
-    Less than 1 where the window does not fit into the padded image.
+    The result is less than 1 where the window does not fit into the padded image.
     """
     reach = (window - 1) * dilation + 1
     return (size + before + after - reach) // stride + 1
@@ -96,8 +96,8 @@ def window_geometry(image, window, strides, padding, dilation=(1, 1)):
 
 def check_image(padded):
     """Raise ValueError where an image of this shape, padding included, is too large."""
-    if math.prod(padded) > MOST_PLACES:
+    if math.prod(padded) > MAX_IMAGE_SIZE:
         raise ValueError(
-            f"An image may have at most {MOST_PLACES} numbers with its padding. "
+            f"An image may have at most {MAX_IMAGE_SIZE} elements with its padding. "
             f"Received one of {tuple(padded)}."
         )
