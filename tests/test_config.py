@@ -68,7 +68,19 @@ def test_cpu_quota_of_a_container(monkeypatch, tmp_path, files, wanted):
     assert config.default_num_threads(tmp_path) == wanted
 
 
-def test_numbers_and_layout():
+def test_listeners_are_called_on_change(monkeypatch):
+    monkeypatch.setattr(config, "_listeners", list(config._listeners))
+    calls = []
+    config.on_change(lambda: calls.append(config.generation()))
+    before = config.generation()
+    config.set_num_threads(2)
+    config.set_num_threads(None)
+    config.set_backend(config.backend())  # no change
+    assert calls == [before + 1, before + 2]
+    assert config.generation() == before + 2
+
+
+def test_float_types_and_data_format():
     assert config.floatx() == keras.backend.floatx() == "float32"
     assert config.epsilon() == 1e-7
     assert config.image_data_format() == "channels_last"

@@ -284,3 +284,20 @@ def test_windows_must_be_positive(wrong):
         kernels.bind(
             "conv2d_max_pool2d_forward", arrays[0], arrays[1], None, arrays[2], None, **config
         )
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_sequence_runs_kernels_and_copies_in_order(backend):
+    fastcnn.config.set_backend(backend)
+    x, w, y = np.ones((2, 3), "f4"), np.ones((3, 4), "f4"), np.empty((2, 4), "f4")
+    source, z = np.full((2, 3), 2, "f4"), np.empty((2, 4), "f4")
+    run = kernels.Sequence(
+        kernels.Copy(x, source),
+        kernels.bind("dense_forward", x, w, None, y, relu=False),
+        kernels.bind("relu_forward", y, z),
+    )
+    run(1)
+    np.testing.assert_array_equal(z, np.full((2, 4), 6))
+    w *= 2
+    run(2)  # another version of the weights: they are packed again
+    np.testing.assert_array_equal(z, np.full((2, 4), 12))
