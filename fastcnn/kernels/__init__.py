@@ -20,6 +20,7 @@ return new arrays:
 
 from typing import TYPE_CHECKING
 
+from fastcnn.core.lazy import attach
 from fastcnn.kernels.backends import (
     instruction_set,
     instruction_sets,
@@ -28,7 +29,6 @@ from fastcnn.kernels.backends import (
 )
 from fastcnn.kernels.bind import Copy, ReferenceKernel, Sequence, bind
 from fastcnn.kernels.families import FAMILIES
-from fastcnn.core.lazy import attach
 
 if TYPE_CHECKING:
     from fastcnn.kernels.functions import *  # noqa: F403

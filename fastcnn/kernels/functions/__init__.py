@@ -12,8 +12,8 @@ arguments do not fit each other.
 
 from typing import TYPE_CHECKING
 
-from fastcnn.kernels.families import FAMILIES
 from fastcnn.core.lazy import attach
+from fastcnn.kernels.families import FAMILIES
 
 if TYPE_CHECKING:
     from fastcnn.kernels.functions.activations import *  # noqa: F403

@@ -10,7 +10,7 @@ window, ic input channel; dx, dw, db, dy are gradients of the loss. pads = (top,
 right). Shapes and types are checked by `fastcnn.kernels.bind`, not here.
 """
 
-from fastcnn.kernels.families import FAMILIES, INTERNAL
 from fastcnn.core.lazy import attach
+from fastcnn.kernels.families import FAMILIES, INTERNAL
 
 __getattr__, __dir__ = attach(__name__, {**FAMILIES, **INTERNAL})
