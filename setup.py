@@ -87,12 +87,14 @@ class Build(build_ext):
 extension = Extension(
     "fastcnn.kernels.native",
     [
-        str(KERNELS / "native.pyx"),
-        *(str(path) for path in sorted(KERNELS.glob("csrc/*.c"))),
+        str(KERNELS / "native" / "native.pyx"),
+        *(str(path) for path in sorted(KERNELS.glob("csrc/**/*.c"))),
     ],
     include_dirs=[str(KERNELS)],
     depends=[
-        str(path) for pattern in ("*.pxi", "csrc/*.h") for path in sorted(KERNELS.glob(pattern))
+        str(path)
+        for pattern in ("native/*.p*", "csrc/**/*.h")
+        for path in sorted(KERNELS.glob(pattern))
     ],
     extra_compile_args=[*C_FLAGS, "-g"] if DEBUG else C_FLAGS,
     py_limited_api=True,

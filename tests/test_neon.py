@@ -1,7 +1,7 @@
 """The tiles for 64-bit ARM, cross-compiled and run under an emulator, against plain loops in C.
 
 neon/driver.c calls every function of `struct kernels` of every table of that build. It can be built
-for this machine as well, with the same flags and every csrc/*.c.
+for this machine as well, with the same flags and every csrc/**/*.c.
 """
 
 import re
@@ -18,7 +18,7 @@ KERNELS = Path(kernels.__file__).parent
 DRIVER = Path(__file__).parent / "neon" / "driver.c"
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]  # as setup.py has them
-SOURCES = [KERNELS / "csrc" / f"{name}.c" for name in ("isa_neon", "isa_baseline", "dispatch")]
+SOURCES = [KERNELS / "csrc" / name for name in ("isa/neon.c", "isa/baseline.c", "dispatch.c")]
 TRIALS = 300  # of each function
 
 

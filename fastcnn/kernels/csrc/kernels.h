@@ -1,6 +1,6 @@
 /* The contract of the register tiles: what native.pyx asks of an instruction set.
  *
- * Each isa_*.c fills one `struct kernels` from the same bodies (*.inc.h), written once over a
+ * Each isa/*.c fills one `struct kernels` from the same bodies (tiles/*.inc.h), written once over a
  * vector type. A tile works on plain memory, knows nothing of Python and starts no thread. All
  * numbers are float32, all distances count elements, not bytes. Every output element is written
  * by one task, in one order that does not depend on how the work is cut: the same bits

@@ -3,8 +3,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 BEGIN_TARGET("avx2,fma,bmi,bmi2,popcnt")
-#include "vec_avx2.h"
-#include "bodies.inc.h"
+#include "../vec/avx2.h"
+#include "../tiles/all.inc.h"
 END_TARGET
 const struct kernels fastcnn_kernels_avx2 = TABLE("avx2");
 #endif

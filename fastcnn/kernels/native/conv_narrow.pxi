@@ -1,6 +1,6 @@
 # Gradients behind a max-pool for filters of few numbers, such as a first layer's. Another place won
 # each channel's window: "quads" hold side by side what four places would take, and a permutation
-# picks every lane's own. No lists are needed (cf. native_sparse.pxi).
+# picks every lane's own. No lists are needed (cf. conv_sparse.pxi).
 
 cdef Py_ssize_t BAND_OF_QUADS = 5000  # numbers in them: what the first cache holds beside dy
 

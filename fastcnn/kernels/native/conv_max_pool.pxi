@@ -1,6 +1,6 @@
 # Convolutions with a max-pool behind them: the pool happens where the convolution's output is still
-# in registers or in cache. The gradients are those of native_sparse.pxi and
-# native_narrow.pxi, or `Expanded`.
+# in registers or in cache. The gradients are those of conv_sparse.pxi and
+# conv_narrow.pxi, or `Expanded`.
 
 cdef class Conv2DMaxPool2D(Conv2D):
     # What they share beside a convolution's sizes.

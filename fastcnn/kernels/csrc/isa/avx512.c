@@ -3,8 +3,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi,bmi2,popcnt")
-#include "vec_avx512.h"
-#include "bodies.inc.h"
+#include "../vec/avx512.h"
+#include "../tiles/all.inc.h"
 END_TARGET
 const struct kernels fastcnn_kernels_avx512 = TABLE("avx512");
 #endif

@@ -1,12 +1,12 @@
-/* What every isa_*.c starts with: system headers, which must stay outside the target region, and
- * the words that GCC and Clang spell differently. */
+/* What the file of every instruction set starts with: system headers, which must stay outside the
+ * target region, and the words that GCC and Clang spell differently. */
 #ifndef FASTCNN_ISA_H
 #define FASTCNN_ISA_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kernels.h"
+#include "../kernels.h"
 
 #define TILE static inline __attribute__((always_inline))
 /* The compiler takes the pointer as it is here, and does not look through it. */

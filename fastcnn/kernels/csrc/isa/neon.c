@@ -2,7 +2,7 @@
 #include "isa.h"
 #if defined(__aarch64__)
 #include <arm_neon.h>
-#include "vec_neon.h"
-#include "bodies.inc.h"
+#include "../vec/neon.h"
+#include "../tiles/all.inc.h"
 const struct kernels fastcnn_kernels_neon = TABLE("neon");
 #endif
