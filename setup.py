@@ -104,6 +104,7 @@ extension = Extension(
 setup(
     ext_modules=cythonize(
         [extension],
+        include_path=[str(KERNELS / "native")],  # for tiles.pxd
         compiler_directives={
             "language_level": 3,
             "binding": True,

@@ -1,7 +1,7 @@
-/* Every function of `struct kernels` on whole numbers, compared exactly with loops that say what
- * kernels.h says. For machines that are emulated: test_neon.py builds it for 64-bit ARM and runs it
- * under qemu. Arrays end at a page that must not be touched; gaps between rows must stay as they
- * were. Prints "table function" for each that passed; a difference ends the program.
+/* Tests every tile of tile_list.h on small integers against plain loops that implement kernels.h;
+ * results must be equal. test_neon.py builds it for 64-bit ARM and runs it under qemu. Arrays end
+ * at a guard page, and gaps between rows must stay unchanged. Prints "table tile" for each tile
+ * that passed; the first difference ends the program.
  */
 #include <math.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 static const struct kernels *k;
 static const char *testing;
 
-/* ------------------------------------------------------------------------------ chance, memory */
+/* ------------------------------------------------------------------------- random data, memory */
 
 static uint64_t state = 1;
 static int draw(int low, int high) {
@@ -46,7 +46,7 @@ static void release(void) {
     }
 }
 
-static float *floats(ptrdiff_t n) { /* whole numbers from -4 to 4 */
+static float *floats(ptrdiff_t n) { /* integers from -4 to 4 */
     float *p = guarded(n * (ptrdiff_t)sizeof *p);
     for (ptrdiff_t i = 0; i < n; i++) p[i] = (float)draw(-4, 4);
     return p;
@@ -61,12 +61,12 @@ static int32_t *ints(ptrdiff_t n, int low, int high) {
     for (ptrdiff_t i = 0; i < n; i++) p[i] = draw(low, high);
     return p;
 }
-static ptrdiff_t *places(ptrdiff_t n, int high) {
+static ptrdiff_t *offsets_to(ptrdiff_t n, int high) {
     ptrdiff_t *p = guarded(n * (ptrdiff_t)sizeof *p);
     for (ptrdiff_t i = 0; i < n; i++) p[i] = draw(0, high);
     return p;
 }
-static uint8_t *bytes(ptrdiff_t n, int high) { /* now and then 255 */
+static uint8_t *bytes(ptrdiff_t n, int high) { /* sometimes 255 */
     uint8_t *p = guarded(n);
     for (ptrdiff_t i = 0; i < n; i++) p[i] = often() ? (uint8_t)draw(0, high) : 255;
     return p;
@@ -93,15 +93,14 @@ static float relu(float a) { return a <= 0 ? 0 : a; }
 static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static int channel_count(void) { return draw(1, 4 * k->lanes + 3); }
 
-/* ------------------------------------------------------------------------------ sums of products
- */
+/* ---------------------------------------------------------------------------- sums of products */
 
 static struct product a_product(int pixels_in_x) {
     struct product p = {.segments = draw(0, 3), .steps = draw(0, 9), .pixels = draw(1, 20)};
     p.channels = least(channel_count(), k->product_block(1000));
     p.x_pixel = draw(1, 5), p.x_step = draw(1, 3);
     p.w_step = p.channels + draw(0, 3), p.y_pixel = p.channels + draw(0, 3);
-    p.x_segments = places(p.segments, 20), p.w_segments = places(p.segments, 20);
+    p.x_segments = offsets_to(p.segments, 20), p.w_segments = offsets_to(p.segments, 20);
     p.x = floats(21 + (pixels_in_x * p.pixels - 1) * p.x_pixel + 8 * p.x_step);
     p.w = floats(20 + 8 * p.w_step + p.channels);
     p.b = often() ? floats(p.channels) : NULL;
@@ -179,13 +178,13 @@ static void product_max_pool_block(void) {
         }
 }
 
-/* ------------------------------------------------------------------------------------- Winograd */
+/* ------------------------------------------------------------------------------------ Winograd */
 
 static const float G[4][3] = {{1, 0, 0}, {.5f, .5f, .5f}, {.5f, -.5f, .5f}, {0, 0, 1}};
 static const float B[4][4] = {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}};
 static const float A[2][4] = {{1, 1, 1, 0}, {0, 1, -1, -1}};
 
-/* Nine taps of which some are NULL. */
+/* Nine taps, some of them NULL. */
 static void draw_taps(float *w, ptrdiff_t w_plane, float *taps[9]) {
     for (int tap = 0; tap < 9; tap++) taps[tap] = often() ? w + tap * w_plane : NULL;
 }
@@ -307,60 +306,13 @@ static void winograd_gradient(void) {
 #include "driver_sparse.h"
 #include "driver_single.h"
 
-/* ------------------------------------------------------------------------------------------ all */
+/* ----------------------------------------------------------------------------------------- all */
 
-#define EACH(T)                                                                                    \
-    T(product_block)                                                                               \
-    T(product)                                                                                     \
-    T(product_max_pool_block)                                                                      \
-    T(product_max_pool)                                                                            \
-    T(winograd_filter)                                                                             \
-    T(winograd_input)                                                                              \
-    T(winograd_output)                                                                             \
-    T(winograd_gradient)                                                                           \
-    T(winograd_filter_gradient)                                                                    \
-    T(sparse_sum_block)                                                                            \
-    T(sparse_sum)                                                                                  \
-    T(quads)                                                                                       \
-    T(narrow_block)                                                                                \
-    T(narrow_sum)                                                                                  \
-    T(narrow_data)                                                                                 \
-    T(narrow_windows)                                                                              \
-    T(lists_by_place)                                                                              \
-    T(lists_by_channel)                                                                            \
-    T(copy_rows)                                                                                   \
-    T(add_rows)                                                                                    \
-    T(add_patches)                                                                                 \
-    T(transpose)                                                                                   \
-    T(max_pool2d_forward)                                                                          \
-    T(average_pool2d_forward)                                                                      \
-    T(max_pool2d_backward)                                                                         \
-    T(average_pool2d_backward)                                                                     \
-    T(relu_forward)                                                                                \
-    T(relu_backward)                                                                               \
-    T(exp_shifted)                                                                                 \
-    T(tanh_forward)                                                                                \
-    T(tanh_backward)                                                                               \
-    T(sigmoid_forward)                                                                             \
-    T(sigmoid_backward)                                                                            \
-    T(elu_forward)                                                                                 \
-    T(elu_backward)                                                                                \
-    T(dropout)                                                                                     \
-    T(depthwise)                                                                                   \
-    T(depthwise_weights)                                                                           \
-    T(batch_norm_moments)                                                                          \
-    T(batch_norm_apply)                                                                            \
-    T(batch_norm_sums)                                                                             \
-    T(batch_norm_gradient)                                                                         \
-    T(from_uint8)                                                                                  \
-    T(from_float64)                                                                                \
-    T(adam_update)
-
-#define NAMED(function) {#function, function},
+#define TEST(result, tile, parameters) {#tile, tile},
 static const struct {
     const char *name;
     void (*run)(void);
-} tests[] = {EACH(NAMED)};
+} tests[] = {EACH_TILE(TEST)};
 
 static void denormals(void) {
     volatile float smallest = 1e-40f, one = 1;

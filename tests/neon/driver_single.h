@@ -1,4 +1,4 @@
-/* Part of driver.c: copies, pools, and what treats every number or channel alone. */
+/* Included in driver.c: copies, pooling, elementwise tiles, batch normalization. */
 
 static void copy_rows(void) {
     const int rows = draw(0, 5), columns = draw(0, 19);
@@ -46,23 +46,22 @@ static void transpose(void) {
     same(y, expected, size);
 }
 
-/* --------------------------------------------------------------------------------------- pooling
- */
+/* ------------------------------------------------------------------------------------- pooling */
 
-/* A row of windows over an image of `height` rows, of which padding cuts some off. */
+/* A row of windows over an image of `height` rows, some of them cut off by padding. */
 static struct pool a_pool(int *height, int *width) {
     struct pool p = {
         .window_columns = draw(1, 4), .stride = draw(1, 3), .channels = channel_count()};
     const int rows = draw(1, 4);
     p.first_row = draw(0, rows - 1), p.rows = draw(1, rows - (int)p.first_row);
     p.left = draw(0, (int)p.window_columns - 1), p.columns_out = draw(1, 6);
-    const int last = (int)((p.columns_out - 1) * p.stride - p.left); /* where a window begins */
+    const int last = (int)((p.columns_out - 1) * p.stride - p.left); /* start of the last window */
     *height = (int)p.rows;
     *width = last + (int)p.window_columns;
     *width -= draw(0, (last < 0 ? *width : (int)p.window_columns) - 1); /* no window is empty */
     p.row_size = *width * p.channels;
     p.overlap = 1;
-    ptrdiff_t *columns = places(2 * p.columns_out, 0);
+    ptrdiff_t *columns = offsets_to(2 * p.columns_out, 0);
     for (int o = 0; o < p.columns_out; o++) {
         const ptrdiff_t start = o * p.stride - p.left;
         columns[2 * o] = start < 0 ? 0 : start;
@@ -71,7 +70,7 @@ static struct pool a_pool(int *height, int *width) {
     p.columns = columns;
     return p;
 }
-static int place_of(const struct pool *p, int o, int r, int q) {
+static int position_of(const struct pool *p, int o, int r, int q) {
     return (int)((p->first_row + r) * p->window_columns + q - o * p->stride + p->left);
 }
 static void max_pool2d_forward(void) {
@@ -89,15 +88,15 @@ static void max_pool2d_forward(void) {
     for (int o = 0; o < p.columns_out; o++)
         for (int c = 0; c < p.channels; c++) {
             float best = 0;
-            int place = -1;
+            int position = -1;
             for (int r = 0; r < p.rows; r++)
                 for (int q = (int)p.columns[2 * o]; q < p.columns[2 * o + 1]; q++) {
                     const float v = x[r * p.row_size + q * p.channels + c];
-                    if (place < 0 || v > best || (isnan(v) && !isnan(best)))
-                        best = v, place = place_of(&p, o, r, q);
+                    if (position < 0 || v > best || (isnan(v) && !isnan(best)))
+                        best = v, position = position_of(&p, o, r, q);
                 }
             expected[o * p.channels + c] = p.relu ? relu(best) : best;
-            expected_argmax[o * p.channels + c] = p.relu && best <= 0 ? 255 : place;
+            expected_argmax[o * p.channels + c] = p.relu && best <= 0 ? 255 : position;
         }
     k->max_pool2d_forward(&p);
     same(p.y, expected, size);
@@ -122,7 +121,8 @@ static void average_pool2d_forward(void) {
     k->average_pool2d_forward(&p);
     same(p.y, expected, size);
 }
-/* dx += what `share` says of each place; where windows do not overlap, dx need not be read. */
+/* dx += dy of the winning position, or its mean; where windows do not overlap, dx is only written.
+ */
 static void pool2d_backward(int is_max) {
     int height, width;
     struct pool p = a_pool(&height, &width);
@@ -130,7 +130,8 @@ static void pool2d_backward(int is_max) {
     p.overlap = p.stride < p.window_columns || draw(0, 1);
     p.y = floats(size), p.dx = floats(x_size);
     if (!is_max)
-        for (ptrdiff_t i = 0; i < size; i++) p.y[i] *= 144; /* which 1 to 16 places divide */
+        for (ptrdiff_t i = 0; i < size; i++)
+            p.y[i] *= 144; /* divisible by the pixel counts of these windows */
     if (!p.overlap) memset(p.dx, 0, (size_t)x_size * sizeof(float));
     const int most = (int)((p.first_row + p.rows) * p.window_columns) - 1;
     uint8_t *argmax8 = bytes(size, most);
@@ -145,10 +146,10 @@ static void pool2d_backward(int is_max) {
                     const ptrdiff_t at = o * p.channels + c;
                     const int won = small ? argmax8[at] : argmax32[at];
                     const float count = (float)(p.rows * (p.columns[2 * o + 1] - p.columns[2 * o]));
-                    expected[r * p.row_size + q * p.channels + c] += !is_max ? p.y[at] / count
-                                                                     : won == place_of(&p, o, r, q)
-                                                                         ? p.y[at]
-                                                                         : 0;
+                    expected[r * p.row_size + q * p.channels + c] +=
+                        !is_max                           ? p.y[at] / count
+                        : won == position_of(&p, o, r, q) ? p.y[at]
+                                                          : 0;
                 }
     (is_max ? k->max_pool2d_backward : k->average_pool2d_backward)(&p);
     same(p.dx, expected, x_size);
@@ -156,8 +157,7 @@ static void pool2d_backward(int is_max) {
 static void max_pool2d_backward(void) { pool2d_backward(1); }
 static void average_pool2d_backward(void) { pool2d_backward(0); }
 
-/* ------------------------------------------------------------------------------- number by number
- */
+/* --------------------------------------------------------------------------------- elementwise */
 
 static void relu_forward(void) {
     const int n = draw(0, 40);
@@ -175,7 +175,7 @@ static void relu_backward(void) {
     for (int i = 0; i < n; i++)
         if (dx[i] != (y[i] <= 0 ? 0 : dy[i])) fail(i, dx[i], y[i] <= 0 ? 0 : dy[i]);
 }
-static float *spread(int n) { /* numbers of every size, and what is none */
+static float *spread(int n) { /* values of every magnitude, infinities and NaN */
     static const float special[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1e30f, -1e30f};
     float *x = floats(n);
     for (int i = 0; i < n; i++)
@@ -220,7 +220,8 @@ static void elu_forward(void) {
 }
 static void activation_backward(int which) {
     const int n = draw(0, 40);
-    const float *dy = floats(n), *y = floats(n); /* y is no such output, but the formula holds */
+    const float *dy = floats(n),
+                *y = floats(n); /* y is not such an output, but the formula holds */
     float *dx = floats(n);
     void (*run[])(const float *, const float *, float *, ptrdiff_t, float) = {
         k->tanh_backward, k->sigmoid_backward, k->elu_backward};
@@ -286,8 +287,7 @@ static void adam_update(void) { /* powers of two: exact up to the root and the q
     same(w, w2, n), same(m, m2, n), same(v, v2, n);
 }
 
-/* ---------------------------------------------------------------------------- batch normalisation
- */
+/* ------------------------------------------------------------------------- batch normalization */
 
 static struct batch_norm some_rows(void) {
     struct batch_norm p = {.rows = 1 << draw(0, 5), .channels = channel_count()};
@@ -310,12 +310,12 @@ static void batch_norm(int which) {
         const float mean = total / (float)p.rows;
         for (int r = 0; r < p.rows; r++) {
             const ptrdiff_t at = r * p.channels + c;
-            const float apart = p.x[at] - p.mean[c];
+            const float deviation = p.x[at] - p.mean[c];
             const float dy = p.y && p.y[at] <= 0 ? 0 : p.dy[at];
-            const float out = apart * p.scale[c] + p.offset[c];
-            sum += dy, product += dy * apart, squares += (p.x[at] - mean) * (p.x[at] - mean);
+            const float out = deviation * p.scale[c] + p.offset[c];
+            sum += dy, product += dy * deviation, squares += (p.x[at] - mean) * (p.x[at] - mean);
             if (which == 1) expected[at] = p.relu ? relu(out) : out;
-            if (which == 3) expected[at] = dy * p.scale[c] + apart * p.slope[c] + p.offset[c];
+            if (which == 3) expected[at] = dy * p.scale[c] + deviation * p.slope[c] + p.offset[c];
         }
         if (which == 0) expected[c] = mean, expected[p.sum_distance + c] = squares;
         if (which == 2) expected[c] = sum, expected[p.sum_distance + c] = product;

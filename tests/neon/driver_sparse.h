@@ -1,4 +1,4 @@
-/* Part of driver.c: sparse sums, their lists, narrow and depthwise sums. */
+/* Included in driver.c: sparse sums and their lists, narrow and depthwise sums. */
 
 static void sparse_sum_block(void) {
     for (int r = 1; r <= 3; r++)
@@ -8,29 +8,29 @@ static void sparse_sum_block(void) {
         }
 }
 static void sparse_sum(void) {
-    struct sparse_sum p = {.groups = draw(0, 4), .rows = draw(1, 3), .columns = draw(1, 3)};
+    struct sparse_sum p = {.lists = draw(0, 4), .rows = draw(1, 3), .columns = draw(1, 3)};
     p.channels = draw(1, (int)k->sparse_sum_block(p.rows, p.columns));
     p.y_column = p.channels + draw(0, 3), p.y_row = 3 * p.y_column;
     p.data_column = draw(0, 5), p.data_row = draw(0, 9);
     const int entries = 7;
-    p.values = floats(p.groups * entries);
-    p.offsets = ints(p.groups * entries, 0, 30);
+    p.values = floats(p.lists * entries);
+    p.offsets = ints(p.lists * entries, 0, 30);
     p.data =
         floats(31 + (p.rows - 1) * p.data_row + (p.columns - 1) * p.data_column + p.channels - 1);
-    int32_t *starts = ints(p.groups, 0, 0), *counts = ints(p.groups, 0, entries);
-    for (int g = 0; g < p.groups; g++) starts[g] = entries * g;
+    int32_t *starts = ints(p.lists, 0, 0), *counts = ints(p.lists, 0, entries);
+    for (int l = 0; l < p.lists; l++) starts[l] = entries * l;
     p.starts = starts, p.counts = counts;
-    p.places = ints(p.groups, 0, 10);
+    p.y_offsets = ints(p.lists, 0, 10);
     const ptrdiff_t size =
         11 + (p.rows - 1) * p.y_row + (p.columns - 1) * p.y_column + p.channels - 1;
     p.y = floats(size);
     float *expected = copy(p.y, size);
-    for (int g = 0; g < p.groups; g++)
-        for (int e = starts[g]; e < starts[g] + counts[g]; e++)
+    for (int l = 0; l < p.lists; l++)
+        for (int e = starts[l]; e < starts[l] + counts[l]; e++)
             for (int r = 0; r < p.rows; r++)
                 for (int q = 0; q < p.columns; q++)
                     for (int c = 0; c < p.channels; c++)
-                        expected[p.places[g] + r * p.y_row + q * p.y_column + c] +=
+                        expected[p.y_offsets[l] + r * p.y_row + q * p.y_column + c] +=
                             p.values[e] *
                             p.data[p.offsets[e] + r * p.data_row + q * p.data_column + c];
     k->sparse_sum(&p);
@@ -41,7 +41,7 @@ static void narrow_block(void) {
         if (k->narrow_block(c) < 1 || k->narrow_block(c) > c) fail(c, k->narrow_block(c), c);
 }
 static void quads(void) {
-    const ptrdiff_t n = draw(0, 70), *at = places(4, 30);
+    const ptrdiff_t n = draw(0, 70), *at = offsets_to(4, 30);
     const float *x = floats(31 + n);
     float *y = guarded(4 * n * (ptrdiff_t)sizeof(float));
     float *expected = guarded(4 * n * (ptrdiff_t)sizeof(float));
@@ -50,11 +50,11 @@ static void quads(void) {
     same(y, expected, 4 * n);
 }
 static void narrow_sum(void) {
-    struct narrow_sum p = {.tap_count = draw(1, 27), .oc = channel_count(), .group = draw(0, 2)};
+    struct narrow_sum p = {.tap_count = draw(1, 27), .oc = channel_count(), .quad = draw(0, 2)};
     p.channels = k->narrow_block(p.oc);
     p.windows_h = draw(0, 3), p.windows_w = draw(0, 3);
     p.x_row = draw(0, 40), p.x_column = draw(0, 3);
-    p.taps = places(p.tap_count, 30);
+    p.taps = offsets_to(p.tap_count, 30);
     const ptrdiff_t dy_size = least(p.windows_h * p.windows_w - 1, 99) * p.oc + p.channels;
     const ptrdiff_t windows = p.windows_h * p.windows_w;
     p.dy = floats(windows ? dy_size : 0);
@@ -69,9 +69,9 @@ static void narrow_sum(void) {
         for (int j = 0; j < p.windows_w; j++)
             for (int c = 0; c < p.channels; c++) {
                 const ptrdiff_t at = (i * p.windows_w + j) * p.oc + c;
-                const int place = p.argmax[at] - 4 * p.group;
-                if (place < 0 || place > 3) continue;
-                const float *x = p.x + i * p.x_row + j * p.x_column + place;
+                const int position = p.argmax[at] - 4 * p.quad;
+                if (position < 0 || position > 3) continue;
+                const float *x = p.x + i * p.x_row + j * p.x_column + position;
                 for (int t = 0; t < p.tap_count; t++)
                     expected[t * p.oc + c] += p.dy[at] * x[p.taps[t]];
                 if (p.db) expected_db[c] += p.dy[at];
@@ -81,20 +81,20 @@ static void narrow_sum(void) {
     same(db, expected_db, p.channels);
 }
 static void narrow_data(void) {
-    struct narrow_data p = {.channels = draw(0, 9), .numbers = draw(1, 37)};
-    const ptrdiff_t lanes = k->lanes, size = p.numbers * lanes;
-    const int32_t *places = ints(p.channels * lanes, 0, 255);
+    struct narrow_data p = {.channels = draw(0, 9), .elements = draw(1, 37)};
+    const ptrdiff_t lanes = k->lanes, size = p.elements * lanes;
+    const int32_t *positions = ints(p.channels * lanes, 0, 255);
     p.dy = floats(p.channels * lanes);
-    p.places = (const float *)places;
-    p.quads = floats(4 * p.channels * p.numbers);
+    p.positions = (const float *)positions;
+    p.quads = floats(4 * p.channels * p.elements);
     p.sums = guarded(size * (ptrdiff_t)sizeof(float));
     float *expected = guarded(size * (ptrdiff_t)sizeof(float));
     for (ptrdiff_t i = 0; i < size; i++) {
         p.sums[i] = NAN, expected[i] = 0;
         for (int c = 0; c < p.channels; c++) {
             const ptrdiff_t at = c * lanes + i % lanes;
-            const float *quad = p.quads + 4 * (c * p.numbers + i / lanes);
-            expected[i] += p.dy[at] * quad[places[at] % 4];
+            const float *quad = p.quads + 4 * (c * p.elements + i / lanes);
+            expected[i] += p.dy[at] * quad[positions[at] % 4];
         }
     }
     k->narrow_data(&p);
@@ -105,47 +105,47 @@ static void narrow_windows(void) {
     const float *dy = floats(windows * channels);
     const uint8_t *argmax = bytes(windows * channels, 5);
     const ptrdiff_t size = channels * (ptrdiff_t)lanes;
-    float *turned = guarded(size * (ptrdiff_t)sizeof(float));
+    float *transposed = guarded(size * (ptrdiff_t)sizeof(float));
     float *expected = guarded(size * (ptrdiff_t)sizeof(float));
-    int32_t *places = guarded(size * (ptrdiff_t)sizeof(int32_t));
-    for (ptrdiff_t i = 0; i < size; i++) turned[i] = NAN, expected[i] = 0;
+    int32_t *positions = guarded(size * (ptrdiff_t)sizeof(int32_t));
+    for (ptrdiff_t i = 0; i < size; i++) transposed[i] = NAN, expected[i] = 0;
     for (int w = 0; w < windows; w++)
         for (int c = 0; c < channels; c++)
             if (argmax[w * channels + c] < 4) expected[c * lanes + w] = dy[w * channels + c];
-    k->narrow_windows(dy, argmax, windows, channels, turned, (float *)places);
-    same(turned, expected, size);
+    k->narrow_windows(dy, argmax, windows, channels, transposed, (float *)positions);
+    same(transposed, expected, size);
     for (int w = 0; w < windows; w++)
         for (int c = 0; c < channels; c++)
-            if (places[c * lanes + w] != argmax[w * channels + c])
-                fail(c * lanes + w, places[c * lanes + w], argmax[w * channels + c]);
+            if (positions[c * lanes + w] != argmax[w * channels + c])
+                fail(c * lanes + w, positions[c * lanes + w], argmax[w * channels + c]);
 }
-static void lists_by_place(void) {
+static void lists_by_position(void) {
     const int windows = draw(0, 6), channels = channel_count(), count = draw(1, 5);
-    const int stride = draw(1, 9), size = windows * channels, groups = windows * count;
+    const int stride = draw(1, 9), size = windows * channels, lists = windows * count;
     const float *dy = floats(size);
     const uint8_t *argmax = bytes(size, count - 1);
     float *values = floats(size + k->lanes);
-    int32_t *offsets = ints(size + k->lanes, 0, 0), *starts = ints(groups, 0, 0);
-    int32_t *counts = ints(groups, 0, 0);
-    k->lists_by_place(dy, argmax, windows, channels, count, stride, values, offsets, starts,
-                      counts);
+    int32_t *offsets = ints(size + k->lanes, 0, 0), *starts = ints(lists, 0, 0);
+    int32_t *counts = ints(lists, 0, 0);
+    k->lists_by_position(dy, argmax, windows, channels, count, stride, values, offsets, starts,
+                         counts);
     int32_t n = 0;
-    for (int g = 0; g < groups; g++) {
-        if (starts[g] != n) fail(g, starts[g], n);
+    for (int l = 0; l < lists; l++) {
+        if (starts[l] != n) fail(l, starts[l], n);
         for (int c = 0; c < channels; c++) {
-            const int at = g / count * channels + c;
-            if (argmax[at] != g % count) continue;
+            const int at = l / count * channels + c;
+            if (argmax[at] != l % count) continue;
             same(values + n, dy + at, 1);
             if (offsets[n] != c * stride) fail(n, offsets[n], c * stride);
             n++;
         }
-        if (counts[g] != n - starts[g]) fail(g, counts[g], n - starts[g]);
+        if (counts[l] != n - starts[l]) fail(l, counts[l], n - starts[l]);
     }
 }
 static void lists_by_channel(void) {
     const int windows = draw(0, 40), channels = channel_count(), lanes = k->lanes;
     const int capacity = windows + 5 + lanes, before = draw(0, 5), image = draw(0, 99);
-    const int count = draw(1, 4); /* places of a window; argmax may name others */
+    const int count = draw(1, 4); /* positions in a window; argmax may hold others */
     const float *dy = floats(windows * channels);
     const uint8_t *argmax = bytes(windows * channels, 3);
     const int32_t *corners = ints(windows, 0, 99), *steps = ints(256, 0, 99);
@@ -162,10 +162,10 @@ static void lists_by_channel(void) {
     for (int c = 0; c < channels; c++) {
         int n = before;
         for (int w = 0; w < windows; w++) {
-            const int at = w * channels + c, place = argmax[at];
-            if (place >= count) continue;
+            const int at = w * channels + c, position = argmax[at];
+            if (position >= count) continue;
             same(values + c * capacity + n, dy + at, 1);
-            const int32_t offset = corners[w] + image + steps[place];
+            const int32_t offset = corners[w] + image + steps[position];
             same_ints(offsets + c * capacity + n, &offset, 1);
             expected_bias[c] += dy[at];
             n++;
@@ -179,7 +179,7 @@ static void lists_by_channel(void) {
 static void depthwise(void) {
     struct depthwise p = {.taps = draw(0, 12), .pixels = draw(1, 20), .channels = channel_count()};
     p.x_pixel = draw(0, 9), p.y_pixel = p.channels + draw(0, 3), p.relu = draw(0, 1);
-    p.x_taps = places(p.taps, 30), p.w_taps = places(p.taps, 30);
+    p.x_taps = offsets_to(p.taps, 30), p.w_taps = offsets_to(p.taps, 30);
     p.x = floats(30 + (p.pixels - 1) * p.x_pixel + p.channels), p.w = floats(30 + p.channels);
     p.b = often() ? floats(p.channels) : NULL;
     const ptrdiff_t size = (p.pixels - 1) * p.y_pixel + p.channels;
@@ -198,10 +198,10 @@ static void depthwise(void) {
 static void depthwise_weights(void) {
     struct depthwise_weights p = {.taps = draw(1, 9), .rows = draw(0, 4), .pixels = draw(0, 4)};
     p.width = draw(1, k->lanes), p.channels = p.width + draw(0, 9);
-    p.x_row = draw(0, 20), p.x_pixel = draw(0, 9), p.x_taps = places(p.taps, 30);
+    p.x_row = draw(0, 20), p.x_pixel = draw(0, 9), p.x_taps = offsets_to(p.taps, 30);
     p.x = floats(30 + 3 * p.x_row + 3 * p.x_pixel + p.width);
-    const ptrdiff_t places_of_dy = p.rows * p.pixels, size = (p.taps - 1) * p.channels + p.width;
-    p.dy = floats(places_of_dy ? (places_of_dy - 1) * p.channels + p.width : 0);
+    const ptrdiff_t pixels_of_dy = p.rows * p.pixels, size = (p.taps - 1) * p.channels + p.width;
+    p.dy = floats(pixels_of_dy ? (pixels_of_dy - 1) * p.channels + p.width : 0);
     p.dw = floats(size);
     float *db = floats(p.width), *expected_db = copy(db, p.width), *expected = copy(p.dw, size);
     p.db = often() ? db : NULL;

@@ -1,4 +1,4 @@
-/* Which instruction sets this build has, best first, and which of them this machine can run. */
+/* The instruction sets of this build, best first, and whether this machine can run them. */
 #include <stddef.h>
 
 #include "kernels.h"
@@ -26,7 +26,7 @@ const struct kernels *fastcnn_kernels_at(int i) {
 
 int fastcnn_kernels_supported(const struct kernels *table) {
 #if defined(__x86_64__)
-    __builtin_cpu_init(); /* its answers include what the operating system saves */
+    __builtin_cpu_init(); /* it also checks that the operating system saves the registers */
     if (table == &fastcnn_kernels_avx512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -49,7 +49,7 @@ unsigned long long fastcnn_flush_denormals(void) {
     return state;
 }
 void fastcnn_restore_denormals(unsigned long long state) {
-    /* Flags that a tile raised are not the caller's either. */
+    /* Also drops exception flags that a tile raised. */
     _mm_setcsr((unsigned)state);
 }
 #elif defined(__aarch64__)

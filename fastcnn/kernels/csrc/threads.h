@@ -1,24 +1,23 @@
-/* What the Cython code asks of OpenMP, where a serial build answers for one thread, and the time.
- */
+/* What the Cython code needs of OpenMP (a serial build reports one thread), and the time. */
 #ifndef FASTCNN_THREADS_H
 #define FASTCNN_THREADS_H
 #include <time.h>
 
-/* Seconds on a clock that is never set back. */
+/* Seconds on a monotonic clock. */
 static inline double fastcnn_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* A number that several threads of Python may read and write at once. */
-static inline double fastcnn_shared(const double *place) {
+/* A value that several Python threads may read and write at once. */
+static inline double fastcnn_load(const double *from) {
     double value;
-    __atomic_load(place, &value, __ATOMIC_RELAXED);
+    __atomic_load(from, &value, __ATOMIC_RELAXED);
     return value;
 }
-static inline void fastcnn_share(double *place, double value) {
-    __atomic_store(place, &value, __ATOMIC_RELAXED);
+static inline void fastcnn_store(double *to, double value) {
+    __atomic_store(to, &value, __ATOMIC_RELAXED);
 }
 
 #ifdef _OPENMP
@@ -27,8 +26,8 @@ enum { fastcnn_has_openmp = 1 };
 static inline int fastcnn_max_threads(void) { return omp_get_max_threads(); }
 static inline int fastcnn_thread(void) { return omp_get_thread_num(); }
 static inline int fastcnn_team_size(void) { return omp_get_num_threads(); }
-/* Nobody goes on before everybody is here. */
-static inline void fastcnn_team_meets(void) {
+/* Wait until every thread of the team arrives. */
+static inline void fastcnn_barrier(void) {
 #pragma omp barrier
 }
 #else
@@ -36,6 +35,6 @@ enum { fastcnn_has_openmp = 0 };
 static inline int fastcnn_max_threads(void) { return 1; }
 static inline int fastcnn_thread(void) { return 0; }
 static inline int fastcnn_team_size(void) { return 1; }
-static inline void fastcnn_team_meets(void) {}
+static inline void fastcnn_barrier(void) {}
 #endif
 #endif

@@ -64,7 +64,7 @@ cdef class NarrowBackwardWeights(Conv2DMaxPool2D):
             while row < self.ph:
                 p.windows_h = min(self.band_rows, self.ph - row)
                 for group in range(self.places.shape[0]):
-                    p.group = <int>group
+                    p.quad = <int>group
                     self.table.quads(
                         x + row * self.band_step, &self.places[group, 0],
                         self.quad_count - (self.band_rows - p.windows_h) * self.band_step, quads,
@@ -146,7 +146,8 @@ cdef class NarrowBackwardData(Conv2DMaxPool2D):
         cdef float *sums = places + self.oc * lanes
         cdef float *dx = sums + self.numbers * lanes if self.is_padded else &self.dx[n, 0, 0, 0]
         cdef NarrowData p
-        p.dy, p.places, p.sums, p.channels, p.numbers = turned, places, sums, self.oc, self.numbers
+        p.dy, p.positions, p.sums = turned, places, sums
+        p.channels, p.elements = self.oc, self.numbers
         memset(dx, 0, self.padded_height * self.padded_width * self.ic * sizeof(float))
         while first < windows:
             count = min(lanes, windows - first)

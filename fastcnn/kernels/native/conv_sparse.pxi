@@ -66,14 +66,14 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
         cdef Py_ssize_t groups = self.places.shape[0], b, row, column
         cdef SparseSum p
         if self.ph * self.pw > 0:
-            self.table.lists_by_place(
+            self.table.lists_by_position(
                 &self.dy[n, 0, 0, 0], &self.argmax[n, 0, 0, 0], self.ph * self.pw, self.oc,
                 <int>(self.pool_h * self.pool_w), <int>(self.rows * self.columns), values, offsets,
                 starts, starts + groups,
             )
         memset(dx, 0, size * sizeof(float))
         p.values, p.offsets, p.starts, p.counts = values, offsets, starts, starts + groups
-        p.places, p.groups = &self.places[0], groups
+        p.y_offsets, p.lists = &self.places[0], groups
         p.data_row, p.y_row = self.columns, self.dh * self.padded_width * self.ic
         p.data_column = p.y_column = 0
         for b in range(self.blocks.shape[0]):
@@ -195,7 +195,7 @@ cdef class SparseBackwardWeights(Conv2DMaxPool2D):
         memset(&self.sums[i, 0, 0, 0, 0], 0, self.sums.strides[0])
         memset(&self.bias[i, 0, 0], 0, self.bias.strides[0])
         p.values, p.offsets, p.starts, p.counts = values, offsets, &self.starts[0], counts
-        p.places, p.groups = &self.places[0], self.oc
+        p.y_offsets, p.lists = &self.places[0], self.oc
         p.data_row = self.dh * self.padded_width * self.block_channels
         p.data_column = self.dw * self.block_channels
         p.y_row, p.y_column = self.kw * self.block_channels, self.block_channels

@@ -185,14 +185,14 @@ cdef void run_alone(Kernel kernel, Py_ssize_t preparations) noexcept nogil:
 
 cdef void run_team(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogil:
     cdef double start = fastcnn_now(), seconds
-    if not thread_exact and start < fastcnn_shared(&alone_until):
+    if not thread_exact and start < fastcnn_load(&alone_until):
         run_alone(kernel, preparations)
         return
     with parallel(num_threads=threads):
         run_share(kernel, preparations, fastcnn_thread(), fastcnn_team_size())
     seconds = fastcnn_now() - start
     if seconds > kernel.best + LATE_SECONDS:
-        fastcnn_share(&alone_until, start + seconds + ALONE_SECONDS)
+        fastcnn_store(&alone_until, start + seconds + ALONE_SECONDS)
     kernel.best = min(kernel.best, seconds)
 
 
@@ -206,11 +206,11 @@ cdef void run_share(
     if preparations > 0:
         for i in range(preparations * thread // threads, preparations * (thread + 1) // threads):
             kernel.prepare(i, scratch)
-        fastcnn_team_meets()
+        fastcnn_barrier()
     for i in range(kernel.tasks * thread // threads, kernel.tasks * (thread + 1) // threads):
         kernel.task(i, scratch)
     if kernel.finishes > 0:
-        fastcnn_team_meets()
+        fastcnn_barrier()
         for i in range(
             kernel.finishes * thread // threads, kernel.finishes * (thread + 1) // threads
         ):

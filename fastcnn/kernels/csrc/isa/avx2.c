@@ -1,4 +1,4 @@
-/* The kernels for AVX2 with FMA (Haswell, Zen and later). */
+/* The tiles for AVX2 with FMA (Haswell, Zen and later). */
 #include "isa.h"
 #if defined(__x86_64__)
 #include <immintrin.h>

@@ -1,4 +1,4 @@
-/* The kernels for AVX-512 (Skylake-X and later). */
+/* The tiles for AVX-512 (Skylake-X and later). */
 #include "isa.h"
 #if defined(__x86_64__)
 #include <immintrin.h>

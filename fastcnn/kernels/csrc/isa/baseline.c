@@ -1,4 +1,4 @@
-/* The kernels for what every machine of the compiler's target has, SSE2 on x86-64. */
+/* The tiles for the compiler's default target, which every such machine runs: SSE2 on x86-64. */
 #include "isa.h"
 #include "../vec/generic.h"
 #include "../tiles/all.inc.h"

@@ -1,4 +1,4 @@
-/* The kernels for NEON, which every 64-bit ARM has. */
+/* The tiles for NEON, which every 64-bit ARM has. */
 #include "isa.h"
 #if defined(__aarch64__)
 #include <arm_neon.h>

@@ -1,16 +1,16 @@
 /* Activations that need the exponential function, and softmax's exponentials.
  *
  * exp(x) = 2^n * exp(r) with n = round(x / ln 2) and r = x - n ln 2, |r| <= ln(2) / 2. All of them
- * are made of scale = 2^n and q = expm1(r):
+ * are computed from scale = 2^n and q = expm1(r):
  *
  *     exp(x)   = scale * q + scale
- *     expm1(x) = scale * q + (scale - 1)      as good near 0 as far from it
+ *     expm1(x) = scale * q + (scale - 1)      as accurate near 0 as elsewhere
  *     tanh(x)  = expm1(2 x) / (expm1(2 x) + 2)
  *
  * q is r + r^2 p(r), p of degree 4 the minimax polynomial of the relative error of q, which is
  * below 1.4e-8, a quarter of an ulp (by Lawson's reweighted least squares in extended precision,
- * coefficients rounded to float one after the other). ln 2 is taken off in two parts (Cody & Waite
- * 1980): the first has 10 bits, so that n times it is exact without a fused multiply-add as well.
+ * coefficients rounded to float one after the other). ln 2 is subtracted in two parts (Cody & Waite
+ * 1980): the first has 10 bits, so that n times it is exact even without a fused multiply-add.
  * Measured over every 37th float, on each instruction set: elu to 1.0 ulp, sigmoid to 2.3, tanh to
  * 2.6.
  */
@@ -19,7 +19,7 @@ struct exponential {
 };
 
 TILE struct exponential exponential(vec x) {
-    const vec rounder = broadcast(12582912.0f); /* 1.5 * 2^23: adding it leaves a whole number */
+    const vec rounder = broadcast(12582912.0f); /* 1.5 * 2^23: adding it rounds to an integer */
     const vec shifted = multiply_add(x, broadcast(1.442695041f), rounder);
     const vec n = shifted - rounder;
     vec r = multiply_add(n, broadcast(-0.693359375f), x);
@@ -30,7 +30,7 @@ TILE struct exponential exponential(vec x) {
     p = multiply_add(p, r, broadcast(0x1.5554b2p-3f));
     p = multiply_add(p, r, broadcast(0x1.fffffep-2f));
     const vec q = multiply_add(p, r * r, r);
-    /* the whole number's low bits become the exponent of 2^n */
+    /* the integer's low bits become the exponent of 2^n */
     const ivec bits = shift_left(iadd(as_ints(shifted), ibroadcast(127)), 23);
     return (struct exponential){as_floats(bits), q};
 }
@@ -41,7 +41,8 @@ TILE vec clamp(vec x, float low, float high) {
     return choose(greater(broadcast(low), x), broadcast(low), x);
 }
 
-/* x <= 88: above, the factor 2^128 is no float. Results below 1.2e-38 are 0. */
+/* exp(x), clamped at x = 88: above, the factor 2^128 would overflow. Results below 1.2e-38 are 0.
+ */
 TILE vec vexp_small(vec x) {
     const struct exponential e = exponential(clamp(x, -88.0f, 88.0f));
     return multiply_add(e.scale, e.q, e.scale);

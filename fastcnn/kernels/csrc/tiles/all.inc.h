@@ -1,4 +1,4 @@
-/* Every tile's body, compiled once for each instruction set. */
+/* The body of every tile, compiled once for each instruction set. */
 #include "max_pool.inc.h"
 #include "product.inc.h"
 #include "product_max_pool.inc.h"

@@ -1,30 +1,30 @@
-/* Batch normalisation over rows of channels (struct batch_norm in kernels.h): a vector of channels
- * at a time. Sums run over the rows in `WAYS` interleaved chains, which are added in order. */
-enum { WAYS = 4 };
+/* Batch normalization over rows of channels (struct batch_norm in kernels.h): a vector of channels
+ * at a time. Sums run over the rows in `CHAINS` interleaved chains, which are added in order. */
+enum { CHAINS = 4 };
 
-TILE vec total(const vec sum[WAYS]) { return (sum[0] + sum[1]) + (sum[2] + sum[3]); }
+TILE vec total(const vec sum[CHAINS]) { return (sum[0] + sum[1]) + (sum[2] + sum[3]); }
 
 static void batch_norm_moments(const struct batch_norm *p) {
     const ptrdiff_t channels = p->channels;
     for (ptrdiff_t c = 0; c < channels; c += LANES) {
         const tail t = tail_of(channels - c);
-        vec sum[WAYS], squares[WAYS];
-        UNROLLED (k, WAYS) sum[k] = squares[k] = broadcast(0);
+        vec sum[CHAINS], squares[CHAINS];
+        UNROLLED (k, CHAINS) sum[k] = squares[k] = broadcast(0);
         ptrdiff_t r = 0;
-        for (; r + WAYS <= p->rows; r += WAYS) {
-            UNROLLED (k, WAYS) sum[k] += load_tail(p->x + (r + k) * channels + c, t);
+        for (; r + CHAINS <= p->rows; r += CHAINS) {
+            UNROLLED (k, CHAINS) sum[k] += load_tail(p->x + (r + k) * channels + c, t);
         }
         for (; r < p->rows; r++) sum[0] += load_tail(p->x + r * channels + c, t);
         const vec mean = total(sum) / broadcast((float)p->rows);
-        for (r = 0; r + WAYS <= p->rows; r += WAYS) {
-            UNROLLED (k, WAYS) {
-                const vec apart = load_tail(p->x + (r + k) * channels + c, t) - mean;
-                squares[k] = multiply_add(apart, apart, squares[k]);
+        for (r = 0; r + CHAINS <= p->rows; r += CHAINS) {
+            UNROLLED (k, CHAINS) {
+                const vec deviation = load_tail(p->x + (r + k) * channels + c, t) - mean;
+                squares[k] = multiply_add(deviation, deviation, squares[k]);
             }
         }
         for (; r < p->rows; r++) {
-            const vec apart = load_tail(p->x + r * channels + c, t) - mean;
-            squares[0] = multiply_add(apart, apart, squares[0]);
+            const vec deviation = load_tail(p->x + r * channels + c, t) - mean;
+            squares[0] = multiply_add(deviation, deviation, squares[0]);
         }
         store_tail(p->out + c, mean, t);
         store_tail(p->out + p->sum_distance + c, total(squares), t);
@@ -47,7 +47,7 @@ static void batch_norm_apply(const struct batch_norm *p) {
     }
 }
 
-/* dy, or 0 where relu closed y. */
+/* dy, or 0 where relu set y to 0. */
 TILE vec open_gradient(const struct batch_norm *p, ptrdiff_t at, tail t) {
     const vec dy = load_tail(p->dy + at, t);
     if (!p->y) return dy;
@@ -59,11 +59,11 @@ static void batch_norm_sums(const struct batch_norm *p) {
     for (ptrdiff_t c = 0; c < channels; c += LANES) {
         const tail t = tail_of(channels - c);
         const vec mean = load_tail(p->mean + c, t);
-        vec sum[WAYS], products[WAYS];
-        UNROLLED (k, WAYS) sum[k] = products[k] = broadcast(0);
+        vec sum[CHAINS], products[CHAINS];
+        UNROLLED (k, CHAINS) sum[k] = products[k] = broadcast(0);
         ptrdiff_t r = 0;
-        for (; r + WAYS <= p->rows; r += WAYS) {
-            UNROLLED (k, WAYS) {
+        for (; r + CHAINS <= p->rows; r += CHAINS) {
+            UNROLLED (k, CHAINS) {
                 const ptrdiff_t at = (r + k) * channels + c;
                 const vec dy = open_gradient(p, at, t);
                 sum[k] += dy;

@@ -1,11 +1,11 @@
-/* Depthwise convolution: each channel by itself, a vector of channels at a time (struct depthwise
- * in kernels.h). */
+/* Depthwise convolution: every channel has its own filter, computed a vector of channels at a time
+ * (struct depthwise in kernels.h). */
 #if MAX_ACCUMULATORS >= 24
 enum { DEPTHWISE_PIXELS = 8 };
 #else
 enum { DEPTHWISE_PIXELS = 4 };
 #endif
-enum { DEPTHWISE_TAPS = 9 }; /* a 3x3 filter's worth of sums in registers */
+enum { DEPTHWISE_TAPS = 9 }; /* the sums of a 3x3 filter stay in registers */
 
 TILE void depthwise_pixels(const struct depthwise *p, ptrdiff_t pixel, ptrdiff_t c, const tail t,
                            const int pixels) {

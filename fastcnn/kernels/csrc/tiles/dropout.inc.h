@@ -1,9 +1,9 @@
-/* Dropout: y[i] = x[i] / (1 - rate) where the hash of (key, i) says so, else 0.
+/* Dropout: y[i] = x[i] / (1 - rate) where the hash of (key, i) is large enough, else 0.
  *
  * The hash is a bijection of 32 bits made of multiplications and shifts (the "lowbias32" form,
  * with the constants that C. Wellons's search found to leave the least bias), taken twice with one
- * half of the key each time. A number depends on its place and the key alone: the same bits for
- * any number of threads and any instruction set, and the backward pass needs no mask, only the key.
+ * half of the key each time. The result depends on the index and the key alone: the same bits for
+ * any number of threads and any instruction set, and the backward pass needs the key but no mask.
  */
 TILE ivec mixed(ivec h) {
     h = imultiply(exclusive_or(h, shift_right(h, 16)), ibroadcast(0x21f0aaad));

@@ -1,4 +1,4 @@
-/* Kernels that treat every number alone: relu, conversions, the Adam step. */
+/* Elementwise kernels: relu, conversions, the Adam step. */
 static void relu_forward(const float *x, float *y, ptrdiff_t n) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const tail t = tail_of(n - i);

@@ -1,8 +1,9 @@
-/* Filters of few numbers: dw[tap][c] += sum over windows of x[patch that won][tap] * dy[c] (struct
+/* Filters of few elements: dw[tap][c] += sum over windows of x[patch that won][tap] * dy[c] (struct
  * narrow_sum in kernels.h).
  *
- * Each channel's window was won at another place, so each lane needs its x from elsewhere. `quads`
- * lays the x of a window's four places side by side, and one permutation picks every lane's own.
+ * Each channel has its maximum at another position of the window, so each lane needs another x.
+ * `quads` puts the x of four positions of a window side by side, and one permutation picks the
+ * right one for every lane.
  */
 #if MAX_ACCUMULATORS >= 24
 enum { NARROW_VECTORS = 2 };
@@ -11,10 +12,10 @@ enum { NARROW_VECTORS = 1 };
 #endif
 enum { NARROW_TAPS = 9 };
 
-/* y[i][k] = x[i + places[k]], k < 4 */
-static void quads(const float *x, const ptrdiff_t *places, ptrdiff_t n, float *y) {
-    const float *const a = x + places[0], *const b = x + places[1];
-    const float *const c = x + places[2], *const d = x + places[3];
+/* y[i][k] = x[i + offsets[k]], k < 4 */
+static void quads(const float *x, const ptrdiff_t *offsets, ptrdiff_t n, float *y) {
+    const float *const a = x + offsets[0], *const b = x + offsets[1];
+    const float *const c = x + offsets[2], *const d = x + offsets[3];
     float *restrict to = y;
     for (ptrdiff_t i = 0; i < n; i++) {
         to[4 * i] = a[i];
@@ -33,27 +34,27 @@ TILE void narrow_sum_tile(const struct narrow_sum *p, const ptrdiff_t *taps_at, 
         UNROLLED (v, vectors)
             sum[k * vectors + v] = load_tail(dw + k * p->oc + v * LANES, tails[v]);
     UNROLLED (v, vectors) bias[v] = broadcast(0);
-    const ivec group = ibroadcast(p->group);
+    const ivec wanted = ibroadcast(p->quad);
     const float *dy = p->dy;
     const uint8_t *argmax = p->argmax;
     for (ptrdiff_t i = 0; i < p->windows_h; i++) {
         const float *x = p->x + i * p->x_row;
         for (ptrdiff_t j = p->windows_w; j > 0; j--) {
             vec won[NARROW_VECTORS];
-            picks places[NARROW_VECTORS];
+            picks positions[NARROW_VECTORS];
             UNROLLED (v, vectors) {
-                /* 255, a closed window, is of no group: there are fewer than 63 */
-                const ivec place = load_u8_tail(argmax + v * LANES, tails[v]);
-                won[v] = choose(equal(shift_right(place, 2), group),
+                /* CLOSED, 255, belongs to no quad: there are fewer than 63 */
+                const ivec position = load_u8_tail(argmax + v * LANES, tails[v]);
+                won[v] = choose(equal(shift_right(position, 2), wanted),
                                 load_tail(dy + v * LANES, tails[v]), broadcast(0));
-                places[v] = picks_of(place);
+                positions[v] = picks_of(position);
                 bias[v] += won[v];
             }
             UNROLLED (k, taps) {
                 const vec quad = load_quad(x + taps_at[k]);
                 UNROLLED (v, vectors)
                     sum[k * vectors + v] =
-                        multiply_add(pick(quad, places[v]), won[v], sum[k * vectors + v]);
+                        multiply_add(pick(quad, positions[v]), won[v], sum[k * vectors + v]);
             }
             x += p->x_column;
             dy += p->oc;

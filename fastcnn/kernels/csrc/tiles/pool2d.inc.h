@@ -21,27 +21,28 @@ static void max_pool2d_forward(const struct pool *p) {
             const tail t = tail_of(p->channels - c);
             const float *corner = p->x + from * p->channels + c;
             vec best = load_tail(corner, t);
-            ivec place = ibroadcast((int)(p->first_row * p->window_columns + from - window_start));
+            ivec position =
+                ibroadcast((int)(p->first_row * p->window_columns + from - window_start));
             for (ptrdiff_t r = 0; r < p->rows; r++)
                 for (ptrdiff_t q = from; q < to; q++) {
                     const vec value = load_tail(p->x + r * p->row_size + q * p->channels + c, t);
                     const bvec better =
                         either(greater(value, best),
                                but_not(unordered(value, value), unordered(best, best)));
-                    const int here =
+                    const int current =
                         (int)((p->first_row + r) * p->window_columns + q - window_start);
                     best = choose(better, value, best);
-                    place = ichoose(better, ibroadcast(here), place);
+                    position = ichoose(better, ibroadcast(current), position);
                 }
             if (p->relu) {
                 const bvec closed = less_equal(best, broadcast(0));
                 best = choose(closed, broadcast(0), best);
-                place = ichoose(closed, ibroadcast(CLOSED), place);
+                position = ichoose(closed, ibroadcast(CLOSED), position);
             }
             const ptrdiff_t at = o * p->channels + c;
             store_tail(p->y + at, best, t);
-            if (p->argmax8) store_u8_tail(p->argmax8 + at, place, t);
-            if (p->argmax32) store_i32_tail(p->argmax32 + at, place, t);
+            if (p->argmax8) store_u8_tail(p->argmax8 + at, position, t);
+            if (p->argmax32) store_i32_tail(p->argmax32 + at, position, t);
         }
     }
 }
@@ -59,14 +60,14 @@ static void average_pool2d_forward(const struct pool *p) {
             }
             continue;
         }
-        const vec places = broadcast((float)(p->rows * (to - from)));
+        const vec count = broadcast((float)(p->rows * (to - from)));
         for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
             const tail t = tail_of(p->channels - c);
             vec sum = broadcast(0);
             for (ptrdiff_t r = 0; r < p->rows; r++)
                 for (ptrdiff_t q = from; q < to; q++)
                     sum += load_tail(p->x + r * p->row_size + q * p->channels + c, t);
-            store_tail(p->y + o * p->channels + c, sum / places, t);
+            store_tail(p->y + o * p->channels + c, sum / count, t);
         }
     }
 }
@@ -81,15 +82,16 @@ static void max_pool2d_backward(const struct pool *p) {
             const tail t = tail_of(p->channels - c);
             const ptrdiff_t at = o * p->channels + c;
             const vec dy = load_tail(p->y + at, t);
-            const ivec place =
+            const ivec position =
                 p->argmax8 ? load_u8_tail(p->argmax8 + at, t) : load_i32_tail(p->argmax32 + at, t);
             for (ptrdiff_t r = 0; r < p->rows; r++)
                 for (ptrdiff_t q = from; q < to; q++) {
-                    const int here =
+                    const int current =
                         (int)((p->first_row + r) * p->window_columns + q - window_start);
                     float *dx = p->dx + r * p->row_size + q * p->channels + c;
-                    const vec share = choose(equal(place, ibroadcast(here)), dy, broadcast(0));
-                    store_tail(dx, p->overlap ? add(load_tail(dx, t), share) : share, t);
+                    const vec gradient =
+                        choose(equal(position, ibroadcast(current)), dy, broadcast(0));
+                    store_tail(dx, p->overlap ? add(load_tail(dx, t), gradient) : gradient, t);
                 }
         }
     }
@@ -101,23 +103,23 @@ static void average_pool2d_backward(const struct pool *p) {
         if (p->rows == 2 && to - from == 2 && !p->overlap) {
             for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
                 const tail t = tail_of(p->channels - c);
-                const vec share = load_tail(p->y + o * p->channels + c, t) * broadcast(0.25f);
+                const vec gradient = load_tail(p->y + o * p->channels + c, t) * broadcast(0.25f);
                 float *dx = p->dx + from * p->channels + c, *below = dx + p->row_size;
-                store_tail(dx, share, t);
-                store_tail(dx + p->channels, share, t);
-                store_tail(below, share, t);
-                store_tail(below + p->channels, share, t);
+                store_tail(dx, gradient, t);
+                store_tail(dx + p->channels, gradient, t);
+                store_tail(below, gradient, t);
+                store_tail(below + p->channels, gradient, t);
             }
             continue;
         }
-        const vec places = broadcast((float)(p->rows * (to - from)));
+        const vec count = broadcast((float)(p->rows * (to - from)));
         for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
             const tail t = tail_of(p->channels - c);
-            const vec share = load_tail(p->y + o * p->channels + c, t) / places;
+            const vec gradient = load_tail(p->y + o * p->channels + c, t) / count;
             for (ptrdiff_t r = 0; r < p->rows; r++)
                 for (ptrdiff_t q = from; q < to; q++) {
                     float *dx = p->dx + r * p->row_size + q * p->channels + c;
-                    store_tail(dx, p->overlap ? add(load_tail(dx, t), share) : share, t);
+                    store_tail(dx, p->overlap ? add(load_tail(dx, t), gradient) : gradient, t);
                 }
         }
     }

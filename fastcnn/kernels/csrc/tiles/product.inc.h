@@ -1,8 +1,8 @@
 /* The sum of products behind convolutions and dense layers (struct product in kernels.h).
  *
  * pixels x vectors accumulators stay in registers while the sum runs; each step loads the weights'
- * vectors once and broadcasts one x for every pixel. The sizes are constants of each instance, so
- * the loops over them vanish.
+ * vectors once and broadcasts one x for every pixel. The sizes are constants in each instance, so
+ * the loops over them are unrolled.
  */
 TILE void product_tile(const struct product *p, const float *x, float *y, const tail last,
                        const int pixels, const int vectors) {
@@ -52,7 +52,7 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
 
 typedef void product_instance(const struct product *, const float *, float *, tail);
 
-/* One function for each (pixels, vectors) that fits the registers. */
+/* One function for each (pixels, vectors) whose accumulators fit the registers. */
 #define INSTANCE(pixels, vectors)                                                                  \
     static void product_##pixels##x##vectors(const struct product *p, const float *x, float *y,    \
                                              tail last) {                                          \
@@ -75,7 +75,7 @@ static product_instance *const product_2[] = {NULL, UP_TO_12(NAME, 2)};
 static product_instance *const product_3[] = {NULL, UP_TO_8(NAME, 3)};
 static product_instance *const product_4[] = {NULL, UP_TO_6(NAME, 4)};
 static const int most_pixels[] = {0, 24, 12, 8, 6};
-enum { WIDEST = 4 }; /* by six pixels: ten numbers are read for 24 multiply-adds */
+enum { WIDEST = 4 }; /* by six pixels: ten loads for 24 multiply-adds */
 #else
 #define EACH(I) UP_TO_12(I, 1) UP_TO_6(I, 2) UP_TO_4(I, 3) UP_TO_3(I, 4)
 EACH(INSTANCE)
@@ -84,19 +84,21 @@ static product_instance *const product_2[] = {NULL, UP_TO_6(NAME, 2)};
 static product_instance *const product_3[] = {NULL, UP_TO_4(NAME, 3)};
 static product_instance *const product_4[] = {NULL, UP_TO_3(NAME, 4)};
 static const int most_pixels[] = {0, 12, 6, 4, 3};
-enum { WIDEST = 2 }; /* four weights, a pixel and twelve accumulators would be one too many */
+enum {
+    WIDEST = 2
+}; /* four weights, a pixel and twelve accumulators would be one register too many */
 #endif
 static product_instance *const *const product_instances[] = {NULL, product_1, product_2, product_3,
                                                              product_4};
 
-/* Five vectors are 3 + 2, not 4 + 1: one alone reads a number for each multiply-add. */
+/* Five vectors are 3 + 2, not 4 + 1: a single one needs a load for each multiply-add. */
 static ptrdiff_t product_block(ptrdiff_t channels) {
     const ptrdiff_t vectors = (channels + LANES - 1) / LANES;
     if (vectors <= WIDEST) return vectors * LANES;
     return (vectors % WIDEST == 1 ? 3 : WIDEST) * LANES;
 }
 
-/* The tiles of one row are as equal as can be: 13 pixels are 7 + 6, not 12 + 1. */
+/* The tiles of one row have sizes as equal as possible: 13 pixels are 7 + 6, not 12 + 1. */
 static void product(const struct product *p) {
     const int vectors = (int)((p->channels + LANES - 1) / LANES);
     const tail last = tail_of(p->channels - (vectors - 1) * LANES);

@@ -1,4 +1,4 @@
-/* A convolution with a 2x2 max-pool behind it, in registers (struct product_max_pool in kernels.h):
+/* A convolution followed by a 2x2 max-pool, in registers (struct product_max_pool in kernels.h):
  * windows x 4 pixels x vectors accumulators.
  */
 TILE void product_max_pool_tile(const struct product_max_pool *q, const float *x, float *y,

@@ -1,6 +1,7 @@
-/* Sums of few, scattered pieces (struct sparse_sum in kernels.h): the gradients behind a max-pool.
+/* Sums over lists of a few scattered entries (struct sparse_sum in kernels.h): the gradients behind
+ * a max-pool.
  *
- * A group's rows x columns x vectors accumulators stay in registers while its entries stream by.
+ * A list's rows x columns x vectors accumulators stay in registers while its entries are read.
  */
 TILE void sparse_sum_tile(const struct sparse_sum *p, const int rows, const int columns,
                           const int vectors, const int whole) {
@@ -9,10 +10,10 @@ TILE void sparse_sum_tile(const struct sparse_sum *p, const int rows, const int 
     const ptrdiff_t y_row = p->y_row, y_column = p->y_column;
     const float *const values = p->values, *const data = p->data;
     const int32_t *const offsets = p->offsets;
-    for (ptrdiff_t g = 0; g < p->groups; g++) {
-        const ptrdiff_t from = p->starts[g], to = from + p->counts[g];
+    for (ptrdiff_t l = 0; l < p->lists; l++) {
+        const ptrdiff_t from = p->starts[l], to = from + p->counts[l];
         if (from == to) continue;
-        float *y = p->y + p->places[g];
+        float *y = p->y + p->y_offsets[l];
         vec sum[MAX_ACCUMULATORS];
         UNROLLED (r, rows)
             UNROLLED (q, columns)
@@ -34,7 +35,7 @@ TILE void sparse_sum_tile(const struct sparse_sum *p, const int rows, const int 
                             *sum_of);
                     }
                 row += data_row;
-                KEEP_POINTER(row); /* else each address is worked out anew */
+                KEEP_POINTER(row); /* else each address is computed again */
             }
         }
         UNROLLED (r, rows)
@@ -55,7 +56,7 @@ typedef void sparse_sum_instance(const struct sparse_sum *);
         else sparse_sum_tile(p, rows, columns, vectors, 0);                                        \
     }
 #define SPARSE_NAME(vectors, rows, columns) sparse_sum_##rows##x##columns##x##vectors,
-/* Each of kh <= 3 rows, and kw <= 3 columns, by as many vectors as the registers hold. */
+/* For kh <= 3 rows and kw <= 3 columns, up to as many vectors as the registers hold. */
 /* clang-format off */
 #define SPARSE_UP_TO_1(I, r, c) I(1, r, c)
 #define SPARSE_UP_TO_2(I, r, c) SPARSE_UP_TO_1(I, r, c) I(2, r, c)

@@ -1,4 +1,4 @@
-/* Matrices copied from one layout to another. */
+/* Copies of matrices from one layout to another. */
 static void copy_rows(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,
                       ptrdiff_t columns) {
     for (ptrdiff_t c = 0; c < columns; c += LANES) {
@@ -17,10 +17,12 @@ static void add_rows(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, pt
         }
 }
 
-/* Pixel after pixel, a patch of x added to the patch of y at its place: y[r * y_row + p * y_pixel +
- * c]
- * += x[p][r][c] for r < rows, c < columns. The patches of neighbours overlap; the rows between them
- * give one pixel's stores time before the next pixel's loads. */
+/* Adds the patch of each pixel p of x to y:
+ *
+ *     y[p * y_pixel + r * y_row + c] += x[p][r][c]    for r < rows, c < columns
+ *
+ * The patches of adjacent pixels overlap in y; a patch's other rows give the stores of one pixel
+ * time to finish before the next pixel loads them. */
 static void add_patches(const float *x, ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns,
                         float *y, ptrdiff_t y_row, ptrdiff_t y_pixel) {
     for (ptrdiff_t p = 0; p < pixels; p++, y += y_pixel)

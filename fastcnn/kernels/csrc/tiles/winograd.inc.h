@@ -9,15 +9,15 @@
  *          0  1  0 -1          0    0    1
  *
  * All constants are powers of two, so small whole numbers stay exact. The 16 products, each a
- * matrix product over the channels, are `product`'s; here are the transforms.
+ * matrix product over the channels, are left to `product`; here are the transforms.
  *
- * A larger filter is a sum of 3x3 ones: its first three taps in each direction, then two at a time
- * behind a zero. The k-th pair meets the patch of the tile k further on, and its zero makes the
+ * A larger filter is a sum of 3x3 subfilters: its first three taps in each direction, then two at a
+ * time behind a zero. The k-th pair meets the patch k tiles further on, and its zero makes the
  * first of four products vanish: 5 taps take 4 + 3 products for two outputs instead of 10.
  */
 
-/* u[i * u_plane + c] for the 16 places i of one filter's row of channels; taps that are NULL are
- * zeros. */
+/* One row of a filter's channels: u[i * u_plane + c] for the 16 planes i. Taps that are NULL count
+ * as zeros. */
 static void winograd_filter(const float *const taps[9], float *u, ptrdiff_t u_plane,
                             ptrdiff_t channels) {
     const vec half = broadcast(0.5f);
@@ -103,7 +103,7 @@ static void winograd_output(const struct winograd *p) {
         }
 }
 
-/* Backward: d = A dy A' for one row of tiles of dy; what lies outside dy is zero. */
+/* Backward: d = A dy A' for one row of tiles of dy, with zeros outside dy. */
 static void winograd_gradient(const struct winograd *p) {
     for (ptrdiff_t tile = 0; tile < p->tiles; tile++)
         for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
@@ -131,8 +131,8 @@ static void winograd_gradient(const struct winograd *p) {
         }
 }
 
-/* dw = G' s G, one row of channels: s[i * s_plane + c] for 16 places i; taps that are NULL are not
- * asked for. */
+/* dw = G' s G for one row of channels: s[i * s_plane + c] for the 16 planes i. Taps that are NULL
+ * are not written. */
 static void winograd_filter_gradient(const float *s, ptrdiff_t s_plane, float *const taps[9],
                                      ptrdiff_t channels) {
     const vec half = broadcast(0.5f);

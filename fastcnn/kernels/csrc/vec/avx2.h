@@ -19,7 +19,7 @@ TILE tail tail_of(ptrdiff_t n) {
 TILE vec load(const float *p) { return _mm256_loadu_ps(p); }
 TILE vec load_tail(const float *p, tail t) { return _mm256_maskload_ps(p, t.mask); }
 TILE void store(float *p, vec a) { _mm256_storeu_ps(p, a); }
-/* No masked store: AMD's processors take twelve cycles for one. */
+/* Avoids masked stores, which take twelve cycles on AMD's processors. */
 TILE void store_tail(float *p, vec a, tail t) {
     if (t.count == 8) {
         store(p, a);
@@ -81,10 +81,10 @@ TILE ivec iadd(ivec a, ivec b) { return _mm256_add_epi32(a, b); }
 TILE ivec imultiply(ivec a, ivec b) { return _mm256_mullo_epi32(a, b); }
 TILE ivec indices(void) { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
 TILE bvec in_tail(tail t) { return _mm256_castsi256_ps(t.mask); }
-/* The true lanes one behind the other (a store of LANES elements each), and how many they are. */
+/* Packs the true lanes (storing LANES elements each) and returns their count. */
 TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     const unsigned mask = (unsigned)_mm256_movemask_ps(m);
-    /* 0xFF in the byte of each true lane picks that lane's number out of 76543210 */
+    /* 0xFF in the byte of each true lane picks that lane's index out of 76543210 */
     const unsigned long long bytes = _pdep_u64(mask, 0x0101010101010101ull) * 0xFF;
     const unsigned long long picked = _pext_u64(0x0706050403020100ull, bytes);
     const __m256i order = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)picked));
@@ -93,11 +93,11 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     return __builtin_popcount(mask);
 }
 TILE ivec lookup(const int32_t *table, ivec at) { return _mm256_i32gather_epi32(table, at, 4); }
-/* Four numbers, and for each lane the one of them that its place mod 4 names. */
+/* A quad holds four values; for each lane, pick the one at index `position` mod 4. */
 typedef ivec picks;
 TILE vec load_quad(const float *p) { return _mm256_broadcast_ps((const __m128 *)p); }
-TILE picks picks_of(ivec places) { return places; }
-TILE vec pick(vec quad, picks places) { return _mm256_permutevar_ps(quad, places); }
+TILE picks picks_of(ivec positions) { return positions; }
+TILE vec pick(vec quad, picks chosen) { return _mm256_permutevar_ps(quad, chosen); }
 TILE ivec as_ints(vec a) { return _mm256_castps_si256(a); }
 TILE vec as_floats(ivec a) { return _mm256_castsi256_ps(a); }
 typedef uint32_t uvec __attribute__((vector_size(32)));

@@ -4,8 +4,8 @@
 #define MAX_VECTORS 4
 typedef __m512 vec;
 typedef __m512i ivec;
-typedef __mmask16 bvec; /* one truth value a lane */
-typedef __mmask16 tail; /* which lanes of a last, partly filled vector count */
+typedef __mmask16 bvec; /* one bit per lane */
+typedef __mmask16 tail; /* the used lanes of a last, partly filled vector */
 
 TILE tail tail_of(ptrdiff_t n) { return n >= 16 ? 0xFFFF : (tail)((1u << n) - 1); }
 TILE vec load(const float *p) { return _mm512_loadu_ps(p); }
@@ -39,25 +39,25 @@ TILE ivec indices(void) {
     return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 }
 TILE bvec in_tail(tail t) { return t; }
-/* The true lanes one behind the other (a store of LANES elements each), and how many they are. */
+/* Packs the true lanes (storing LANES elements each) and returns their count. */
 TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     _mm512_storeu_ps(p, _mm512_maskz_compress_ps(m, a));
     _mm512_storeu_si512(q, _mm512_maskz_compress_epi32(m, b));
     return __builtin_popcount(m);
 }
 TILE ivec lookup(const int32_t *table, ivec at) { return _mm512_i32gather_epi32(at, table, 4); }
-/* Four numbers, and for each lane the one of them that its place mod 4 names. */
+/* A quad holds four values; for each lane, pick the one at index `position` mod 4. */
 typedef ivec picks;
 TILE vec load_quad(const float *p) { return _mm512_castps128_ps512(_mm_loadu_ps(p)); }
-TILE picks picks_of(ivec places) { return _mm512_and_epi32(places, _mm512_set1_epi32(3)); }
-TILE vec pick(vec quad, picks places) { return _mm512_permutexvar_ps(places, quad); }
+TILE picks picks_of(ivec positions) { return _mm512_and_epi32(positions, _mm512_set1_epi32(3)); }
+TILE vec pick(vec quad, picks chosen) { return _mm512_permutexvar_ps(chosen, quad); }
 TILE ivec as_ints(vec a) { return _mm512_castps_si512(a); }
 TILE vec as_floats(ivec a) { return _mm512_castsi512_ps(a); }
 typedef uint32_t uvec __attribute__((vector_size(64)));
 TILE ivec shift_left(ivec a, int bits) { return (ivec)((uvec)a << bits); }
 TILE ivec shift_right(ivec a, int bits) { return (ivec)((uvec)a >> bits); } /* fills with zeros */
 TILE ivec exclusive_or(ivec a, ivec b) { return (ivec)((uvec)a ^ (uvec)b); }
-/* rows[i][k] = rows[k][i]: pairs, then quarters, of rows 1, 2, 4 and 8 apart change places. */
+/* rows[i][k] = rows[k][i]: pairs, then quarters, of rows 1, 2, 4 and 8 apart are swapped. */
 TILE void transpose_square(vec rows[16]) {
     vec a[16], b[16];
     UNROLLED (pair, 8) {

@@ -1,6 +1,5 @@
-/* A vector of four floats in the compiler's own vector language: SSE2, which every x86-64 has;
- * elsewhere the compiler makes of it what the machine has. Tails go element by element; a tail may
- * be empty.
+/* A vector of four floats in the compiler's vector extension: SSE2 on x86-64, and whatever the
+ * default target offers elsewhere. Tails are handled element by element; a tail may be empty.
  */
 #define LANES 4
 #if defined(__aarch64__)
@@ -61,7 +60,7 @@ TILE ivec iadd(ivec a, ivec b) { return a + b; }
 TILE ivec imultiply(ivec a, ivec b) { return a * b; }
 TILE ivec indices(void) { return (ivec){0, 1, 2, 3}; }
 TILE bvec in_tail(tail t) { return indices() < ibroadcast(t); }
-/* The true lanes one behind the other (up to LANES elements are written), and how many they are. */
+/* Packs the true lanes (storing up to LANES elements) and returns their count. */
 TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     int n = 0;
     for (int i = 0; i < LANES; i++) {
@@ -74,19 +73,19 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
 TILE ivec lookup(const int32_t *table, ivec at) {
     return (ivec){table[at[0]], table[at[1]], table[at[2]], table[at[3]]};
 }
-/* Four numbers, and for each lane the one of them that its place mod 4 names. */
+/* A quad holds four values; for each lane, pick the one at index `position` mod 4. */
 typedef struct {
     bvec is[4];
 } picks;
 TILE vec load_quad(const float *p) { return load(p); }
-TILE picks picks_of(ivec places) {
+TILE picks picks_of(ivec positions) {
     picks p;
-    UNROLLED (k, 4) p.is[k] = (places & 3) == k;
+    UNROLLED (k, 4) p.is[k] = (positions & 3) == k;
     return p;
 }
-TILE vec pick(vec quad, picks places) {
+TILE vec pick(vec quad, picks chosen) {
     ivec picked = {0, 0, 0, 0};
-    UNROLLED (k, 4) picked |= places.is[k] & (ivec)broadcast(quad[k]);
+    UNROLLED (k, 4) picked |= chosen.is[k] & (ivec)broadcast(quad[k]);
     return (vec)picked;
 }
 TILE ivec as_ints(vec a) { return (ivec)a; }

@@ -1,11 +1,11 @@
-/* The vector type of NEON on 64-bit ARM: 4 floats, 32 registers; tails go element by element. */
+/* The vector type of NEON on 64-bit ARM: 4 floats, 32 registers, tails element by element. */
 #define LANES 4
 #define MAX_ACCUMULATORS 24
 #define MAX_VECTORS 4
 typedef float32x4_t vec;
 typedef int32x4_t ivec;
 typedef uint32x4_t bvec; /* all bits of a true lane are set */
-typedef int tail;        /* how many lanes count */
+typedef int tail;        /* the number of used lanes */
 
 TILE tail tail_of(ptrdiff_t n) { return n > 4 ? 4 : (tail)n; }
 TILE vec load(const float *p) { return vld1q_f32(p); }
@@ -79,7 +79,7 @@ TILE ivec imultiply(ivec a, ivec b) { return vmulq_s32(a, b); }
 TILE ivec indices(void) { return (ivec){0, 1, 2, 3}; }
 TILE bvec in_tail(tail t) { return vcltq_s32(indices(), vdupq_n_s32(t)); }
 
-/* For each of the 16 masks: where the bytes of its true lanes are. */
+/* For each of the 16 masks, the indices of the bytes of its true lanes. */
 #define LANE(i) 4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3
 static const uint8_t bytes_of_mask[16][16] = {
     {0},
@@ -100,7 +100,7 @@ static const uint8_t bytes_of_mask[16][16] = {
     {LANE(0), LANE(1), LANE(2), LANE(3)},
 };
 static const uint8_t lanes_of_mask[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
-/* The true lanes one behind the other (a store of LANES elements each), and how many they are. */
+/* Packs the true lanes (storing LANES elements each) and returns their count. */
 TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
     const uint32x4_t bits = {1, 2, 4, 8};
     const unsigned mask = vaddvq_u32(vandq_u32(m, bits));
@@ -112,15 +112,15 @@ TILE int compress(float *p, int32_t *q, bvec m, vec a, ivec b) {
 TILE ivec lookup(const int32_t *table, ivec at) {
     return (ivec){table[at[0]], table[at[1]], table[at[2]], table[at[3]]};
 }
-/* Four numbers, and for each lane the one of them that its place mod 4 names. */
-typedef uint8x16_t picks; /* where the bytes of that number are */
+/* A quad holds four values; for each lane, pick the one at index `position` mod 4. */
+typedef uint8x16_t picks; /* indices of the bytes of that value */
 TILE vec load_quad(const float *p) { return vld1q_f32(p); }
-TILE picks picks_of(ivec places) {
-    const ivec first = vmulq_s32(vandq_s32(places, vdupq_n_s32(3)), vdupq_n_s32(0x04040404));
+TILE picks picks_of(ivec positions) {
+    const ivec first = vmulq_s32(vandq_s32(positions, vdupq_n_s32(3)), vdupq_n_s32(0x04040404));
     return vreinterpretq_u8_s32(vaddq_s32(first, vdupq_n_s32(0x03020100)));
 }
-TILE vec pick(vec quad, picks places) {
-    return vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(quad), places));
+TILE vec pick(vec quad, picks chosen) {
+    return vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(quad), chosen));
 }
 TILE ivec as_ints(vec a) { return vreinterpretq_s32_f32(a); }
 TILE vec as_floats(ivec a) { return vreinterpretq_f32_s32(a); }

@@ -1,0 +1,101 @@
+/* Every tile once: T(result, name, parameters).
+ *
+ * The list expands to the members of `struct kernels` (kernels.h, which explains the structs), to
+ * the table of each instruction set (isa/isa.h) and to the tests of tests/neon/driver.c, so a tile
+ * without a body or without a test does not compile. native/tiles.pxd repeats it for Cython.
+ */
+#ifndef FASTCNN_TILE_LIST_H
+#define FASTCNN_TILE_LIST_H
+
+#define EACH_TILE(T)                                                                               \
+    /* Sums of products: */                                                                        \
+    /* how many channels (a multiple of lanes) the next block should take */                       \
+    T(ptrdiff_t, product_block, (ptrdiff_t channels))                                              \
+    T(void, product, (const struct product *p))                                                    \
+    T(ptrdiff_t, product_max_pool_block, (ptrdiff_t windows, ptrdiff_t channels))                  \
+    T(void, product_max_pool, (const struct product_max_pool *p))                                  \
+    /* Winograd: */                                                                                \
+    T(void, winograd_filter,                                                                       \
+      (const float *const taps[9], float *u, ptrdiff_t u_plane, ptrdiff_t channels))               \
+    T(void, winograd_input, (const struct winograd *p))                                            \
+    T(void, winograd_output, (const struct winograd *p))                                           \
+    /* x is dy, with rows and columns as in y */                                                   \
+    T(void, winograd_gradient, (const struct winograd *p))                                         \
+    T(void, winograd_filter_gradient,                                                              \
+      (const float *s, ptrdiff_t s_plane, float *const taps[9], ptrdiff_t channels))               \
+    /* Gradients behind a max-pool: */                                                             \
+    T(ptrdiff_t, sparse_sum_block, (ptrdiff_t rows, ptrdiff_t columns))                            \
+    T(void, sparse_sum, (const struct sparse_sum *p))                                              \
+    /* the entries of sparse sums, see lists.inc.h */                                              \
+    T(void, lists_by_position,                                                                     \
+      (const float *dy, const uint8_t *argmax, ptrdiff_t windows, ptrdiff_t channels,              \
+       int positions, int32_t stride, float *values, int32_t *offsets, int32_t *starts,            \
+       int32_t *counts))                                                                           \
+    T(void, lists_by_channel,                                                                      \
+      (const float *dy, const uint8_t *argmax, ptrdiff_t windows, ptrdiff_t channels,              \
+       const int32_t *corners, const int32_t *steps, int positions, int32_t image,                 \
+       ptrdiff_t capacity, float *values, int32_t *offsets, int32_t *counts, float *bias))         \
+    /* y[i][k] = x[i + offsets[k]] for i < n, k < 4 */                                             \
+    T(void, quads, (const float *x, const ptrdiff_t *offsets, ptrdiff_t n, float *y))              \
+    T(ptrdiff_t, narrow_block, (ptrdiff_t channels))                                               \
+    T(void, narrow_sum, (const struct narrow_sum *p))                                              \
+    T(void, narrow_data, (const struct narrow_data *p))                                            \
+    T(void, narrow_windows,                                                                        \
+      (const float *dy, const uint8_t *argmax, ptrdiff_t windows, ptrdiff_t channels,              \
+       float *transposed, float *positions))                                                       \
+    /* Copies of matrices: */                                                                      \
+    /* y[r][c] = x[r][c]; rows x columns, row distances x_row and y_row */                         \
+    T(void, copy_rows,                                                                             \
+      (const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,                 \
+       ptrdiff_t columns))                                                                         \
+    /* y[r][c] += x[r][c]; both have the row distance `row` */                                     \
+    T(void, add_rows,                                                                              \
+      (const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns))                \
+    /* adjacent patches x (pixels, rows, columns) to an image y, see transpose.inc.h */            \
+    T(void, add_patches,                                                                           \
+      (const float *x, ptrdiff_t pixels, ptrdiff_t rows, ptrdiff_t columns, float *y,              \
+       ptrdiff_t y_row, ptrdiff_t y_pixel))                                                        \
+    /* y[c][r] = x[r][c]; rows x columns, row distances x_row and y_row */                         \
+    T(void, transpose,                                                                             \
+      (const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,                 \
+       ptrdiff_t columns))                                                                         \
+    /* Pooling: */                                                                                 \
+    T(void, max_pool2d_forward, (const struct pool *p))                                            \
+    T(void, average_pool2d_forward, (const struct pool *p))                                        \
+    /* add to dx, which starts as zeros; y is dy */                                                \
+    T(void, max_pool2d_backward, (const struct pool *p))                                           \
+    T(void, average_pool2d_backward, (const struct pool *p))                                       \
+    /* Activations: */                                                                             \
+    T(void, relu_forward, (const float *x, float *y, ptrdiff_t n))                                 \
+    T(void, relu_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n))              \
+    /* y = exp(x - shift), at most exp(88) */                                                      \
+    T(void, exp_shifted, (const float *x, float shift, float *y, ptrdiff_t n))                     \
+    /* alpha is elu's; the others ignore it */                                                     \
+    T(void, tanh_forward, (const float *x, float *y, ptrdiff_t n, float alpha))                    \
+    T(void, tanh_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha)) \
+    T(void, sigmoid_forward, (const float *x, float *y, ptrdiff_t n, float alpha))                 \
+    T(void, sigmoid_backward,                                                                      \
+      (const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha))                      \
+    T(void, elu_forward, (const float *x, float *y, ptrdiff_t n, float alpha))                     \
+    T(void, elu_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha))  \
+    T(void, dropout, (const float *x, float *y, ptrdiff_t n, const struct dropout *p))             \
+    /* Channel by channel: */                                                                      \
+    T(void, depthwise, (const struct depthwise *p))                                                \
+    T(void, depthwise_weights, (const struct depthwise_weights *p))                                \
+    /* out = mean of x, sum of (x - mean)^2 */                                                     \
+    T(void, batch_norm_moments, (const struct batch_norm *p))                                      \
+    /* out = (x - mean) * scale + offset, then relu */                                             \
+    T(void, batch_norm_apply, (const struct batch_norm *p))                                        \
+    /* out = sum of dy, sum of dy * (x - mean); dy counts as 0 where y <= 0 */                     \
+    T(void, batch_norm_sums, (const struct batch_norm *p))                                         \
+    /* out = dy * scale + (x - mean) * slope + offset */                                           \
+    T(void, batch_norm_gradient, (const struct batch_norm *p))                                     \
+    /* Batches, the Adam step: */                                                                  \
+    /* y[i] = (float)x[i] */                                                                       \
+    T(void, from_uint8, (const uint8_t *x, float *y, ptrdiff_t n))                                 \
+    T(void, from_float64, (const double *x, float *y, ptrdiff_t n))                                \
+    /* hyper = alpha, 1 - beta_1, 1 - beta_2, epsilon */                                           \
+    T(void, adam_update,                                                                           \
+      (float *w, const float *g, float *m, float *v, ptrdiff_t n, const float *hyper))
+
+#endif

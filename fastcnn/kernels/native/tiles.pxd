@@ -1,0 +1,197 @@
+# The C side for Cython: the structs of csrc/kernels.h, the tiles of csrc/tile_list.h, threads.h.
+
+cdef extern from "csrc/kernels.h":
+    ctypedef struct Product "struct product":
+        const float *x
+        const float *w
+        const float *b
+        float *y
+        const Py_ssize_t *x_segments
+        const Py_ssize_t *w_segments
+        Py_ssize_t segments, steps
+        Py_ssize_t x_pixel, x_step, w_step, y_pixel
+        Py_ssize_t pixels, channels
+        int accumulate, relu
+
+    ctypedef struct ProductMaxPool "struct product_max_pool":
+        Product sum
+        Py_ssize_t x_row
+        unsigned char *argmax
+
+    ctypedef struct WinogradRow "struct winograd":
+        const float *x
+        Py_ssize_t x_row
+        float *planes
+        Py_ssize_t plane, tiles, channels
+        const float *b
+        float *y
+        unsigned char *argmax
+        Py_ssize_t y_row, rows, columns
+        int relu, pool
+
+    ctypedef struct SparseSum "struct sparse_sum":
+        const float *values
+        const float *data
+        const int *offsets
+        const int *starts
+        const int *counts
+        const int *y_offsets
+        float *y
+        Py_ssize_t lists, rows, columns, channels, data_row, data_column, y_row, y_column
+
+    ctypedef struct NarrowSum "struct narrow_sum":
+        const float *x
+        const float *dy
+        const unsigned char *argmax
+        float *dw
+        float *db
+        const Py_ssize_t *taps
+        Py_ssize_t tap_count, channels, oc
+        Py_ssize_t windows_h, windows_w, x_row, x_column
+        int quad
+
+    ctypedef struct NarrowData "struct narrow_data":
+        const float *dy
+        const float *positions
+        const float *quads
+        float *sums
+        Py_ssize_t channels, elements
+
+    ctypedef struct Pool "struct pool":
+        const float *x
+        float *y
+        float *dx
+        unsigned char *argmax8
+        int *argmax32
+        const Py_ssize_t *columns
+        Py_ssize_t first_row, rows
+        Py_ssize_t window_columns, stride, left
+        Py_ssize_t columns_out, channels, row_size
+        int relu, overlap
+
+    ctypedef struct BatchNormRows "struct batch_norm":
+        const float *x
+        const float *dy
+        const float *y
+        const float *mean
+        const float *scale
+        const float *offset
+        const float *slope
+        float *out
+        Py_ssize_t rows, channels, sum_distance
+        int relu
+
+    ctypedef struct DepthwiseRow "struct depthwise":
+        const float *x
+        const float *w
+        const float *b
+        float *y
+        const Py_ssize_t *x_taps
+        const Py_ssize_t *w_taps
+        Py_ssize_t taps, pixels, channels, x_pixel, y_pixel
+        int relu
+
+    ctypedef struct DepthwiseWeights "struct depthwise_weights":
+        const float *x
+        const float *dy
+        float *dw
+        float *db
+        const Py_ssize_t *x_taps
+        Py_ssize_t taps, width, rows, pixels, channels, x_row, x_pixel
+
+    ctypedef struct DropoutKey "struct dropout":
+        unsigned int key[2]
+        unsigned int first
+        float rate, scale
+
+    ctypedef struct Table "struct kernels":
+        const char *name
+        int lanes
+        Py_ssize_t (*product_block)(Py_ssize_t) noexcept nogil
+        void (*product)(const Product *) noexcept nogil
+        Py_ssize_t (*product_max_pool_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*product_max_pool)(const ProductMaxPool *) noexcept nogil
+        void (*winograd_filter)(
+            const float *const *, float *, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*winograd_input)(const WinogradRow *) noexcept nogil
+        void (*winograd_output)(const WinogradRow *) noexcept nogil
+        void (*winograd_gradient)(const WinogradRow *) noexcept nogil
+        void (*winograd_filter_gradient)(
+            const float *, Py_ssize_t, float *const *, Py_ssize_t
+        ) noexcept nogil
+        Py_ssize_t (*sparse_sum_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*sparse_sum)(const SparseSum *) noexcept nogil
+        void (*quads)(const float *, const Py_ssize_t *, Py_ssize_t, float *) noexcept nogil
+        Py_ssize_t (*narrow_block)(Py_ssize_t) noexcept nogil
+        void (*narrow_sum)(const NarrowSum *) noexcept nogil
+        void (*narrow_data)(const NarrowData *) noexcept nogil
+        void (*narrow_windows)(
+            const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, float *, float *
+        ) noexcept nogil
+        void (*lists_by_position)(
+            const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, int, int, float *, int *,
+            int *, int *
+        ) noexcept nogil
+        void (*lists_by_channel)(
+            const float *, const unsigned char *, Py_ssize_t, Py_ssize_t, const int *, const int *,
+            int, int, Py_ssize_t, float *, int *, int *, float *
+        ) noexcept nogil
+        void (*copy_rows)(
+            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*add_rows)(
+            const float *, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*add_patches)(
+            const float *, Py_ssize_t, Py_ssize_t, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*transpose)(
+            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*max_pool2d_forward)(const Pool *) noexcept nogil
+        void (*max_pool2d_backward)(const Pool *) noexcept nogil
+        void (*average_pool2d_forward)(const Pool *) noexcept nogil
+        void (*average_pool2d_backward)(const Pool *) noexcept nogil
+        void (*relu_forward)(const float *, float *, Py_ssize_t) noexcept nogil
+        void (*relu_backward)(const float *, const float *, float *, Py_ssize_t) noexcept nogil
+        void (*exp_shifted)(const float *, float, float *, Py_ssize_t) noexcept nogil
+        void (*tanh_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*tanh_backward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*sigmoid_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*sigmoid_backward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*elu_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*elu_backward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*dropout)(const float *, float *, Py_ssize_t, const DropoutKey *) noexcept nogil
+        void (*depthwise)(const DepthwiseRow *) noexcept nogil
+        void (*depthwise_weights)(const DepthwiseWeights *) noexcept nogil
+        void (*batch_norm_moments)(const BatchNormRows *) noexcept nogil
+        void (*batch_norm_apply)(const BatchNormRows *) noexcept nogil
+        void (*batch_norm_sums)(const BatchNormRows *) noexcept nogil
+        void (*batch_norm_gradient)(const BatchNormRows *) noexcept nogil
+        void (*from_uint8)(const unsigned char *, float *, Py_ssize_t) noexcept nogil
+        void (*from_float64)(const double *, float *, Py_ssize_t) noexcept nogil
+        void (*adam_update)(
+            float *, const float *, float *, float *, Py_ssize_t, const float *
+        ) noexcept nogil
+
+    const Table *fastcnn_kernels_at(int) noexcept nogil
+    int fastcnn_kernels_supported(const Table *) noexcept nogil
+    unsigned long long fastcnn_flush_denormals() noexcept nogil
+    void fastcnn_restore_denormals(unsigned long long) noexcept nogil
+
+cdef extern from "csrc/threads.h":
+    int fastcnn_has_openmp
+    int fastcnn_max_threads() noexcept nogil
+    int fastcnn_thread() noexcept nogil
+    int fastcnn_team_size() noexcept nogil
+    void fastcnn_barrier() noexcept nogil
+    double fastcnn_now() noexcept nogil
+    double fastcnn_load(const double *from_) noexcept nogil
+    void fastcnn_store(double *to, double value) noexcept nogil
