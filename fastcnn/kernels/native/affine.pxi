@@ -1,4 +1,5 @@
-# Affine maps of images: each output pixel looks up where it comes from. An image a task.
+# Affine maps of images: each output pixel looks up where it comes from. A task is an image.
+# uses: team (Kernel)
 
 cdef enum:
     CONSTANT, NEAREST, REFLECT, WRAP
@@ -7,7 +8,7 @@ FILL_MODES = {"constant": CONSTANT, "nearest": NEAREST, "reflect": REFLECT, "wra
 
 
 cdef inline float inside(float at, Py_ssize_t size, int mode) noexcept nogil:
-    # The place `at` of an axis, brought back into [0, size - 1] as the mode says.
+    # The coordinate `at` of an axis, moved into [0, size - 1] as the fill mode requires.
     cdef float length = <float>size
     if mode == CONSTANT:
         return at
@@ -33,7 +34,7 @@ cdef inline float inside(float at, Py_ssize_t size, int mode) noexcept nogil:
 
 
 cdef class AffineTransform(Kernel):
-    # Forward: y is written. Backward: dx is, from dy, which stands in y's place.
+    # Forward writes y; backward writes dx from dy, the gradient of y.
     cdef const float[:, :, :, ::1] x, dy
     cdef float[:, :, :, ::1] y, dx
     cdef const float[:, ::1] transforms
@@ -64,7 +65,7 @@ cdef class AffineTransform(Kernel):
                 column = inside((t[0] * x + t[1] * y + t[2]) / scale, width, self.fill_mode)
                 row = inside((t[3] * x + t[4] * y + t[5]) / scale, height, self.fill_mode)
                 if not (scale != 0 and fabsf(row) < 1e9 and fabsf(column) < 1e9):
-                    row = column = -2  # nowhere: the fill value
+                    row = column = -2  # outside: the fill value
                 self.pixel(n, oh, ow, row, column)
 
     cdef void pixel(
@@ -78,11 +79,11 @@ cdef class AffineTransform(Kernel):
         else:
             top, left, down, right = <Py_ssize_t>roundf(row), <Py_ssize_t>roundf(column), 0, 0
         if self.backward:
-            self.give(n, oh, ow, top, left, (1 - down) * (1 - right))
+            self.add(n, oh, ow, top, left, (1 - down) * (1 - right))
             if self.bilinear:
-                self.give(n, oh, ow, top, left + 1, (1 - down) * right)
-                self.give(n, oh, ow, top + 1, left, down * (1 - right))
-                self.give(n, oh, ow, top + 1, left + 1, down * right)
+                self.add(n, oh, ow, top, left + 1, (1 - down) * right)
+                self.add(n, oh, ow, top + 1, left, down * (1 - right))
+                self.add(n, oh, ow, top + 1, left + 1, down * right)
             return
         channels = self.x.shape[3]
         for c in range(channels):
@@ -103,7 +104,7 @@ cdef class AffineTransform(Kernel):
             return self.x[n, row, column, c]
         return self.fill_value
 
-    cdef inline void give(
+    cdef inline void add(
         self, Py_ssize_t n, Py_ssize_t oh, Py_ssize_t ow, Py_ssize_t row, Py_ssize_t column,
         float weight
     ) noexcept nogil:
@@ -111,17 +112,3 @@ cdef class AffineTransform(Kernel):
         if 0 <= row < self.dx.shape[1] and 0 <= column < self.dx.shape[2]:
             for c in range(self.dx.shape[3]):
                 self.dx[n, row, column, c] += weight * self.dy[n, oh, ow, c]
-
-
-def affine_transform_forward(x, transforms, y, *, interpolation, fill_mode, fill_value):
-    cdef AffineTransform kernel = AffineTransform()
-    kernel.bind(transforms, interpolation, fill_mode, fill_value, x.shape)
-    kernel.x, kernel.y = x, y
-    return kernel
-
-
-def affine_transform_backward(dy, transforms, dx, *, interpolation, fill_mode, fill_value):
-    cdef AffineTransform kernel = AffineTransform()
-    kernel.bind(transforms, interpolation, fill_mode, fill_value, dx.shape)
-    kernel.dy, kernel.dx, kernel.backward = dy, dx, True
-    return kernel

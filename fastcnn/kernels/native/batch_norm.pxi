@@ -1,22 +1,27 @@
-# Batch normalisation over (rows, channels): one pass that sums over the rows, one that maps them.
+# Batch normalization over (rows, channels): passes that sum over the rows or map them, and in
+# between the arithmetic per channel. Each kernel is a Sequence of these.
 #
-# The rows are cut into pieces by the shape alone. Each piece has sums of its own, which are put
-# together in double precision, one piece after the other: the same bits for any number of threads.
-# The variance is that of two passes (each piece's deviations are taken from its own mean while it
-# lies in cache) and the pieces meet as Chan, Golub & LeVeque (1979) say.
+# How rows are divided into blocks depends on the shape alone. Each block has sums of its own, which
+# are combined in double precision, one block after the other: the same bits for any number of
+# threads. The variance is that of two passes (each block's deviations are taken from its own mean
+# while it is in the cache), and blocks are combined as in Chan, Golub & LeVeque (1979).
+# uses: team (Kernel, ceil_div)
 
-cdef Py_ssize_t NARROW = 16       # with fewer channels, as many rows are taken as one
-cdef Py_ssize_t PIECE_SIZE = 8192  # numbers a piece: 32 KB
+cdef Py_ssize_t NARROW = 16        # with fewer channels, this many rows are treated as one
+cdef Py_ssize_t BLOCK_SIZE = 8192  # elements: 32 KB
 
 
 cdef class BatchNormPass(Kernel):
-    # A sum over the rows of each piece (`sums` is not None), or a map of all rows to `out`.
+    # Two sums over the rows of each block if `out` is None, otherwise a map of all rows to `out`. A
+    # task is a block.
     cdef const float[:, ::1] x, dy, y
     cdef float[:, ::1] out
-    cdef float[:, :, ::1] sums       # (piece, 2, width)
+    cdef float[:, :, ::1] sums       # (block, 2, width)
     cdef double[:, ::1] totals       # (2, channels)
-    cdef float[:, ::1] by_channel    # mean, scale, offset, slope, `repeat` times side by side
-    cdef Py_ssize_t repeat, width, piece_rows, pieces, whole
+    cdef float[:, ::1] by_channel    # mean, scale, offset, slope, each `repeat` times
+    cdef Py_ssize_t repeat, width    # rows that are treated as one, and their size
+    cdef Py_ssize_t block_rows, blocks
+    cdef Py_ssize_t whole            # rows in blocks; fewer than `repeat` may remain
     cdef bint relu
     cdef void (*tile)(const BatchNormRows *) noexcept nogil
 
@@ -26,25 +31,25 @@ cdef class BatchNormPass(Kernel):
         self.repeat = NARROW if channels < NARROW and rows >= NARROW else 1
         self.width = channels * self.repeat
         self.whole = rows - rows % self.repeat
-        self.piece_rows = max(PIECE_SIZE // self.width, 16) * self.repeat
-        self.pieces = chunks(self.whole, self.piece_rows)
-        self.tasks = self.pieces + (self.whole < rows)
-        self.work = 16. * rows * channels  # memory is what it waits for
+        self.block_rows = max(BLOCK_SIZE // self.width, 16) * self.repeat
+        self.blocks = ceil_div(self.whole, self.block_rows)
+        self.tasks = self.blocks + (self.whole < rows)
+        self.work = 16. * rows * channels  # bound by memory
         self.sums = None
         if out is None:
             self.sums = np.empty((self.tasks, 2, self.width), np.float32)
             self.totals = np.empty((2, channels))
-        self.by_channel = aligned((4, self.width), np.float32, zero=True)
+        self.by_channel = aligned((4, self.width), zero=True)
 
     cdef Py_ssize_t first_row(self, Py_ssize_t i) noexcept nogil:
-        return i * self.piece_rows if i < self.pieces else self.whole
+        return i * self.block_rows if i < self.blocks else self.whole
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef BatchNormRows p
         cdef Py_ssize_t first = self.first_row(i)
         p.channels = p.sum_distance = self.width
-        p.rows = min(self.piece_rows, self.whole - first) // self.repeat
-        if i == self.pieces:  # the rows that do not fill the width, one by one
+        p.rows = min(self.block_rows, self.whole - first) // self.repeat
+        if i == self.blocks:  # the rows that remain, one by one
             p.channels, p.rows = self.x.shape[1], self.x.shape[0] - self.whole
         p.x = &self.x[first, 0]
         p.dy = &self.dy[first, 0] if self.dy is not None else NULL
@@ -56,7 +61,7 @@ cdef class BatchNormPass(Kernel):
         self.tile(&p)
 
     cdef void spread(self) noexcept nogil:
-        # The first copy of `by_channel` to the others.
+        # Repeats the first copy of `by_channel`.
         cdef Py_ssize_t i, k, channels = self.x.shape[1]
         for i in range(4):
             for k in range(1, self.repeat):
@@ -64,131 +69,122 @@ cdef class BatchNormPass(Kernel):
                        channels * sizeof(float))
 
     cdef Py_ssize_t rows_of(self, Py_ssize_t i) noexcept nogil:
-        # How many rows each column of piece i has summed.
-        if i == self.pieces:
+        # How many rows each column of block i sums.
+        if i == self.blocks:
             return self.x.shape[0] - self.whole
-        return min(self.piece_rows, self.whole - self.first_row(i)) // self.repeat
+        return min(self.block_rows, self.whole - self.first_row(i)) // self.repeat
 
     cdef void add_up(self) noexcept nogil:
         # totals = both sums over all rows.
         cdef Py_ssize_t i, k, which, c, channels = self.x.shape[1]
         self.totals[:, :] = 0
         for i in range(self.tasks):
-            for k in range(1 if i == self.pieces else self.repeat):
+            for k in range(1 if i == self.blocks else self.repeat):
                 for which in range(2):
                     for c in range(channels):
                         self.totals[which, c] += self.sums[i, which, k * channels + c]
 
     cdef void join_moments(self) noexcept nogil:
-        # totals = mean and variance over all rows, from those of the pieces.
+        # totals = mean and variance over all rows, from those of the blocks.
         cdef Py_ssize_t i, k, c, channels = self.x.shape[1]
-        cdef double count, apart, rows = max(self.x.shape[0], 1)
+        cdef double count, deviation, rows = max(self.x.shape[0], 1)
         self.totals[:, :] = 0
         for i in range(self.tasks):
             count = self.rows_of(i)
-            for k in range(1 if i == self.pieces else self.repeat):
+            for k in range(1 if i == self.blocks else self.repeat):
                 for c in range(channels):
                     self.totals[0, c] += count * self.sums[i, 0, k * channels + c]
         for c in range(channels):
             self.totals[0, c] /= rows
         for i in range(self.tasks):
             count = self.rows_of(i)
-            for k in range(1 if i == self.pieces else self.repeat):
+            for k in range(1 if i == self.blocks else self.repeat):
                 for c in range(channels):
-                    apart = self.sums[i, 0, k * channels + c] - self.totals[0, c]
-                    self.totals[1, c] += self.sums[i, 1, k * channels + c] + count * apart * apart
+                    deviation = self.sums[i, 0, k * channels + c] - self.totals[0, c]
+                    self.totals[1, c] += (
+                        self.sums[i, 1, k * channels + c] + count * deviation * deviation
+                    )
         for c in range(channels):
             self.totals[1, c] /= rows
 
 
-cdef class BatchNormForward:
-    # With `training`, mean and variance are the batch's and are written; else they are read.
-    cdef BatchNormPass statistics, normalise
+cdef class BatchNormScales(Kernel):
+    # Between the passes of a forward kernel: mean, scale and offset of each channel for `apply`.
+    # With `moments`, mean and variance are the batch's and are written; otherwise they are read.
+    cdef BatchNormPass moments, apply
     cdef float[::1] mean, variance
     cdef const float[::1] given_mean, given_variance, gamma, beta
     cdef double epsilon
 
-    cdef bind(self, x, gamma, beta, mean, variance, y, double epsilon, bint relu, bint training):
+    def __init__(
+        self, BatchNormPass moments, BatchNormPass apply, gamma, beta, mean, variance, epsilon
+    ):
+        self.moments, self.apply = moments, apply
         self.gamma, self.beta, self.epsilon = gamma, beta, epsilon
         self.given_mean, self.given_variance = mean, variance
-        self.normalise = BatchNormPass()
-        self.normalise.bind(x, None, None, y, relu)
-        self.normalise.tile = table.batch_norm_apply
-        if training:
+        if moments is not None:
             self.mean, self.variance = mean, variance
-            self.statistics = BatchNormPass()
-            self.statistics.bind(x, None, None, None, False)
-            self.statistics.tile = table.batch_norm_moments
-
-    @property
-    def instruction_set(self):
-        return self.normalise.instruction_set
 
     def __call__(self, version=None):
-        if self.statistics is not None:
-            self.statistics()
         with nogil:
-            self.prepare()
-        self.normalise()
+            self.compute()
 
-    cdef void prepare(self) noexcept nogil:
-        cdef float[:, ::1] by_channel = self.normalise.by_channel
+    cdef void compute(self) noexcept nogil:
+        cdef float[:, ::1] by_channel = self.apply.by_channel
         cdef Py_ssize_t c
         cdef double scale
-        if self.statistics is not None:
-            self.statistics.join_moments()
+        if self.moments is not None:
+            self.moments.join_moments()
             for c in range(self.mean.shape[0]):
-                self.mean[c] = <float>self.statistics.totals[0, c]
-                self.variance[c] = <float>self.statistics.totals[1, c]
+                self.mean[c] = <float>self.moments.totals[0, c]
+                self.variance[c] = <float>self.moments.totals[1, c]
         for c in range(self.given_mean.shape[0]):
             scale = 1 / sqrt(self.given_variance[c] + self.epsilon)
             if self.gamma is not None:
                 scale *= self.gamma[c]
             by_channel[0, c], by_channel[1, c] = self.given_mean[c], <float>scale
             by_channel[2, c] = self.beta[c] if self.beta is not None else 0
-        self.normalise.spread()
+        self.apply.spread()
 
 
-cdef class BatchNormBackward:
-    cdef BatchNormPass sums, gradient
+cdef class BatchNormMeans(Kernel):
+    # Before the sums of a backward kernel: the mean of each channel.
+    cdef BatchNormPass sums
+    cdef const float[::1] mean
+
+    def __init__(self, BatchNormPass sums, mean):
+        self.sums, self.mean = sums, mean
+
+    def __call__(self, version=None):
+        cdef float[:, ::1] by_channel = self.sums.by_channel
+        by_channel[0, :self.mean.shape[0]] = self.mean
+        self.sums.spread()
+
+
+cdef class BatchNormGradients(Kernel):
+    # Between the passes of a backward kernel: dgamma and dbeta, and for each channel the scale,
+    # offset and slope of
+    #
+    #     dx = scale * (dy - sum(dy) / rows - (x - mean) * sum(dy * (x - mean)) / (v * rows)),
+    #     v = variance + epsilon
+    cdef BatchNormPass sums, gradient  # gradient is None if dx is not wanted
     cdef const float[::1] gamma, mean, variance
     cdef float[::1] dgamma, dbeta
     cdef double epsilon
 
-    def __init__(self, x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, epsilon):
+    def __init__(
+        self, BatchNormPass sums, BatchNormPass gradient, gamma, mean, variance, dgamma, dbeta,
+        epsilon,
+    ):
+        self.sums, self.gradient = sums, gradient
         self.gamma, self.mean, self.variance, self.epsilon = gamma, mean, variance, epsilon
         self.dgamma, self.dbeta = dgamma, dbeta
-        self.sums = BatchNormPass()
-        self.sums.bind(x, dy, y, None, False)
-        self.sums.tile = table.batch_norm_sums
-        if dx is not None:
-            self.gradient = BatchNormPass()
-            self.gradient.bind(x, dy, y, dx, False)
-            self.gradient.tile = table.batch_norm_gradient
-
-    @property
-    def instruction_set(self):
-        return self.sums.instruction_set
 
     def __call__(self, version=None):
         with nogil:
-            self.prepare()
-        self.sums()
-        with nogil:
-            self.finish()
-        if self.gradient is not None:
-            self.gradient()
+            self.compute()
 
-    cdef void prepare(self) noexcept nogil:
-        cdef float[:, ::1] by_channel = self.sums.by_channel
-        cdef Py_ssize_t c
-        for c in range(self.mean.shape[0]):
-            by_channel[0, c] = self.mean[c]
-        self.sums.spread()
-
-    cdef void finish(self) noexcept nogil:
-        # dx = scale * (dy - sum(dy) / rows - (x - mean) * sum(dy * (x - mean)) / (v * rows)),
-        # v = variance + epsilon
+    cdef void compute(self) noexcept nogil:
         cdef float[:, ::1] by_channel
         cdef Py_ssize_t c
         cdef double total, product, inverse, scale, rows = max(self.sums.x.shape[0], 1)
@@ -210,19 +206,3 @@ cdef class BatchNormBackward:
             by_channel[3, c] = <float>(-scale * inverse * inverse * product / rows)
         if self.gradient is not None:
             self.gradient.spread()
-
-
-def batch_norm_forward(x, gamma, beta, mean, variance, y, *, epsilon, relu):
-    cdef BatchNormForward kernel = BatchNormForward()
-    kernel.bind(x, gamma, beta, mean, variance, y, epsilon, relu, False)
-    return kernel
-
-
-def batch_norm_forward_training(x, gamma, beta, mean, variance, y, *, epsilon, relu):
-    cdef BatchNormForward kernel = BatchNormForward()
-    kernel.bind(x, gamma, beta, mean, variance, y, epsilon, relu, True)
-    return kernel
-
-
-def batch_norm_backward(x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, *, epsilon):
-    return BatchNormBackward(x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, epsilon)

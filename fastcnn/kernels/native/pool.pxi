@@ -1,13 +1,14 @@
-# Pooling: an image a task, an output row a call of the tile.
+# Pooling. A task is an image, a call of the tile an output row.
+# uses: team (Kernel, round_up)
 
 cdef class Pool2D(Kernel):
-    # x is the larger image (x or dx), y the smaller (y or dy).
+    # x is the larger image (x or dx), y the smaller one (y or dy).
     cdef const float[:, :, :, ::1] x, y
     cdef unsigned char[:, :, :, ::1] argmax8
     cdef int[:, :, :, ::1] argmax32
-    cdef Py_ssize_t[:, ::1] columns  # of each output column: first and one past the last it meets
+    cdef Py_ssize_t[:, ::1] columns  # struct pool's
     cdef Py_ssize_t height, stride_h, top
-    cdef Pool row  # what all output rows share
+    cdef Pool row  # what the calls for all output rows share
     cdef bint backward
     cdef void (*tile)(const Pool *) noexcept nogil
 
@@ -29,8 +30,8 @@ cdef class Pool2D(Kernel):
         self.row.row_size = x.shape[2] * x.shape[3]
         self.row.overlap = self.stride_h < self.height or stride < width
         self.tasks = y.shape[0]
-        # a vector that is loaded once takes as long as several that are multiplied
-        lanes = chunks(x.shape[3], table.lanes) * table.lanes
+        # loading a vector takes as long as several multiply-adds
+        lanes = round_up(x.shape[3], self.table.lanes)
         self.work = 8. * x.shape[0] * x.shape[1] * x.shape[2] * lanes
 
     cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
@@ -48,31 +49,3 @@ cdef class Pool2D(Kernel):
             p.argmax8 = &self.argmax8[n, oh, 0, 0] if self.argmax8 is not None else NULL
             p.argmax32 = &self.argmax32[n, oh, 0, 0] if self.argmax32 is not None else NULL
             self.tile(&p)
-
-
-def max_pool2d_forward(x, y, argmax, *, pool_size, strides, pads):
-    cdef Pool2D kernel = Pool2D()
-    kernel.bind(x, y, argmax, pool_size, strides, pads)
-    kernel.tile = table.max_pool2d_forward
-    return kernel
-
-
-def max_pool2d_backward(dy, argmax, dx, *, pool_size, strides, pads):
-    cdef Pool2D kernel = Pool2D()
-    kernel.bind(dx, dy, argmax, pool_size, strides, pads)
-    kernel.tile, kernel.backward = table.max_pool2d_backward, True
-    return kernel
-
-
-def average_pool2d_forward(x, y, *, pool_size, strides, pads):
-    cdef Pool2D kernel = Pool2D()
-    kernel.bind(x, y, None, pool_size, strides, pads)
-    kernel.tile = table.average_pool2d_forward
-    return kernel
-
-
-def average_pool2d_backward(dy, dx, *, pool_size, strides, pads):
-    cdef Pool2D kernel = Pool2D()
-    kernel.bind(dx, dy, None, pool_size, strides, pads)
-    kernel.tile, kernel.backward = table.average_pool2d_backward, True
-    return kernel

@@ -1,22 +1,23 @@
-# The instruction set in use, the number of threads, and `Kernel`, which runs them.
-#
-# A call is cut into `tasks`. A task writes output elements that no other task writes, each summed
-# in one fixed order, so any number of threads gives the same bits.
+# What every family uses: the instruction set, the threads, and `Kernel`, which runs its tasks on
+# them.
+# uses: nothing
 
-cdef const Table *table = NULL
+cdef const Table *table_in_use = NULL  # read by Kernel.__cinit__ alone; kernels use their own
 cdef int thread_count = 1
 cdef bint thread_exact = False
 cdef bint forked = False
 
-# Below this many multiply-adds a second thread costs more than it brings.
+# Below this many multiply-adds a second thread costs more than it saves.
 cdef double WORK_PER_THREAD = 8.5e5
 
-# Numbers of gradients that kernels wrote on one thread, and on several, since the last update.
-# Where one core wrote most of them it updates the weights as well: all lie in its cache.
+# How many gradients kernels wrote on one thread, and on several, since the last update of weights.
+# If one core wrote most of them it also updates the weights: they are in its cache.
 cdef double alone_gradients = 0, shared_gradients = 0
 
-# A team of threads waits for its slowest member, and where another program has taken one's core
-# away that is milliseconds, many times the kernel itself. So after a call that took LATE_SECONDS
+cdef Py_ssize_t ELEMENTS_PER_TASK = 16384  # of kernels that treat every element alone
+
+# A team of threads waits for its slowest member. Where another program occupies that member's core,
+# this takes milliseconds, many times the kernel itself. So after a call that took LATE_SECONDS
 # longer than its best, kernels run on one thread for a while. Results do not depend on it.
 cdef double LATE_SECONDS = 1e-3
 cdef double ALONE_SECONDS = 0.05
@@ -24,7 +25,7 @@ cdef double alone_until = 0  # on the clock of fastcnn_now()
 
 
 def instruction_sets():
-    """Names of the instruction sets that this build has and this machine runs, best first."""
+    """Names of the instruction sets that this build has and this machine can run, best first."""
     names = []
     cdef int i = 0
     while fastcnn_kernels_at(i) != NULL:
@@ -36,12 +37,12 @@ def instruction_sets():
 
 def instruction_set():
     """The name of the instruction set in use."""
-    return table.name.decode()
+    return table_in_use.name.decode()
 
 
 def set_instruction_set(name):
-    """Use the instruction set `name` from now on; ValueError where this machine cannot."""
-    global table
+    """Use the instruction set `name` from now on; ValueError if this machine cannot run it."""
+    global table_in_use
     if name not in instruction_sets():
         raise ValueError(
             f"The instruction set must be one of {instruction_sets()} on this machine. "
@@ -50,7 +51,7 @@ def set_instruction_set(name):
     cdef int i = 0
     while fastcnn_kernels_at(i).name.decode() != name:
         i += 1
-    table = fastcnn_kernels_at(i)
+    table_in_use = fastcnn_kernels_at(i)
 
 
 def set_num_threads(int count, bint exact):
@@ -60,21 +61,21 @@ def set_num_threads(int count, bint exact):
 
 
 def set_work_per_thread(double work):
-    """Let threads share a call from 2 `work` multiply-adds on; returns what it was. For tests."""
+    """Use several threads from 2 `work` multiply-adds on; returns the previous value. For tests."""
     global WORK_PER_THREAD
     before, WORK_PER_THREAD = WORK_PER_THREAD, work
     return before
 
 
 cdef int grant() noexcept nogil:
-    # How many threads a large kernel may use now.
+    # How many threads a large kernel may use at the moment.
     if forked or not fastcnn_has_openmp:
         return 1
     return thread_count if thread_exact else min(thread_count, fastcnn_max_threads())
 
 
 def num_threads():
-    """How many threads a large kernel uses now."""
+    """How many threads a large kernel uses at the moment."""
     return grant()
 
 
@@ -93,37 +94,46 @@ os.register_at_fork(after_in_child=_after_fork)
 set_instruction_set(os.environ.get("FASTCNN_ISA") or instruction_sets()[0])
 
 
+cdef inline Py_ssize_t ceil_div(Py_ssize_t items, Py_ssize_t most) noexcept nogil:
+    # How many blocks of at most `most` items.
+    return (items + most - 1) // most
+
+
+cdef inline Py_ssize_t round_up(Py_ssize_t items, Py_ssize_t multiple) noexcept nogil:
+    return ceil_div(items, multiple) * multiple
+
+
 cdef class Kernel:
     """A kernel bound to its arrays; a call runs it once.
 
-    `version` tells whether the weights are those of the last call: copies of them in another
-    layout are made again only when it differs, or is not given.
+    `version` identifies the state of the weights: copies of them in another layout are made again
+    only if it differs from the last call's, or is not given.
     """
     cdef const Table *table       # of the instruction set in use when it was bound
     cdef readonly str algorithm   # one of choice.ALGORITHMS, or None where there is no choice
-    cdef Py_ssize_t preparations  # tasks that must be done before the others
-    cdef bint prepares_weights    # and need not be repeated while the weights stay as they are
-    cdef object version
-    cdef Py_ssize_t tasks
-    cdef Py_ssize_t finishes      # tasks that must be done after the others
+    cdef Py_ssize_t preparations  # calls of `prepare`, all of them before the first task
+    cdef bint prepares_weights    # they depend on the weights alone: skip them while these stay
+    cdef object version           # of the weights that were prepared
+    cdef Py_ssize_t tasks         # calls of `task`
+    cdef Py_ssize_t finishes      # calls of `finish`, after the last task
     cdef double work              # multiply-adds of a call, or what takes as long
-    cdef double gradients         # how many numbers of the weights' gradients it writes
+    cdef double gradients         # how many elements of weight gradients it writes
     cdef bint updates             # whether it reads gradients and updates the weights
-    cdef float[:, ::1] scratch    # one row a thread
+    cdef float[:, ::1] scratch    # one row per thread
     cdef double best              # seconds of the fastest call on several threads so far
 
     def __cinit__(self, *arguments):
-        self.table = table
-        self.scratch = None  # a memoryview that was never set is not None
+        self.table = table_in_use
+        self.scratch = None  # a memoryview that was never assigned is not None
         self.best = 1e9
 
     @property
     def instruction_set(self):
-        """The name of the instruction set whose functions it calls."""
+        """The name of the instruction set that it was bound to."""
         return self.table.name.decode()
 
     def __reduce__(self):
-        raise TypeError("A bound kernel cannot be copied: bind it to the other arrays.")
+        raise TypeError("A bound kernel cannot be copied: bind a new one to the other arrays.")
 
     cdef void prepare(self, Py_ssize_t i, float *scratch) noexcept nogil:
         pass
@@ -137,7 +147,7 @@ cdef class Kernel:
     cdef allocate_scratch(self, Py_ssize_t size):
         rows = max(thread_count, 1)
         # whole cache lines, and one between rows, so that threads do not share any
-        self.scratch = aligned((rows, chunks(size, 16) * 16 + 16), np.float32)
+        self.scratch = aligned((rows, round_up(size, 16) + 16))
 
     def __call__(self, version=None):
         cdef Py_ssize_t preparations = self.preparations
@@ -150,15 +160,15 @@ cdef class Kernel:
         if self.scratch is not None:
             threads = min(threads, <int>self.scratch.shape[0])
         if self.gradients > 0 or self.updates:
-            threads = self.follow(threads)
+            threads = self.threads_for_locality(threads)
         with nogil:
             if threads > 1:
                 run_team(self, preparations, threads)
             else:
                 run_alone(self, preparations)
 
-    cdef int follow(self, int threads):
-        # Keep account of who writes gradients; an update goes where most of them were written.
+    cdef int threads_for_locality(self, int threads):
+        # Keeps track of where gradients are written; an update runs where most of them were.
         global alone_gradients, shared_gradients
         if threads > 1:
             shared_gradients += self.gradients
@@ -189,17 +199,17 @@ cdef void run_team(Kernel kernel, Py_ssize_t preparations, int threads) noexcept
         run_alone(kernel, preparations)
         return
     with parallel(num_threads=threads):
-        run_share(kernel, preparations, fastcnn_thread(), fastcnn_team_size())
+        run_member(kernel, preparations, fastcnn_thread(), fastcnn_team_size())
     seconds = fastcnn_now() - start
     if seconds > kernel.best + LATE_SECONDS:
         fastcnn_store(&alone_until, start + seconds + ALONE_SECONDS)
     kernel.best = min(kernel.best, seconds)
 
 
-cdef void run_share(
+cdef void run_member(
     Kernel kernel, Py_ssize_t preparations, Py_ssize_t thread, Py_ssize_t threads
 ) noexcept nogil:
-    # One thread's share of a call. The team meets between the phases, and at the region's end.
+    # What one thread of the team does. The team waits between the phases, and at the region's end.
     cdef Py_ssize_t i
     cdef float *scratch = scratch_of(kernel, thread)
     cdef unsigned long long state = fastcnn_flush_denormals()
@@ -222,52 +232,19 @@ cdef inline float *scratch_of(Kernel kernel, Py_ssize_t thread) noexcept nogil:
     return &kernel.scratch[thread, 0] if kernel.scratch is not None else NULL
 
 
-cdef inline void product_blocks(
-    const Table *table, Product *p, Py_ssize_t channels
-) noexcept nogil:
-    # The product for any number of channels, one register block of them after the other.
-    cdef Product block = p[0]
-    cdef Py_ssize_t done = 0
-    while done < channels:
-        block.channels = min(table.product_block(channels - done), channels - done)
-        block.w = p.w + done
-        block.b = p.b + done if p.b != NULL else NULL
-        block.y = p.y + done
-        table.product(&block)
-        done += block.channels
+cdef class Sequence:
+    """Bound kernels that run one after the other, called like a single one."""
+    cdef readonly tuple calls
+    cdef readonly str algorithm
 
+    def __init__(self, *calls, algorithm=None):
+        self.calls, self.algorithm = calls, algorithm
 
-cdef void sum_rows(
-    const Table *table, const float *x, Py_ssize_t rows, Py_ssize_t columns, float *y,
-    bint accumulate,
-) noexcept nogil:
-    # y = the sum of the rows of x, or that added to it: the product of ones and x.
-    cdef float one = 1
-    cdef Py_ssize_t zero = 0
-    cdef Product p
-    p.x, p.w, p.b, p.y = &one, x, NULL, y
-    p.x_segments = p.w_segments = &zero
-    p.segments, p.steps, p.accumulate, p.relu = 1, rows, accumulate, 0
-    p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, columns, 1
-    product_blocks(table, &p, columns)
+    @property
+    def instruction_set(self):
+        """The name of the instruction set that the kernels were bound to."""
+        return self.calls[0].instruction_set
 
-
-cdef double filling(Py_ssize_t channels):
-    # The share of a product's speed that is left when so many channels lie in vectors: one vector
-    # alone has to load a number for each multiply-add.
-    cdef Py_ssize_t vectors = chunks(channels, table.lanes)
-    return channels / <double>(vectors * table.lanes) * (0.75 if vectors == 1 else 1.)
-
-
-cdef Py_ssize_t chunks(Py_ssize_t items, Py_ssize_t most) noexcept nogil:
-    # How many pieces of at most `most` items.
-    return (items + most - 1) // most
-
-
-cdef Py_ssize_t row_pieces(Py_ssize_t n, Py_ssize_t rows, double work) noexcept:
-    # Into how many pieces each image is cut: enough tasks for several threads, and an even number.
-    if work < 2 * WORK_PER_THREAD:
-        return 1
-    cdef Py_ssize_t pieces = chunks(16, max(n, <Py_ssize_t>1))
-    pieces += pieces * n % 2 if n < 32 else 0
-    return min(pieces, max(rows, <Py_ssize_t>1))
+    def __call__(self, version=None):
+        for call in self.calls:
+            call(version)
