@@ -162,7 +162,7 @@ def test_dropout_drops_nan(instruction_set):
     assert (y[~np.isnan(y)] == 0).all()
 
 
-ULPS = {"tanh": 3, "sigmoid": 3, "elu": 2}  # as csrc/activations.inc.h says
+ULPS = {"tanh": 3, "sigmoid": 3, "elu": 2}  # as csrc/tiles/activations.inc.h says
 INPUTS = np.concatenate(
     [
         np.linspace(-110, 110, 100_001),

@@ -84,7 +84,7 @@ class Dropout(SeededLayer):
     """Sets a share `rate` of the numbers to 0 in training, and divides the others by 1 - rate.
 
     Outside of training it returns its input. Which numbers are dropped follows from 64 random bits
-    a step (see kernels/csrc/dropout.inc.h): the same for any number of threads.
+    a step (see kernels/csrc/tiles/dropout.inc.h): the same for any number of threads.
 
     Args:
         rate: in [0, 1].
