@@ -35,12 +35,12 @@ def test_forced_applies_to_one_kernel_and_only_inside_the_block():
     ("kernel_size", "channels", "y_size", "wanted"),
     [
         ((3, 3), (64, 64), (32, 14, 14), ("winograd", "winograd", "winograd")),
-        ((3, 3), (64, 64), (1, 14, 14), ("winograd", "winograd", "direct")),
-        ((5, 5), (64, 12), (32, 14, 14), ("winograd", "winograd", "direct")),
+        ((3, 3), (64, 64), (1, 14, 14), ("winograd", "winograd", "taps")),
+        ((5, 5), (64, 12), (32, 14, 14), ("winograd", "winograd", "rows")),
         ((7, 5), (32, 32), (32, 20, 14), ("winograd", "winograd", "winograd")),
-        ((5, 5), (32, 32), (32, 3, 3), ("direct", "direct", "direct")),  # 4x4 in tiles
-        ((5, 5), (1, 64), (32, 14, 14), ("direct", "columns", "direct")),
-        ((4, 4), (64, 64), (32, 14, 14), ("direct", "direct", "direct")),
+        ((5, 5), (32, 32), (32, 3, 3), ("direct", "direct", "rows")),  # 4x4 in tiles
+        ((5, 5), (1, 64), (32, 14, 14), ("direct", "columns", "rows")),
+        ((4, 4), (64, 64), (32, 14, 14), ("direct", "direct", "rows")),
     ],
 )
 def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, y_size, wanted):
@@ -49,3 +49,22 @@ def test_winograd_is_chosen_where_it_saves_products(kernel_size, channels, y_siz
     shape = (kernel_size + channels, x_shape, y_shape, (1, 1), (1, 1))
     kinds = ("forward", "backward_data", "backward_weights")
     assert tuple(choice.choose(f"conv2d_{kind}", *shape) for kind in kinds) == wanted
+
+
+@pytest.mark.parametrize(
+    ("images", "channels", "wanted"),
+    [
+        (1, 1, "taps"),
+        (2, 16384, "rows"),
+        (3, 16385, "taps"),
+        (4, 262144, "rows"),
+        (63, 262145, "taps"),
+        (64, 262145, "rows"),
+        (None, 262145, "rows"),
+    ],
+)
+def test_filter_gradients_by_rows_or_taps(images, channels, wanted):
+    """Small filters and many images: partial sums; large filters: each task owns some taps."""
+    image = (images, 4, 4, channels)
+    shape = ((1, 1, channels, 1), image, (images, 4, 4, 1), (1, 1), (1, 1))
+    assert choice.choose("conv2d_backward_weights", *shape) == wanted

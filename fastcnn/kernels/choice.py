@@ -28,6 +28,8 @@ WINOGRAD_SHARES = {
 }
 FEW_CHANNELS = 8  # of the input: these leave most of a vector empty
 MOST_LANES = 16  # of any instruction set's vectors
+# "rows" adds up one filter for each task: filters of up to so many elements, by number of images.
+ROWS_FILTER_FROM_2, ROWS_FILTER_FROM_4, ROWS_ANY_FILTER_FROM = 16384, 262144, 64
 NARROW_QUADS = 54  # filter elements x groups of four window positions: "narrow" reads them all
 NARROW_CHANNELS = 3  # of the image: with more, lists of the nonzero gradients are faster
 
@@ -55,6 +57,10 @@ class ConvShape:
     @property
     def input_channels(self):
         return self.filter[2]
+
+    @property
+    def images(self):
+        return _known(self.output)[0]
 
     @property
     def is_dense(self):
@@ -104,6 +110,14 @@ def winograd_wins(kernel, shape):
     if kernel == "conv2d_backward_weights":
         return oc >= WINOGRAD_LANES and n * tiles >= WINOGRAD_LEAST_TILES
     return (oc if kernel == "conv2d_backward_data" else ic) >= WINOGRAD_CHANNELS
+
+
+def rows_win(shape):
+    """Whether tasks that share out the images beat tasks that share out the filter's taps."""
+    images, size = shape.images, math.prod(shape.filter)
+    if images < 4:
+        return images >= 2 and size <= ROWS_FILTER_FROM_2
+    return size <= ROWS_FILTER_FROM_4 or images >= ROWS_ANY_FILTER_FROM
 
 
 def has_contiguous_columns(shape):
@@ -174,7 +188,8 @@ ALGORITHMS = {
         Algorithm("columns", has_contiguous_columns, columns_win),
     ),
     "conv2d_backward_weights": (
-        Algorithm("direct", always, always),
+        Algorithm("taps", always, always),
+        Algorithm("rows", always, rows_win),
         _winograd("conv2d_backward_weights"),
     ),
     "conv2d_max_pool2d_forward": (
