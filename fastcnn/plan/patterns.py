@@ -6,24 +6,22 @@ whatever it inherits.
 """
 
 import math
-from dataclasses import dataclass
 
 from fastcnn import activations
 from fastcnn.kernels import spec
 from fastcnn.kernels.shapes import window_geometry
-from fastcnn.layers.base import Layer
 from fastcnn.plan.normalized import NormalizedStep
 from fastcnn.plan.penalties import ActivityStep
 from fastcnn.plan.steps import ConvMaxPoolStep
 
 
-@dataclass(frozen=True)
 class Use:
     """A layer at one position of a model, with the shapes that it has there."""
 
-    layer: Layer
-    input_shape: tuple
-    output_shape: tuple
+    def __init__(self, layer, input_shape, output_shape):
+        self.layer = layer
+        self.input_shape = input_shape
+        self.output_shape = output_shape
 
     def declares(self, name):
         """The layer's attribute `name`, or None where its `forward` is its own."""
