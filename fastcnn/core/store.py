@@ -5,14 +5,13 @@ shares layers with another one has several: its own and those of the model that 
 never move, so models that share layers train and predict in turn without copying anything.
 """
 
-import threading
-
 import numpy as np
 
+from fastcnn.core import forks
 from fastcnn.core.memory import aligned
 from fastcnn.core.variables import Block, padded
 
-_building = threading.Lock()  # two threads must not give a variable two blocks
+_building = forks.Lock()  # two threads must not give a variable two blocks
 
 
 class Store:

@@ -15,6 +15,7 @@ import threading
 
 import numpy as np
 
+from fastcnn.core import forks
 from fastcnn.core.memory import ALIGNMENT, aligned
 
 _shapes_only = contextvars.ContextVar("shapes_only", default=False)
@@ -222,9 +223,16 @@ class Block:
         for variable in counters:  # integers keep arrays of their own
             variable.move_into(self, np.empty(variable.shape, variable.dtype), None)
 
+        forks.watch(self)
+
     def touch(self):
         """Record that `values` was written: kernels prepare the weights again."""
         self.version += 1
+
+    def after_fork(self):
+        """In a child process: a kernel may have been preparing the weights."""
+        forks.release(self.lock)
+        self.touch()
 
 
 def padded(size, dtype):

@@ -10,6 +10,7 @@ import threading
 import numpy as np
 
 from fastcnn import config
+from fastcnn.core import forks
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
 from fastcnn.core.store import Store
@@ -40,6 +41,7 @@ class Model(Saveable, Layer, Trainer):
         self._plan = self._store = None
         self._generation = None
         self._inputs = {}
+        forks.watch(self)
 
     # ------------------------------------------------------------------------------------- layers
 
@@ -135,6 +137,11 @@ class Model(Saveable, Layer, Trainer):
     def _changed(self):
         """Call it after the layers have changed."""
         self._plan = self._store = None
+
+    def after_fork(self):
+        """In a child process: another thread may have been running the model."""
+        forks.release(self._lock)
+        self._training = False
 
     def input_buffer(self, size, shape):
         """The array that a batch of `size` inputs is put into, the same one each time."""
