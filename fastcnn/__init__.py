@@ -15,8 +15,6 @@ model.fit(x, y, epochs=5)
 
 from importlib import import_module
 
-__version__ = "0.1.0"
-
 from fastcnn import (
     activations,
     backend,
@@ -34,6 +32,7 @@ from fastcnn import (
     saving,
     utils,
 )
+from fastcnn.core.version import __version__
 from fastcnn.layers import Input, Layer
 from fastcnn.models import Model, Sequential
 from fastcnn.utils.system import show_config
@@ -63,6 +62,7 @@ __all__ = [
     "Layer",
     "Model",
     "Sequential",
+    "__version__",
     "activations",
     "backend",
     "callbacks",

@@ -4,8 +4,14 @@ import re
 import tomllib
 from pathlib import Path
 
+import fastcnn
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_the_package_is_of_this_version():
+    assert fastcnn.__version__ == PROJECT["version"]
 
 
 def test_the_citation_is_of_this_version():

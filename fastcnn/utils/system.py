@@ -1,15 +1,14 @@
 """What fastcnn runs on, for bug reports."""
 
-import platform
-
 import numpy as np
 
 from fastcnn import config, kernels
+from fastcnn.core.version import __version__
 
 
 def show_config() -> None:
     """Print version, backend, instruction set and threads: what a bug report needs."""
-    from fastcnn import __version__
+    import platform  # takes a millisecond, and bug reports are rare
 
     rows = [
         ("fastcnn", __version__),
