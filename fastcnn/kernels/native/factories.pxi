@@ -1,10 +1,9 @@
 # What Python calls, looked up by name: one function per kernel, with the arguments of `reference`.
 # Chooses the algorithm, builds the kernel and binds it.
-# uses: team (Sequence), geometry (sum_tasks), conv_direct (Conv2DForward), conv_backward_data
-#       (ColumnsBackwardData, Conv2DBackwardData), conv_backward_weights (Conv2DBackwardWeights,
-#       RowsBackwardWeights, TapsBackwardWeights), conv_winograd (Winograd,
-#       WinogradBackwardWeights), conv_max_pool (Conv2DMaxPool2DForward), conv_sparse
-#       (SparseBackwardData, SparseBackwardWeights), conv_narrow (NarrowBackwardData,
+# uses: team (Sequence), conv_direct (Conv2DForward), conv_backward_data (ColumnsBackwardData,
+#       Conv2DBackwardData), conv_backward_weights (RowsBackwardWeights, TapsBackwardWeights),
+#       conv_winograd (Winograd, WinogradBackwardWeights), conv_max_pool (Conv2DMaxPool2DForward),
+#       conv_sparse (SparseBackwardData, SparseBackwardWeights), conv_narrow (NarrowBackwardData,
 #       NarrowBackwardWeights), depthwise (DepthwiseBackwardData, DepthwiseBackwardWeights,
 #       DepthwiseForward), dense (DenseBackwardData, DenseBackwardWeights, DenseForward), pool
 #       (Pool2D), activations (Activation, Relu), softmax (Softmax, SoftmaxSparseCrossentropy),
@@ -36,14 +35,8 @@ def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
     )
     if algorithm == "winograd":
         return WinogradBackwardWeights(x, dy, dw, db, (pads[0], pads[2]))
-    by_rows = algorithm == "rows"
-    if algorithm == "direct":  # until choice.py distinguishes the two
-        by_rows = sum_tasks(len(x), dw.size) > 1 and (len(x) >= 4 or dw.size <= 16384)
-    cdef Conv2DBackwardWeights kernel = (RowsBackwardWeights if by_rows else TapsBackwardWeights)(
-        x, dy, dw, db, strides, pads, dilation
-    )
-    kernel.algorithm = algorithm
-    return kernel
+    kind = RowsBackwardWeights if algorithm == "rows" else TapsBackwardWeights
+    return kind(x, dy, dw, db, strides, pads, dilation)
 
 
 def conv2d_max_pool2d_forward(
