@@ -25,7 +25,7 @@ HEAD = """\
 Written by `python docs/make_keras_table.py` from the code: do not edit. Keras: {version}.
 
 A script of the Sequential path runs with its import line changed to `import fastcnn as keras` (or
-`as tf`): `tests/tutorials` has ten well-known tutorials, which end as they do with Keras. The
+`as tf`): `tests/keras/tutorials` has ten well-known tutorials, which end as they do with Keras. The
 tables list what this package has of Keras's names, and how it differs; below each is what is not
 there. An argument that is "not taken" raises an error that names it, unless it is left at its
 default. The functional API (`Model(inputs, outputs)`), layers with `call`, `tf.data` and

@@ -2,7 +2,7 @@
 
 Every entry is a function of the module (`keras` or `fastcnn`) and of a folder for files. It returns
 what the run leaves behind as plain values: history, results, files, the order of the hooks.
-tests/golden/record_pieces.py records what Keras does, test_fits.py compares.
+tests/keras/golden/record_pieces.py records what Keras does, test_fits.py compares.
 """
 
 import contextlib

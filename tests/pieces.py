@@ -1,6 +1,6 @@
 """Losses, optimizers, schedules, metrics and regularizers by name, made with Keras or with fastcnn.
 
-Every entry is a function of the module (`keras` or `fastcnn`), so tests/golden/record_pieces.py
+Every entry is a function of the module (`keras` or `fastcnn`), so keras/golden/record_pieces.py
 can record what Keras does with exactly what test_pieces.py runs. Data follow from seeds.
 """
 

@@ -1,6 +1,6 @@
 """fit, evaluate, predict and the callbacks against recorded Keras: history, order, names, files.
 
-tests/golden/record_pieces.py wrote what Keras does with the runs of tests/fits.py.
+tests/keras/golden/record_pieces.py wrote what Keras does with the runs of tests/fits.py.
 """
 
 import json
@@ -12,7 +12,7 @@ import pytest
 import fastcnn as keras
 from tests import fits
 
-GOLDEN = json.loads((Path(__file__).parent / "golden/pieces.json").read_text())["fits"]
+GOLDEN = json.loads((Path(__file__).parent / "keras/golden/pieces.json").read_text())["fits"]
 
 
 def assert_same(result, wanted, place=""):

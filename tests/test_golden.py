@@ -1,6 +1,6 @@
 """Training and `summary()` against what real Keras did from the same weights and batches.
 
-golden/keras.json holds Keras's figures, golden/record.py made them. The loss of the first step must
+keras/golden/keras.json holds Keras's figures, made by record.py. The loss of the first step must
 agree within 1e-5, and so must those of the steps after it for as long as Keras itself is steady:
 half way to where its float32 and its float64 part by 1e-6. From there on single batches tell
 nothing (a rounding error opens another relu; a hundred steps later Keras's own two are 2 percent
@@ -19,7 +19,7 @@ from fastcnn.datasets import fashion_mnist
 from tests.shapes import NETS
 
 BATCH = 32
-GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("keras.json").read_text("utf-8"))
+GOLDEN = json.loads((Path(__file__).with_name("keras") / "golden/keras.json").read_text("utf-8"))
 RUNS = {f"{run['net']}-{run['images']}": run for run in GOLDEN["runs"]}
 LONG = [name for name, run in RUNS.items() if len(run["loss"]) == 100]
 

@@ -1,7 +1,7 @@
 """Every layer against what real Keras did: results, gradients, ten steps, shapes, configurations.
 
-keras_oracle/layers.json holds Keras's figures, keras_oracle/record.py made them from the cases of
-keras_oracle/cases.py. Float32 with sums in another order: 1e-5 of the largest number. Ten steps of
+keras/oracle/layers.json holds Keras's figures, keras/oracle/record.py made them from the cases of
+keras/oracle/cases.py. Float32 with sums in another order: 1e-5 of the largest number. Ten steps of
 gradient descent carry such differences on, and no case has a choice (a maximum, a relu) that they
 turn over.
 """
@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from tests.keras_oracle import cases
+from tests.keras.oracle import cases
 
-GOLDEN = json.loads(Path(__file__).with_name("keras_oracle").joinpath("layers.json").read_text())
+GOLDEN = json.loads(Path(__file__).with_name("keras").joinpath("oracle/layers.json").read_text())
 
 
 @pytest.fixture(params=keras.config.BACKENDS)

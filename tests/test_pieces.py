@@ -1,6 +1,6 @@
 """Losses, metrics, optimizers, schedules, regularizers and constraints against recorded Keras.
 
-tests/golden/record_pieces.py wrote the numbers, from the same table (tests/pieces.py).
+tests/keras/golden/record_pieces.py wrote the numbers, from the same table (tests/pieces.py).
 """
 
 import json
@@ -14,7 +14,7 @@ import fastcnn as keras
 from fastcnn import constraints, initializers, losses, metrics, optimizers, regularizers
 from tests import pieces
 
-GOLDEN = json.loads((Path(__file__).parent / "golden/pieces.json").read_text())
+GOLDEN = json.loads((Path(__file__).parent / "keras/golden/pieces.json").read_text())
 
 # Ten steps in float32 are about 1e-6 from the same in float64, Keras's own as well: Adam and
 # RMSprop divide small gradients by their size. Keras rounds beta_2 to float32 before it takes

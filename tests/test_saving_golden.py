@@ -1,7 +1,7 @@
-"""Files that Keras made (golden_files/record.py) are read, and ours are what it would write.
+"""Files that Keras made (keras/golden_files/record.py) are read, and ours are what it would write.
 
-What Keras predicted and how its training went on is in golden_files/keras.json. That Keras reads
-our files follows from their having the same members, the same configuration and the same arrays;
+What Keras predicted and how its training went on is in keras.json beside them. That Keras reads our
+files follows from their having the same members, the same configuration and the same arrays;
 test_saving_live.py lets it do so where Keras is installed.
 """
 
@@ -17,7 +17,7 @@ import pytest
 import fastcnn
 from tests.file_cases import CASES, data
 
-HERE = Path(__file__).with_name("golden_files")
+HERE = Path(__file__).with_name("keras") / "golden_files"
 GOLDEN = json.loads((HERE / "keras.json").read_text("utf-8"))
 BATCH = 8
 NEWER = ("delta",)  # Keras 3.15 forgets to write it for Huber, but takes it

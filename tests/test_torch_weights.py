@@ -1,4 +1,4 @@
-"""Weights to and from PyTorch: with a real net's (golden_files/torch.npz) the output is its."""
+"""Weights to and from PyTorch, checked against a recorded net: keras/golden_files/torch.npz."""
 
 from pathlib import Path
 
@@ -8,7 +8,8 @@ import pytest
 import fastcnn as keras
 from fastcnn import layers
 
-GOLDEN = dict(np.load(Path(__file__).with_name("golden_files") / "torch.npz", allow_pickle=False))
+FILE = Path(__file__).with_name("keras") / "golden_files/torch.npz"
+GOLDEN = dict(np.load(FILE, allow_pickle=False))
 MODULES = ["0", "1", "2", "3", "4", "6", "7", "9"]  # those with weights
 
 

@@ -1,7 +1,7 @@
 """Ten tutorials with nothing but their import lines changed end as they do with real Keras.
 
-tests/tutorials has the scripts, golden/tutorials.json what real Keras made of them with several
-seeds (golden/record_tutorials.py). What does not depend on chance must be equal. What does, losses
+tests/keras/tutorials has the scripts, keras/golden/tutorials.json what real Keras made of them with
+several seeds (record_tutorials.py). What does not depend on chance must be equal. What does, losses
 and accuracies, must be one more draw from the distribution that Keras's own come from: their mean
 +- t s sqrt(1 + 1 / seeds), s their standard deviation, is where the next one of a normal
 distribution falls with the probability that Student's t stands for.
@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import tutorials
+from tests.keras import tutorials
 
 GOLDEN = json.loads(
-    Path(__file__).with_name("golden").joinpath("tutorials.json").read_text("utf-8")
+    Path(__file__).with_name("keras").joinpath("golden/tutorials.json").read_text("utf-8")
 )["scripts"]
 T = 5.45  # Student's t of 11 degrees of freedom, 1 - 0.0002: 50 figures, one in a hundred in all
 SEEDS = 12

@@ -50,7 +50,7 @@ def _members(path):
 
 GOLDEN = [
     _members(path)
-    for path in sorted((Path(__file__).parent.parent / "golden_files").glob("*.keras"))
+    for path in sorted((Path(__file__).parent.parent / "keras/golden_files").glob("*.keras"))
 ]
 WORDS = words()
 INTEGERS = (0, -1, 1, 2, 3, 255, 10**6, 2**31, 2**62, 2**63 - 1, -(2**63))

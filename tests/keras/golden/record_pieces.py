@@ -1,4 +1,4 @@
-"""Record what real Keras does with tests/pieces.py: `python tests/golden/record_pieces.py`.
+"""Record what real Keras does with tests/pieces.py: `python -m tests.keras.golden.record_pieces`.
 
 Needs Keras with TensorFlow. Writes pieces.json beside this file, for test_pieces.py. Losses,
 metrics and optimizers run in float64, so that what is recorded is the formula and not one library's
@@ -7,7 +7,6 @@ rounding; what Keras cannot do in float64 (regularizers, `fit`) in float32.
 
 import json
 import os
-import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -18,10 +17,9 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent))
+from tests import fits, pieces
 
-from tests import fits, pieces  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 
 def rounded(value, digits=9):

@@ -1,4 +1,4 @@
-"""Record what real Keras does, for test_golden.py: `python tests/golden/record.py`.
+"""Record what real Keras does, for test_golden.py: `python -m tests.keras.golden.record`.
 
 Needs Keras with TensorFlow. Writes keras.json beside this file: the lines of each network's
 `summary()`, and for each run of RUNS the loss and accuracy of every step (Adam's defaults, batch
@@ -15,7 +15,6 @@ percent.
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,12 +24,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from fastcnn.datasets import fashion_mnist
+from tests.shapes import NETS
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent))
-
-from fastcnn.datasets import fashion_mnist  # noqa: E402
-from tests.shapes import NETS  # noqa: E402
-
 BATCH = 32
 # net, images, seed, steps. Seeds on which Keras's float32 and float64 stay together longest.
 RUNS = (

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.tutorials import data
+from tests.keras.tutorials import data
 
 HERE = Path(__file__).resolve().parent
 NAMES = sorted(path.stem for path in HERE.glob("[a-z]*.py") if path.stem != "data")

@@ -1,4 +1,4 @@
-"""Record what real Keras does with the layers of cases.py: `python tests/keras_oracle/record.py`.
+"""Record what real Keras does with the layers of cases.py: `python -m tests.keras.oracle.record`.
 
 Needs Keras with TensorFlow. Writes layers.json beside this file. Of each case: the layer's result
 outside of training and in it, the gradients of sum(y * dy) for the input and each weight, the
@@ -10,7 +10,6 @@ shapes of its weights.
 import json
 import os
 import re
-import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,10 +19,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent))
+from tests.keras.oracle import cases
 
-from tests.keras_oracle import cases  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 
 def rounded(numbers, digits=8):

@@ -1,4 +1,4 @@
-"""Record model files of real Keras: `python tests/golden_files/record.py`.
+"""Record model files of real Keras: `python -m tests.keras.golden_files.record`.
 
 Needs Keras with TensorFlow or PyTorch, and h5py. For each case of tests/file_cases.py Keras builds
 the model, trains it for some steps and saves it here as <case>.keras; keras.json gets what it
@@ -8,7 +8,6 @@ an architecture alone (.json).
 
 import json
 import os
-import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -17,11 +16,9 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
+from tests.file_cases import CASES, data
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent))
-
-from tests.file_cases import CASES, data  # noqa: E402
-
 BATCH = 8
 
 

@@ -1,4 +1,4 @@
-"""Record what real Keras does with tests/tutorials: `python tests/golden/record_tutorials.py`.
+"""Record the tutorials with real Keras: `python -m tests.keras.golden.record_tutorials`.
 
 Needs Keras with TensorFlow, tensorboard and Pillow. Writes tutorials.json beside this file, for
 test_tutorials.py: of each script what does not depend on chance, which is the same for all seeds,
@@ -20,11 +20,9 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import tensorflow as tf
 
+from tests.keras import tutorials
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent.parent))
-
-from tests import tutorials  # noqa: E402
-
 OUT = HERE / "tutorials.json"
 SEEDS = range(12)
 

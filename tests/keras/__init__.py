@@ -1,0 +1,1 @@
+"""What real Keras does, recorded, and the scripts that record it: oracle, golden, tutorials."""
