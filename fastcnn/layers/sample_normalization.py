@@ -108,8 +108,10 @@ class LayerNormalization(SampleNormalization):
         self.gamma = self.beta = None
 
     def build(self, input_shape):
-        axes = self.axes(input_shape)
-        self._shape = tuple(input_shape[axis] for axis in axes)
+        self.axes(input_shape)
+        # sorted and a list, as Keras does, so that files say the same: -1 comes before 1
+        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        self._shape = tuple(input_shape[axis] for axis in self.axis)
         if None in self._shape:
             raise ValueError(
                 f"Layer {self.name!r} needs a fixed size on each axis of `axis`. "
@@ -125,12 +127,10 @@ class LayerNormalization(SampleNormalization):
                     name=name,
                 )
                 setattr(self, name, weight)
-        # as Keras does, so that files say the same
-        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
 
     def compute_output_shape(self, input_shape):
-        axes = self.axes(input_shape)
-        if self._variables and tuple(input_shape[axis] for axis in axes) != self._shape:
+        self.axes(input_shape)
+        if self._variables and tuple(input_shape[axis] for axis in self.axis) != self._shape:
             raise ValueError(
                 f"Layer {self.name!r} is built for {self._shape} on axis {self.axis}. "
                 f"Received input shape {tuple(input_shape)}."
@@ -141,6 +141,7 @@ class LayerNormalization(SampleNormalization):
         shape = call.x.shape
         call.axes = self.axes(shape)
         call.others = tuple(axis for axis in range(len(shape)) if axis not in call.axes)
+        call.sizes = [shape[axis] for axis in call.axes]
         call.against = [shape[axis] if axis in call.axes else 1 for axis in range(len(shape))]
         call.normalized = np.empty(shape, self.dtype)
 
@@ -159,9 +160,9 @@ class LayerNormalization(SampleNormalization):
     def apply_backward(self, call):
         dy, normalized = call.dy, call.normalized
         if self.gamma is not None:
-            (dy * normalized).sum(call.others, out=self.gamma.gradient)
+            (dy * normalized).sum(call.others, out=self.gamma.gradient.reshape(call.sizes))
         if self.beta is not None:
-            dy.sum(call.others, out=self.beta.gradient)
+            dy.sum(call.others, out=self.beta.gradient.reshape(call.sizes))
         if call.dx is None:
             return
         if self.gamma is not None:

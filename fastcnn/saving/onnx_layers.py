@@ -439,8 +439,8 @@ def _layer_normalization(graph, layer):
         )
     graph.to_channels_last()
     shape = [layer.input_shape[axis] for axis in axes]
-    scale = np.ones(shape, np.float32) if layer.gamma is None else layer.gamma.value
-    bias = [] if layer.beta is None else [layer.beta.value]
+    scale = np.ones(shape, np.float32) if layer.gamma is None else layer.gamma.value.reshape(shape)
+    bias = [] if layer.beta is None else [layer.beta.value.reshape(shape)]
     graph.then("LayerNormalization", scale, *bias, axis=axes[0], epsilon=layer.epsilon)
 
 
