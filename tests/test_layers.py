@@ -1,175 +1,19 @@
-"""Layers: results against plain formulas, gradients against finite differences, the protocol."""
+"""Layers: results against plain formulas, and rules that single layers show.
+
+What every layer must do is in test_layers_protocol.py.
+"""
 
 import numpy as np
 import pytest
 
 import fastcnn as keras
 from fastcnn import layers
-from fastcnn.core import steps
-from fastcnn.layers.registry import deserialize, serialize
-
-CONFIGURATIONS = {
-    "conv": (lambda: layers.Conv2D(3, 3), (5, 6, 2)),
-    "conv relu": (lambda: layers.Conv2D(3, (2, 3), activation="relu"), (5, 6, 2)),
-    "conv strided": (lambda: layers.Conv2D(2, 3, strides=(2, 1), padding="same"), (5, 4, 3)),
-    "conv dilated": (lambda: layers.Conv2D(2, 2, dilation_rate=2, activation="tanh"), (5, 5, 1)),
-    "conv without bias": (lambda: layers.Conv2D(2, 1, use_bias=False), (3, 3, 2)),
-    "max pool": (lambda: layers.MaxPooling2D(2), (5, 4, 3)),
-    "max pool overlapping": (lambda: layers.MaxPooling2D(3, 2, "same"), (5, 6, 2)),
-    "max pool of many places": (lambda: layers.MaxPooling2D(16, 1), (17, 16, 1)),
-    "average pool": (lambda: layers.AveragePooling2D((2, 3)), (4, 7, 2)),
-    "average pool same": (lambda: layers.AveragePooling2D(2, 1, "same"), (3, 3, 2)),
-    "dense": (lambda: layers.Dense(4), (5,)),
-    "dense relu": (lambda: layers.Dense(4, activation="relu"), (5,)),
-    "dense softmax": (lambda: layers.Dense(4, activation="softmax"), (5,)),
-    "dense on images": (lambda: layers.Dense(2, activation="sigmoid"), (3, 2, 4)),
-    "dense without bias": (lambda: layers.Dense(4, use_bias=False), (3,)),
-    "flatten": (lambda: layers.Flatten(), (2, 3, 2)),
-    "activation": (lambda: layers.Activation("elu"), (4, 3)),
-    "rescaling": (lambda: layers.Rescaling(0.5, -1.0), (3, 2)),
-}
 
 
 @pytest.fixture(params=["native", "reference"])
 def backend(request):
     keras.config.set_backend(request.param)
     return request.param
-
-
-@pytest.fixture
-def float64():
-    """Everything in double precision, for finite differences."""
-    keras.config.set_backend("reference")
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
-
-
-def numeric_gradient(function, array, dy, eps=1e-6):
-    """d sum(function() * dy) / d array by central differences; `array` is changed and put back."""
-    gradient = np.zeros_like(array)
-    for index in np.ndindex(array.shape):
-        kept = array[index]
-        array[index] = kept + eps
-        above = (function() * dy).sum()
-        array[index] = kept - eps
-        below = (function() * dy).sum()
-        array[index] = kept
-        gradient[index] = (above - below) / (2 * eps)
-    return gradient
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_gradients_are_those_of_finite_differences(name, float64):
-    make, shape = CONFIGURATIONS[name]
-    rng = np.random.default_rng(0)
-    layer = make()
-    # distinct values far from each other and from 0: no kink within eps
-    x = rng.permutation(np.linspace(-1, 1, 2 * int(np.prod(shape)))).reshape(2, *shape)
-    dy = rng.normal(size=layer(x).shape)
-    layer.forward(x, training=True)
-    dx = np.array(layer.backward(dy))
-    np.testing.assert_allclose(
-        dx, numeric_gradient(lambda: np.array(layer.forward(x)), x, dy), atol=1e-5, rtol=1e-3
-    )
-    for variable in layer.trainable_weights:
-        values = variable.numpy()
-
-        def run(variable=variable, values=values):
-            variable.assign(values)
-            return np.array(layer.forward(x))
-
-        layer.forward(x, training=True)
-        layer.backward(dy)
-        gradient = variable.gradient.copy()
-        np.testing.assert_allclose(
-            gradient, numeric_gradient(run, values, dy), atol=1e-5, rtol=1e-3
-        )
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_layer_comes_back_from_its_config(name):
-    make, shape = CONFIGURATIONS[name]
-    layer = make()
-    x = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
-    y = layer(x)
-    config = serialize(layer)
-    assert config["module"] == "keras.layers"
-    assert config["build_config"]["input_shape"] == (None, *shape)
-    again = deserialize(config)
-    assert again.get_config() == layer.get_config()
-    assert again(x).shape == y.shape
-    again.set_weights(layer.get_weights())
-    np.testing.assert_array_equal(again(x), y)
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_output_shape_is_computed_as_it_comes_out(name):
-    make, shape = CONFIGURATIONS[name]
-    layer = make()
-    assert layer(np.zeros((3, *shape))).shape[1:] == layer.compute_output_shape((None, *shape))[1:]
-    assert layer.output_shape == layer.compute_output_shape((None, *shape))
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_repeated_calls_return_the_same_arrays(name, backend):
-    make, shape = CONFIGURATIONS[name]
-    layer = make()
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(4, *shape)).astype(np.float32)
-    layer(x)
-    first = layer.forward(x, training=True)
-    kept = first.copy()
-    dy = rng.normal(size=first.shape).astype(np.float32)
-    dx = layer.backward(dy)
-    x_before, dy_before = x.copy(), dy.copy()
-    assert layer.forward(x, training=True) is first
-    assert layer.backward(dy) is dx
-    np.testing.assert_array_equal(first, kept)
-    np.testing.assert_array_equal(x, x_before)
-    np.testing.assert_array_equal(dy, dy_before)
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_batches_of_changing_size(name, backend):
-    make, shape = CONFIGURATIONS[name]
-    layer = make()
-    rng = np.random.default_rng(1)
-    x = rng.normal(size=(7, *shape)).astype(np.float32)
-    whole = layer(x)
-    for size in (2, 7, 1, 5, 3, 6, 4, 2):
-        np.testing.assert_allclose(layer(x[:size]), whole[:size], rtol=1e-5, atol=1e-6)
-        part = np.ascontiguousarray(x[:size])
-        y = layer.forward(part, training=True)
-        assert layer.backward(np.ones_like(y)).shape == part.shape
-    assert len(layer._step._calls) <= steps.MAX_CALLS
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_backward_needs_forward_in_training(name):
-    make, shape = CONFIGURATIONS[name]
-    layer = make()
-    y = layer(np.zeros((2, *shape)))
-    with pytest.raises(RuntimeError, match=r"needs a forward\(x, training=True\) before it"):
-        layer.backward(y)
-
-
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_no_input_gradient_where_nobody_reads_it(name):
-    make, shape = CONFIGURATIONS[name]
-    layer = make()
-    x = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
-    layer(x)
-    y = layer.forward(x, training=True)
-    layer.backward(np.ones_like(y))
-    wanted = [variable.gradient.copy() for variable in layer.trainable_weights]
-    step = layer.make_step()
-    step.expect_gradient(read=False, consume=False)
-    step.forward(x, training=True)
-    result = step.backward(np.ones_like(y))
-    assert result is None or name == "flatten"
-    for variable, gradient in zip(layer.trainable_weights, wanted, strict=True):
-        np.testing.assert_array_equal(variable.gradient, gradient)
 
 
 def test_gradients_are_written_not_added(backend):

@@ -1,9 +1,9 @@
-"""Every layer against what real Keras did: results, gradients, ten steps, shapes, configurations.
+"""Every layer against what real Keras did: results, gradients, ten steps, shapes.
 
-keras/oracle/layers.json holds Keras's figures, keras/oracle/record.py made them from the cases of
-keras/oracle/cases.py. Float32 with sums in another order: 1e-5 of the largest number. Ten steps of
-gradient descent carry such differences on, and no case has a choice (a maximum, a relu) that they
-turn over.
+keras/oracle/layers.json holds Keras's figures of the rows of support/layer_cases.py, recorded by
+`python -m tests.keras.record`. Float32 with sums in another order: 1e-5 of the largest value. Ten
+steps of gradient descent carry such differences on, and no row has a choice (a maximum, a relu)
+that they flip.
 """
 
 import json
@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from tests.keras.oracle import cases
+from tests.keras.oracle import runs
+from tests.support.layer_cases import CASES, rows
 
 GOLDEN = json.loads(Path(__file__).with_name("keras").joinpath("oracle/layers.json").read_text())
 
@@ -24,7 +25,7 @@ def backend(request):
 
 
 def assert_close(found, expected, tolerance=1e-5):
-    found = np.array(cases.fingerprint(found))
+    found = np.array(runs.fingerprint(found))
     bound = tolerance * max(1, np.abs(expected).max(initial=0))
     np.testing.assert_allclose(found, expected, rtol=0, atol=bound)
 
@@ -35,69 +36,42 @@ def assert_all_close(found, expected, tolerance=1e-5):
         assert_close(array, wanted, tolerance)
 
 
-cases_by_name = pytest.mark.parametrize("name", cases.CASES)
+every_row = pytest.mark.parametrize("name", rows("keras"))
 
 
-@cases_by_name
+@every_row
 def test_one_pass(name, backend):
     golden = GOLDEN["cases"][name]
-    shape = cases.CASES[name][2]
-    layer = cases.make(keras, name)
+    shape = CASES[name].shape
+    layer = CASES[name].make(keras)
     layer.build_once((None, *shape))
-    cases.set_weights(layer, name)
-    x = cases.values(name, "x", (cases.BATCH, *shape))
+    runs.set_weights(layer, name)
+    x = runs.inputs(name)
     assert_close(layer(x, training=False), golden["inference"])
     y = layer.forward(x, training=True)
     assert list(y.shape) == golden["shape"]
     assert layer.compute_output_shape((None, *shape))[1:] == y.shape[1:]
     assert_close(y, golden["training"])
-    dx = layer.backward(cases.values(name, "dy", y.shape))
+    dx = layer.backward(runs.values(name, "dy", y.shape))
     if golden["dx"] is not None:
         assert_close(dx, golden["dx"])
     assert_all_close([w.gradient for w in layer.trainable_weights], golden["gradients"])
     assert_all_close(layer.non_trainable_weights, golden["state"])
 
 
-@cases_by_name
+@every_row
 def test_ten_steps(name, backend):
     golden = GOLDEN["cases"][name]
-    losses, weights = cases.train(keras, name)
-    # a loss that has become small keeps the rounding of the numbers it comes from
+    losses, weights = runs.train(keras, name)
+    # a loss that has become small keeps the rounding of the values it comes from
     floor = np.finfo(np.float32).eps * golden["losses"][0]
     np.testing.assert_allclose(losses, golden["losses"], rtol=2e-5, atol=floor)
     assert_all_close(weights, golden["after"], 2e-5)
 
 
-@pytest.mark.parametrize("kind", GOLDEN["configs"])
-def test_configuration(kind):
-    """Keras reads our configurations: they are its own."""
-    arguments = cases.CONFIGS.get(kind)
-    if arguments is None:
-        arguments = next(case[1] for case in cases.CASES.values() if case[0] == kind)
-    config = getattr(keras.layers, kind)(**arguments).get_config()
-    del config["name"], config["dtype"]
-    found = json.loads(json.dumps(config))
-    assert without_defaults(found) == without_defaults(GOLDEN["configs"][kind])
-
-
-def without_defaults(tree):
-    """The tree without its None: an argument that is missing has that default."""
-    if isinstance(tree, dict):
-        return {key: without_defaults(value) for key, value in tree.items() if value is not None}
-    return tree
-
-
-@pytest.mark.parametrize("kind", GOLDEN["configs"])
-def test_keras_configuration_makes_a_layer(kind):
-    layer = getattr(keras.layers, kind)
-    config = without_defaults(GOLDEN["configs"][kind])
-    again = json.loads(json.dumps(layer.from_config(config).get_config()))
-    assert config.items() <= without_defaults(again).items()
-
-
 @pytest.mark.parametrize("name", GOLDEN["transformations"])
 def test_given_transformations(name, backend):
-    x = 100 * cases.values("images", "x", (4, 5, 6, 3)) + 120
+    x = 100 * runs.values("images", "x", (4, 5, 6, 3)) + 120
     kind, *mode = name.split()
     factor = np.array([0.5, 1.5, 3.0, 1.0], np.float32)[:, None, None, None]
     if kind == "flip":
@@ -112,10 +86,3 @@ def test_given_transformations(name, backend):
     if kind != "crop" or height < 4:  # else nothing is drawn: the images are too small
         layer.draw = lambda *args: drawn
     assert_close(layer(x), GOLDEN["transformations"][name])
-
-
-def test_every_layer_is_there():
-    from fastcnn.layers.registry import registry
-
-    recorded = set(GOLDEN["configs"])
-    assert set(registry.names()) - recorded == {"InputLayer", "Sequential"}

@@ -6,21 +6,18 @@ test_saving_live.py lets it do so where Keras is installed.
 """
 
 import json
-import math
-import zipfile
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
 import fastcnn
 from tests.file_cases import CASES, data
+from tests.support.keras_files import assert_same_file
 
 HERE = Path(__file__).with_name("keras") / "golden_files"
 GOLDEN = json.loads((HERE / "keras.json").read_text("utf-8"))
 BATCH = 8
-NEWER = ("delta",)  # Keras 3.15 forgets to write it for Huber, but takes it
 
 
 def build(name):
@@ -61,57 +58,7 @@ def test_our_files_are_what_keras_would_write(name, tmp_path):
     model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0)
     path = tmp_path / "ours.keras"
     model.save(path)
-    ours, theirs = (zipfile.ZipFile(place) for place in (path, HERE / f"{name}.keras"))
-    assert ours.namelist() == theirs.namelist()
-    assert all(member.compress_type == zipfile.ZIP_STORED for member in ours.infolist())
-    assert json.loads(ours.read("metadata.json")).keys() == {"keras_version", "date_saved"}
-    compare(*(json.loads(archive.read("config.json")) for archive in (ours, theirs)), "config")
-    trees = [tree(archive.open("model.weights.h5")) for archive in (ours, theirs)]
-    assert trees[0] == trees[1]
-
-
-def compare(ours, theirs, place):
-    """Every argument of Keras's is there with its value (a missing one is None), and no other."""
-    if isinstance(theirs, dict):
-        assert isinstance(ours, dict), place
-        ours, theirs = (
-            {key: value for key, value in tree.items() if value is not None}
-            for tree in (ours, theirs)
-        )
-        theirs.pop("shared_object_id", None)
-        ours = {key: ours[key] for key in ours if key in theirs or key not in NEWER}
-        theirs = {key: value for key, value in theirs.items() if value != {} or key in ours}
-        if "layers" in place or place == "config":
-            ours.pop("build_config", None), theirs.pop("build_config", None)
-        if place == "config.compile_config":  # Keras writes what "auto" has become
-            ours.pop("jit_compile"), theirs.pop("jit_compile")
-        assert ours.keys() == theirs.keys(), place
-        for key, value in theirs.items():
-            compare(ours[key], value, f"{place}.{key}")
-    elif isinstance(theirs, list):
-        assert isinstance(ours, list), place
-        assert len(ours) == len(theirs), place
-        for number, value in enumerate(theirs):
-            compare(ours[number], value, f"{place}.{number}")
-    elif isinstance(theirs, float):
-        assert math.isclose(ours, theirs, rel_tol=1e-6), place
-    else:
-        assert ours == theirs, place
-
-
-def tree(file):
-    """{path: (shape, dtype)} of the arrays of an HDF5 file, and the names of its groups."""
-    found = {}
-
-    def visit(path, node):
-        if isinstance(node, h5py.Dataset):
-            found[path] = node.shape, node.dtype.name
-        elif path != "optimizer/vars" and "/activation" not in path:
-            found[path] = dict(node.attrs)
-
-    with h5py.File(file) as hdf5:
-        hdf5.visititems(visit)
-    return found
+    assert_same_file(path, HERE / f"{name}.keras")
 
 
 def test_weights_alone():

@@ -1,1 +1,1 @@
-"""What real Keras does with each layer, recorded; see record.py and test_layers_keras.py."""
+"""What real Keras does with each layer, recorded by tests/keras/record.py."""

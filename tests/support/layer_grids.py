@@ -1,17 +1,39 @@
-"""The grid of layers that record.py runs with real Keras and test_layers_keras.py with fastcnn.
+"""Grids of arguments of each layer, as rows of layer_cases.py that only the Keras oracle uses.
 
-A case is plain data: the layer's class name, its arguments and the shape of one sample. Weights
-and data follow from the case's name through NumPy's `RandomState`, whose streams never change.
+Their names are keys of the recorded results, and their data follow from them.
 """
 
 import itertools
-import zlib
 
-import numpy as np
-
-BATCH = 3
-STEPS = 10
-PROJECTIONS = 10
+ACTIVATIONS = (
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "squareplus",
+    "tanh",
+    "tanh_shrink",
+)
 
 
 def _join(values):
@@ -25,14 +47,15 @@ def _grid(layer, shape, *axes, **fixed):
         arguments = dict(fixed)
         for part in parts:
             arguments.update(part)
-        yield f"{layer}({_join(arguments)}) {shape}", (layer, arguments, shape)
+        yield f"{layer}({_join(arguments)}) {shape}", layer, arguments, shape
 
 
 def _values(name, *values):
     return [{name: value} for value in values]
 
 
-def _cases():
+def rows():
+    """(name, layer's class name, arguments, shape) of every combination."""
     padding = _values("padding", "valid", "same")
     kernels = _values("kernel_size", 1, 2, 3, [2, 3], 5)
     windows = [{"strides": 2}, {"strides": [1, 2]}, {"dilation_rate": 2}]
@@ -95,7 +118,7 @@ def _cases():
     yield from _grid("Rescaling", (3, 2), scale=0.5, offset=-1.0)
 
     # without sparsemax: Keras adds up all cumulative sums of the support for its tau, so that
-    # two equal numbers give 0 and 0 instead of a half each
+    # two equal values give 0 and 0 instead of a half each
     for name in ACTIVATIONS:
         yield from _grid("Activation", (4, 5), activation=name)
     rectifiers = [
@@ -120,7 +143,7 @@ def _cases():
     kinds = _values("interpolation", "nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
     yield from _grid("UpSampling2D", (3, 4, 2), factors, kinds)
 
-    # what they do with no chance in it: one possible shift, angle, zoom
+    # deterministic: only one shift, angle or zoom is possible
     fill = _values("fill_mode", "reflect", "wrap", "nearest", "constant")
     how = _values("interpolation", "bilinear", "nearest")
     shape = (6, 5, 2)
@@ -155,115 +178,3 @@ def _cases():
     yield from _grid("RandomBrightness", (4, 5, 2), factor=[0.3, 0.3], value_range=[-1, 1])
     yield from _grid("SpatialDropout2D", (4, 5, 2), rate=0.0)
     yield from _grid("RandomContrast", (4, 5, 2), factor=0.0)
-
-
-ACTIVATIONS = (
-    "celu",
-    "elu",
-    "exponential",
-    "gelu",
-    "hard_shrink",
-    "hard_sigmoid",
-    "hard_silu",
-    "hard_tanh",
-    "leaky_relu",
-    "linear",
-    "log_sigmoid",
-    "log_softmax",
-    "mish",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "soft_shrink",
-    "softmax",
-    "softplus",
-    "softsign",
-    "sparse_plus",
-    "sparse_sigmoid",
-    "squareplus",
-    "tanh",
-    "tanh_shrink",
-)
-CASES = dict(_cases())
-
-# Layers whose arguments are only recorded: what they do is a matter of chance.
-CONFIGS = {
-    "Dropout": {"rate": 0.25, "noise_shape": [None, 1]},
-    "SpatialDropout2D": {"rate": 0.25, "seed": 3},
-    "RandomFlip": {"mode": "horizontal"},
-    "RandomContrast": {"factor": [0.1, 0.2], "value_range": [0, 1]},
-    "GaussianDropout": {"rate": 0.25},
-    "GaussianNoise": {"stddev": 0.25, "seed": 3},
-    "RandomBrightness": {"factor": 0.1},
-    "RandomCrop": {"height": 3, "width": 4, "seed": 3},
-    "RandomErasing": {"factor": 0.5, "fill_value": 0.5},
-    "RandomRotation": {"factor": 0.1},
-    "RandomTranslation": {"height_factor": 0.1, "width_factor": [-0.2, 0.3]},
-    "RandomZoom": {"height_factor": 0.1},
-}
-
-
-def random_of(name, role):
-    """A RandomState for one purpose of a case."""
-    return np.random.RandomState(zlib.crc32(f"{name}: {role}".encode()))
-
-
-def values(name, role, shape):
-    """Numbers in [-1.5, 1.5), no two alike, for inputs, targets and gradients."""
-    return (3 * random_of(name, role).random_sample(shape) - 1.5).astype(np.float32)
-
-
-def weights(name, variables):
-    """Weights for `set_weights`: uniform in [-0.5, 0.5); variances in [0.5, 1.5)."""
-    found = []
-    for place, variable in enumerate(variables):
-        numbers = random_of(name, f"weight {place}").random_sample(tuple(variable.shape))
-        numbers = numbers + 0.5 if "variance" in variable.name else numbers - 0.5
-        found.append(numbers.astype(np.float32) * (variable.name != "count"))
-    return found
-
-
-def make(keras, name):
-    """The layer of a case, made with `keras` or a module shaped like it."""
-    layer, arguments, _ = CASES[name]
-    return getattr(keras.layers, layer)(**arguments)
-
-
-def set_weights(layer, name):
-    """The weights of the case for a layer or a model."""
-    layer.set_weights(weights(name, layer.weights))
-    for part in (layer, *getattr(layer, "layers", ())):
-        if hasattr(part, "finalize_state"):  # Keras's Normalization keeps copies
-            part.finalize_state()
-
-
-def model(keras, name):
-    """Input, the layer, and a Dense(2) on what comes out, compiled to be trained."""
-    shape = CASES[name][2]
-    layers = [make(keras, name), keras.layers.Flatten(), keras.layers.Dense(2)]
-    found = keras.Sequential([keras.Input(shape), *layers])
-    set_weights(found, name)
-    found.compile(optimizer=keras.optimizers.SGD(0.002), loss="mean_squared_error")
-    return found
-
-
-def train(keras, name):
-    """The losses of ten steps and the weights after them."""
-    trained = model(keras, name)
-    x, y = values(name, "x", (BATCH, *CASES[name][2])), values(name, "target", (BATCH, 2))
-    losses = [float(np.ravel(trained.train_on_batch(x, y))[0]) for _ in range(STEPS)]
-    return losses, trained.get_weights()
-
-
-def fingerprint(array):
-    """A few numbers that tell arrays apart: all of a small one, random projections of a large one.
-
-    A projection is the sum of the numbers with random signs over the root of how many they are.
-    """
-    flat = np.asarray(array, np.float64).ravel()
-    if flat.size <= PROJECTIONS:
-        return flat.tolist()
-    signs = np.random.RandomState(flat.size).choice([-1.0, 1.0], (PROJECTIONS, flat.size))
-    return (signs @ flat / np.sqrt(flat.size)).tolist()
