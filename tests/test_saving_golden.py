@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import fastcnn
-from tests.file_cases import CASES, data
 from tests.support.keras_files import assert_same_file
+from tests.support.model_cases import CASES, data
 
 HERE = Path(__file__).with_name("keras") / "golden_files"
 GOLDEN = json.loads((HERE / "keras.json").read_text("utf-8"))

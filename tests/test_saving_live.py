@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastcnn
-from tests.file_cases import CASES, data
+from tests.support.model_cases import CASES, data
 
 keras = pytest.importorskip("keras")
 pytestmark = pytest.mark.filterwarnings("ignore")

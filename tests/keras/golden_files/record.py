@@ -1,9 +1,9 @@
 """Record model files of real Keras: `python -m tests.keras.golden_files.record`.
 
-Needs Keras with TensorFlow or PyTorch, and h5py. For each case of tests/file_cases.py Keras builds
-the model, trains it for some steps and saves it here as <case>.keras; keras.json gets what it
-predicts then, and the losses of as many steps more. It also writes weights alone (.weights.h5) and
-an architecture alone (.json).
+Needs Keras with TensorFlow or PyTorch, and h5py. For each case of
+tests/support/model_cases.py Keras builds the model, trains it for some steps and saves it here as
+<case>.keras; keras.json gets what it predicts then, and the losses of as many steps more. It also
+writes weights alone (.weights.h5) and an architecture alone (.json).
 """
 
 import json
@@ -16,7 +16,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
-from tests.file_cases import CASES, data
+from tests.support.model_cases import CASES, data
 
 HERE = Path(__file__).resolve().parent
 BATCH = 8

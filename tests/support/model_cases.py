@@ -1,7 +1,8 @@
 """Compiled models whose files are exchanged with Keras: `build(keras)` works with both packages.
 
 tests/keras/golden_files/record.py lets Keras build, train and save them; test_saving_golden.py
-loads what it saved, and compares what this package would save. Together they have every layer.
+loads what it saved, and compares what this package would save. Each layer alone:
+layer_cases.py.
 """
 
 from collections.abc import Callable
