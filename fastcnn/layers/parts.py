@@ -29,6 +29,7 @@ PARTS = {
         "GlobalMaxPool2D",
         "GlobalMaxPooling2D",
     ),
+    "group_normalization": ("GroupNormalization",),
     "identity": (
         "ActivityRegularization",
         "Identity",

@@ -444,6 +444,30 @@ def _layer_normalization(graph, layer):
     graph.then("LayerNormalization", scale, *bias, axis=axes[0], epsilon=layer.epsilon)
 
 
+@exports("GroupNormalization")
+def _group_normalization(graph, layer):
+    """InstanceNormalization of (n, groups, all elements of a group): channels have to be first."""
+    rank = len(layer.input_shape)
+    axis = layer.axis % rank
+    order = [0, axis, *(other for other in range(1, rank) if other != axis)]
+    is_image = rank == 4 and axis == 3
+    if is_image:
+        graph.to_channels_first()
+    else:
+        graph.to_channels_last()
+        graph.then("Transpose", perm=order)
+    shape = graph.op("Shape", graph.tensor)
+    graph.then("Reshape", np.array([0, layer.groups, -1], np.int64))
+    ones, zeros = np.ones(layer.groups, np.float32), np.zeros(layer.groups, np.float32)
+    graph.then("InstanceNormalization", ones, zeros, epsilon=layer.epsilon)
+    graph.then("Reshape", shape)
+    for kind, weight in (("Mul", layer.gamma), ("Add", layer.beta)):
+        if weight is not None:
+            graph.then(kind, weight.value.reshape(-1, *[1] * (rank - 2)))
+    if not is_image:
+        graph.then("Transpose", perm=np.argsort(order).tolist())
+
+
 @exports("UnitNormalization")
 def _unit_normalization(graph, layer):
     graph.to_channels_last()

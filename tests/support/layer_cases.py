@@ -273,6 +273,7 @@ CASES = {
     "layer norm without scale": Case(
         lambda keras: keras.layers.LayerNormalization(scale=False), (4, 3)
     ),
+    "group norm": Case(lambda keras: keras.layers.GroupNormalization(groups=2), (4, 3, 6)),
     "unit norm": Case(lambda keras: keras.layers.UnitNormalization(), (4, 3)),
     "unit norm of two axes": Case(lambda keras: keras.layers.UnitNormalization([1, 2]), (4, 3, 2)),
     "upsampling lanczos": Case(
