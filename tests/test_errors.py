@@ -32,6 +32,11 @@ LAYERS = [
     (lambda: layers.Dense(1, dtype="int8"), "`dtype` must be 'float32'. Received dtype='int8'"),
     (lambda: layers.Dense(1, name=3), "`name` must be a string. Received name=3"),
     (lambda: layers.Dense(1, input_shape=(0,)), r"`shape` must be a tuple of positive integers"),
+    (
+        lambda: layers.GroupNormalization(0),
+        "`groups` must be a positive integer. Received",
+    ),
+    (lambda: layers.GroupNormalization(axis=[1]), r"`axis` must be an integer. Received axis=\[1"),
     (lambda: keras.Input(), "`Input` needs the argument `shape`"),
     (lambda: keras.Input("28"), "`shape` must be a tuple of positive integers"),
 ]
@@ -54,6 +59,9 @@ SHAPES = [
     (lambda: layers.MaxPooling2D(3), (4,), "takes inputs of 4 axes"),
     (lambda: layers.Conv2D(4, 3), (5, 5, None), "needs a fixed number of channels"),
     (lambda: layers.Dense(4), (5, None), "the last of fixed size"),
+    (lambda: layers.GroupNormalization(), (4, 4, 48), "divisible by `groups`. Received groups=32"),
+    (lambda: layers.GroupNormalization(-1), (4, 4, None), "needs a size along axis -1"),
+    (lambda: layers.GroupNormalization(axis=0), (4, 4, 2), "must name an axis behind the batch"),
 ]
 
 

@@ -158,6 +158,7 @@ def test_images_of_any_size(tmp_path):
     stack = [
         layers.Conv2D(3, 3, padding="same", strides=2),
         layers.MaxPooling2D(2, padding="same"),
+        layers.GroupNormalization(3),
         layers.GlobalAveragePooling2D(),
     ]
     check(stack, (None, None, 2), tmp_path, sizes=(13, 10, 2))

@@ -274,6 +274,18 @@ CASES = {
         lambda keras: keras.layers.LayerNormalization(scale=False), (4, 3)
     ),
     "group norm": Case(lambda keras: keras.layers.GroupNormalization(groups=2), (4, 3, 6)),
+    "group norm of each channel": Case(
+        lambda keras: keras.layers.GroupNormalization(-1, epsilon=0.1, center=False), (4, 3, 2)
+    ),
+    "group norm of another axis": Case(
+        lambda keras: keras.layers.GroupNormalization(2, axis=1, scale=False), (4, 3, 2)
+    ),
+    "group norm of rows": Case(
+        lambda keras: keras.layers.GroupNormalization(
+            3, gamma_regularizer="l2", beta_constraint="non_neg"
+        ),
+        (6,),
+    ),
     "unit norm": Case(lambda keras: keras.layers.UnitNormalization(), (4, 3)),
     "unit norm of two axes": Case(lambda keras: keras.layers.UnitNormalization([1, 2]), (4, 3, 2)),
     "upsampling lanczos": Case(
