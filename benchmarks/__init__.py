@@ -1,12 +1,12 @@
-"""Measurements: each kernel by itself (bench_*.py) and fastcnn beside other frameworks.
+"""Benchmarks of the individual kernels (bench_*.py) and comparisons with other frameworks.
 
-    pytest benchmarks/bench_*.py        one kernel at a time: checked, then timed
-    python -m benchmarks.compare        whole networks, fastcnn beside its peers
-    python -m benchmarks.grid           200 random convolutions, fastcnn beside PyTorch
-    python -m benchmarks.peak           what this machine's FMA units can do
+    pytest benchmarks/bench_*.py        individual kernels: checked, then timed
+    python -m benchmarks.compare        whole networks, fastcnn against its peers
+    python -m benchmarks.grid           200 random convolutions, fastcnn against PyTorch
+    python -m benchmarks.peak           peak speed of this machine's FMA units
 
-Run them from the root of the repository. The networks and the named shapes are those of the tests,
-tests/shapes.py.
+Run them from the root of the repository. The networks and the named shapes are shared with the
+tests (tests/shapes.py).
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Plain convolutions of the networks of tests/shapes.py, 32 images: forward and both gradients."""
+"""Plain convolutions of the networks in tests/shapes.py, 32 images: forward and both gradients."""
 
 import numpy as np
 import pytest

@@ -1,8 +1,8 @@
 """Convolution, bias, relu and max-pool as one kernel, and its pool-sparse gradients, 32 images.
 
-`live` is the share of windows that relu left open (on Fashion-MNIST 40 to 70 % are), spread at
-random or, `corner`, with every maximum at the same place. FLOPs are the useful ones: forward those
-of the outputs that a window reads, backward those of the live windows.
+`live` is the fraction of windows with a positive maximum (40 to 70 % on Fashion-MNIST). Their
+maxima are at random positions or, for `corner`, always at the same one. Only useful FLOPs are
+counted: forward those of the outputs that a window reads, backward those of the live windows.
 """
 
 import math
@@ -46,12 +46,12 @@ def test_forward(name, measure):
 def test_backward(name, kernel, pattern, measure):
     call = calls(CASES[name])[kernel]
     arrays = list(call.arrays)
-    place = next(i for i, array in enumerate(arrays) if array.dtype == np.uint8)
-    random, (share, corner) = np.random.default_rng(1), PATTERNS[pattern]
-    argmax = np.zeros_like(arrays[place])
+    index = next(i for i, array in enumerate(arrays) if array.dtype == np.uint8)
+    random, (fraction, corner) = np.random.default_rng(1), PATTERNS[pattern]
+    argmax = np.zeros_like(arrays[index])
     if not corner:
         argmax = random.integers(0, 4, argmax.shape, np.uint8)
-    argmax[random.random(argmax.shape) >= share] = CLOSED
-    arrays[place] = argmax
+    argmax[random.random(argmax.shape) >= fraction] = CLOSED
+    arrays[index] = argmax
     live = np.count_nonzero(argmax != CLOSED)
     measure(Call(call.kernel, arrays, call.config, call.terms), flops=2 * live * taps(CASES[name]))

@@ -1,6 +1,6 @@
-"""What a training step does beside convolutions and dense layers, in the tutorial's sizes.
+"""The other operations of a training step, with the sizes of the tutorial.
 
-Adam also with moments that have decayed into denormals: it must not slow down.
+Adam is also measured with moments that have decayed to denormals, which must not slow it down.
 """
 
 import numpy as np
@@ -23,14 +23,14 @@ def adam(denormal):
 
 
 def adam_scale(call):
-    """What rounding errors of w, m and v are proportional to: the terms, not their differences."""
+    """The scale of the rounding errors of w, m and v: the sum of the terms' magnitudes."""
     w, g, m, v, (alpha, *_, epsilon) = (np.abs(array, dtype=np.float64) for array in call.arrays)
     v_after = call.reference(np.float64)[3]
     return [w + alpha * (m + g) / (np.sqrt(v_after) + epsilon), None, m + g, v + g * g]
 
 
 def crossentropy_scale(call):
-    """Of losses: |logits|; of probabilities: their own size; of dlogits: (p + onehot) * scale."""
+    """Scale of the rounding errors: |logits|, the probabilities, and (p + onehot) * scale."""
     logits, labels, scale = call.arrays[:3]
     _, _, _, losses, probabilities, _ = call.reference(np.float64)
     onehot = np.eye(CLASSES)[labels]

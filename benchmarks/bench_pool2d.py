@@ -1,4 +1,4 @@
-"""Max- and average-pools of the networks, and an overlapping one, 32 images: both directions."""
+"""Max and average pooling of the networks, and an overlapping case, 32 images: both directions."""
 
 import numpy as np
 import pytest

@@ -1,20 +1,20 @@
-"""fastcnn beside Keras on TensorFlow, PyTorch, ONNX Runtime and OpenVINO, on whole networks.
+"""fastcnn against Keras on TensorFlow, PyTorch, ONNX Runtime and OpenVINO, on whole networks.
 
     python -m benchmarks.compare                        training, prediction, one image at a time
     python -m benchmarks.compare --only train --nets tutorial,dnn --rounds 9
     python -m benchmarks.compare --scaling              batch 1 to 1024, threads 1 and 2
     python -m benchmarks.compare --script               the tutorial's script, start to result
 
-Each framework runs in a process of its own and is stopped while another is timed; they take turns,
-round after round, so that a slow minute of the machine meets all of them. First every peer must
-give the same scores and the same losses of the first training steps from the same weights: who
-does not is reported and not timed. A figure is the median over all rounds, the 10th and the 90th
-percentile behind it. The machine's FMA peak is measured anew in each round.
+Each framework runs in a separate process that is suspended while another one is timed. They
+alternate round by round, so that variations of the machine's speed affect all of them. First every
+peer must produce the same scores, and the same losses in the first training steps, from the same
+weights; one that does not is reported and not timed. A figure is the median over all rounds,
+followed by the 10th and 90th percentiles. The machine's FMA peak is measured in each round.
 
-Training is `fit` with batches of 32 from arrays in memory (PyTorch: a hand-written loop over
-batches made beforehand), prediction the call of the model on one batch. Frameworks that have
-several ways of doing it (XLA, torch.compile, several steps at a time) try them first and take
-their fastest. Images are Fashion-MNIST's where it is found, those of tests/shapes.py otherwise.
+Training is `fit` with batches of 32 from arrays in memory (for PyTorch a hand-written loop over
+prepared batches); prediction is a call of the model on one batch. A framework that has several
+methods (XLA, torch.compile, several steps at a time) tries them first and uses the fastest. Images
+are Fashion-MNIST's if it is available, otherwise those of tests/shapes.py.
 """
 
 import argparse
@@ -35,11 +35,11 @@ from tests.shapes import NETS
 IMAGES = 8192
 SCORES_TOLERANCE = 1e-4  # absolute, of probabilities or logits
 LOSSES_TOLERANCE = 1e-3  # relative, over the first three steps
-# A bias before a batch normalization has no gradient but rounding errors, which Adam makes whole
-# steps of: the later losses of one framework then differ between its own ways as well.
+# The gradient of a bias before a batch normalization consists of rounding errors, which Adam scales
+# to full steps: the later losses then differ even between the methods of one framework.
 NORMALIZED_TOLERANCE = 2e-2
 
-# task: (title, unit, request, batch size, the unit's factor to a step's milliseconds)
+# task: (title, unit, request, batch size, factor from milliseconds per step to the unit)
 TASKS = {
     "train": ("Training, batch 32", "ms per step", "train", 32, 1.0),
     "predict": ("Prediction, batch 32", "us per image", "predict", 32, 1e3 / 32),
@@ -73,15 +73,15 @@ def parse(arguments=None):
     add("--nets", **names, help=f"some of {','.join(NETS)} (default: all; scaling: tutorial)")
     add("--peers", **names, default=list(PEERS), help=f"some of {','.join(PEERS)}")
     add("--only", choices=TASKS, help="one of the three tables")
-    add("--rounds", type=int, default=5, help="turns that each peer gets (5; the script: 1)")
-    add("--seconds", type=float, default=1.0, help="length of a turn (1.0)")
-    add("--threads", type=int, default=cpu_count(), help="of every peer (all processors)")
-    add("--isa", choices=instruction_sets(), help="hold fastcnn, and with avx2 oneDNN too, to it")
-    add("--peer-python", default=sys.executable, help="the interpreter that has the peers")
+    add("--rounds", type=int, default=5, help="number of rounds (5; the script: 1)")
+    add("--seconds", type=float, default=1.0, help="duration of a measurement (1.0)")
+    add("--threads", type=int, default=cpu_count(), help="threads per peer (all processors)")
+    add("--isa", choices=instruction_sets(), help="limit fastcnn to it; avx2 also limits oneDNN")
+    add("--peer-python", default=sys.executable, help="the interpreter for the peers")
     add("--scaling", action="store_true", help="curves over batch sizes and threads")
     add("--script", action="store_true", help="the tutorial's whole script, fastcnn and Keras")
-    add("--markdown", metavar="FILE", help="write the tables there as well")
-    add("--json", metavar="FILE", help="write every sample there")
+    add("--markdown", metavar="FILE", help="also write the tables to this file")
+    add("--json", metavar="FILE", help="write all samples to this file")
     options = parser.parse_args(arguments)
     for kind, given, known in (("net", options.nets, NETS), ("peer", options.peers, PEERS)):
         for name in given or ():
@@ -92,13 +92,13 @@ def parse(arguments=None):
 
 
 def save_images(folder):
-    """The path of an npz file with Fashion-MNIST's first images, None where it is not found."""
+    """The path of an npz file with Fashion-MNIST's first images; None if it is not available."""
     from fastcnn.datasets import fashion_mnist
 
     try:
         (images, labels), _ = fashion_mnist.load_data()
     except OSError as error:
-        say(f"Fashion-MNIST was not found, made-up images instead: {str(error).splitlines()[0]}")
+        say(f"Using synthetic images: {str(error).splitlines()[0]}")
         return None
     path = str(Path(folder) / "images.npz")
     np.savez(path, images=images[:IMAGES, ..., None], labels=labels[:IMAGES])
@@ -113,25 +113,27 @@ def say(text):
 
 
 def agree(sessions, net):
-    """The peers whose scores and losses are those of the first of them; tells of the others."""
+    """The peers whose scores and losses match those of the first one; reports the others."""
     agreed, scores, losses = [], None, None
     for peer, session in sessions.items():
         try:
             found = np.array(session.ask("check", net=net.name)["scores"])
             scores = found if scores is None else scores
-            apart = np.abs(found - scores).max()
-            if not apart <= SCORES_TOLERANCE:
-                raise PeerError(f"scores differ by {apart:.1e}")
+            difference = np.abs(found - scores).max()
+            if not difference <= SCORES_TOLERANCE:
+                raise PeerError(f"scores differ by {difference:.1e}")
             try:
                 found = np.array(session.ask("losses", net=net.name, steps=3)["losses"])
             except PeerAbsentError:
                 found = None
             if found is not None and "Dropout" not in net.needs:
                 losses = found if losses is None else losses
-                apart = np.abs(found / losses - 1).max()
+                difference = np.abs(found / losses - 1).max()
                 normalized = "BatchNormalization" in net.needs
-                if not apart <= (NORMALIZED_TOLERANCE if normalized else LOSSES_TOLERANCE):
-                    raise PeerError(f"losses of the first steps differ by {apart:.1e}: {found}")
+                if not difference <= (NORMALIZED_TOLERANCE if normalized else LOSSES_TOLERANCE):
+                    raise PeerError(
+                        f"losses of the first steps differ by {difference:.1e}: {found}"
+                    )
             agreed.append(peer)
         except PeerError as error:
             say(f"{net.name}: {peer} is not timed: {error}")
@@ -147,12 +149,12 @@ def comparison(options, images):
     results, peaks = {}, []  # (task, net, peer): Samples
     try:
         agreed = {name: agree(sessions, NETS[name]) for name in options.nets}
-        for turn in range(options.rounds):
+        for index in range(options.rounds):
             peaks.append(fma_peak(options.threads, options.isa, runs=1))
             for name in options.nets:
-                say(f"round {turn + 1} of {options.rounds}: {name}")
+                say(f"round {index + 1} of {options.rounds}: {name}")
                 for task in tasks:
-                    one_round(sessions, agreed[name], task, name, turn, options.seconds, results)
+                    one_round(sessions, agreed[name], task, name, index, options.seconds, results)
     finally:
         close(sessions)
     if options.json:
@@ -160,19 +162,19 @@ def comparison(options, images):
         Path(options.json).write_text(json.dumps(raw), encoding="utf-8")
     versions = {k: v for session in sessions.values() for k, v in session.versions.items()}
     peak = max(peak.flops for peak in peaks)
-    parts = [
+    sections = [
         origin("benchmarks.compare", versions, options.threads, peaks, options.isa),
-        "- Images: " + ("Fashion-MNIST (CIFAR-10's net: made up)" if images else "made up"),
+        "- Images: " + ("Fashion-MNIST (CIFAR-10's net: synthetic)" if images else "synthetic"),
         *(task_table(task, options, sessions, results, peak) for task in tasks),
-        ways(results),
+        methods(results),
     ]
-    return "\n".join(parts)
+    return "\n".join(sections)
 
 
-def one_round(sessions, peers, task, net, turn, seconds, results):
-    """One turn for each of `peers`, who takes the first turn changing from round to round."""
+def one_round(sessions, peers, task, net, index, seconds, results):
+    """Time each of `peers` once; each round starts with another one."""
     _, _, request, batch, _ = TASKS[task]
-    begin = turn % max(len(peers), 1)
+    begin = index % max(len(peers), 1)
     for peer in peers[begin:] + peers[:begin]:
         try:
             answer = sessions[peer].ask(request, net=net, batch=batch, seconds=seconds)
@@ -204,13 +206,13 @@ def task_table(task, options, sessions, results, peak):
     return f"\n### {title} ({unit})\n\n{table(head, rows)}"
 
 
-def ways(results):
-    """By which of its means each peer did it, where it has several."""
+def methods(results):
+    """The method that each peer used, for those that have several."""
     lines = []
     for (task, net, peer), samples in results.items():
-        way = ", ".join(sorted(samples.ways - {""}))
-        if way:
-            lines.append((peer, f"{task} {net}: {way}"))
+        method = ", ".join(sorted(samples.methods - {""}))
+        if method:
+            lines.append((peer, f"{task} {net}: {method}"))
     grouped = {}
     for peer, text in lines:
         grouped.setdefault(peer, []).append(text)
@@ -221,7 +223,7 @@ def ways(results):
 
 
 def scaling(options, images):
-    """Time per image against the batch size, for one thread and for all."""
+    """Time per image as a function of the batch size, for one thread and for all."""
     threads = sorted({1, options.threads})
     samples, versions, peaks = {}, {}, {}
     for count in threads:
@@ -233,8 +235,8 @@ def scaling(options, images):
                 for batch in BATCHES:
                     measured.append(fma_peak(count, options.isa, runs=1))
                     say(f"{name}, {count} threads, batch {batch}")
-                    for turn in range(options.rounds):
-                        begin = turn % max(len(agreed), 1)
+                    for index in range(options.rounds):
+                        begin = index % max(len(agreed), 1)
                         for peer in agreed[begin:] + agreed[:begin]:
                             for task in ("train", "predict"):
                                 key = task, name, batch, peer, count
@@ -245,11 +247,11 @@ def scaling(options, images):
                 versions |= session.versions
             close(sessions)
     top = [peaks[max(threads)]]
-    parts = [origin("benchmarks.compare", versions, max(threads), top, options.isa)]
+    sections = [origin("benchmarks.compare", versions, max(threads), top, options.isa)]
     for name in options.nets:
         for task in ("train", "predict"):
-            parts.append(scaling_table(task, name, samples, threads, peaks))
-    return "\n".join(parts)
+            sections.append(scaling_table(task, name, samples, threads, peaks))
+    return "\n".join(sections)
 
 
 def curve_point(session, key, seconds, samples):
@@ -265,7 +267,7 @@ def curve_point(session, key, seconds, samples):
 
 
 def scaling_table(task, name, samples, threads, peaks):
-    """A row per batch size; us per image of each peer and thread count, and our GFLOP/s."""
+    """A row per batch size: us per image for each peer and thread count, and fastcnn's GFLOP/s."""
     columns = sorted({key[3:] for key in samples if key[:2] == (task, name)}, key=_column)
     head = ["batch", *(f"{peer}, {count}T" for peer, count in columns)]
     ours = [count for peer, count in columns if peer == "fastcnn"]
@@ -285,7 +287,7 @@ def scaling_table(task, name, samples, threads, peaks):
             row.append(f"{rate / 1e9:.0f} ({rate / peaks[count].flops:.0%})")
         rows.append(row)
     title = {"train": "training step", "predict": "prediction"}[task]
-    note = "dense FLOPs per second, and their share of the peak of as many threads"
+    note = "dense FLOPs per second, and their fraction of the peak with the same number of threads"
     return (
         f"\n### Scaling of {NETS[name].title}: {title}, us per image\n\n"
         f"{table(head, rows)}\n\nGFLOP/s: {note}."

@@ -1,12 +1,12 @@
-"""What the kernel benchmarks share: which instruction sets and threads, the check, the figures.
+"""Shared by the kernel benchmarks: instruction sets and threads, the check, the figures.
 
     pytest benchmarks/bench_*.py [--isa avx2 | --isa all] [--threads 2] [-k conv2d_2]
 
-Each kernel is compared with the reference first, within the tests' tolerance, and timed only then.
-Beside pytest-benchmark's times, `extra_info` (in --benchmark-json) holds GFLOP/s or GB/s, the share
-of the FMA peak measured in the same session with as many threads (above 1 where Winograd's method
-needs fewer multiplications than the direct ones that are counted), the instruction set and the
-number of threads.
+Each kernel is first compared with the reference, within the tests' tolerance, and only then timed.
+Besides pytest-benchmark's times, `extra_info` (in --benchmark-json) contains GFLOP/s or GB/s,
+the fraction of the FMA peak that was measured in the same session with the same number of threads
+(it may exceed 1 because Winograd needs fewer multiplications than the direct algorithm, whose
+FLOPs are counted), the instruction set and the number of threads.
 """
 
 import functools
@@ -41,7 +41,7 @@ def pytest_generate_tests(metafunc):
 
 @pytest.fixture
 def setup(request):
-    """(instruction set, threads), in force during the test."""
+    """(instruction set, threads), active during the test."""
     isa, threads = request.param
     fastcnn.config.set_backend("native")
     kernels.set_instruction_set(isa)
@@ -53,15 +53,15 @@ def setup(request):
 
 @functools.cache
 def peak(isa, threads):
-    """FLOP/s, measured once a session."""
+    """FLOP/s, measured once per session."""
     return fma_peak(threads, isa, seconds=0.2, runs=5).flops
 
 
 def check(call, scale=None):
     """|native - reference| <= 2 * terms * eps * scale, in float64.
 
-    `scale` is what rounding errors of each array are proportional to; None: reference(|arrays|).
-    Results below the smallest normal float32 may be 0.
+    `scale` is the magnitude of each array's rounding errors; None: reference(|arrays|). Results
+    below the smallest normal float32 may be 0.
     """
     arrays = call.fresh()
     kernels.bind(call.kernel, *arrays, **call.config)()
@@ -78,15 +78,15 @@ def check(call, scale=None):
 def measure(benchmark, setup):
     """measure(call, flops=..., moved=...): check the kernel of a `kernel_cases.Call`, then time it.
 
-    flops: the useful operations of a call, done directly; moved: the bytes that it must read and
-    write; scale: see `check`.
+    flops: the useful operations of a call with the direct algorithm; moved: the bytes that it must
+    read and write; scale: see `check`.
     """
     isa, threads = setup
 
     def run(call, flops=0, moved=0, scale=None):
         check(call, scale)
         kernel = kernels.bind(call.kernel, *call.fresh(), **call.config)
-        versions = itertools.count()  # weights are new each time, as in training
+        versions = itertools.count()  # the weights count as changed each time, as in training
         benchmark.group = call.kernel
         benchmark._max_time, benchmark._warmup = 0.3, True
         benchmark(lambda: kernel(next(versions)))

@@ -1,11 +1,11 @@
-"""200 random convolutions, fastcnn's kernels beside PyTorch's: forward and both gradients.
+"""200 random convolutions, fastcnn's kernels against PyTorch's: forward and both gradients.
 
     python -m benchmarks.grid [--cases 200] [--seed 0] [--rounds 3] [--threads N] [--isa avx2]
 
-Channels 1 to 128, kernels 1, 3 and 5, strides 1 and 2, both paddings, images of 7 to 64 pixels a
-side, and as many images (up to 32) as make half a GFLOP. fastcnn runs through `kernels.bind` and
-repacks its weights each time, as in training; PyTorch runs channels last and straight through its
-operators, without autograd. Each in its own process, taking turns; checksums must agree first.
+Channels 1 to 128, kernels 1, 3 and 5, strides 1 and 2, both paddings, images of 7 to 64 pixels per
+side, and enough images (up to 32) for half a GFLOP. fastcnn runs through `kernels.bind` and repacks
+its weights each time, as in training; PyTorch runs in channels-last layout and calls its operators
+directly, without autograd. They run alternately in separate processes; checksums must agree first.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from benchmarks.report import Samples, digits, origin, table
 from benchmarks.session import PeerError, close, start
 from tests.shapes import Conv2DCase
 
-WORK = 5e8  # FLOPs of one pass that a case aims at
-TOLERANCE = 1e-4  # of checksums in [-sqrt(n), sqrt(n)], each of an array of length one
+WORK = 5e8  # target FLOPs of one pass of a case
+TOLERANCE = 1e-4  # absolute, of the checksums of normalized arrays
 PEERS = ("fastcnn", "torch")
 
 
@@ -31,7 +31,7 @@ def cases(count, seed):
     """`count` random Conv2DCases, the same for the same seed."""
     draw = random.Random(seed)
     for _ in range(count):
-        # Half of the channel counts are those that networks have, half are any.
+        # Half of the channel counts are typical of networks, half are arbitrary.
         ic, oc = (
             draw.choice((1, 3, 16, 32, 64, 128)) if draw.random() < 0.5 else draw.randint(1, 128)
             for _ in range(2)
@@ -49,21 +49,21 @@ def name(case):
 
 
 def measure(case, sessions, rounds, seconds):
-    """{peer: Samples}; raises ValueError where the peers' results differ."""
+    """{peer: Samples}; raises ValueError if the peers' results differ."""
     layer = dataclasses.asdict(case)
     sums = [sessions[peer].ask("layer", layer=layer, seconds=0)["sums"] for peer in PEERS]
-    apart = np.abs(np.subtract(*sums)).max()
-    if not apart <= TOLERANCE:
-        raise ValueError(f"checksums differ by {apart:.1e}: {sums}")
+    difference = np.abs(np.subtract(*sums)).max()
+    if not difference <= TOLERANCE:
+        raise ValueError(f"checksums differ by {difference:.1e}: {sums}")
     samples = {peer: Samples() for peer in PEERS}
-    for turn in range(rounds):
-        for peer in PEERS if turn % 2 else PEERS[::-1]:
+    for index in range(rounds):
+        for peer in PEERS if index % 2 else PEERS[::-1]:
             samples[peer].add(sessions[peer].ask("layer", layer=layer, seconds=seconds))
     return samples
 
 
 def report(results, peak):
-    """The share of cases that are won, and a table of the worst, the middle and the best."""
+    """The fraction of cases won, and a table of the worst, the median and the best cases."""
     ratios = [theirs.median / ours.median for _, ours, theirs in results]
     won = sum(ratio >= 1 for ratio in ratios) / len(ratios)
     text = (
@@ -78,9 +78,9 @@ def report(results, peak):
     rows = []
     for i in picked:
         case, ours, theirs = results[i]
-        share = 3 * case.flops / (ours.median * 1e-3) / peak
+        fraction = 3 * case.flops / (ours.median * 1e-3) / peak
         row = (name(case), digits(ours.median), digits(theirs.median), f"{ratios[i]:.2f}")
-        rows.append((*row, f"{share:.0%}"))
+        rows.append((*row, f"{fraction:.0%}"))
     head = ("layer", "fastcnn ms", "PyTorch ms", "ratio", "of peak")
     return f"{text}\n\nThe 15 worst, 5 from the middle and the 5 best:\n\n{table(head, rows)}"
 
@@ -95,17 +95,17 @@ def main():
     add("--cases", type=int, default=200)
     add("--seed", type=int, default=0)
     add("--rounds", type=int, default=3)
-    add("--seconds", type=float, default=0.1, help="length of a turn (0.1)")
+    add("--seconds", type=float, default=0.1, help="duration of a measurement (0.1)")
     add("--threads", type=int, default=cpu_count())
     add("--isa", choices=instruction_sets())
-    add("--peer-python", default=sys.executable, help="the interpreter that has PyTorch")
-    add("--markdown", metavar="FILE", help="write the report there as well")
+    add("--peer-python", default=sys.executable, help="the interpreter for PyTorch")
+    add("--markdown", metavar="FILE", help="also write the report to this file")
     options = parser.parse_args()
 
     peaks = [fma_peak(options.threads, options.isa)]
     sessions = start(PEERS, options.peer_python, options.threads, options.isa)
     if set(sessions) != set(PEERS):
-        sys.exit("The grid needs both fastcnn and PyTorch.")
+        sys.exit("The grid requires both fastcnn and PyTorch.")
     results, wrong = [], []
     try:
         for i, case in enumerate(cases(options.cases, options.seed)):
@@ -114,7 +114,7 @@ def main():
             except (ValueError, PeerError) as error:
                 wrong.append(f"{name(case)}: {error}")
                 print(wrong[-1], file=sys.stderr)
-                if isinstance(error, PeerError):  # it crashed: a new one goes on
+                if isinstance(error, PeerError):  # it crashed: continue with a new process
                     close(sessions)
                     sessions = start(PEERS, options.peer_python, options.threads, options.isa)
                 continue

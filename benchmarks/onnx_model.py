@@ -1,8 +1,8 @@
-"""The networks of tests/shapes.py as ONNX graphs, written from their weights node by node.
+"""The networks of tests/shapes.py as ONNX graphs, built node by node from their weights.
 
-An exported Keras model would carry a transposition from (n, h, w, c) to ONNX's (n, c, h, w); here
-the graph takes (n, c, h, w) and the benchmark hands it over so, and the batch size is fixed: the
-form that ONNX Runtime and OpenVINO are fastest on. Needs the package `onnx`.
+An exported Keras model would start with a transposition from (n, h, w, c) to ONNX's (n, c, h, w).
+These graphs take (n, c, h, w), and their batch size is fixed, which is what ONNX Runtime and
+OpenVINO are fastest with. Requires the package `onnx`.
 """
 
 import numpy as np
@@ -13,13 +13,13 @@ from tests.shapes import pads_and_output, pair
 
 
 def channels_first_dense(kernel, image):
-    """The rows of a Dense kernel behind Flatten, from the order (h, w, c) to (c, h, w)."""
+    """Reorder the rows of a Dense kernel after a Flatten from (h, w, c) to (c, h, w)."""
     rows = np.arange(len(kernel)).reshape(image).transpose(2, 0, 1).ravel()
     return kernel[rows]
 
 
 class _Graph:
-    """Nodes and initializers in the making; `top` names the newest value."""
+    """The nodes and initializers of a graph; `top` is the name of the last value."""
 
     def __init__(self):
         self.nodes, self.initializers, self.top = [], [], "images"
@@ -51,11 +51,11 @@ def onnx_model(net, weights, n):
             pads, _ = pads_and_output(x[1:3], window, strides, config.get("padding", "valid"))
             top, bottom, left, right = pads
             pads = (top, left, bottom, right)
-            place = {"kernel_shape": window, "strides": strides, "pads": pads}
+            geometry = {"kernel_shape": window, "strides": strides, "pads": pads}
             if kind == "Conv2D":
-                graph.add("Conv", next(weights).transpose(3, 2, 0, 1), next(weights), **place)
+                graph.add("Conv", next(weights).transpose(3, 2, 0, 1), next(weights), **geometry)
             else:
-                graph.add({"M": "MaxPool", "A": "AveragePool"}[kind[0]], **place)
+                graph.add({"M": "MaxPool", "A": "AveragePool"}[kind[0]], **geometry)
         elif kind == "BatchNormalization":
             graph.add("BatchNormalization", *(next(weights) for _ in range(4)), epsilon=1e-3)
         elif kind == "Flatten":

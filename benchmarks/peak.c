@@ -1,10 +1,10 @@
-/* How many float32 operations a second the FMA units do when nothing else holds them back.
+/* Peak float32 operations per second of the FMA units.
  *
- * Each thread keeps ACCUMULATORS vectors in registers and multiplies and adds to each in turn: enough
- * of them that none waits for its predecessor. BYTES (the vector's width) is given by the compiler's
- * command line, as are the flags that allow its instructions.
+ * Each thread keeps ACCUMULATORS vectors in registers and performs a multiply-add on each of them:
+ * enough independent ones to hide the latency. BYTES (the vector width) and the flags that enable
+ * the instructions are set on the compiler's command line.
  *
- *     peak THREADS SECONDS    prints operations per second, all threads together
+ *     peak THREADS SECONDS    prints operations per second of all threads together
  */
 #include <pthread.h>
 #include <stdio.h>
@@ -15,8 +15,8 @@
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 #define REPEATS 20000
 
-/* Variables of their own: an array would live in memory. The assembly keeps each product where it
- * stands and where it is, in a register. */
+/* Separate variables, because an array would be kept in memory. The inline assembly prevents the
+ * compiler from reordering the products or moving them out of their registers. */
 #define DECLARE(i) vec acc##i = step * (float)i;
 #define MULTIPLY_ADD(i)            \
     acc##i = acc##i * shrink + step; \
@@ -37,7 +37,7 @@ static double now(void) {
 
 struct result {
     double rate;
-    float sum; /* read, so that nothing is optimized away */
+    float sum; /* used by main, so that the loop is not optimized away */
 };
 
 static void *run(void *argument) {

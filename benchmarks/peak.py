@@ -1,11 +1,11 @@
-"""What this machine's FMA units can do, and what machine it is.
+"""The peak speed of this machine's FMA units, and a description of the machine.
 
     python -m benchmarks.peak [--threads N] [--isa avx2]
 
-`fma_peak` compiles peak.c with the C compiler at hand and runs it: multiply-adds on registers
-alone, no memory. Speeds are given as a share of it, and only figures of one run are to be compared,
-for shared machines change speed from one minute to the next. Without a C compiler a large NumPy
-matrix product stands in, and the result says so.
+`fma_peak` compiles peak.c with the system's C compiler and runs it: multiply-adds on registers
+only, without memory accesses. Speeds are reported as a fraction of this peak. Only figures of the
+same run are comparable, because the speed of shared machines varies from minute to minute. Without
+a C compiler a large NumPy matrix product is used instead, and the result says so.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 SOURCE = Path(__file__).with_name("peak.c")
 
-# name: (vector bytes, compiler flags, the register class of inline assembly), the best first
+# name: (vector size in bytes, compiler flags, register class for inline assembly), best first
 INSTRUCTION_SETS = {
     "avx512": (64, ["-mavx512f", "-mfma"], "v"),
     "avx2": (32, ["-mavx2", "-mfma"], "x"),
@@ -39,7 +39,7 @@ class Peak(NamedTuple):
 
 
 def instruction_sets():
-    """The sets of this machine out of `INSTRUCTION_SETS`, the best first."""
+    """The `INSTRUCTION_SETS` that this machine supports, best first."""
     if platform.machine() in ("aarch64", "arm64"):
         return ["neon"]
     flags = set(_cpu_info("flags").split())
@@ -65,12 +65,12 @@ def cpu_name():
 
 
 def cpu_count():
-    """The processors that this process may use."""
+    """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def fma_peak(threads, isa=None, seconds=0.3, runs=3):
-    """The best of `runs` measurements with `threads` threads; `isa` None takes the best set."""
+    """The best of `runs` measurements with `threads` threads; `isa` defaults to the best set."""
     isa = isa or instruction_sets()[0]
     try:
         program = _program(isa)
@@ -84,7 +84,7 @@ def fma_peak(threads, isa=None, seconds=0.3, runs=3):
 
 @functools.cache
 def _folder():
-    return tempfile.TemporaryDirectory(prefix="fastcnn-peak-")  # removed when Python ends
+    return tempfile.TemporaryDirectory(prefix="fastcnn-peak-")  # removed when Python exits
 
 
 @functools.cache
@@ -117,7 +117,9 @@ def main():
         prog="python -m benchmarks.peak", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--threads", type=int, help="default: 1 and all")
-    parser.add_argument("--isa", choices=INSTRUCTION_SETS, help="default: all that the CPU has")
+    parser.add_argument(
+        "--isa", choices=INSTRUCTION_SETS, help="default: all that the CPU supports"
+    )
     options = parser.parse_args()
     counts = [options.threads] if options.threads else sorted({1, cpu_count()})
     print(f"{cpu_name()}, {cpu_count()} processors, Python {sys.version.split()[0]}")

@@ -1,4 +1,4 @@
-"""Numbers to Markdown: medians with their spread, ratios, and the table's origin."""
+"""Formatting results as Markdown: medians with their spread, ratios, and the conditions."""
 
 import math
 import os
@@ -15,11 +15,11 @@ class Samples:
     """Milliseconds per step or call of one peer on one task, from all rounds."""
 
     ms: list = field(default_factory=list)
-    ways: set = field(default_factory=set)
+    methods: set = field(default_factory=set)
 
     def add(self, answer):
         self.ms += answer["ms"]
-        self.ways.add(answer.get("way", ""))
+        self.methods.add(answer.get("method", ""))
 
     @property
     def median(self):
@@ -44,15 +44,15 @@ class Samples:
 
 
 def digits(value, count=3):
-    """`value` with `count` significant digits, never in powers of ten."""
+    """`value` with `count` significant digits, without an exponent."""
     if value == 0:
         return "0"
-    before = math.floor(math.log10(abs(value))) + 1  # the point; 0 or less below 0.1
+    before = math.floor(math.log10(abs(value))) + 1  # digits before the point; <= 0 below 1
     return f"{value:.{max(count - before, 0)}f}"
 
 
 def table(head, rows):
-    """A Markdown table; the first column is text, the others are set to the right."""
+    """A Markdown table; the first column is left-aligned, the others are right-aligned."""
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     lines = []
     for row in [head, *rows]:
@@ -68,7 +68,7 @@ def table(head, rows):
 
 
 def origin(module, versions, threads, peaks, isa=None):
-    """Where the figures come from: machine, measured peak, versions and the command."""
+    """The conditions of a measurement: machine, measured peak, versions and the command."""
     words = [shlex.quote(word) for word in _public(sys.argv[1:])]
     packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
@@ -79,8 +79,8 @@ def origin(module, versions, threads, peaks, isa=None):
     return "\n".join(
         (
             f"- Machine: {cpu_name()}, {cpu_count()} processors, {threads} "
-            f"thread{'s' * (threads > 1)} used" + (f", held to {isa}" if isa else ""),
-            f"- Measured peak in this run: {peak}; load average at its end: {load}",
+            f"thread{'s' * (threads > 1)} used" + (f", limited to {isa}" if isa else ""),
+            f"- Measured peak in this run: {peak}; load average at the end: {load}",
             f"- Versions: {packages}, Python {sys.version.split()[0]}",
             f"- Command: `{' '.join(['python -m', module, *words])}`",
         )
@@ -88,7 +88,7 @@ def origin(module, versions, threads, peaks, isa=None):
 
 
 def _public(words):
-    """The command's words without those that only this machine understands."""
+    """The command's arguments without paths of this machine."""
     skip, kept = False, []
     for word in words:
         if word in ("--peer-python", "--markdown", "--json"):

@@ -1,7 +1,7 @@
 """The tutorial's whole script, from process start to printed result: `compare --script`.
 
-Both frameworks run the same text, but for its first line, in a new process each time, on the same
-files, and none has to fetch them. Time, peak memory and the printed accuracy are taken.
+Both frameworks run the same script, except for its first line, in a new process each time, on the
+same local files. Time, peak memory and the printed accuracy are recorded.
 """
 
 import gzip
@@ -51,7 +51,7 @@ class Run(NamedTuple):
 
 
 def report(options, folder):
-    """The Markdown table of the script's runs, fastcnn and Keras in turn, `--rounds` of each."""
+    """The Markdown table of the script's runs: fastcnn and Keras alternately, `--rounds` times."""
     home = keras_home(folder)
     runs, versions = {peer: [] for peer in IMPORTS if peer in options.peers}, {}
     for _ in range(options.rounds if "--rounds" in sys.argv else 1):
@@ -85,15 +85,15 @@ def report(options, folder):
 
 
 def keras_home(folder):
-    """A folder in the form of Keras's own cache, which both read: four gzipped IDX files."""
+    """A folder with the layout of Keras's cache, which both can read: four gzipped IDX files."""
     from fastcnn.datasets import fashion_mnist
 
-    place = Path(folder) / "datasets" / "fashion-mnist"
-    place.mkdir(parents=True)
+    target = Path(folder) / "datasets" / "fashion-mnist"
+    target.mkdir(parents=True)
     for prefix, (images, labels) in zip(("train", "t10k"), fashion_mnist.load_data(), strict=True):
         for name, array in ((f"{prefix}-images-idx3", images), (f"{prefix}-labels-idx1", labels)):
             header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
-            with gzip.open(place / f"{name}-ubyte.gz", "wb", compresslevel=6) as file:
+            with gzip.open(target / f"{name}-ubyte.gz", "wb", compresslevel=6) as file:
                 file.write(header + array.tobytes())
     return folder
 
@@ -104,7 +104,7 @@ def version(peer, python):
 
 
 def run(peer, python, options, home):
-    """One run of the script in a new process; raises RuntimeError with its last line of errors."""
+    """Run the script once in a new process; raises RuntimeError with its last line of output."""
     path = Path(home) / f"tutorial_{peer}.py"
     path.write_text(TEXT.format(import_line=IMPORTS[peer]), encoding="utf-8")
     variables = environment(options.threads, options.isa)

@@ -1,4 +1,4 @@
-"""The peers' processes: started once, asked one at a time, held still while another is timed."""
+"""The peers' processes: started once, and suspended while another one is timed."""
 
 import contextlib
 import json
@@ -10,7 +10,7 @@ import tempfile
 
 from benchmarks import ROOT
 
-# Settings of the machine's BLAS that fit another machine; no framework asked for them.
+# BLAS settings in the environment that may be wrong for this machine; no framework relies on them.
 UNWANTED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 AVX2_ONLY = {
     "FASTCNN_ISA": "avx2",
@@ -20,18 +20,20 @@ AVX2_ONLY = {
 
 
 class PeerError(Exception):
-    """A peer could not do what it was asked."""
+    """A peer could not fulfill a request."""
 
 
 class PeerAbsentError(PeerError):
-    """The framework is not installed, or it lacks the task."""
+    """The framework is not installed or does not support the task."""
 
 
 def environment(threads, isa=None):
-    """The variables that a peer's process gets."""
+    """The environment variables of a peer's process."""
     variables = {k: v for k, v in os.environ.items() if k not in UNWANTED}
     variables["OMP_NUM_THREADS"] = str(threads)
-    variables["OPENBLAS_NUM_THREADS"] = "1"  # NumPy's, for checks: its threads would go on spinning
+    variables["OPENBLAS_NUM_THREADS"] = (
+        "1"  # for NumPy in the checks: its threads would keep spinning
+    )
     if isa == "avx2":
         variables |= AVX2_ONLY
     elif isa is not None:
@@ -40,7 +42,7 @@ def environment(threads, isa=None):
 
 
 class Session:
-    """One peer in a process of its own. `ask` returns its answer; in between it is stopped."""
+    """One peer in a separate process. `ask` returns its answer; in between it is suspended."""
 
     def __init__(self, peer, python, threads, isa=None, images=None):
         self.peer = peer
@@ -63,9 +65,10 @@ class Session:
             raise
 
     def ask(self, task, **details):
-        """The answer to one request.
+        """Send one request and return the answer.
 
-        Raises PeerAbsentError where the framework is missing or lacks the task, else PeerError.
+        Raises PeerAbsentError if the framework is not installed or does not support the task;
+        otherwise PeerError.
         """
         self._signal("SIGCONT")
         try:
@@ -76,7 +79,7 @@ class Session:
             line = ""
         if not line:
             raise self._death()
-        self._signal("SIGSTOP")  # no thread pool of one spins while another is timed
+        self._signal("SIGSTOP")  # so that its thread pool does not spin while another peer is timed
         answer = json.loads(line)
         if "absent" in answer:
             raise PeerAbsentError(answer["absent"])
@@ -85,7 +88,7 @@ class Session:
         return answer
 
     def close(self):
-        """End the process, gently at first."""
+        """Terminate the process; kill it only after a timeout."""
         self._signal("SIGCONT")
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -111,7 +114,7 @@ class Session:
 
 
 def start(peers, peer_python, threads, isa=None, images=None):
-    """{name: Session} of the peers that are there; says on standard error which are not and why."""
+    """{name: Session} for the available peers; reports the others on standard error."""
     sessions = {}
     for peer in peers:
         python = sys.executable if peer == "fastcnn" else peer_python
@@ -123,6 +126,6 @@ def start(peers, peer_python, threads, isa=None, images=None):
 
 
 def close(sessions):
-    """End the processes that `start` gave."""
+    """Terminate the processes that `start` returned."""
     for session in sessions.values():
         session.close()

@@ -1,4 +1,4 @@
-"""The few names of `keras.backend` that scripts still use."""
+"""The functions of `keras.backend` that scripts still use."""
 
 from fastcnn.config import (
     backend,

@@ -1,7 +1,6 @@
 """Settings of the whole package: backend, threads and float type.
 
-Everything here is plain Python and cheap to import: the compiled kernels are not touched until
-something is computed.
+This module is plain Python and cheap to import: it does not load the compiled kernels.
 
     >>> import fastcnn
     >>> fastcnn.config.set_backend("reference")   # every kernel in plain NumPy
@@ -9,7 +8,7 @@ something is computed.
     'reference'
     >>> fastcnn.config.set_backend("native")
 
-The environment variables `FASTCNN_BACKEND` and `OMP_NUM_THREADS` give the first values.
+The environment variables `FASTCNN_BACKEND` and `OMP_NUM_THREADS` set the initial values.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ _listeners = []
 
 
 def backend() -> str:
-    """The name of the backend: "native" (C) or "reference" (NumPy)."""
+    """The name of the current backend: "native" (C) or "reference" (NumPy)."""
     if _backend is None:
         set_backend(os.environ.get("FASTCNN_BACKEND") or "native")
     return _backend
 
 
 def set_backend(backend: str) -> None:
-    """Choose the backend, "native" or "reference". Models use it from their next run on.
+    """Select the backend: "native" or "reference". Models use it from their next run on.
 
     Raises:
         ValueError: there is no such backend.
@@ -53,7 +52,7 @@ def set_backend(backend: str) -> None:
 
 
 def changed():
-    """Mark bound kernels as out of date: models bind theirs again at their next run."""
+    """Invalidate bound kernels: models bind theirs again at their next run."""
     global _generation
     _generation += 1
     for function in _listeners:
@@ -66,17 +65,17 @@ def on_change(function):
 
 
 def generation():
-    """A number that grows when a setting changes on which bound kernels depend."""
+    """A counter that increases whenever a setting changes that bound kernels depend on."""
     return _generation
 
 
 def floatx() -> str:
-    """The float type of new layers: "float32", or "float64" for checks on the reference backend."""
+    """The float type of new layers: "float32", or "float64" on the reference backend only."""
     return _floatx
 
 
 def set_floatx(value: str) -> None:
-    """Set the float type of layers built from now on ("float64": reference backend only)."""
+    """Set the float type of new layers ("float64": reference backend only)."""
     global _floatx
     if value not in FLOAT_TYPES:
         raise ValueError(f"floatx must be one of {FLOAT_TYPES}. Received {value!r}.")
@@ -84,15 +83,15 @@ def set_floatx(value: str) -> None:
 
 
 def epsilon() -> float:
-    """The small value that keeps losses away from log(0): 1e-7, as in Keras."""
+    """The small constant that losses use to avoid log(0): 1e-7 by default, as in Keras."""
     return _epsilon
 
 
 def set_epsilon(value: float) -> None:
-    """Set the small value that losses clip with."""
+    """Set the small constant that losses use for clipping."""
     global _epsilon
     if not (isinstance(value, (int, float)) and 0 < value < 1):
-        raise ValueError(f"epsilon must lie between 0 and 1. Received {value!r}.")
+        raise ValueError(f"epsilon must be between 0 and 1. Received {value!r}.")
     _epsilon = float(value)
 
 
@@ -102,7 +101,7 @@ def image_data_format() -> str:
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Accepts "channels_last" and nothing else."""
+    """Accept "channels_last", the only supported layout."""
     if data_format != "channels_last":
         raise ValueError(
             'Only data_format="channels_last" (batch, height, width, channels) is supported. '
@@ -111,16 +110,16 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def num_threads():
-    """How many threads the kernels may use: the number that was set, else the default.
+    """The number of threads that the kernels may use: the value that was set, else the default.
 
-    The default is the smallest of: the CPUs this process may run on, the whole CPUs of the
-    control group's quota (containers), and `OMP_NUM_THREADS`; at least 1.
+    The default is the smallest of: the CPUs this process may run on, the control group's CPU quota
+    (in containers) rounded down, and `OMP_NUM_THREADS`; at least 1.
     """
     return _num_threads or default_num_threads()
 
 
 def set_num_threads(count):
-    """Set the number of threads; None goes back to the default. Results do not depend on it."""
+    """Set the number of threads; None restores the default. Results do not depend on it."""
     global _num_threads
     is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 1
     if count is not None and not is_count:
@@ -143,14 +142,14 @@ def default_num_threads(cgroup="/sys/fs/cgroup"):
     quota = _cpu_quota(cgroup)
     if quota is not None:
         count = min(count, math.floor(quota))
-    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if asked.isdigit() and int(asked) > 0:
-        count = min(count, int(asked))
+    requested = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if requested.isdigit() and int(requested) > 0:
+        count = min(count, int(requested))
     return max(count, 1)
 
 
 def _cpu_quota(cgroup):
-    """CPUs granted by control group version 2 or 1, or None where there is no limit."""
+    """The CPU quota of the control group (version 2 or 1), or None if there is no limit."""
     try:
         with open(os.path.join(cgroup, "cpu.max")) as file:
             quota, period = file.read().split()

@@ -1,8 +1,8 @@
 """`python -m fastcnn.fashion`: the Fashion-MNIST tutorial as a program.
 
-It trains the tutorial's convolutional network, its plain dense one, or both, and shows what they
-reach on images they have never seen. It is written as any user of the package would write it:
-copy it, change the layers, and it is yours.
+It trains the tutorial's convolutional network, its dense network, or both, and reports their
+accuracy on test images. It uses only the public interface: copy it and change the layers to start
+your own program.
 """
 
 import argparse
@@ -18,30 +18,30 @@ import numpy as np
 import fastcnn as keras
 
 PROGRAM = "python -m fastcnn.fashion"
-STOPPED = 130  # the exit code of a program that Ctrl-C ended
+STOPPED = 130  # the exit code of a program that was ended by Ctrl-C
 
 DESCRIPTION = """\
-Train a neural network to tell ten kinds of clothes apart.
+Train a neural network to recognize ten kinds of clothes.
 
-The data set, Fashion-MNIST, has 60,000 small grey images to learn from, and
-10,000 others for the test. It is looked for on this computer, and downloaded
-when it is not there. At the end two numbers are printed, [loss, accuracy]: an
-accuracy of 0.90 means that 9 of 10 test images were recognised, and the loss,
-which training makes small, also counts how sure the network was."""
+The data set, Fashion-MNIST, has 60,000 small gray images for training and
+10,000 others for testing. It is downloaded if it is not found on this computer.
+At the end two numbers are printed, [loss, accuracy]: an accuracy of 0.90 means
+that 9 of 10 test images were recognized; the loss, which training minimizes,
+also takes into account how confident the network was."""
 
 EXAMPLES = f"""\
 examples:
   {PROGRAM}
       train the convolutional network for 5 epochs
   {PROGRAM} --model both
-      compare it with a plain network, as the tutorial does
+      compare it with a dense network, as the tutorial does
   {PROGRAM} --epochs 1 --limit 6000
-      a quick look on a tenth of the images
+      a quick test with a tenth of the images
   {PROGRAM} --save weights.npz
-      keep what was learned; model.set_weights(list(numpy.load("weights.npz").values()))
-      brings it back
+      save the trained weights; to load them, call
+      model.set_weights(list(numpy.load("weights.npz").values()))
 
-Ctrl-C ends the training at any time; what was reached until then is tested and saved."""
+Ctrl-C ends the training at any time; the model is then tested and saved as it is."""
 
 
 def cnn():
@@ -62,7 +62,7 @@ def cnn():
 
 
 def dnn():
-    """The plain network that the tutorial compares it with."""
+    """The dense network that the tutorial compares it with."""
     return keras.Sequential(
         [
             keras.Input((28, 28, 1)),
@@ -79,7 +79,7 @@ MODELS = {"cnn": cnn, "dnn": dnn}
 
 @dataclass
 class Result:
-    """What one training came to."""
+    """The result of training one model."""
 
     name: str
     accuracy: float
@@ -91,9 +91,10 @@ class Result:
 
 
 def main(arguments=None):
-    """Run the program; returns its exit code.
+    """Run the program and return its exit code.
 
-    0: done; 1: no data, or the weights were not saved; 2: a bad option; 130: stopped by Ctrl-C.
+    0: success; 1: no data, or the weights were not saved; 2: invalid option; 130: stopped by
+    Ctrl-C.
     """
     options = parse(arguments)
     try:
@@ -104,13 +105,13 @@ def main(arguments=None):
 
 
 def run(options):
-    """Load the data, train the models that were asked for, and show what they reach."""
+    """Load the data, train the requested models, and print their results."""
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data(options.data)
     except (OSError, ValueError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
-    # The images stay small, one byte a pixel; Rescaling makes a batch of them 0 to 1 at a time.
+    # The images keep one byte per pixel; the Rescaling layer scales each batch to 0..1.
     train = x_train.reshape(-1, 28, 28, 1)[: options.limit], y_train[: options.limit]
     test = x_test.reshape(-1, 28, 28, 1)[: options.limit], y_test[: options.limit]
 
@@ -129,7 +130,7 @@ def run(options):
 
 
 def train_and_test(name, train, test, options):
-    """Train one model, save its weights where asked, and print its `[loss, accuracy]`."""
+    """Train one model, save its weights if requested, and print its `[loss, accuracy]`."""
     if options.seed is not None:
         keras.utils.set_random_seed(options.seed)
     model = MODELS[name]()
@@ -157,7 +158,7 @@ def train_and_test(name, train, test, options):
         print(
             f"\nStopped after {steps} of {options.epochs * epoch_steps} steps, in epoch "
             f"{min(steps // epoch_steps + 1, options.epochs)} of {options.epochs}.\n"
-            "Now testing what has been reached; Ctrl-C again leaves at once.",
+            "Testing the model as it is now; press Ctrl-C again to quit.",
             file=sys.stderr,
         )
     saved = True
@@ -171,7 +172,7 @@ def train_and_test(name, train, test, options):
 
 
 def print_table(results):
-    """Show the models side by side."""
+    """Print the results of the models side by side."""
     from rich.console import Console
     from rich.table import Table
 
@@ -187,19 +188,19 @@ def print_table(results):
 
 
 def save_path(path, name, model):
-    """The file for the weights of `name`: with two models, `w.npz` becomes `w-cnn.npz`."""
+    """The path for the weights of model `name`: with two models, `w.npz` becomes `w-cnn.npz`."""
     return path.with_stem(f"{path.stem}-{name}") if model == "both" else path
 
 
 def save(model, path, quiet):
-    """Save the weights and say so; a failure is told, and what was trained is still tested."""
+    """Save the weights; return whether that succeeded. The model is tested in either case."""
     try:
         save_weights(model, path)
     except OSError as error:
         print(f"{PROGRAM}: the weights could not be saved: {error}", file=sys.stderr)
         return False
     if not quiet:
-        print(f"Weights saved in {path}")
+        print(f"Weights saved to {path}")
     return True
 
 
@@ -218,14 +219,14 @@ def save_weights(model, path):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence, without the list of all options before it."""
+    """A parser whose errors are a single sentence without the usage message."""
 
     def error(self, message):
         self.exit(2, f"{self.prog}: {message} (--help explains the options)\n")
 
 
 def parse(arguments=None):
-    """The options, checked, or SystemExit with one sentence on stderr."""
+    """Parse and validate the options; SystemExit with one sentence on stderr on an error."""
     parser = Parser(
         prog=PROGRAM,
         description=DESCRIPTION,
@@ -237,54 +238,54 @@ def parse(arguments=None):
         "--model",
         choices=[*MODELS, "both"],
         default="cnn",
-        help="cnn: convolutional, looks at the image piece by piece (default); "
-        "dnn: dense, smaller, faster and less exact; both: one after the other, then side by side",
+        help="cnn: convolutional (default); dnn: dense, which is smaller, faster and less "
+        "accurate; both: train both and compare them",
     )
     parser.add_argument(
         "--epochs",
-        type=whole_number(1),
+        type=integer(1),
         default=5,
         metavar="N",
-        help="how often to go through all training images (default: 5)",
+        help="number of passes over the training images (default: 5)",
     )
     parser.add_argument(
         "--batch-size",
-        type=whole_number(1),
+        type=integer(1),
         default=32,
         metavar="N",
-        help="images to look at before each small change of the weights (default: 32)",
+        help="number of images for each update of the weights (default: 32)",
     )
     parser.add_argument(
         "--learning-rate",
         type=positive_number,
         default=0.001,
         metavar="X",
-        help="how large these changes are (default: 0.001)",
+        help="step size of the updates (default: 0.001)",
     )
     parser.add_argument(
         "--seed",
-        type=whole_number(0, 2**32 - 1),
+        type=integer(0, 2**32 - 1),
         metavar="N",
-        help="start from this random state: the same seed gives exactly the same result "
-        "(default: another one each time)",
+        help="seed of the random numbers: the same seed gives exactly the same result "
+        "(default: a different one each time)",
     )
     parser.add_argument(
         "--threads",
-        type=whole_number(1),
+        type=integer(1),
         metavar="N",
-        help="processor cores to use (default: all there are); the result does not depend on it",
+        help="number of threads (default: all available cores); it does not affect the result",
     )
     parser.add_argument(
         "--data",
         type=folder,
         metavar="FOLDER",
-        help="where the four Fashion-MNIST files are (default: looked for, else downloaded)",
+        help="folder with the four Fashion-MNIST files (default: search, then download)",
     )
     parser.add_argument(
         "--limit",
-        type=whole_number(1),
+        type=integer(1),
         metavar="N",
-        help="use only the first N training and N test images, for a quick look",
+        help="use only the first N training and N test images, for a quick test",
     )
     parser.add_argument(
         "--save",
@@ -294,13 +295,13 @@ def parse(arguments=None):
         "FILE-dnn.npz",
     )
     parser.add_argument(
-        "--quiet", action="store_true", help="print the result only, no summary and no progress"
+        "--quiet", action="store_true", help="print only the result, no summary and no progress"
     )
     return parser.parse_args(arguments)
 
 
-def whole_number(least, most=None):
-    """A check for argparse: a whole number of at least `least`, at most `most`."""
+def integer(least, most=None):
+    """A type for argparse: an integer from `least` to `most`."""
 
     def check(text):
         try:
@@ -308,40 +309,40 @@ def whole_number(least, most=None):
         except ValueError:
             number = None
         if number is None or number < least or (most is not None and number > most):
-            limits = f"of at least {least}" if most is None else f"from {least} to {most}"
-            raise argparse.ArgumentTypeError(f"must be a whole number {limits}, not {text!r}")
+            limits = f">= {least}" if most is None else f"from {least} to {most}"
+            raise argparse.ArgumentTypeError(f"must be an integer {limits}, not {text!r}")
         return number
 
     return check
 
 
 def positive_number(text):
-    """A check for argparse: a finite number above 0."""
+    """A type for argparse: a finite number greater than 0."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number greater than 0, not {text!r}")
     return number
 
 
 def folder(text):
-    """A check for argparse: a folder that is there."""
+    """A type for argparse: an existing folder."""
     if not Path(text).is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
     return text
 
 
 def npz_file(text):
-    """A check for argparse: a file that can be written, known before the training, not after."""
+    """A type for argparse: a writable .npz file, checked before the training starts."""
     path = Path(text)
     if path.suffix != ".npz" or path.is_dir():
         raise argparse.ArgumentTypeError(f"must be a file name that ends in .npz, not {text!r}")
     if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r} to save in")
+        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
     if not os.access(path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"the folder {str(path.parent)!r} cannot be written to")
+        raise argparse.ArgumentTypeError(f"the folder {str(path.parent)!r} is not writable")
     return path
 
 

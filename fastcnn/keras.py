@@ -1,7 +1,7 @@
-"""`from fastcnn import keras`: the same face as `import fastcnn as keras`.
+"""`from fastcnn import keras`: an alias for the package, equivalent to `import fastcnn as keras`.
 
-Every module is there once: `from fastcnn.keras.layers import Dense`, which is what becomes of a
-line of TensorFlow's, imports `fastcnn.layers` and not a second copy of it.
+Each module exists once: `from fastcnn.keras.layers import Dense`, as in scripts converted from
+`tensorflow.keras`, imports `fastcnn.layers` and not a second copy of it.
 """
 
 import sys
@@ -12,7 +12,7 @@ import fastcnn
 
 
 class _SameModules:
-    """Finds `fastcnn.keras.x.y` and imports it as `fastcnn.x.y`."""
+    """Import hook that imports `fastcnn.keras.x.y` as `fastcnn.x.y`."""
 
     prefix = f"{__name__}."
 

@@ -1,6 +1,6 @@
-"""The package's one source of chance: weights, shuffling and dropout all draw from here.
+"""The package's random number generator, used for weights, shuffling and dropout.
 
-`utils.set_random_seed(seed)` seeds it, and the same seed gives the same run. Until then it starts
+`utils.set_random_seed(seed)` seeds it and makes runs reproducible. Without a seed it is initialized
 from the operating system's entropy.
 """
 
@@ -10,7 +10,7 @@ _generator = None
 
 
 def generator():
-    """The numpy Generator that everything draws from."""
+    """The package's NumPy `Generator`."""
     global _generator
     if _generator is None:
         _generator = np.random.default_rng()
@@ -18,7 +18,7 @@ def generator():
 
 
 def set_seed(seed):
-    """Start the package's generator anew from `seed` (see `utils.set_random_seed`)."""
+    """Reset the package's generator to `seed` (see `utils.set_random_seed`)."""
     global _generator
     _generator = np.random.default_rng(seed)
 
@@ -29,5 +29,5 @@ def get_state():
 
 
 def set_state(state):
-    """Put the generator back to what `get_state` returned."""
+    """Restore a state that `get_state` returned."""
     generator().bit_generator.state = state

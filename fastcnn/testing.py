@@ -1,4 +1,4 @@
-"""Is the `backward` of my layer right? Finite differences tell.
+"""Check the `backward` of your own layers with finite differences.
 
     >>> import fastcnn as keras
     >>> class Scale(keras.layers.Layer):
@@ -14,7 +14,8 @@
     >>> sorted(errors), max(errors.values()) < 1e-8
     (['variable', 'x'], True)
 
-Everything runs in float64 on the reference backend, where the differences have nine good digits.
+Everything runs in float64 on the reference backend, where the differences are accurate to about
+nine digits.
 """
 
 import contextlib
@@ -25,43 +26,43 @@ import numpy as np
 from fastcnn import config, random
 from fastcnn.layers.base import Layer
 
-# The numbers of torch.autograd.gradcheck
+# The values that torch.autograd.gradcheck uses
 STEP = 1e-6
 ABSOLUTE = 1e-5
 RELATIVE = 1e-3
-MOST = 200  # numbers of one array that are tried
+MOST = 200  # elements of one array that are checked
 
 
 def check_gradients(layer, input_shape=None, *, x=None, batch_size=3, seed=0):
     """Compare a layer's `backward` with central differences of its `forward`.
 
-    A random weighting of the outputs is differentiated with respect to the inputs and to every
-    trainable weight: (f(a + h) - f(a - h)) / 2 h with h = 1e-6, for up to 200 numbers of each,
-    within 1e-5 + 1e-3 * |expected|. What the layer draws at random is drawn alike each time.
+    A random weighted sum of the outputs is differentiated with respect to the inputs and every
+    trainable weight: (f(a + h) - f(a - h)) / 2 h with h = 1e-6, for up to 200 elements of each,
+    within 1e-5 + 1e-3 * |expected|. Random layers draw the same random numbers each time.
 
-    It also finds: a result of another shape than `compute_output_shape` says, a gradient that is
-    added instead of written, a gradient that is not written at all, and a `forward` or `backward`
-    that changes what it is given.
+    The check also detects an output whose shape differs from `compute_output_shape`, a gradient
+    that is added instead of assigned or not written at all, and a `forward` or `backward` that
+    modifies its argument.
 
     Args:
         layer: a `Layer`; the check works on a copy of it.
-        input_shape: the shape of one sample, or with the batch as None.
-        x: inputs (n, ...) instead of random ones, for layers that want numbers of a certain kind,
-            or to keep away from places where the layer has no gradient.
+        input_shape: the shape of one sample, optionally with None for the batch axis.
+        x: inputs (n, ...) instead of random ones, for layers that require certain values, or to
+            avoid points where the layer is not differentiable.
         batch_size: number of random samples.
-        seed: of the random numbers.
+        seed: seed of the random numbers.
 
     Returns:
-        Dictionary from "x" and the weights' names to the largest absolute error.
+        {"x" or the name of a weight: largest absolute error}.
 
     Raises:
         AssertionError: a gradient is wrong; the message says which, where, and what it should be.
-        ValueError: neither `input_shape` nor `x`.
+        ValueError: neither `input_shape` nor `x` is given.
     """
     generator = np.random.default_rng(seed)
     if x is None:
         if input_shape is None:
-            raise ValueError("`check_gradients` needs an `input_shape`, or inputs `x`.")
+            raise ValueError("`check_gradients` requires an `input_shape` or inputs `x`.")
         shape = tuple(input_shape)
         shape = shape[1:] if shape[:1] == (None,) else shape
         x = away_from_zero(generator.normal(size=(batch_size, *shape)))
@@ -73,13 +74,13 @@ def check_gradients(layer, input_shape=None, *, x=None, batch_size=3, seed=0):
 
 
 def away_from_zero(values):
-    """Random numbers without any near 0, where many functions have a kink."""
+    """Move random numbers away from 0, where many functions are not differentiable."""
     return values + np.copysign(0.05, values)
 
 
 @contextlib.contextmanager
 def in_float64():
-    """Inside, layers compute in float64 on the reference backend."""
+    """Context manager: layers compute in float64 on the reference backend."""
     backend, floatx = config.backend(), config.floatx()
     config.set_backend("reference")
     config.set_floatx("float64")
@@ -91,9 +92,9 @@ def in_float64():
 
 
 def copy_in_float64(layer, shape):
-    """A built copy of the layer, or model, with float64 weights."""
+    """A built copy of a layer or model with float64 weights."""
     if not isinstance(layer, Layer):
-        raise TypeError(f"`check_gradients` takes a layer. Received {layer!r}.")
+        raise TypeError(f"`check_gradients` expects a layer. Received {layer!r}.")
     again = copied(layer)
     again.dtype = "float64"
     for leaf in again.leaves():
@@ -106,9 +107,9 @@ def copy_in_float64(layer, shape):
 
 
 def copied(layer):
-    """A deep copy of a layer, or of a model with layers of any kind."""
+    """A deep copy of a layer, or of a model with any kind of layers."""
     if hasattr(layer, "_layers"):
-        return type(layer)([copied(part) for part in layer._layers])
+        return type(layer)([copied(inner) for inner in layer._layers])
     return copy.deepcopy(layer)
 
 
@@ -134,7 +135,7 @@ class _Checker:
         self.weighting = away_from_zero(generator.normal(size=y.shape))
 
     def forward(self):
-        """`forward` in training, with the same random numbers each time; a copy of its result."""
+        """A copy of `forward`'s result in training, with the same random numbers each time."""
         random.set_state(self._state[0])
         np.random.set_state(self._state[1])
         for leaf, state in self._own_state:
@@ -142,21 +143,21 @@ class _Checker:
         before = self.x.copy()
         y = np.array(self.layer.forward(self.x, training=True), np.float64)
         if not np.array_equal(before, self.x):
-            raise AssertionError(f"{self.what}.forward changes the x that it is given.")
+            raise AssertionError(f"{self.what}.forward modifies its argument x.")
         return y
 
     def backward(self):
-        """{name: gradient} by `backward`, from gradients that are not there yet."""
+        """{name: gradient} from `backward`; the weights' gradients are NaN beforehand."""
         self.forward()
         for weight in self.layer.trainable_weights:
             weight.gradient[...] = np.nan
         dy = self.weighting.copy()
         dx = self.layer.backward(dy)
         if not np.array_equal(dy, self.weighting):
-            raise AssertionError(f"{self.what}.backward changes the dy that it is given.")
+            raise AssertionError(f"{self.what}.backward modifies its argument dy.")
         if np.shape(dx) != self.x.shape:
             raise AssertionError(
-                f"{self.what}.backward returns shape {np.shape(dx)} for x of {self.x.shape}."
+                f"{self.what}.backward returns shape {np.shape(dx)} for x of shape {self.x.shape}."
             )
         gradients = {"x": np.array(dx)}
         for name, weight in self.weights():
@@ -164,12 +165,12 @@ class _Checker:
             if np.isnan(weight.gradient).any():
                 raise AssertionError(
                     f"{self.what}.backward does not write the whole gradient of {name!r}: it must "
-                    f"assign `{name}.gradient[...] = ...`, and not add to it."
+                    f"assign `{name}.gradient[...] = ...` instead of adding to it."
                 )
         return gradients
 
     def weights(self):
-        """[(name, trainable weight)]; a name that comes twice gets a number."""
+        """[(name, trainable weight)]; duplicate names get a suffix."""
         names = {}
         for weight in self.layer.trainable_weights:
             name, count = weight.name, 1
@@ -179,46 +180,46 @@ class _Checker:
         return list(names.items())
 
     def check_twice(self):
-        """A second `backward` of the same must give the same."""
+        """Check that calling `backward` twice gives the same gradients."""
         self.gradients = self.backward()
         for name, again in self.backward().items():
             if not np.array_equal(self.gradients[name], again, equal_nan=True):
                 raise AssertionError(
-                    f"{self.what}.backward gives another gradient of {name!r} the second time: "
-                    "something is left over from the first."
+                    f"{self.what}.backward returns a different gradient of {name!r} the second "
+                    "time: some state remains from the first call."
                 )
 
     def compare(self):
-        """Largest errors against finite differences, by name."""
+        """{name: largest error compared with finite differences}."""
         errors = {"x": self.compare_one("x", self.x, lambda values: None)}
         for name, weight in self.weights():
             errors[name] = self.compare_one(name, weight.numpy(), weight.assign)
         return errors
 
-    def compare_one(self, name, values, put_back):
+    def compare_one(self, name, values, assign):
         gradient = self.gradients[name].ravel()
-        places = np.arange(values.size)
+        indices = np.arange(values.size)
         if values.size > MOST:
-            places = np.sort(self.generator.choice(values.size, MOST, replace=False))
+            indices = np.sort(self.generator.choice(values.size, MOST, replace=False))
         flat = values.reshape(-1)
-        expected = np.empty(len(places))
-        for number, place in enumerate(places):
-            value, results = flat[place], []
+        expected = np.empty(len(indices))
+        for i, index in enumerate(indices):
+            value, results = flat[index], []
             for step in (STEP, -STEP):
-                flat[place] = value + step
-                put_back(values)
+                flat[index] = value + step
+                assign(values)
                 results.append((self.forward() * self.weighting).sum())
-            flat[place] = value
-            put_back(values)
-            expected[number] = (results[0] - results[1]) / (2 * STEP)
-        errors = np.abs(gradient[places] - expected)
+            flat[index] = value
+            assign(values)
+            expected[i] = (results[0] - results[1]) / (2 * STEP)
+        errors = np.abs(gradient[indices] - expected)
         wrong = ~(errors <= ABSOLUTE + RELATIVE * np.abs(expected))
         if wrong.any():
             worst = int(np.argmax(np.where(wrong, np.nan_to_num(errors, nan=np.inf), -1)))
-            index = tuple(int(i) for i in np.unravel_index(places[worst], values.shape))
+            index = tuple(int(i) for i in np.unravel_index(indices[worst], values.shape))
             raise AssertionError(
                 f"{self.what}.backward: the gradient of {name!r} is wrong for "
-                f"{np.count_nonzero(wrong)} of {len(places)} numbers. At {index} it is "
-                f"{gradient[places[worst]]:.6g}, finite differences give {expected[worst]:.6g}."
+                f"{np.count_nonzero(wrong)} of {len(indices)} elements. At {index} it is "
+                f"{gradient[indices[worst]]:.6g}, finite differences give {expected[worst]:.6g}."
             )
         return float(errors.max(initial=0))

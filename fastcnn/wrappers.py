@@ -1,4 +1,4 @@
-"""Models as scikit-learn estimators, in the shape of `keras.wrappers`. Needs scikit-learn.
+"""Models as scikit-learn estimators, like `keras.wrappers`. Requires scikit-learn.
 
 import fastcnn as keras
 from sklearn.model_selection import GridSearchCV
@@ -28,7 +28,7 @@ try:
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
     raise ImportError(
-        "`fastcnn.wrappers` needs scikit-learn, 1.6 or later: pip install 'fastcnn[sklearn]'."
+        "`fastcnn.wrappers` requires scikit-learn 1.6 or later: pip install 'fastcnn[sklearn]'."
     ) from None
 
 from fastcnn.models import Sequential, clone_model
@@ -42,18 +42,18 @@ __all__ = ["SKLearnClassifier", "SKLearnRegressor"]
 
 
 class _Estimator(BaseEstimator):
-    """What classifier and regressor share.
+    """Base class of the classifier and the regressor.
 
     Args:
         model: a compiled `Sequential`, or a function of X, y and `model_kwargs` that returns one.
-        warm_start: whether `fit` goes on with the model of the `fit` before.
-        model_kwargs: dictionary of further arguments of the function.
-        fit_kwargs: dictionary of arguments of the model's `fit`, and of its `predict` what it has
-            in common (`batch_size`, `verbose`).
+        warm_start: whether `fit` continues with the model of the previous `fit`.
+        model_kwargs: dictionary of additional arguments for the function.
+        fit_kwargs: dictionary of arguments for the model's `fit`; `batch_size` and `verbose` also
+            apply to `predict`.
 
     Attributes, after `fit`:
         model_: the trained model.
-        history_: what the model's `fit` returned.
+        history_: the result of the model's `fit`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class _Estimator(BaseEstimator):
         self.fit_kwargs = fit_kwargs
 
     def fit(self, X, y, **kwargs):  # noqa: N803 - scikit-learn's name
-        """Train on X (n, features) and y (n,); `kwargs` go to the model's `fit`."""
+        """Train on X (n, features) and y (n,); `kwargs` are passed to the model's `fit`."""
         settings = {**self._accepts, "multi_output": self._multi_output}
         X, y = validate_data(self, X, y, **settings)  # noqa: N806
         targets = self._prepare(y)
@@ -99,7 +99,7 @@ class _Estimator(BaseEstimator):
         )
 
     _multi_output = False
-    # images (n, height, width, channels) are welcome, not only rows
+    # X may also be images (n, height, width, channels)
     _accepts = {"allow_nd": True, "dtype": "numeric"}  # noqa: RUF012 - never changed
 
     def __sklearn_tags__(self):
@@ -109,7 +109,7 @@ class _Estimator(BaseEstimator):
 
 
 class SKLearnClassifier(ClassifierMixin, _Estimator):
-    """A classifier. The model gets y as one-hot rows (n, classes).
+    """A classifier. The model receives y as one-hot rows (n, classes).
 
     Attributes, after `fit`:
         classes_: the labels, sorted.
@@ -118,13 +118,13 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
     __doc__ += _Estimator.__doc__.split("\n", 1)[1]
 
     def decision_function(self, X):  # noqa: N803
-        """What the model returns for X: (n, classes)."""
+        """The model's output for X: (n, classes)."""
         return self._output(X)
 
     def predict(self, X):  # noqa: N803
         """The label of the largest output for each row of X."""
-        places = self._output(X).argmax(axis=-1)
-        return self.classes_[places]
+        indices = self._output(X).argmax(axis=-1)
+        return self.classes_[indices]
 
     def _prepare(self, y):
         kind = type_of_target(y)
@@ -132,14 +132,14 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
             raise ValueError(
                 f"Unknown label type: {kind}. Only binary and multiclass targets are supported."
             )
-        classes, places = np.unique(y, return_inverse=True)
+        classes, indices = np.unique(y, return_inverse=True)
         if len(classes) == 1:
             raise ValueError("Classifier can't train when only one class is present.")
         before = getattr(self, "classes_", classes) if self.warm_start else classes
         if not np.array_equal(classes, before):
             raise ValueError(f"The classes were {before}. Received {classes}.")
         self.classes_ = classes
-        return np.eye(len(classes), dtype=np.float32)[places.reshape(-1)]
+        return np.eye(len(classes), dtype=np.float32)[indices.reshape(-1)]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -148,13 +148,13 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
 
 
 class SKLearnRegressor(RegressorMixin, _Estimator):
-    """A regressor. The model gets y as (n, outputs)."""
+    """A regressor. The model receives y as (n, outputs)."""
 
     __doc__ += _Estimator.__doc__.split("\n", 1)[1]
     _multi_output = True
 
     def predict(self, X):  # noqa: N803
-        """What the model returns for X, as float64 in the shape that y had."""
+        """The model's output for X as float64, with as many axes as y had in `fit`."""
         output = self._output(X).astype(np.float64)
         return output[:, 0] if self._y_ndim == 1 else output
 

@@ -1,6 +1,6 @@
-"""Reads the processor's floating-point control word: rounding, denormals, flags of what happened.
+"""Reads the processor's floating-point control word: rounding, denormals, exception flags.
 
-Imports nothing of the package, so that it can look before the package is there.
+Imports nothing from the package, so that it can be used before the package is imported.
 """
 
 import ctypes
@@ -11,11 +11,11 @@ CODE = {
     "x86_64": bytes.fromhex("0fae1f c3"),  # stmxcsr [rdi]; ret
     "aarch64": bytes.fromhex("01443bd5 010000b9 c0035fd6"),  # mrs x1, fpcr; str w1, [x0]; ret
 }
-FLAGS = 0x3F  # of MXCSR: what happened, not how to compute
+FLAGS = 0x3F  # of MXCSR: exceptions that occurred, as opposed to modes
 
 
 def reader():
-    """A function that returns the word, or None where there is no machine code for it here."""
+    """A function that returns the control word, or None on an unsupported architecture."""
     code = CODE.get(platform.machine())
     if code is None:
         return None
@@ -29,5 +29,5 @@ def reader():
         function(ctypes.byref(word))
         return word.value
 
-    read.pages = pages  # lives as long as the function does
+    read.pages = pages  # keep the pages alive as long as the function
     return read

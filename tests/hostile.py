@@ -1,7 +1,7 @@
-"""A corpus of hostile files: one for each class of loader CVE of Keras and PyTorch, and more.
+"""A corpus of hostile files: each class of loader CVE in Keras and PyTorch, and more.
 
-`model_files()` yields (name, bytes of a .keras file), `weight_files()` (name, ending, bytes). Every
-one must be refused with ValueError or OSError, and without touching anything else.
+`model_files()` yields (name, bytes of a .keras file), `weight_files()` (name, ending, bytes). Each
+must be rejected with a ValueError or OSError and without any side effect.
 """
 
 import base64
@@ -23,12 +23,12 @@ SECRET = "/etc/passwd"
 
 
 def model():
-    """The net that the weight files pretend to be for."""
+    """The model that the weight files claim to belong to."""
     return keras.Sequential([keras.Input((3,), name="in"), layers.Dense(2, name="mine")], name="m")
 
 
 def good():
-    """{member: bytes} of a sound file."""
+    """{member: bytes} of a valid file."""
     net = model()
     net.compile(keras.optimizers.Adam(name="adam"), "mse", metrics=["mae"])
     with zipfile.ZipFile(io.BytesIO(keras_file.to_bytes(net))) as archive:
@@ -39,14 +39,14 @@ def zipped(members, method=zipfile.ZIP_STORED):
     """A zip file of (name, bytes) pairs."""
     buffer = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", method) as archive:
-        warnings.simplefilter("ignore")  # of two members of one name
+        warnings.simplefilter("ignore")  # about duplicate names
         for name, content in members:
             archive.writestr(name, content)
     return buffer.getvalue()
 
 
 def with_config(change):
-    """A file whose configuration is changed."""
+    """A file with a modified configuration."""
     members = good()
     config = json.loads(members["config.json"])
     text = change(config)
@@ -55,12 +55,12 @@ def with_config(change):
 
 
 def with_layer(entry):
-    """A file with one more layer."""
+    """A file with an additional layer."""
     return with_config(lambda config: config["config"]["layers"].append(entry))
 
 
 def with_weights(fill):
-    """A file whose weights are what `fill(h5py.File)` wrote."""
+    """A file with the weights that `fill(h5py.File)` writes."""
     members = good()
     members["model.weights.h5"] = hdf5(fill)
     return zipped(members.items())
@@ -73,7 +73,7 @@ def hdf5(fill):
     return buffer.getvalue()
 
 
-def sound_weights(file):
+def valid_weights(file):
     file["layers/mine/vars/0"] = np.ones((3, 2), "f4")
 
 
@@ -117,7 +117,7 @@ def layer(class_name, config, module="keras.layers", registered=None):
 
 
 class Evil:
-    """What a pickle runs."""
+    """Runs a command when it is unpickled."""
 
     def __reduce__(self):
         return eval, ("__import__('os').system('touch /tmp/fastcnn_was_here')",)
@@ -153,7 +153,7 @@ def model_files():
             with_config(lambda c, d=download: c["compile_config"].update(loss=d)),
         )
     yield (
-        "CVE-2025-9906 switching the safe mode off",
+        "CVE-2025-9906 disabling the safe mode",
         with_layer(layer("enable_unsafe_deserialization", {}, "keras.config")),
     )
     module = base64.b64encode(pickle.dumps(Evil())).decode()
@@ -161,15 +161,15 @@ def model_files():
         "CVE-2025-49655 TorchModuleWrapper",
         with_layer(layer("TorchModuleWrapper", {"module": module}, "keras.layers")),
     )
-    for place in (SECRET, "http://127.0.0.1:9/words.txt"):
+    for source in (SECRET, "http://127.0.0.1:9/words.txt"):
         yield (
-            f"CVE-2025-12058 StringLookup {place}",
-            with_layer(layer("StringLookup", {"vocabulary": place})),
+            f"CVE-2025-12058 StringLookup {source}",
+            with_layer(layer("StringLookup", {"vocabulary": source})),
         )
     yield "CVE-2026-1462 TFSMLayer", with_layer(layer("TFSMLayer", {"filepath": "/tmp/saved"}))
     for name in ("../../evil.txt", "/tmp/evil.txt", "assets/../../evil"):
         members = [*good().items(), (name, b"evil")]
-        yield f"CVE-2025-12638 a path that leads away: {name}", zipped(members)
+        yield f"CVE-2025-12638 path traversal: {name}", zipped(members)
     yield "CVE-2026-0897 HDF5 shape bomb", with_weights(shape_bomb)
     yield "CVE-2026-0897 HDF5 chunks", with_weights(chunked_bomb)
     yield "CVE-2026-1669 HDF5 external storage", with_weights(external_storage)
@@ -185,7 +185,7 @@ def model_files():
 
 
 def bombs():
-    """Yield files that want memory or time."""
+    """Yield files that try to exhaust memory or time."""
     members = good()
     wide = {"units": 10**9}
     yield (
@@ -200,10 +200,10 @@ def bombs():
         "a size that overflows",
         with_config(lambda c: c["config"]["layers"][1]["config"].update(units=2**62)),
     )
-    many = [layer("Flatten", {"name": f"l{number}"}) for number in range(5000)]
+    many = [layer("Flatten", {"name": f"l{index}"}) for index in range(5000)]
     yield "5,000 layers", with_config(lambda c: c["config"]["layers"].extend(many))
     yield (
-        "a metric of 10^12 thresholds",
+        "a metric with 10^12 thresholds",
         with_config(
             lambda c: c["compile_config"].update(
                 metrics=[layer("AUC", {"num_thresholds": 10**12}, "keras.metrics")]
@@ -229,28 +229,28 @@ def bombs():
     nested = layer("Flatten", {})
     for _ in range(12):
         nested = layer("Sequential", {"layers": [nested]}, "keras")
-    yield "models in models", with_layer(nested)
+    yield "deeply nested models", with_layer(nested)
     yield "a large configuration", with_config(lambda c: json.dumps(c) + " " * (2 << 20))
     packed = dict(members, **{"config.json": b" " * (64 << 20) + members["config.json"]})
-    yield "a packed configuration", zipped(packed.items(), zipfile.ZIP_DEFLATED)
+    yield "a compressed configuration", zipped(packed.items(), zipfile.ZIP_DEFLATED)
     packed = dict(members, **{"model.weights.h5": bytes(64 << 20)})
-    yield "packed weights", zipped(packed.items(), zipfile.ZIP_DEFLATED)
+    yield "compressed weights", zipped(packed.items(), zipfile.ZIP_DEFLATED)
     padded = dict(members, **{"model.weights.h5": members["model.weights.h5"] + bytes(8 << 20)})
-    yield "weights with something behind them", zipped(padded.items())
+    yield "trailing bytes in the weights", zipped(padded.items())
 
 
 def nonsense():
-    """Yield files that are damaged, or say something twice."""
+    """Yield files that are damaged or contain duplicates."""
     members = good()
-    yield "nothing", b""
-    yield "no zip", b"x" * 1000
+    yield "an empty file", b""
+    yield "not a zip file", b"x" * 1000
     for missing in ("config.json", "model.weights.h5"):
         yield f"no {missing}", zipped((n, c) for n, c in members.items() if n != missing)
     yield "two configurations", zipped([*members.items(), ("config.json", members["config.json"])])
-    yield "something behind it", zipped(members.items()) + b"x"
-    yield "something before it", b"x" + zipped(members.items())
+    yield "a trailing byte", zipped(members.items()) + b"x"
+    yield "a leading byte", b"x" + zipped(members.items())
     text = members["config.json"].decode()
-    yield "a name twice", with_config(lambda c: text.replace("{", '{"module": "keras", ', 1))
+    yield "a duplicate key", with_config(lambda c: text.replace("{", '{"module": "keras", ', 1))
     for value in ("NaN", "Infinity", "-Infinity", "1e999", "9" * 30, "2.5", '"8"', "-1", "0", "[]"):
         yield (
             f"units: {value}",
@@ -273,7 +273,7 @@ def nonsense():
                 lambda c, shape=shape: c["config"]["layers"][0]["config"].update(batch_shape=shape)
             ),
         )
-    for place, tree in (
+    for key, tree in (
         ("config", []),
         ("config", None),
         ("class_name", []),
@@ -282,14 +282,17 @@ def nonsense():
         ("registered_name", 3),
     ):
         yield (
-            f"{place}: {tree}",
-            with_config(lambda c, p=place, t=tree: c["config"]["layers"][1].update({p: t})),
+            f"{key}: {tree}",
+            with_config(lambda c, k=key, t=tree: c["config"]["layers"][1].update({k: t})),
         )
     yield (
         "another class",
         with_config(lambda c: c.update(class_name="Adam", module="keras.optimizers")),
     )
-    yield "layers that are none", with_config(lambda c: c["config"].update(layers=["a", 3, None]))
+    yield (
+        "layers that are not layers",
+        with_config(lambda c: c["config"].update(layers=["a", 3, None])),
+    )
     yield (
         "an optimizer as a layer",
         with_layer(layer("Adam", {}, "keras.optimizers")),
@@ -302,14 +305,14 @@ def nonsense():
         for name, value in state.items():
             file[name] = value
 
-    yield "a state that makes no sense", with_weights(bad_state)
+    yield "an invalid optimizer state", with_weights(bad_state)
 
 
 def weight_files():
-    """Yield (class of the attack, ending, bytes of a file of weights)."""
+    """Yield (class of the attack, file extension, bytes of a weight file)."""
     for fill in (shape_bomb, chunked_bomb, external_storage, links, soft_link, virtual):
         yield f"HDF5 {fill.__name__}", ".weights.h5", hdf5(fill)
-    yield "weights of others", ".weights.h5", hdf5(sound_weights)
+    yield "weights of another model", ".weights.h5", hdf5(valid_weights)
     yield "a pickle", ".weights.h5", pickle.dumps(Evil())
     yield "a pickle", ".npz", pickle.dumps(Evil())
     buffer = io.BytesIO()
@@ -320,5 +323,5 @@ def weight_files():
     names = ("layers/dense/vars/0.npy", "layers/dense/vars/1.npy")
     yield "an array of 4 EB", ".npz", zipped((name, bomb) for name in names)
     packed = [(name, bytes(64 << 20)) for name in names]
-    yield "packed arrays", ".npz", zipped(packed, zipfile.ZIP_DEFLATED)
-    yield "20,000 arrays", ".npz", zipped((f"{number}.npy", b"") for number in range(20_000))
+    yield "compressed arrays", ".npz", zipped(packed, zipfile.ZIP_DEFLATED)
+    yield "20,000 arrays", ".npz", zipped((f"{index}.npy", b"") for index in range(20_000))

@@ -1,8 +1,8 @@
-"""Kill a process again and again while it saves: `python -m tests.kills 1000`.
+"""Kill a process repeatedly while it is saving: `python -m tests.kills 1000`.
 
-A child writes one model file over and over, each time with other weights (and weights files beside
-it), and is killed at a random moment. After each kill the file must be readable and whole: all its
-weights are of one version. What killed children leave behind is cleared away by the next save.
+A child writes the same model file over and over, each time with different weights (and weight files
+next to it), and is killed at a random moment. After each kill the file must be readable and
+complete: all its weights are of one version. The next save removes what killed children left.
 """
 
 import os
@@ -34,12 +34,12 @@ def model():
 
 
 def set_version(net, version):
-    """Let every weight say which version it is."""
+    """Set every weight to the version."""
     net.set_weights([np.full(weight.shape, version) for weight in net.get_weights()])
 
 
 def version_of(net):
-    """The version that all weights agree on."""
+    """The version that all weights have in common."""
     versions = {float(value) for weight in net.get_weights() for value in np.unique(weight)}
     assert len(versions) == 1, f"weights of {len(versions)} versions in one file"
     return versions.pop()
@@ -55,10 +55,10 @@ def save_forever(net, folder, version):
 
 
 def run(kills, folder, seed=0):
-    """Kill `kills` children; returns (how many were killed within a save, versions that were read).
+    """Kill `kills` children; return (number killed during a save, number of versions read).
 
     Raises:
-        Exception: a file that cannot be read, or is not whole.
+        Exception: a file cannot be read or is incomplete.
     """
     folder = Path(folder)
     chance = random.Random(seed)
@@ -101,8 +101,8 @@ def main():
         within, versions = run(kills, folder, seed=int(time.time()))
     seconds = time.perf_counter() - begin
     print(
-        f"{kills} kills in {seconds:.0f} s, {within} of them within a save: every file was whole "
-        f"({versions} different versions read), nothing was left behind."
+        f"{kills} kills in {seconds:.0f} s, {within} of them during a save: every file was "
+        f"complete ({versions} different versions read), no temporary files were left."
     )
 
 

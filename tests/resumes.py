@@ -1,11 +1,11 @@
 """Kill a training run at random points, resume it, and compare with one that was never killed.
 
 `python -m tests.resumes 50` does that 50 times (docs/trust.md has the last result). Each attempt is
-a process of its own that ends with SIGKILL: in the middle of an epoch or of a validation, between
-two epochs, or while the backup is being written; most runs are killed more than once. The nets have
-everything that draws or keeps something: layers that draw with and without a seed of their own,
-batch normalisation, shuffling, optimizers with slots and averages, schedules and callbacks that
-change the rate, early stopping, metrics.
+a separate process that ends with SIGKILL: in the middle of an epoch or of a validation, between two
+epochs, or while the backup is being written; most runs are killed more than once. The models cover
+everything that is random or has state: random layers with and without their own seed, batch
+normalization, shuffling, optimizers with slots and averages, schedules and callbacks that change
+the learning rate, early stopping, metrics.
 """
 
 import json
@@ -76,7 +76,7 @@ class Killed(Exception):  # noqa: N818
 
 
 class Killer(Callback):
-    """Ends the process, or raises `Killed`, at the n-th call of a hook; "save": while saving."""
+    """Kills the process, or raises `Killed`, at call `number` of a hook; "save": while saving."""
 
     def __init__(self, hook="epoch_begin", number=NEVER, really=False):
         super().__init__()
@@ -100,9 +100,9 @@ class Killer(Callback):
 
 
 def run(kind, backup=None, save_freq="epoch", kill=(), really=False):
-    """Train, or go on with training; the weights, history and random state at the end, as bytes.
+    """Train or resume training; return the final weights, history and random state as bytes.
 
-    `kill` is (hook, number of its call) to be killed at.
+    `kill` is (hook, number of its call) at which the run is killed.
     """
     keras.utils.set_random_seed(1)
     net = model(kind)
@@ -114,7 +114,7 @@ def run(kind, backup=None, save_freq="epoch", kill=(), really=False):
         ),
     ]
     if backup is not None:
-        if (backup / FILE).exists():  # all that counts must come from the backup
+        if (backup / FILE).exists():  # everything relevant must come from the backup
             keras.utils.set_random_seed(2)
             net.set_weights([weight + 1 for weight in net.get_weights()])
         restore = keras.callbacks.BackupAndRestore(backup, save_freq, delete_checkpoint=False)
@@ -138,7 +138,7 @@ def run(kind, backup=None, save_freq="epoch", kill=(), really=False):
 
 
 def in_process(path, *arguments):
-    """Run in a new process that writes its result to `path`; whether it came to its end."""
+    """Run in a new process that writes its result to `path`; return whether it finished."""
     pid = os.fork()
     if not pid:
         try:
@@ -173,7 +173,7 @@ def main(count):
             else:
                 in_process(result, kind, backup, save_freq)
             if result.read_bytes() != wanted[kind]:
-                raise SystemExit(f"run {trial} ({kind}, saved every {save_freq}) has other bits")
+                raise SystemExit(f"run {trial} ({kind}, saved every {save_freq}) differs")
     print(
         f"{count} runs, {sum(kills.values())} kills in {time.perf_counter() - begin:.0f} s: {kills}"
     )

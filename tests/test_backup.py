@@ -186,7 +186,7 @@ class TestFiles:
 
     def test_objects_are_not_written(self, tmp_path):
         for thing in (object(), np.array(["x"]), {1, 2}, b"bytes"):
-            with pytest.raises(TypeError, match="A backup cannot hold"):
+            with pytest.raises(TypeError, match="A backup cannot contain"):
                 save_state(tmp_path / "s", {"thing": thing})
         assert not list(tmp_path.iterdir())
 
@@ -199,7 +199,7 @@ class TestFiles:
             with pytest.raises((ValueError, OSError)):
                 load_state(path)
         path.write_bytes(data + b"x")
-        with pytest.raises(ValueError, match="no whole zip file"):
+        with pytest.raises(ValueError, match="not a valid zip file"):
             load_state(path)
 
     def test_damaged_bytes_are_refused_or_harmless(self, tmp_path):
@@ -256,7 +256,7 @@ class TestFiles:
         text = np.frombuffer(b"{}", np.uint8)
         with open(tmp_path / "s", "wb") as file:
             np.savez_compressed(file, **{"state.json": text, "0": np.zeros(10**6)})
-        with pytest.raises(ValueError, match="is packed"):
+        with pytest.raises(ValueError, match="is compressed"):
             load_state(tmp_path / "s")
         with open(tmp_path / "s", "wb") as file:
             np.savez(file, **{"state.json": text, "1": np.zeros(2)})
@@ -264,7 +264,7 @@ class TestFiles:
             load_state(tmp_path / "s")
         with open(tmp_path / "s", "wb") as file:
             np.savez(file, **{"state.json": np.zeros((2, 2))})
-        with pytest.raises(ValueError, match="is no text"):
+        with pytest.raises(ValueError, match="is not text"):
             load_state(tmp_path / "s")
 
     @pytest.mark.parametrize(

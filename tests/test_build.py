@@ -1,4 +1,4 @@
-"""The build: it says in one sentence what a machine lacks, and what it makes runs from anywhere."""
+"""The build: it reports missing requirements in one sentence, and its result runs anywhere."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ exec cc "$@"
 
 
 def build(folder, **environment):
-    """`setup.py build_ext` into `folder`, which is given up as soon as the probes have passed."""
+    """Run `setup.py build_ext` into `folder`; expected to fail in the initial checks."""
     command = [sys.executable, "setup.py", "build_ext", "-b", str(folder), "-t", str(folder)]
     return subprocess.run(
         command,
@@ -50,7 +50,7 @@ def script(folder, text):
     ],
     ids=["compiler", "headers", "OpenMP"],
 )
-def test_says_what_is_missing(tmp_path, compiler, sentence):
+def test_error_says_what_is_missing(tmp_path, compiler, sentence):
     path = "/nowhere/cc" if compiler is None else script(tmp_path, compiler)
     done = build(tmp_path / "built", CC=path)
     assert done.returncode != 0
@@ -69,8 +69,8 @@ def test_runs_from_any_folder(folder):
     assert done.stdout.strip() == kernels.instruction_set()
 
 
-def test_import_is_quick_and_light():
-    """Under 0.2 s more than NumPy alone, the best of five; and none of the heavy modules."""
+def test_import_is_fast():
+    """The best of five is below 0.2 s without NumPy, and no heavy modules are imported."""
     code = (
         "import sys, time, numpy; start = time.perf_counter(); import fastcnn; "
         "print(time.perf_counter() - start, *[m for m in ('rich', 'h5py', 'onnx') "
@@ -86,9 +86,9 @@ def test_import_is_quick_and_light():
 
 
 @pytest.mark.parametrize("name", ["sse9", "neon", "avx512f"])
-def test_an_impossible_instruction_set_is_an_error(name):
+def test_unavailable_instruction_set_is_an_error(name):
     if name in kernels.instruction_sets():
-        pytest.skip("this machine has it")
+        pytest.skip("this machine supports it")
     done = subprocess.run(
         [sys.executable, "-c", "import fastcnn.kernels"],
         env={**os.environ, "FASTCNN_ISA": name},

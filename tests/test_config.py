@@ -1,4 +1,4 @@
-"""Settings: backend, threads, float type, and the text for bug reports."""
+"""Settings: backend, threads, float type, and `show_config`."""
 
 import os
 
@@ -38,11 +38,11 @@ def test_threads(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("asked", "wanted"), [("1", 1), ("2,1", 2), ("99", 8), ("0", 8), ("many", 8), ("", 8)]
+    ("requested", "wanted"), [("1", 1), ("2,1", 2), ("99", 8), ("0", 8), ("many", 8), ("", 8)]
 )
-def test_omp_num_threads(monkeypatch, tmp_path, asked, wanted):
+def test_omp_num_threads(monkeypatch, tmp_path, requested, wanted):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
-    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    monkeypatch.setenv("OMP_NUM_THREADS", requested)
     assert config.default_num_threads(tmp_path) == wanted
 
 
@@ -89,7 +89,7 @@ def test_float_types_and_data_format():
         config.set_image_data_format("channels_first")
     with pytest.raises(ValueError, match="floatx must be one of"):
         config.set_floatx("float16")
-    config.set_floatx(value="float32")  # the arguments' names are Keras's
+    config.set_floatx(value="float32")  # argument names as in Keras
     config.set_backend(backend="native")
     with pytest.raises(ValueError, match="between 0 and 1"):
         config.set_epsilon(2)

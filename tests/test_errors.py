@@ -1,4 +1,4 @@
-"""Bad input gets one clear error, and nothing is lost by it."""
+"""Invalid input raises one clear error and leaves the model intact."""
 
 import numpy as np
 import pytest
@@ -66,14 +66,14 @@ SHAPES = [
 
 
 @pytest.mark.parametrize(("make", "shape", "message"), SHAPES)
-def test_impossible_shapes_are_found_when_building(make, shape, message):
+def test_impossible_shapes_are_detected_when_building(make, shape, message):
     layer = make()
     with pytest.raises(ValueError, match=message) as caught:
         keras.Sequential([keras.Input(shape), layer])
     assert layer.name in str(caught.value)
 
 
-def test_float64_needs_the_reference():
+def test_float64_requires_the_reference_backend():
     layer = layers.Dense(2, dtype="float64")
     with pytest.raises(TypeError, match=r"must be float32. Received float64"):
         layer(np.ones((1, 3)))
@@ -146,7 +146,7 @@ def test_compile(model):
             model.compile(**arguments)
     with pytest.raises(NotImplementedError, match="`loss_weights` is not supported"):
         model.compile("adam", "mse", loss_weights=[0.5])
-    model.fit(X, Y, verbose=0)  # what was compiled before is still there
+    model.fit(X, Y, verbose=0)  # the previous compilation is still valid
 
 
 def test_not_compiled():
@@ -187,7 +187,7 @@ def test_adding_layers(model):
         _ = keras.Sequential([layers.Dense(1)]).output_shape
 
 
-def test_what_is_not_there_says_so(model):
+def test_errors_about_unsupported_features(model):
     inputs = keras.Input((3,))
     with pytest.raises(NotImplementedError, match="The functional API is not there"):
         layers.Dense(1)(inputs)

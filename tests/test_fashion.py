@@ -1,4 +1,4 @@
-"""The program `python -m fastcnn.fashion`: its options, its output, Ctrl-C, and what it costs."""
+"""The program `python -m fastcnn.fashion`: options, output, Ctrl-C and memory."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ from fastcnn.datasets import fashion_mnist
 
 @pytest.fixture(scope="session")
 def real_data_folder(tmp_path_factory):
-    """A folder with the real Fashion-MNIST, so that no test has to look for it again."""
+    """A folder with the real Fashion-MNIST, so that the tests locate it only once."""
     from fastcnn.datasets.idx import idx_header
 
     (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
@@ -28,7 +28,7 @@ def real_data_folder(tmp_path_factory):
 
 @pytest.fixture
 def small_data(monkeypatch):
-    """Images that are easy to learn stand in for the real ones: class k has a bright row 2k."""
+    """Replace the real images with ones that are easy to learn: class k has a bright row 2k."""
     y = np.arange(320, dtype=np.uint8) % 10
     x = np.random.default_rng(0).integers(0, 50, (320, 28, 28), np.uint8)
     x[np.arange(320), 2 * y] = 255
@@ -56,7 +56,7 @@ def stored_weights(path):
 @pytest.mark.parametrize(
     ("arguments", "name", "received"),
     [
-        ("--epochs 0", "--epochs", "at least 1, not '0'"),
+        ("--epochs 0", "--epochs", ">= 1, not '0'"),
         ("--epochs many", "--epochs", "not 'many'"),
         ("--epochs 1.5", "--epochs", "not '1.5'"),
         ("--batch-size -3", "--batch-size", "not '-3'"),
@@ -64,7 +64,7 @@ def stored_weights(path):
         ("--threads 0", "--threads", "not '0'"),
         ("--seed -1", "--seed", "from 0 to 4294967295, not '-1'"),
         ("--seed 4294967296", "--seed", "not '4294967296'"),
-        ("--learning-rate 0", "--learning-rate", "above 0, not '0'"),
+        ("--learning-rate 0", "--learning-rate", "greater than 0, not '0'"),
         ("--learning-rate nan", "--learning-rate", "not 'nan'"),
         ("--learning-rate inf", "--learning-rate", "not 'inf'"),
         ("--learning-rate fast", "--learning-rate", "not 'fast'"),
@@ -77,7 +77,7 @@ def stored_weights(path):
         ("3", "3", "unrecognized arguments"),
     ],
 )
-def test_a_bad_option_gets_one_sentence(arguments, name, received, capsys, tmp_path, monkeypatch):
+def test_invalid_option_prints_a_sentence(arguments, name, received, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as caught:
         main(arguments)
@@ -101,7 +101,7 @@ def test_help_explains_every_option(capsys):
     assert "[loss, accuracy]" in text
 
 
-def test_defaults_are_the_tutorials():
+def test_defaults_match_the_tutorial():
     options = fashion.parse([])
     assert (options.model, options.epochs, options.batch_size) == ("cnn", 5, 32)
     assert options.learning_rate == 0.001
@@ -110,7 +110,7 @@ def test_defaults_are_the_tutorials():
 # Runs on small data
 
 
-def test_the_cnn_is_the_tutorials(small_data, capsys):
+def test_cnn_matches_the_tutorial(small_data, capsys):
     assert main("--epochs 2 --limit 64") == 0
     output = capsys.readouterr().out
     assert "243,786" in output
@@ -121,7 +121,7 @@ def test_the_cnn_is_the_tutorials(small_data, capsys):
     assert 0 <= accuracy <= 1
 
 
-def test_it_learns_and_saves_what_it_learned(small_data, capsys, tmp_path):
+def test_trains_and_saves_the_weights(small_data, capsys, tmp_path):
     path = tmp_path / "weights.npz"
     assert main("--model dnn --epochs 8 --learning-rate 0.003 --seed 1 --save", path) == 0
     ((loss, accuracy),) = results(capsys.readouterr().out)
@@ -134,7 +134,7 @@ def test_it_learns_and_saves_what_it_learned(small_data, capsys, tmp_path):
     assert model.evaluate(x[..., None], y, verbose=0) == pytest.approx([loss, accuracy], rel=1e-6)
 
 
-def test_both_are_shown_side_by_side(small_data, capsys, tmp_path):
+def test_both_models_are_compared(small_data, capsys, tmp_path):
     assert main("--model both --epochs 1 --limit 64 --save", tmp_path / "w.npz") == 0
     output = capsys.readouterr().out
     (cnn_loss, cnn_accuracy), (dnn_loss, dnn_accuracy) = results(output)
@@ -150,14 +150,14 @@ def test_both_are_shown_side_by_side(small_data, capsys, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["w-cnn.npz", "w-dnn.npz"]
 
 
-def test_quiet_prints_the_result_alone(small_data, capsys):
+def test_quiet_prints_only_the_result(small_data, capsys):
     assert main("--model dnn --epochs 1 --quiet") == 0
     output = capsys.readouterr()
     assert output.err == ""
     assert output.out.count("\n") == len(results(output.out)) == 1
 
 
-def test_the_seed_decides(small_data, capsys):
+def test_seed_determines_the_result(small_data, capsys):
     for seed in "3", "3", "4":
         main("--model dnn --epochs 1 --quiet --seed", seed)
     first, again, other = results(capsys.readouterr().out)
@@ -165,14 +165,14 @@ def test_the_seed_decides(small_data, capsys):
     assert first != other
 
 
-def test_threads_are_set(small_data, monkeypatch):
+def test_threads_option(small_data, monkeypatch):
     counts = []
     monkeypatch.setattr(fashion.keras.config, "set_num_threads", counts.append)
     main("--model dnn --epochs 1 --limit 32 --quiet --threads 3")
     assert counts == [3]
 
 
-# What may go wrong
+# Errors
 
 
 def test_no_data(monkeypatch, capsys):
@@ -185,7 +185,7 @@ def test_no_data(monkeypatch, capsys):
 
 
 def test_weights_that_cannot_be_saved(small_data, capsys, tmp_path, monkeypatch):
-    """The training is not lost: its result is still printed."""
+    """The result of the training is still printed."""
     folder = tmp_path / "gone"
     folder.mkdir()
     monkeypatch.setattr(fashion.keras.utils, "set_random_seed", lambda seed: folder.rmdir())
@@ -195,7 +195,7 @@ def test_weights_that_cannot_be_saved(small_data, capsys, tmp_path, monkeypatch)
     assert len(results(output.out)) == 1
 
 
-def test_an_interrupted_save_leaves_the_old_file(tmp_path):
+def test_interrupted_save_keeps_the_old_file(tmp_path):
     path = tmp_path / "w.npz"
     path.write_bytes(b"old")
 
@@ -209,7 +209,7 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_ctrl_c_before_the_training(monkeypatch, capsys):
+def test_ctrl_c_before_training(monkeypatch, capsys):
     def interrupt(path=None):
         raise KeyboardInterrupt
 
@@ -218,8 +218,8 @@ def test_ctrl_c_before_the_training(monkeypatch, capsys):
     assert capsys.readouterr().err == "\nStopped.\n"
 
 
-def test_ctrl_c_in_the_training(real_data_folder, tmp_path):
-    """A real interrupt of a real process: it says where it was, tests, saves, and returns 130."""
+def test_ctrl_c_during_training(real_data_folder, tmp_path):
+    """A real interrupt of a real process, which reports its progress, tests, saves, returns 130."""
     options = ["--model=both", "--epochs=1000", "--limit=400", f"--save={tmp_path / 'w.npz'}"]
     process = subprocess.Popen(
         [sys.executable, "-um", "fastcnn.fashion", *options, f"--data={real_data_folder}"],
@@ -248,12 +248,12 @@ def test_ctrl_c_in_the_training(real_data_folder, tmp_path):
     assert stored_weights(tmp_path / "w-cnn.npz")[0].shape == (3, 3, 1, 64)
 
 
-# The real thing, in short
+# A short run on the real data
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_real_data_and_memory(real_data_folder):
-    """A part of the real set is learned, and the peak memory stays under 450 MB."""
+    """Training on part of the real set succeeds, and the peak memory stays below 450 MB."""
     # getrusage would also count this process, from which the new one is forked.
     code = (
         "import sys\n"
@@ -275,7 +275,7 @@ def test_real_data_and_memory(real_data_folder):
     assert int(re.search(r"VmHWM:\s+(\d+) kB", done.stdout)[1]) < 450_000
 
 
-def test_as_a_module():
+def test_run_as_a_module():
     command = [sys.executable, "-W", "error", "-m", "fastcnn.fashion", "--epochs", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""Hostile files: refused in one sentence, and nothing of theirs is run, opened or allocated."""
+"""Hostile files are rejected with an error, without running, opening or allocating anything."""
 
 import ast
 import contextlib
@@ -27,7 +27,7 @@ HARMLESS = ("os.listdir", "os.scandir")  # of import machinery
 
 
 class Watch:
-    """Notes what a block does to the world outside, by Python's audit events."""
+    """Records the side effects of a block through Python's audit events."""
 
     def __init__(self):
         self.events = []
@@ -52,7 +52,10 @@ WATCH = Watch()
 
 
 def refused(path, load):
-    """Load a file that must be refused: the error, within time and memory, touching only itself."""
+    """Load a file that must be rejected, within time and memory limits; return the error.
+
+    Only the file itself may be opened.
+    """
     size = path.stat().st_size
     begin = time.perf_counter()
     tracemalloc.start()
@@ -63,7 +66,7 @@ def refused(path, load):
     finally:
         tracemalloc.stop()
     assert peak < 2 * size + (16 << 20)
-    assert time.perf_counter() - begin < 20  # a hang is minutes; tracing makes it slow
+    assert time.perf_counter() - begin < 20  # generous: tracing is slow, and a hang takes minutes
     others = [event for event in WATCH.events if event[0] != "open" or str(path) not in event[1]]
     assert not others
     assert len(str(caught.value)) < 2000
@@ -72,7 +75,7 @@ def refused(path, load):
 
 @pytest.fixture(scope="module", autouse=True)
 def _everything_is_imported(tmp_path_factory):
-    """So that what a load imports is the file's doing."""
+    """Import everything first, so that any later import is caused by the file."""
     for path, load in files(tmp_path_factory.mktemp("sound")).items():
         load(path)
         with contextlib.suppress(ValueError):
@@ -86,7 +89,7 @@ def test_model_files(name, tmp_path):
     error = refused(path, keras.models.load_model)
     assert str(path) in str(error)
     refused(path, lambda path: keras.models.load_model(path, safe_mode=False))
-    if not any(word in name for word in ("8747", "thresholds", "state")):  # what compile reads
+    if not any(word in name for word in ("8747", "thresholds", "state")):  # read by compile only
         refused(path, lambda path: keras.models.load_model(path, compile=False))
     assert not os.path.exists("/tmp/fastcnn_was_here")
 
@@ -95,8 +98,8 @@ OPTIMIZERS = ("Adam", "AdamW", "Nadam", "SGD", "RMSprop", "Adagrad", "Lion")
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_an_optimizer_s_arguments_are_checked_before_its_state_is_read(name):
-    """An epsilon that was a dictionary once came as far as the kernel."""
+def test_optimizer_arguments_are_checked_before_its_state_is_read(name):
+    """Regression test: an epsilon that was a dictionary reached the kernel."""
     model = hostile.model()
     model.compile(getattr(keras.optimizers, name)(), "mse")
     model.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
@@ -112,7 +115,7 @@ def test_an_optimizer_s_arguments_are_checked_before_its_state_is_read(name):
             content = hostile.zipped({**members, "config.json": text}.items())
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # of a state that does not fit
+                    warnings.simplefilter("ignore")  # about a state that does not match
                     hostile.keras_file.from_bytes(content)
             except ValueError:
                 refusals += 1
@@ -120,9 +123,9 @@ def test_an_optimizer_s_arguments_are_checked_before_its_state_is_read(name):
     assert refusals > 4 * len(arguments)
 
 
-@pytest.mark.parametrize("number", range(len(WEIGHT_FILES)))
-def test_weight_files(number, tmp_path):
-    _, ending, content = WEIGHT_FILES[number]
+@pytest.mark.parametrize("index", range(len(WEIGHT_FILES)))
+def test_weight_files(index, tmp_path):
+    _, ending, content = WEIGHT_FILES[index]
     path = tmp_path / f"evil{ending}"
     path.write_bytes(content)
     model = hostile.model()
@@ -154,7 +157,7 @@ def test_a_refused_optimizer_state_leaves_weights_and_optimizer(entry, value, tm
 
 @pytest.mark.parametrize("name", ["evil.h5", "evil.hdf5", "evil.keras.h5", "evil", "evil.json"])
 def test_legacy_files_are_not_opened(name, tmp_path):
-    """CVE-2025-9905: a Lambda in an HDF5 model of Keras 2, where no safe mode was asked for."""
+    """CVE-2025-9905: a Lambda layer in an HDF5 model of Keras 2, which ignores the safe mode."""
     path = tmp_path / name
     path.write_bytes(hostile.hdf5(lambda file: file.attrs.update(model_config="{}")))
     with WATCH.on(), pytest.raises(ValueError, match=r"must end in .keras"):
@@ -162,8 +165,8 @@ def test_legacy_files_are_not_opened(name, tmp_path):
     assert not WATCH.events
 
 
-def test_the_good_file_is_good(tmp_path):
-    """What the corpus is made from loads."""
+def test_valid_file_loads(tmp_path):
+    """The file from which the corpus is derived is valid."""
     path = tmp_path / "good.keras"
     path.write_bytes(hostile.zipped(hostile.good().items()))
     with WATCH.on():
@@ -171,7 +174,7 @@ def test_the_good_file_is_good(tmp_path):
     assert all(event[0] == "open" and str(path) in event[1] for event in WATCH.events)
 
 
-def test_large_models_do_not_take_more_than_they_are(tmp_path):
+def test_memory_for_a_large_model_is_bounded_by_its_size(tmp_path):
     model = keras.Sequential([keras.Input((1000,)), keras.layers.Dense(6000)])
     model.compile("adam", "mse")
     path = tmp_path / "large.keras"
@@ -186,7 +189,7 @@ def test_large_models_do_not_take_more_than_they_are(tmp_path):
 
 
 def files(tmp_path):
-    """{path: function that loads it} of a small file of each kind."""
+    """{path: function that loads it} for a small file of each kind."""
     model = hostile.model()
     model.compile("adam", "mse")
     loaders = {"m.keras": keras.models.load_model}
@@ -209,16 +212,16 @@ def test_truncation_at_every_byte(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [0, 1, 2], ids=["keras", "h5", "npz"])
-def test_bytes_changed(kind, tmp_path):
-    """It loads, or is refused in the documented way."""
+def test_changed_bytes(kind, tmp_path):
+    """A damaged file loads or raises one of the documented errors."""
     path, load = list(files(tmp_path).items())[kind]
     whole = path.read_bytes()
-    for place in range(0, len(whole), 3 if kind == 0 else 1):
+    for offset in range(0, len(whole), 3 if kind == 0 else 1):
         damaged = bytearray(whole)
-        damaged[place] ^= 1 << (place % 8)
+        damaged[offset] ^= 1 << (offset % 8)
         path.write_bytes(damaged)
         with contextlib.suppress(ValueError, OSError), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an optimizer's state that is no longer one
+            warnings.simplefilter("ignore")  # about an optimizer state that no longer matches
             load(path)
 
 
@@ -240,16 +243,16 @@ FORBIDDEN_MODULES = (
     *("builtins", "cloudpickle", "code", "ctypes", "dill", "imp", "joblib", "marshal", "pickle"),
     *("pty", "runpy", "shelve", "types", "yaml"),
 )
-ALLOWED = (  # what is imported by name is named in this package's own code
-    "import_module(PLACES[name])",
+ALLOWED = (  # imports whose names come from this package's own code
+    "import_module(MODULES[name])",
     "importlib.import_module(f'{__name__}.{name}')",
     "importlib.import_module(part)",  # Registry(parts=...)
 )
 
 
 @pytest.mark.parametrize("path", LOADERS, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_code_comes_from_a_file(path):
-    """No pickle, no eval, no import by name: looked up in the loaders' syntax trees."""
+def test_loaders_never_run_code_from_a_file(path):
+    """The loaders' syntax trees contain no pickle, no eval and no import by name."""
     tree = ast.parse(path.read_text("utf-8"))
     allowed = {
         id(node.func)
@@ -275,7 +278,7 @@ def is_named(node, name):
 
 
 def check_load(call):
-    """np.load never unpickles."""
+    """Assert that np.load does not unpickle."""
     function = call.func
     is_load = isinstance(function, ast.Attribute) and function.attr == "load"
     if is_load and is_named(function.value, "np"):
@@ -283,8 +286,8 @@ def check_load(call):
         assert settings.get("allow_pickle") == "False", call.lineno
 
 
-def test_the_readers_are_python():
-    """A hostile file meets neither libhdf5 nor NumPy's parser of headers."""
+def test_readers_are_pure_python():
+    """Neither libhdf5 nor NumPy's header parser ever sees a hostile file."""
     for path in (PACKAGE / "saving").glob("*.py"):
         text = path.read_text("utf-8")
         tree = ast.parse(text)
@@ -293,7 +296,7 @@ def test_the_readers_are_python():
         ]
         names = {alias.name for node in imports for alias in node.names}
         assert ("h5py" in names) == (path.name == "h5_weights.py")
-        assert "lib.format" not in text.replace("numpy.lib.format", "")  # only named as the source
+        assert "lib.format" not in text.replace("numpy.lib.format", "")  # cited as the source
     source = ast.parse((PACKAGE / "saving" / "h5_weights.py").read_text("utf-8"))
     writers = [
         function.name
@@ -303,6 +306,6 @@ def test_the_readers_are_python():
     assert writers == ["to_bytes"]
 
 
-def test_bytes_of_a_model_are_read_like_a_file():
-    with pytest.raises(ValueError, match=r"the bytes of a model: it is no whole zip file"):
+def test_bytes_of_a_model_are_checked_like_a_file():
+    with pytest.raises(ValueError, match=r"the bytes of a model: it is not a valid zip file"):
         hostile.keras_file.from_bytes(b"x" * 100)

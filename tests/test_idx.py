@@ -1,4 +1,4 @@
-"""The IDX reader: every type and shape comes back exactly, and no file can make it lie or swell."""
+"""The IDX reader: exact round trips for every type and shape, errors for every damaged file."""
 
 import gzip
 import math
@@ -19,7 +19,7 @@ def idx_bytes(array):
 
 @pytest.fixture
 def written(tmp_path):
-    """A function that writes bytes to a file, gzipped when asked, and gives its path."""
+    """A function that writes bytes to a file, optionally gzipped, and returns its path."""
 
     def write(content, zipped=False):
         path = tmp_path / "some-idx-ubyte"
@@ -38,7 +38,7 @@ def random_array(dtype, shape):
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("dtype", DTYPES.values())
-def test_reads_back_what_was_written(written, dtype, shape, zipped):
+def test_round_trip(written, dtype, shape, zipped):
     array = random_array(np.dtype(dtype).newbyteorder("="), shape)
     path = written(idx_bytes(array), zipped)
     result = read_idx(path)
@@ -51,18 +51,18 @@ def test_reads_back_what_was_written(written, dtype, shape, zipped):
 
 
 def test_known_bytes(written):
-    """Against the format's own words, not against this package's writer."""
+    """Against the format's specification, not against this package's writer."""
     path = written(b"\0\0\x0b\x02" + b"\0\0\0\1" + b"\0\0\0\2" + b"\x01\x02" + b"\xff\xfe")
     np.testing.assert_array_equal(read_idx(path), np.array([[258, -2]], np.int16))
 
 
-def test_takes_a_path_or_a_text(written):
+def test_accepts_a_path_or_a_string(written):
     path = written(idx_bytes(np.arange(3, dtype=np.uint8)))
     assert read_idx(str(path)).tolist() == read_idx(path).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_truncated_anywhere(written, zipped):
+def test_truncation_at_every_byte(written, zipped):
     whole = idx_bytes(random_array(np.uint8, (3, 4)))
     whole = gzip.compress(whole) if zipped else whole
     for length in range(len(whole)):
@@ -73,10 +73,14 @@ def test_truncated_anywhere(written, zipped):
 @pytest.mark.parametrize(
     ("content", "zipped", "message"),
     [
-        (b"\0\0\x08\x01\0\0\0\x05abc", False, "announces 13 bytes, the file has 11"),
-        (b"\0\0\x08\x01\0\0\0\x05abc", True, "announces 13 bytes, unpacking the file gives 11"),
-        (b"\0\0\x08\x01\0\0\0\x02abc", False, "announces 10 bytes, the file has 11"),
-        (b"\0\0\x08\x01\0\0\0\x02abc", True, "announces 10 bytes, unpacking the file gives more"),
+        (b"\0\0\x08\x01\0\0\0\x05abc", False, "declares 13 bytes, the file has 11"),
+        (b"\0\0\x08\x01\0\0\0\x05abc", True, "declares 13 bytes, decompressing the file gives 11"),
+        (b"\0\0\x08\x01\0\0\0\x02abc", False, "declares 10 bytes, the file has 11"),
+        (
+            b"\0\0\x08\x01\0\0\0\x02abc",
+            True,
+            "decompressing the file gives more",
+        ),
         (b"", False, "found nothing"),
         (b"\x89PNG\r\n", False, "expected 00 00, a type .* found 89 50 4e 47"),
         (b"\0\0\x07\x01\0\0\0\0", False, "not an IDX file"),
@@ -84,11 +88,11 @@ def test_truncated_anywhere(written, zipped):
         (b"\0\0\x08\x00", False, "expected 1 to 8 dimensions, found 0"),
         (b"\0\0\x08\xff" + bytes(4 * 255), False, "expected 1 to 8 dimensions, found 255"),
         (b"\0\0\x08\x02\0\0\0\1", False, "header should have 12 bytes, found 8"),
-        (b"\0\0\x0e\x02" + b"\xff" * 8, False, "no array can have the announced shape"),
-        (b"\0\0\x08\x03" + bytes(4) + b"\xff" * 8, False, "no array can have the announced shape"),
+        (b"\0\0\x0e\x02" + b"\xff" * 8, False, "array can have the declared shape"),
+        (b"\0\0\x08\x03" + bytes(4) + b"\xff" * 8, False, "array can have the declared shape"),
     ],
 )
-def test_says_what_is_wrong(written, content, zipped, message):
+def test_error_messages(written, content, zipped, message):
     with pytest.raises(ValueError, match=message):
         read_idx(written(content, zipped))
 
@@ -102,7 +106,7 @@ def test_damaged_gzip(written):
             read_idx(written(damaged))
 
 
-def test_file_that_is_not_there(tmp_path):
+def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_idx(tmp_path / "nothing")
     with pytest.raises(OSError, match="Is a directory"):
@@ -113,18 +117,18 @@ def test_file_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("sizes", "payload"),
     [
-        ((2**31 - 1,), b"x" * 100),  # 2 GiB announced, nothing there
+        ((2**31 - 1,), b"x" * 100),  # 2 GiB declared, no data
         ((2**16, 2**16, 2**16), b"x" * 100),  # 256 TiB
-        ((10,), bytes(32 << 20)),  # a bomb: 10 bytes announced, 32 MiB in the file
+        ((10,), bytes(32 << 20)),  # a bomb: 10 bytes declared, 32 MiB in the file
     ],
     ids=["2GiB", "256TiB", "bomb"],
 )
-def test_memory_follows_the_file_not_its_header(written, sizes, payload, zipped):
+def test_memory_depends_on_the_file_not_on_its_header(written, sizes, payload, zipped):
     header = struct.pack(f">HBB{len(sizes)}I", 0, 8, len(sizes), *sizes)
     path = written(header + payload, zipped)
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match="the header announces"):
+        with pytest.raises(ValueError, match="the header declares"):
             read_idx(path)
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
     finally:
@@ -132,8 +136,8 @@ def test_memory_follows_the_file_not_its_header(written, sizes, payload, zipped)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_changed_bytes_give_an_array_or_a_clear_error(written, zipped):
-    """Seeded random damage: never another exception, never an array beyond the file."""
+def test_changed_bytes_give_an_array_or_a_value_error(written, zipped):
+    """Seeded random damage never causes another exception or an array larger than the file."""
     rng = np.random.default_rng(0)
     whole = idx_bytes(random_array(np.int16, (3, 5)))
     whole = gzip.compress(whole) if zipped else whole

@@ -1,4 +1,4 @@
-"""Images in folders as batches; resizing against Keras's own numbers."""
+"""Images in folders as batches; resizing against values recorded from Keras."""
 
 import sys
 
@@ -16,22 +16,22 @@ image_dataset_from_directory = keras.utils.image_dataset_from_directory
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two classes of 5 and 7 images; the value of a pixel tells which image it is."""
-    number = 0
+    """Two classes of 5 and 7 images; the pixel value identifies the image."""
+    value = 0
     for name, count in (("cats", 5), ("dogs", 7)):
         (tmp_path / name / "more").mkdir(parents=True)
         for index in range(count):
-            number += 10
-            pixels = np.full((6, 8, 3), number, np.uint8)
-            place = tmp_path / name / ("more" if index > 3 else "") / f"{index}.png"
-            image_module.fromarray(pixels).save(place)
-    (tmp_path / "cats" / "notes.txt").write_text("no image")
+            value += 10
+            pixels = np.full((6, 8, 3), value, np.uint8)
+            path = tmp_path / name / ("more" if index > 3 else "") / f"{index}.png"
+            image_module.fromarray(pixels).save(path)
+    (tmp_path / "cats" / "notes.txt").write_text("not an image")
     (tmp_path / ".hidden").mkdir()
     return tmp_path
 
 
-def whole(data):
-    """All images' values and labels of a data set."""
+def values_and_labels(data):
+    """The pixel values and labels of all images in a data set."""
     batches = list(data)
     return np.concatenate([x[:, 0, 0, 0] for x, _ in batches]), np.concatenate(
         [y for _, y in batches]
@@ -45,8 +45,8 @@ def test_in_order(folder, capsys):
     assert data.class_names == ["cats", "dogs"]
     x, y = data[0]
     assert (x.shape, x.dtype, y.dtype) == ((5, 6, 8, 3), np.float32, np.int32)
-    values, labels = whole(data)
-    assert values.tolist() == [10 * number for number in range(1, 13)]
+    values, labels = values_and_labels(data)
+    assert values.tolist() == [10 * index for index in range(1, 13)]
     assert labels.tolist() == [0] * 5 + [1] * 7
     with pytest.raises(IndexError):
         data[3]
@@ -55,10 +55,10 @@ def test_in_order(folder, capsys):
 def test_shuffled(folder):
     settings = {"image_size": 6, "seed": 3, "verbose": False}
     one, other = (image_dataset_from_directory(folder, **settings) for _ in range(2))
-    first, labels = whole(one)
-    assert first.tolist() == whole(other)[0].tolist()  # the seed's order
+    first, labels = values_and_labels(one)
+    assert first.tolist() == values_and_labels(other)[0].tolist()  # the order given by the seed
     assert (labels == (first > 50)).all()  # each image keeps its label
-    second, labels = whole(one)
+    second, labels = values_and_labels(one)
     assert second.tolist() != first.tolist()  # a new order in each pass
     assert (labels == (second > 50)).all()
     assert sorted(second) == sorted(first)
@@ -75,7 +75,7 @@ def test_take(folder):
     assert list(whole.take(0)) == []
 
 
-def test_parts(folder, capsys):
+def test_subsets(folder, capsys):
     settings = {"image_size": 6, "validation_split": 0.25, "seed": 1}
     train, test = image_dataset_from_directory(folder, subset="both", **settings)
     assert "Using 9 files for training.\nUsing 3 files for validation." in capsys.readouterr().out
@@ -102,7 +102,7 @@ def test_labels(folder):
         assert data.class_names is None
 
 
-def test_colours(folder, tmp_path):
+def test_color_modes(folder, tmp_path):
     settings = {"image_size": 6, "shuffle": False, "verbose": False}
     for mode, channels in (("grayscale", 1), ("rgb", 3), ("rgba", 4)):
         data = image_dataset_from_directory(folder, color_mode=mode, **settings)
@@ -144,7 +144,7 @@ def test_resize_as_keras():
     assert resize(image, (3, 5)).tolist() == image.tolist()
 
 
-def test_the_middle(tmp_path):
+def test_crop_to_aspect_ratio(tmp_path):
     pixels = np.zeros((4, 8, 3), np.uint8)
     pixels[:, 2:6] = 200
     (tmp_path / "a").mkdir()
@@ -165,10 +165,10 @@ def test_the_middle(tmp_path):
         ({"validation_split": 2, "subset": "both"}, "`validation_split` must be between 0 and 1"),
         ({"validation_split": 0.5}, "must be given together"),
         ({"validation_split": 0.5, "subset": "test"}, "`subset` must be"),
-        ({"validation_split": 0.5, "subset": "training"}, "a `seed` is needed"),
+        ({"validation_split": 0.5, "subset": "training"}, "a `seed` is required"),
         ({"validation_split": 0.01, "subset": "validation", "seed": 1}, "no images for validation"),
         ({"class_names": ["birds"]}, "`class_names` must be folders"),
-        ({"class_names": ["cats"], "label_mode": "binary"}, "needs two classes"),
+        ({"class_names": ["cats"], "label_mode": "binary"}, "requires two classes"),
         ({"labels": [1, 2]}, "one integer for each of the 12 images"),
         ({"labels": [1] * 12, "class_names": ["cats"]}, "only be given with"),
         ({"labels": "all"}, "`labels` must be 'inferred'"),
@@ -181,8 +181,8 @@ def test_errors(folder, settings, message):
         image_dataset_from_directory(folder, **settings)
 
 
-def test_files_that_are_no_images(folder, monkeypatch):
-    (folder / "cats" / "0.png").write_bytes(b"no image")
+def test_files_that_are_not_images(folder, monkeypatch):
+    (folder / "cats" / "0.png").write_bytes(b"not an image")
     data = image_dataset_from_directory(folder, shuffle=False, verbose=False)
     with pytest.raises(OSError, match="cannot identify image file"):
         data[0]
@@ -192,7 +192,7 @@ def test_files_that_are_no_images(folder, monkeypatch):
 
 
 class TestSingleImages:
-    def test_there_and_back(self, tmp_path):
+    def test_round_trip(self, tmp_path):
         pixels = np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)
         keras.utils.save_img(tmp_path / "a.png", pixels, scale=False)
         image = keras.utils.load_img(tmp_path / "a.png")

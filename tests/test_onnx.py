@@ -197,7 +197,7 @@ def test_arguments(tmp_path, monkeypatch):
     model = with_weights([layers.Dense(2)], (3,))
     with pytest.raises(ValueError, match=r'`format` must be "onnx". Received format=.tf_saved'):
         model.export(tmp_path / "m.onnx", format="tf_saved_model")
-    with pytest.raises(ValueError, match=r"Exported models are kept in .onnx files"):
+    with pytest.raises(ValueError, match=r"Exported models are stored in .onnx files"):
         model.export(tmp_path / "m.pb")
     with pytest.raises(ValueError, match="it is not built"):
         keras.Sequential([layers.Dense(1)]).export(tmp_path / "m.onnx")

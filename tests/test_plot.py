@@ -1,4 +1,4 @@
-"""Pictures of models: text, and files drawn by matplotlib."""
+"""Diagrams of models: text, and files drawn by matplotlib."""
 
 import sys
 
@@ -32,7 +32,7 @@ def test_text(model, tmp_path):
     assert (tmp_path / "m.txt").read_text("utf-8") == text + "\n"
 
 
-def test_everything(model):
+def test_all_options(model):
     model.layers[2].trainable = False
     text = keras.utils.plot_model(
         model,
@@ -60,7 +60,7 @@ def test_everything(model):
 @pytest.mark.parametrize(
     ("ending", "magic"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
 )
-def test_pictures(model, tmp_path, ending, magic):
+def test_image_files(model, tmp_path, ending, magic):
     pytest.importorskip("matplotlib")
     path = tmp_path / f"m.{ending}"
     keras.utils.plot_model(model, path, show_shapes=True, dpi=50)

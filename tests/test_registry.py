@@ -1,4 +1,4 @@
-"""Names: the counters of layers, and the lookup from strings to classes."""
+"""Names: the counters of layer names, and the lookup from strings to classes."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from fastcnn.core.registry import Configurable, Registry, reset_names, snake_cas
         ("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"),
     ],
 )
-def test_snake_case_as_keras_writes_it(name, wanted):
+def test_snake_case_matches_keras(name, wanted):
     assert snake_case(name) == wanted
 
 
@@ -66,7 +66,7 @@ def test_configs():
     assert fruit.serialize(None) is None
 
 
-def test_errors_list_what_is_valid():
+def test_errors_list_the_valid_names():
     fruit, apple_class = make()
     with pytest.raises(
         ValueError, match=r"Unknown fruit: 'aple'. Did you mean 'apple'. Valid fruit"

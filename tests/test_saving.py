@@ -1,4 +1,4 @@
-"""Files of a model: what comes back is what was written, and what cannot is said in a sentence."""
+"""Saving and loading models: round trips, and errors for what cannot be saved or loaded."""
 
 import copy
 import json
@@ -38,7 +38,7 @@ def equal(ours, theirs):
 
 
 class TestKerasFile:
-    def test_training_goes_on_with_the_same_bits(self, tmp_path):
+    def test_training_continues_bit_for_bit(self, tmp_path):
         x, y = data()
         model = small_net()
         model.fit(x, y, verbose=0)
@@ -55,7 +55,7 @@ class TestKerasFile:
         assert [layer.name for layer in other.layers] == [layer.name for layer in model.layers]
         assert [entry.name for entry in tmp_path.iterdir()] == ["m.keras"]
 
-    def test_the_learning_rate_comes_back_in_full(self, tmp_path):
+    def test_learning_rate_is_restored_in_full_precision(self, tmp_path):
         model = small_net()
         model.compile(keras.optimizers.Adam(0.1), "mse")
         model.save(tmp_path / "m.keras")
@@ -70,7 +70,7 @@ class TestKerasFile:
         keras.Sequential([keras.Input((2,)), layers.Dense(1)]).save(tmp_path / "n.keras")
         assert not keras.models.load_model(tmp_path / "n.keras").compiled
 
-    def test_a_model_that_is_not_built(self, tmp_path):
+    def test_unbuilt_model(self, tmp_path):
         model = keras.Sequential([layers.Dense(2), layers.Dense(1)], name="later")
         model.compile("sgd", "mse")
         keras.models.save_model(model, tmp_path / "m.keras")
@@ -78,7 +78,7 @@ class TestKerasFile:
         assert not other.built
         assert other.predict(np.ones((1, 3)), verbose=0).shape == (1, 1)
 
-    def test_losses_and_metrics_of_every_form(self, tmp_path):
+    def test_every_form_of_losses_and_metrics(self, tmp_path):
         model = small_net(activation="softmax")
         for loss in (
             "categorical_crossentropy",
@@ -97,7 +97,7 @@ class TestKerasFile:
             assert other.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
             assert other.optimizer.momentum == 0.5
 
-    def test_a_nested_model(self, tmp_path):
+    def test_nested_model(self, tmp_path):
         inner = keras.Sequential([layers.Dense(3), layers.Dense(3)], name="inner")
         model = keras.Sequential([keras.Input((4,)), inner, layers.Dense(2)])
         model.save(tmp_path / "m.keras")
@@ -125,14 +125,14 @@ class TestKerasFile:
             one.fit(x, y, shuffle=False, verbose=0)
         equal(model, other)
 
-    def test_names_and_overwriting(self, tmp_path):
+    def test_file_names_and_overwriting(self, tmp_path):
         model = small_net()
         for name in ("m.h5", "m.npz", "m"):
-            with pytest.raises(ValueError, match=r"Models are kept in .keras files.*filepath='"):
+            with pytest.raises(ValueError, match=r"Models are stored in .keras files.*filepath='"):
                 model.save(tmp_path / name)
             with pytest.raises(ValueError, match=r"must end in .keras"):
                 keras.models.load_model(tmp_path / name)
-        with pytest.raises(ValueError, match="HDF5 models of Keras 2 are not read"):
+        with pytest.raises(ValueError, match="HDF5 models of Keras 2 are not supported"):
             keras.models.load_model("m.h5")
         with pytest.raises(FileNotFoundError):
             keras.models.load_model(tmp_path / "none.keras")
@@ -144,7 +144,7 @@ class TestKerasFile:
         with pytest.raises(ValueError, match="Unrecognized keyword arguments passed to save"):
             model.save(tmp_path / "m.keras", compress=True)
 
-    def test_a_file_of_one_model_gives_many(self, tmp_path):
+    def test_models_loaded_from_one_file_are_independent(self, tmp_path):
         small_net().save(tmp_path / "m.keras")
         one, other = (keras.models.load_model(tmp_path / "m.keras") for _ in range(2))
         one.set_weights([weight + 1 for weight in one.get_weights()])
@@ -152,7 +152,7 @@ class TestKerasFile:
 
 
 class Scale(layers.Layer):
-    """A layer of a user's own."""
+    """A custom layer."""
 
     def __init__(self, start=1.0, **kwargs):
         super().__init__(**kwargs)
@@ -176,7 +176,7 @@ class Scale(layers.Layer):
         return {**super().get_config(), "start": self.start}
 
 
-class TestOwnLayers:
+class TestCustomLayers:
     def model(self):
         return keras.Sequential([keras.Input((3,)), Scale(2.5), layers.Dense(2)])
 
@@ -184,7 +184,7 @@ class TestOwnLayers:
         model = self.model()
         model.save(tmp_path / "m.keras")
         with pytest.raises(
-            ValueError, match=r"holds 'Scale' of the module .* pass `custom_objects"
+            ValueError, match=r"contains 'Scale' of the module .* pass `custom_objects"
         ):
             keras.models.load_model(tmp_path / "m.keras")
         other = keras.models.load_model(tmp_path / "m.keras", custom_objects={"Scale": Scale})
@@ -220,7 +220,7 @@ class TestWeightFiles:
         equal(model, other)
         assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
 
-    def test_the_optimizer_s_state_comes_along(self, tmp_path):
+    def test_optimizer_state_is_restored(self, tmp_path):
         x, y = data()
         model, other = small_net(), small_net()
         model.fit(x, y, verbose=0)
@@ -232,13 +232,13 @@ class TestWeightFiles:
             for slot, values in model.optimizer.slots.items():
                 np.testing.assert_array_equal(other.optimizer.slots[slot], values)
 
-    def test_another_optimizer_starts_anew(self, tmp_path):
+    def test_state_of_another_optimizer_is_ignored(self, tmp_path):
         x, y = data()
         model, other = small_net(), small_net()
         model.fit(x, y, verbose=0)
         model.save_weights(tmp_path / "m.weights.h5")
         other.compile(keras.optimizers.SGD(momentum=0.5), "mse")
-        with pytest.warns(UserWarning, match="is not one of SGD"):
+        with pytest.warns(UserWarning, match="does not match SGD"):
             other.load_weights(tmp_path / "m.weights.h5")
         equal(model, other)
         assert other.optimizer.iterations == 0
@@ -246,7 +246,7 @@ class TestWeightFiles:
         free.load_weights(tmp_path / "m.weights.h5")
 
     @pytest.mark.parametrize("ending", [".npz", ".weights.h5"])
-    def test_another_model_s_weights_change_nothing(self, tmp_path, ending):
+    def test_weights_of_another_model_change_nothing(self, tmp_path, ending):
         path = tmp_path / f"w{ending}"
         small_net(units=5).save_weights(path)
         other = small_net()
@@ -264,10 +264,10 @@ class TestWeightFiles:
         for now, then in zip(other.get_weights(), before, strict=True):
             np.testing.assert_array_equal(now, then)
 
-    def test_names_and_states(self, tmp_path):
-        with pytest.raises(ValueError, match=r"kept in .weights.h5 or .npz files.*'.*w.h5'"):
+    def test_file_names_and_unbuilt_models(self, tmp_path):
+        with pytest.raises(ValueError, match=r"stored in .weights.h5 or .npz files.*'.*w.h5'"):
             small_net().save_weights(tmp_path / "w.h5")
-        with pytest.raises(ValueError, match=r"kept in .weights.h5 or .npz or .keras files"):
+        with pytest.raises(ValueError, match=r"stored in .weights.h5 or .npz or .keras files"):
             small_net().load_weights(tmp_path / "w.h5")
         for name in ("a.npz", "a.weights.h5"):
             with pytest.raises(ValueError, match="has no weights yet: it is not built"):
@@ -277,14 +277,14 @@ class TestWeightFiles:
             small_net().save_weights(tmp_path / name)
             with pytest.raises(FileExistsError):
                 small_net().save_weights(tmp_path / name, overwrite=False)
-        with pytest.raises(ValueError, match="gets its weights only after that"):
+        with pytest.raises(ValueError, match="cannot load weights: it is not built"):
             keras.Sequential([layers.Dense(1)]).load_weights(tmp_path / "a.npz")
         with pytest.raises(NotImplementedError, match="skip_mismatch"):
             small_net().load_weights(tmp_path / "a.npz", skip_mismatch=True)
 
 
 def largest(y_true, y_pred):
-    """A metric of a user's own."""
+    """A custom metric."""
     return y_pred.max(axis=-1)
 
 
@@ -326,22 +326,22 @@ class TestCopies:
         with pytest.raises(ValueError, match="must be a Sequential model"):
             keras.models.clone_model(layers.Dense(1))
 
-    @pytest.mark.parametrize("how", [copy.copy, copy.deepcopy, pickled])
-    def test_copies_are_whole(self, how):
+    @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickled])
+    def test_copies_are_complete(self, duplicate):
         x, y = data()
         model = small_net()
         model.fit(x, y, verbose=0)
-        other = how(model)
+        other = duplicate(model)
         equal(model, other)
         for one in (model, other):
             one.fit(x, y, shuffle=False, verbose=0)
         equal(model, other)
 
-    def test_copies_take_their_own_classes_along(self):
+    def test_copies_keep_custom_classes(self):
         model = keras.Sequential([keras.Input((3,)), Scale(2.5), layers.Dense(2)])
         model.compile("adam", keras.losses.MeanSquaredError(), metrics=[largest])
-        for how in (copy.deepcopy, pickled):
-            other = how(model)
+        for duplicate in (copy.deepcopy, pickled):
+            other = duplicate(model)
             equal(model, other)
             x, y = np.ones((4, 3)), np.zeros((4, 2))
             assert other.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
@@ -361,7 +361,7 @@ class TestCopies:
         assert keras.saving.serialize_keras_object(values) == [*values[:-1], 0.5]
         array = keras.saving.serialize_keras_object(np.arange(3.0))
         np.testing.assert_array_equal(keras.saving.deserialize_keras_object(array), [0, 1, 2])
-        with pytest.raises(ValueError, match="cannot be written to a file"):
+        with pytest.raises(ValueError, match="cannot be saved to a file"):
             keras.saving.serialize_keras_object(object())
 
 
@@ -376,8 +376,8 @@ def edited(path, change):
             archive.writestr(name, content)
 
 
-class TestWhatWeDoNotHave:
-    """One sentence names it, and nothing is half-loaded."""
+class TestUnsupportedFiles:
+    """The error names what is not supported, and nothing is partially loaded."""
 
     def load(self, tmp_path, change):
         path = tmp_path / "m.keras"
@@ -394,44 +394,44 @@ class TestWhatWeDoNotHave:
                 "Dense has the argument units2=3, which",
             ),
             (lambda c: layer(c)["config"].update(activation="odd"), "Unknown activation: 'odd'"),
-            (lambda c: c.update(class_name="Functional"), "holds a functional model"),
+            (lambda c: c.update(class_name="Functional"), "contains a functional model"),
             (lambda c: c.update(class_name="Dense"), r"Dense has the argument layers=\[\{"),
             (lambda c: layer(c)["config"].update(dtype=policy("mixed_float16")), "'mixed_float16'"),
             (lambda c: c["compile_config"].update(loss="ctc"), "Unknown loss: 'ctc'"),
             (
                 lambda c: c["compile_config"].update(loss=c["config"]["layers"][0]),
-                r"A loss needs a gradient.*\(`compile=False` leaves out",
+                r"A loss needs a gradient.*\(`compile=False` ignores",
             ),
             (lambda c: c["compile_config"].update(odd=1), "odd"),
             (lambda c: c["compile_config"]["optimizer"].update(class_name="Ftrl"), "'Ftrl'"),
             (lambda c: layer(c).update(module="my.module", registered_name="x>Dense"), "my.module"),
             (lambda c: layer(c)["config"].update(name=3), "`name` must be a string"),
             (lambda c: c["config"].update(layers=None), "list `layers`"),
-            (lambda c: "[]", "holds no model"),
-            (lambda c: "{", "makes no sense"),
+            (lambda c: "[]", "contains no model"),
+            (lambda c: "{", "is not valid"),
         ],
     )
-    def test_is_named(self, tmp_path, change, message):
+    def test_error_names_the_cause(self, tmp_path, change, message):
         with pytest.raises(ValueError, match=message) as caught:
             self.load(tmp_path, change)
         assert "m.keras: config.json: " in str(caught.value)
 
-    def test_arguments_that_say_nothing_are_left_out(self, tmp_path):
+    def test_neutral_arguments_are_ignored(self, tmp_path):
         def change(config):
             layer(config)["config"].update(lora_rank=None, quantization_config=None, new=[])
             config["compile_config"]["auto_scale_loss"] = True
 
         self.load(tmp_path, change)
 
-    def test_an_asset(self, tmp_path):
+    def test_asset(self, tmp_path):
         path = tmp_path / "m.keras"
         small_net().save(path)
         with zipfile.ZipFile(path, "a") as archive:
             archive.writestr("assets/words.txt", "text")
-        with pytest.raises(ValueError, match=r"holds 'assets/words.txt', which this package"):
+        with pytest.raises(ValueError, match=r"contains 'assets/words.txt', which is not"):
             keras.models.load_model(path)
 
-    def test_a_configuration_that_is_too_large(self, tmp_path):
+    def test_too_large_configuration(self, tmp_path):
         with pytest.raises(ValueError, match=r"config.json"):
             self.load(tmp_path, lambda config: " " * MAX_HEADER + json.dumps(config))
 

@@ -1,4 +1,4 @@
-"""Nothing is lost: whatever happens while a file is written, the old or the new one is there."""
+"""Atomic writes: whatever happens during a write, either the old or the new file is complete."""
 
 import errno
 import fcntl
@@ -33,52 +33,52 @@ def write(path, content=b"new"):
 
 
 class TestAtomicWrite:
-    def test_takes_the_place_of_the_old_one(self, path):
+    def test_replaces_the_old_file(self, path):
         write(path)
         assert path.read_bytes() == b"new"
         assert os.listdir(path.parent) == ["file"]
 
-    def test_an_error_leaves_the_old_file(self, path):
+    def test_error_keeps_the_old_file(self, path):
         def write_half():
             with atomic_write(path) as file:
                 file.write(b"new")
-                raise RuntimeError("half way")
+                raise RuntimeError("halfway")
 
-        with pytest.raises(RuntimeError, match="half way"):
+        with pytest.raises(RuntimeError, match="halfway"):
             write_half()
         assert path.read_bytes() == b"old"
         assert os.listdir(path.parent) == ["file"]
 
-    def test_the_new_file_has_the_old_one_s_permissions(self, path):
+    def test_permissions_of_the_old_file_are_kept(self, path):
         path.chmod(0o640)
         write(path)
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
-    def test_a_new_file_has_the_usual_permissions(self, tmp_path):
+    def test_new_file_has_default_permissions(self, tmp_path):
         usual, ours = tmp_path / "usual", tmp_path / "ours"
         usual.write_bytes(b"")
         write(ours)
         assert ours.stat().st_mode == usual.stat().st_mode
 
-    def test_a_link_stays_a_link(self, path):
+    def test_symbolic_link_is_kept(self, path):
         link = path.with_name("link")
         link.symlink_to(path)
         write(link)
         assert link.is_symlink()
         assert path.read_bytes() == b"new"
 
-    def test_a_missing_folder(self, tmp_path):
+    def test_missing_folder(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             write(tmp_path / "no" / "file")
 
-    def test_a_folder_in_its_place(self, tmp_path):
+    def test_path_is_a_folder(self, tmp_path):
         with pytest.raises(IsADirectoryError):
             write(tmp_path)
 
-    def test_a_long_name(self, tmp_path):
+    def test_long_file_name(self, tmp_path):
         write(tmp_path / ("x" * 250))
 
-    def test_leftovers_of_killed_processes_are_cleared(self, path):
+    def test_leftovers_of_killed_processes_are_removed(self, path):
         (path.parent / ".file.0123456789ab.tmp").write_bytes(b"half")
         (path.parent / ".other.0123456789ab.tmp").write_bytes(b"half")
         os.mkfifo(path.parent / ".file.pipe.tmp")
@@ -87,7 +87,7 @@ class TestAtomicWrite:
         left = sorted(os.listdir(path.parent))
         assert left == [".file.link.tmp", ".other.0123456789ab.tmp", "file"]
 
-    def test_a_file_that_somebody_writes_is_left_alone(self, path):
+    def test_file_that_another_process_is_writing_is_kept(self, path):
         other = path.parent / ".file.0123456789ab.tmp"
         other.write_bytes(b"half")
         with open(other, "rb") as file:
@@ -97,7 +97,7 @@ class TestAtomicWrite:
         write(path)
         assert not other.exists()
 
-    def test_a_file_system_without_locks(self, path, monkeypatch):
+    def test_file_system_without_locks(self, path, monkeypatch):
         def no_locks(handle, operation):
             raise OSError(errno.ENOLCK, "No locks available")
 
@@ -107,7 +107,7 @@ class TestAtomicWrite:
         assert os.listdir(path.parent) == ["file"]
 
     @pytest.mark.parametrize("gone", [False, True])
-    def test_somebody_clears_up_between_opening_and_locking(self, gone, path, monkeypatch):
+    def test_cleanup_by_another_process_between_opening_and_locking(self, gone, path, monkeypatch):
         lock, tries = fcntl.flock, []
 
         def too_late(handle, operation):
@@ -124,7 +124,7 @@ class TestAtomicWrite:
         assert path.read_bytes() == b"new"
         assert os.listdir(path.parent) == ["file"]
 
-    def test_two_at_once(self, path):
+    def test_two_concurrent_writers(self, path):
         with atomic_write(path) as first:
             first.write(b"first")
             write(path, b"second")
@@ -133,8 +133,8 @@ class TestAtomicWrite:
         assert os.listdir(path.parent) == ["file"]
 
 
-def test_disk_full(tmp_path):
-    """A limit on the size of files does what a full disk does."""
+def test_file_size_limit(tmp_path):
+    """A limit on the size of files has the same effect as a full disk."""
     net = kills.model()
     savers = {
         tmp_path / "m.keras": net.save,
@@ -204,16 +204,16 @@ print("done")
 """
 
 
-def test_a_disk_that_is_really_full(tmp_path):
-    """A file system of 256 KiB in memory, seen by one process alone."""
+def test_full_disk(tmp_path):
+    """An in-memory file system of 256 KiB that only one process sees."""
     mount = 'mount -t tmpfs -o size=256k none "$1" && echo mounted && exec "$2" -c "$3" "$1"'
     command = ["unshare", "-rm", "sh", "-c", mount, "sh", tmp_path, sys.executable, FULL_DISK]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     except FileNotFoundError as error:
-        pytest.skip(f"no file system of its own: {error}")
+        pytest.skip(f"cannot mount a file system: {error}")
     if "mounted" not in done.stdout:
-        pytest.skip(f"no file system of its own: {done.stderr.strip()}")
+        pytest.skip(f"cannot mount a file system: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["mounted", "done"]
 
@@ -240,11 +240,11 @@ def test_no_permission():
 
 
 def test_kills():
-    """A few here; `python -m tests.kills 1000` is the long run (docs/trust.md)."""
+    """A short run; `python -m tests.kills 1000` is the long one (docs/trust.md)."""
     done = subprocess.run(
         [sys.executable, "-m", "tests.kills", "25"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "every file was whole" in done.stdout
+    assert "every file was complete" in done.stdout
     within = int(done.stdout.split(" s, ")[1].split()[0])
     assert within > 5

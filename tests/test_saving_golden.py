@@ -21,16 +21,16 @@ BATCH = 8
 
 
 def build(name):
-    """The case's model, trained as Keras has trained it before it saved it."""
+    """The case's model, as it was in Keras before training."""
     fastcnn.utils.clear_session()
     try:
         return CASES[name].build(fastcnn)
     except (AttributeError, NotImplementedError) as error:
-        pytest.skip(f"not there yet: {error}")
+        pytest.skip(f"not supported yet: {error}")
 
 
 def load(name):
-    build(name)  # skips what has layers that are not there yet
+    build(name)  # skips models with layers that are not supported yet
     return fastcnn.models.load_model(HERE / f"{name}.keras")
 
 
@@ -44,7 +44,7 @@ def test_predictions(name):
 
 
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if not case.by_chance])
-def test_training_goes_on(name):
+def test_training_continues(name):
     model = load(name)
     settings = {"batch_size": BATCH, "shuffle": False, "verbose": 0}
     losses = model.fit(*data(CASES[name]), epochs=2, **settings).history["loss"]
@@ -52,7 +52,7 @@ def test_training_goes_on(name):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_our_files_are_what_keras_would_write(name, tmp_path):
+def test_our_files_match_those_of_keras(name, tmp_path):
     model = build(name)
     x, y = data(CASES[name])
     model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0)
@@ -61,7 +61,7 @@ def test_our_files_are_what_keras_would_write(name, tmp_path):
     assert_same_file(path, HERE / f"{name}.keras")
 
 
-def test_weights_alone():
+def test_only_weights():
     model, other = load("small"), build("small")
     before = other.get_weights()
     other.load_weights(HERE / "small.weights.h5")
@@ -73,7 +73,7 @@ def test_weights_alone():
     np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
 
 
-def test_architecture_alone():
+def test_only_architecture():
     text = (HERE / "small.json").read_text("utf-8")
     model = fastcnn.models.model_from_json(text)
     assert [layer.name for layer in model.layers] == [layer.name for layer in load("small").layers]

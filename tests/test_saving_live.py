@@ -1,4 +1,4 @@
-"""Files are exchanged with real Keras, both ways and on, where it is installed."""
+"""Files exchanged with real Keras in both directions, where it is installed."""
 
 import warnings
 
@@ -19,11 +19,11 @@ def build(name, package):
     try:
         return CASES[name].build(package)
     except (AttributeError, NotImplementedError) as error:
-        pytest.skip(f"not there yet: {error}")
+        pytest.skip(f"not supported yet: {error}")
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_keras_reads_ours(name, tmp_path):
+def test_keras_reads_our_files(name, tmp_path):
     model = build(name, fastcnn)
     x, y = data(CASES[name])
     model.fit(x, y, **SETTINGS)
@@ -47,7 +47,7 @@ def test_keras_reads_ours(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_we_read_theirs(name, tmp_path):
+def test_we_read_keras_files(name, tmp_path):
     build(name, fastcnn)
     theirs = build(name, keras)
     x, y = data(CASES[name])
@@ -69,6 +69,6 @@ def test_we_read_theirs(name, tmp_path):
 
 
 def compare_training(ours, theirs, x, y):
-    """The state of the optimizer came along: three more epochs agree."""
+    """The optimizer's state was restored: three more epochs agree."""
     losses = [model.fit(x, y, epochs=3, **SETTINGS).history["loss"] for model in (ours, theirs)]
     np.testing.assert_allclose(*losses, rtol=1e-4)

@@ -74,8 +74,6 @@ SAME = {  # entries that are another one's under a second name
 }
 PENDING = {  # to be brought in line together with the files that have them
     "models.clone_model",
-    "models.save_model",
-    "saving.save_model",
     "Sequential.evaluate",
     "Model.evaluate",
     "Model.from_config",

@@ -1,4 +1,4 @@
-"""A short form of tools/soak.py; its long form is a million steps and 10,000 predictions."""
+"""A short run of tools/soak.py; the long one has a million steps and 10,000 predictions."""
 
 import importlib.util
 from pathlib import Path
@@ -13,8 +13,8 @@ spec.loader.exec_module(soak)
 def test_memory_does_not_grow():
     growth, drift = soak.soak(40_000)
     assert growth <= soak.MOST_GROWTH
-    assert drift < 1  # the short form is no measurement: see tools/soak.py
+    assert drift < 1  # generous: a short run does not measure speed
 
 
-def test_predictions_from_many_threads_are_right():
+def test_predictions_from_many_threads_are_correct():
     assert soak.predict(500) == 0

@@ -1,4 +1,4 @@
-"""`Tensor`: calls return what has Keras's `numpy()` and is otherwise a NumPy array."""
+"""`Tensor`: calls return NumPy arrays that also have Keras's `numpy()`."""
 
 import json
 
@@ -30,14 +30,14 @@ def test_calls_have_numpy(result):
     np.testing.assert_array_equal(plain, np.asarray(result))
 
 
-def test_results_that_are_numpy_s_own():
+def test_predict_returns_plain_arrays():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Softmax()])
     for result in (model.predict(ONES, verbose=0), model.predict_on_batch([[1, 2, 3]])):
         assert type(result) is np.ndarray
 
 
-def test_one_number_is_a_numpy_scalar():
-    """As a key of a dictionary, an index or a number for JSON it is what NumPy's own would be."""
+def test_single_values_are_numpy_scalars():
+    """They work as dictionary keys, indices and JSON numbers, like results of NumPy arrays."""
     x = tensor(np.arange(6.0).reshape(2, 3))
     assert {5: "five"}[np.argmax(x)] == {5.0: "five"}[x.max()] == "five"
     assert json.dumps(x.sum()) == "15.0"
@@ -46,13 +46,13 @@ def test_one_number_is_a_numpy_scalar():
     assert f"{tensor(np.float32(0.25)):.3f}" == "0.250"
 
 
-def test_parts_and_sums_are_tensors():
+def test_slices_and_sums_are_tensors():
     x = tensor(np.arange(6.0).reshape(2, 3))
     for result in (x[0], x.T, x + 1, 2 * x, np.exp(x), x.sum(axis=0), x.astype("float32")):
         assert type(result) is Tensor
 
 
-def test_a_tensor_is_taken_like_an_array():
+def test_tensors_are_accepted_like_arrays():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     for call in (model, model.layers[0], lambda x: model.predict(x, verbose=0)):

@@ -1,4 +1,4 @@
-"""check_gradients: right layers pass, every kind of mistake is found and named."""
+"""check_gradients: correct layers pass, and every kind of mistake is detected and named."""
 
 import re
 import textwrap
@@ -13,7 +13,7 @@ from fastcnn.testing import check_gradients
 
 
 class Scale(layers.Layer):
-    """y = x * scale + offset, with a place for a mistake."""
+    """y = x * scale + offset, optionally with a mistake."""
 
     mistake = None
 
@@ -32,7 +32,7 @@ class Scale(layers.Layer):
         gradient = (dy * self.x).sum(axis=0)
         if self.mistake == "weight":
             gradient *= 1.01
-        if self.mistake == "one number":
+        if self.mistake == "one element":
             gradient[1] += 1
         if self.mistake == "adds":
             self.scale.gradient += gradient
@@ -50,7 +50,7 @@ class Scale(layers.Layer):
         )
 
 
-def test_a_right_layer():
+def test_correct_layer():
     errors = check_gradients(Scale(), (4,))
     assert sorted(errors) == ["offset", "scale", "x"]
     assert max(errors.values()) < 1e-8
@@ -59,18 +59,18 @@ def test_a_right_layer():
 @pytest.mark.parametrize(
     ("mistake", "message"),
     [
-        ("input", r"the gradient of 'x' is wrong for 12 of 12 numbers. At \(\d, \d\) it is"),
-        ("weight", "the gradient of 'scale' is wrong for 4 of 4 numbers"),
-        ("one number", r"wrong for 1 of 4 numbers. At \(1,\) it is .* finite differences give"),
-        ("nan", "the gradient of 'x' is wrong for 12 of 12 numbers"),
+        ("input", r"the gradient of 'x' is wrong for 12 of 12 elements. At \(\d, \d\) it is"),
+        ("weight", "the gradient of 'scale' is wrong for 4 of 4 elements"),
+        ("one element", r"wrong for 1 of 4 elements. At \(1,\) it is .* finite differences give"),
+        ("nan", "the gradient of 'x' is wrong for 12 of 12 elements"),
         ("adds", "does not write the whole gradient of 'scale': it must assign"),
         ("forgets", "does not write the whole gradient of 'scale': it must assign"),
-        ("remembers", "another gradient of 'x' the second time"),
-        ("changes x", "forward changes the x"),
-        ("changes dy", "backward changes the dy"),
+        ("remembers", "a different gradient of 'x' the second time"),
+        ("changes x", "forward modifies its argument x"),
+        ("changes dy", "backward modifies its argument dy"),
         ("shape of y", r"forward returns shape \(3, 2\), but compute_output_shape says \(None, 4"),
-        ("shape of dx", r"backward returns shape \(1, 4\) for x of \(3, 4\)"),
-        ("none", r"backward returns shape \(\) for x of \(3, 4\)"),
+        ("shape of dx", r"backward returns shape \(1, 4\) for x of shape \(3, 4\)"),
+        ("none", r"backward returns shape \(\) for x of shape \(3, 4\)"),
     ],
 )
 def test_mistakes(mistake, message):
@@ -80,7 +80,7 @@ def test_mistakes(mistake, message):
         check_gradients(layer, (4,))
 
 
-def test_the_layer_itself_stays_as_it_is():
+def test_layer_itself_is_unchanged():
     layer = Scale()
     check_gradients(layer, (4,))
     assert not layer.built
@@ -112,7 +112,7 @@ def test_layers_of_the_package(layer, shape):
     assert all(weight.dtype == "float32" for weight in layer.weights)
 
 
-def test_layers_that_draw_from_numpy():
+def test_layers_that_use_numpy_random():
     class Noise(layers.Layer):
         def forward(self, x, training=False):
             self.factor = np.random.normal(size=x.shape)
@@ -124,7 +124,7 @@ def test_layers_that_draw_from_numpy():
     check_gradients(Noise(), (30,))
 
 
-def test_only_some_numbers_of_large_arrays_are_tried(monkeypatch):
+def test_only_some_elements_of_large_arrays_are_checked(monkeypatch):
     calls = []
     forward = layers.Dense.forward
     monkeypatch.setattr(
@@ -134,7 +134,7 @@ def test_only_some_numbers_of_large_arrays_are_tried(monkeypatch):
     assert len(calls) < 2 * (120 + 200 + 50) + 10
 
 
-def test_inputs_of_one_s_own():
+def test_custom_inputs():
     class Root(layers.Layer):
         def forward(self, x, training=False):
             self.y = np.sqrt(x)
@@ -144,19 +144,19 @@ def test_inputs_of_one_s_own():
             return dy / (2 * self.y)
 
     check_gradients(Root(), x=[[1.0, 2.0]])
-    with pytest.raises(ValueError, match="needs an `input_shape`, or inputs `x`"):
+    with pytest.raises(ValueError, match="requires an `input_shape` or inputs `x`"):
         check_gradients(Root())
-    with pytest.raises(TypeError, match=r"takes a layer. Received <ufunc"):
+    with pytest.raises(TypeError, match=r"expects a layer. Received <ufunc"):
         check_gradients(np.sqrt, (2,))
 
 
-def test_the_page_about_it():
-    """docs/own.md: its layer is right, and its message is what a wrong one gets."""
+def test_documentation():
+    """The layer in docs/own.md is correct, and the message there is that of a wrong one."""
     page = (Path(__file__).parent.parent / "docs/own.md").read_text("utf-8")
     blocks = [textwrap.dedent(b) for b in re.findall(r"(?:(?:    .*)?\n)+", page) if b.strip()]
     (code,) = (block for block in blocks if "class Scale" in block)
     names = {}
-    exec(code, names)  # the page is ours
+    exec(code, names)  # from our own documentation
     assert sorted(check_gradients(names["Scale"](), (4,))) == ["scale", "x"]
 
     class Scale(names["Scale"]):

@@ -35,14 +35,14 @@ def weights():
     return {name: value for name, value in GOLDEN.items() if name not in "xy"}
 
 
-def test_pytorch_s_weights_give_pytorch_s_output():
+def test_pytorch_weights_give_pytorch_output():
     net = model()
     keras.utils.from_torch_state_dict(net, weights(), MODULES)
     y = net(GOLDEN["x"].transpose(0, 2, 3, 1))
     np.testing.assert_allclose(y, GOLDEN["y"], atol=1e-5)
 
 
-def test_and_back():
+def test_round_trip():
     net = model()
     keras.utils.from_torch_state_dict(net, weights(), MODULES)
     state = keras.utils.to_torch_state_dict(net, MODULES)
@@ -86,7 +86,7 @@ def test_separable():
 
 
 class Tensor:
-    """What `from_torch_state_dict` needs of a tensor."""
+    """The part of a tensor's interface that `from_torch_state_dict` uses."""
 
     def __init__(self, array):
         self.array = array
@@ -100,14 +100,14 @@ class Tensor:
         return self.array
 
 
-def test_tensors_are_taken():
+def test_tensors_are_accepted():
     net = model()
     tensors = {name: Tensor(value) for name, value in weights().items()}
     keras.utils.from_torch_state_dict(net, tensors, MODULES)
     np.testing.assert_array_equal(net.layers[-1].bias.value, GOLDEN["9.bias"])
 
 
-def test_what_does_not_fit_changes_nothing():
+def test_mismatched_weights_change_nothing():
     net = model()
     before = net.get_weights()
     state = weights()
@@ -124,11 +124,11 @@ def test_what_does_not_fit_changes_nothing():
         np.testing.assert_array_equal(now, then)
 
 
-def test_what_pytorch_has_no_place_for():
+def test_weights_without_counterpart_in_pytorch():
     for middle, message in (
-        ([layers.PReLU()], "one number per channel"),
-        ([layers.Flatten(), layers.Reshape((8, 4)), layers.Dense(1)], "a Reshape behind a Flatten"),
-        ([layers.Normalization()], "have no form in PyTorch"),
+        ([layers.PReLU()], "one value per channel"),
+        ([layers.Flatten(), layers.Reshape((8, 4)), layers.Dense(1)], "a Reshape after a Flatten"),
+        ([layers.Normalization()], "have no counterpart in PyTorch"),
     ):
         net = keras.Sequential([keras.Input((4, 4, 2)), *middle])
         with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""Helpers: seeds, one-hot targets."""
+"""Utilities: seeds, one-hot targets."""
 
 import random
 
@@ -28,7 +28,7 @@ def test_set_random_seed_seeds_everything():
             utils.set_random_seed(wrong)
 
 
-def test_the_generator_s_state_can_be_kept():
+def test_generator_state_can_be_saved_and_restored():
     state = keras.random.get_state()
     first = keras.random.generator().random()
     keras.random.set_state(state)
@@ -43,7 +43,7 @@ def test_to_categorical():
         np.testing.assert_array_equal(result, wanted)
     assert utils.to_categorical([0], 5).shape == (1, 5)
     assert utils.to_categorical([[0, 1], [1, 0]]).shape == (2, 2, 2)
-    with pytest.raises(ValueError, match=r"must lie in 0 to 2. Received labels from 0 to 3"):
+    with pytest.raises(ValueError, match=r"must be from 0 to 2. Received labels from 0 to 3"):
         utils.to_categorical([0, 3], 3)
     with pytest.raises(ValueError, match="must be integers"):
         utils.to_categorical(["a"])

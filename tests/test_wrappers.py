@@ -1,4 +1,4 @@
-"""scikit-learn's estimators: its own checks, grid searches, pipelines."""
+"""The scikit-learn wrappers: scikit-learn's own estimator checks, grid searches, pipelines."""
 
 import numpy as np
 import pytest
@@ -47,8 +47,8 @@ def regressor(X, y):  # noqa: N803
 
 
 FIT = {"epochs": 30, "verbose": 0}
-# Keras's `decision_function` is what the model returns, one column per class. scikit-learn wants
-# one number for two classes, and stops these checks there.
+# As in Keras, `decision_function` returns the model's output, one column per class. For two classes
+# scikit-learn expects a single value per sample, and aborts these checks.
 COLUMNS = "decision_function has a column for each of two classes, as in Keras"
 EXPECTED = {"check_classifiers_train": COLUMNS, "check_classifiers_classes": COLUMNS}
 
@@ -76,14 +76,14 @@ class TestClassifier:
         assert search.best_params_ == {"sklearnclassifier__model_kwargs": {"units": 32}}
         assert search.score(X[200:], y[200:]) > 0.9
 
-    def test_in_other_processes(self):
+    def test_parallel_cross_validation(self):
         X, y = make_classification(80, random_state=0)  # noqa: N806
         scores = cross_val_score(
             SKLearnClassifier(classifier, fit_kwargs=FIT), X, y, cv=2, n_jobs=2
         )
         assert scores.min() > 0.6
 
-    def test_labels_may_be_words(self):
+    def test_labels_may_be_strings(self):
         X, y = make_classification(60, n_classes=3, n_informative=5, random_state=0)  # noqa: N806
         words = np.array(["cat", "dog", "eel"])[y]
         estimator = SKLearnClassifier(classifier, fit_kwargs=FIT).fit(X, words)
@@ -98,7 +98,7 @@ class TestClassifier:
         estimator = SKLearnClassifier(classifier, fit_kwargs=FIT).fit(X, y, epochs=20)
         assert estimator.score(X, y) > 0.9
 
-    def test_a_model_is_cloned(self):
+    def test_model_is_cloned(self):
         X, y = make_classification(40, random_state=0)  # noqa: N806
         model = classifier(X, np.eye(2))
         before = model.get_weights()
@@ -132,7 +132,7 @@ class TestClassifier:
             SKLearnClassifier(uncompiled).fit(X, y)
 
 
-def test_regressor_of_two_outputs():
+def test_regressor_with_two_outputs():
     X, y = make_regression(60, 5, n_targets=2, random_state=0)  # noqa: N806
     y = (y - y.mean(0)) / y.std(0)
     estimator = SKLearnRegressor(regressor, fit_kwargs={"epochs": 100, "verbose": 0}).fit(X, y)

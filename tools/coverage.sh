@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# How much of the Python code the tests reach: at least 95 % of the lines and branches together, and
-# every branch of the kernels' selection.
+# Test coverage of the Python code: at least 95 % of lines and branches combined, and every branch of
+# the algorithm selection.
 #
-#     tools/coverage.sh [pytest arguments]        needs the test extra in `PYTHON`, default python
+#     tools/coverage.sh [pytest arguments]        requires the test extra in `PYTHON`, default python
 #
-# What runs in processes of its own (forks, kills) is not counted, so the figure is a lower bound.
+# Code that runs in separate processes (forks, kills) is not counted: the result is a lower bound.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python}

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# The tests on a build with AddressSanitizer and UndefinedBehaviorSanitizer, Cython's bounds checks on.
+# Run the tests with AddressSanitizer, UndefinedBehaviorSanitizer and Cython's bounds checks.
 #
-#     tools/sanitize.sh [pytest arguments]        default: the tests that reach the kernels
+#     tools/sanitize.sh [pytest arguments]        default: the tests that use the kernels
 #
-# Needs GCC with libasan and libubsan (Debian, Ubuntu: they come with gcc) and the test extra in the
-# Python that runs (`PYTHON`, default python). Builds in a copy of the tree, in `WORK` if that is
-# given (then the next build is incremental), and leaves the tree alone. Ends with an error if there
-# is a single report.
+# Requires GCC with libasan and libubsan (part of gcc on Debian and Ubuntu) and the test extra in
+# `PYTHON` (default: python). Builds in a copy of the tree and does not modify the tree itself; the
+# copy is in `WORK` if that is set, which makes the next build incremental. Fails if there is any
+# report.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python}
@@ -31,8 +31,8 @@ if [ $# -eq 0 ]; then
         tests/test_training.py \
         tests/test_interrupt.py tests/test_optimizers.py tests/test_losses.py --shapes 200
 fi
-# Python and NumPy are not built for this: their memory comes from malloc so that ASan sees it,
-# and what they leave at exit is not looked at.
+# Python and NumPy are not instrumented: they use malloc so that ASan tracks their memory, and leaks
+# at exit are ignored.
 export LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)"
 export ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=1:log_path=$work/reports/asan"
 export UBSAN_OPTIONS="print_stacktrace=1:log_path=$work/reports/ubsan"

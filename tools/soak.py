@@ -1,12 +1,12 @@
-"""Long runs: does memory grow, does a step become slower, is every answer right?
+"""Soak test: memory must not grow, steps must not become slower, every prediction must be right.
 
     python tools/soak.py                    a million steps, 10,000 predictions from 32 threads
     python tools/soak.py --steps 40000 --calls 500
 
-Prints the figures and ends with an error where memory grew by more than 1 MiB after the first
-tenth, the last tenth of the steps took more than 5 % longer than the second one, or one prediction
-differs by one bit. Time is the processor's, at the lower quartile of each tenth: other programs
-count as little as can be.
+Prints the figures and fails if memory grew by more than 1 MiB after the first tenth, if the last
+tenth of the steps took more than 5 % longer than the second one, or if any prediction differs in
+any bit. Times are CPU times, at the lower quartile of each tenth, to minimize the influence of
+other programs.
 """
 
 import argparse
@@ -23,13 +23,13 @@ import fastcnn as keras
 
 MOST_GROWTH = 2**20  # bytes
 MOST_DRIFT = 0.05
-STEPS_AN_EPOCH = 2000
+STEPS_PER_EPOCH = 2000
 BATCH = 8
 THREADS = 32
 
 
 def net(seed=0):
-    """A small net of the tutorial's kinds of layers, with batch normalisation and dropout."""
+    """A small model with the tutorial's kinds of layers, batch normalization and dropout."""
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [
@@ -49,18 +49,18 @@ def net(seed=0):
 def data(n):
     rng = np.random.default_rng(0)
     x, y = rng.random((n, 10, 10, 1), "f4"), rng.integers(0, 4, n)
-    x[np.arange(n), y, y] += 2  # can be learned: gradients fade, moments become denormal
+    x[np.arange(n), y, y] += 2  # learnable: gradients vanish, moments become denormal
     return x, y
 
 
 def resident():
-    """Bytes of memory that this process holds."""
+    """The resident memory of this process in bytes."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * 4096
 
 
 class Watch(keras.callbacks.Callback):
-    """Seconds of the processor and resident bytes of each epoch."""
+    """Records the CPU seconds and the resident bytes of each epoch."""
 
     def __init__(self):
         super().__init__()
@@ -75,20 +75,20 @@ class Watch(keras.callbacks.Callback):
 
 
 def soak(steps):
-    """Train for `steps` steps; (bytes by which memory grew, share by which steps became slower)."""
-    epochs = max(steps // STEPS_AN_EPOCH, 20)
+    """Train for `steps` steps; return (memory growth in bytes, relative slowdown of a step)."""
+    epochs = max(steps // STEPS_PER_EPOCH, 20)
     model, watch = net(), Watch()
     history = model.fit(
-        *data(BATCH * STEPS_AN_EPOCH), BATCH, epochs=epochs, verbose=0, callbacks=[watch]
+        *data(BATCH * STEPS_PER_EPOCH), BATCH, epochs=epochs, verbose=0, callbacks=[watch]
     ).history
     tenth = epochs // 10
     growth = max(watch.bytes[tenth:]) - watch.bytes[tenth]
     first, last = (
-        np.quantile(watch.seconds[part], 0.25) / STEPS_AN_EPOCH
-        for part in (slice(tenth, 2 * tenth), slice(epochs - tenth, epochs))
+        np.quantile(watch.seconds[epochs_of_tenth], 0.25) / STEPS_PER_EPOCH
+        for epochs_of_tenth in (slice(tenth, 2 * tenth), slice(epochs - tenth, epochs))
     )
     print(
-        f"{epochs * STEPS_AN_EPOCH} steps in {sum(watch.seconds):.1f} s: memory grew by "
+        f"{epochs * STEPS_PER_EPOCH} steps in {sum(watch.seconds):.1f} s: memory grew by "
         f"{growth / 1024:.0f} KiB; a step took {1e6 * first:.1f} us at first, {1e6 * last:.1f} us "
         f"at last ({100 * (last / first - 1):+.1f} %); loss {history['loss'][0]:.3f} to "
         f"{history['loss'][-1]:.2g}"
@@ -97,7 +97,7 @@ def soak(steps):
 
 
 def predict(calls):
-    """`calls` predictions of one model, from 32 threads at once; returns how many are wrong."""
+    """Run `calls` predictions of one model from 32 threads; return how many are wrong."""
     model = net()
     x, y = data(200)
     model.fit(x, y, verbose=0)

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# The tests of threads on a build with ThreadSanitizer, by clang with its own OpenMP and Archer.
+# Run the multithreading tests with ThreadSanitizer, using clang with its own OpenMP and Archer.
 #
 #     tools/tsan.sh [pytest arguments]        default: the tests in which threads share work
 #
-# GCC's OpenMP is not built for TSan, which then sees races at every barrier; LLVM's tells TSan
-# through Archer where threads meet. Needs (Debian, Ubuntu) clang-14, libclang-rt-14-dev and
-# libomp-14-dev, or newer versions with LLVM=<version>, a Python with libpython3.x.so and the test
-# extra (`PYTHON`, default python). Builds in a copy of the tree (`WORK`, see sanitize.sh), and a
-# small program around libpython there, because TSan must be in the program itself. Ends with an
-# error if there is a single report.
+# GCC's OpenMP is not instrumented, so TSan reports races at every barrier; LLVM's OpenMP informs
+# TSan about synchronization through Archer. Requires (Debian, Ubuntu) clang-14, libclang-rt-14-dev
+# and libomp-14-dev, or newer versions with LLVM=<version>, and a `PYTHON` (default: python) with
+# libpython3.x.so and the test extra. Builds in a copy of the tree (`WORK`, see sanitize.sh), along
+# with a small program around libpython, because TSan must be linked into the main program. Fails if
+# there is any report.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python}
@@ -49,7 +49,7 @@ if [ $# -eq 0 ]; then
 fi
 export PYTHONPATH=$packages OMP_TOOL_LIBRARIES=$openmp/libarcher.so OMP_NUM_THREADS=3
 export TSAN_OPTIONS="ignore_noninstrumented_modules=1:log_path=$work/reports/tsan:exitcode=0"
-# TSan wants certain addresses for itself: none at random
+# TSan requires fixed address ranges: disable address space randomization
 run=(setarch "$(uname -m)" -R "$work/python/bin/python" -m pytest -q -p no:cacheprovider)
 status=0
 "${run[@]}" "$@" || status=$?

@@ -1,7 +1,7 @@
 """fastcnn: whole `fit` calls, `predict` of one batch through `model(x)` on a NumPy array.
 
-The time of a step is that of `fit` from its call to its return, divided by its steps: the start,
-the shuffling and the gathering of batches are all in it.
+The time of a step is the time of a whole `fit` call divided by its number of steps, including the
+start, the shuffling and the gathering of batches.
 """
 
 import itertools
@@ -28,7 +28,7 @@ class FastCnn(Peer):
         model.set_weights(net.weights())
         return net.compile(model, fastcnn)
 
-    def prediction(self, net, batch, way):
+    def prediction(self, net, batch, method):
         model = net.build(fastcnn)
         model.set_weights(net.weights())
         images = self.images(net, batch)
@@ -39,7 +39,7 @@ class FastCnn(Peer):
 
         return call, lambda: np.array(latest[0])
 
-    def training(self, net, batch, way):
+    def training(self, net, batch, method):
         model = self._model(net)
         images, labels = self.data(net)
         steps = len(images) // batch
@@ -59,14 +59,14 @@ class FastCnn(Peer):
 
     def layer(self, case, x, w, b, dy):
         y, dx, dw, db = np.empty_like(dy), np.empty_like(x), np.empty_like(w), np.empty_like(b)
-        place = {"strides": case.strides, "pads": case.pads, "dilation": case.dilation}
-        forward = kernels.bind("conv2d_forward", x, w, b, y, relu=False, **place)
-        backward_data = kernels.bind("conv2d_backward_data", dy, w, dx, **place)
-        backward_weights = kernels.bind("conv2d_backward_weights", x, dy, dw, db, **place)
+        geometry = {"strides": case.strides, "pads": case.pads, "dilation": case.dilation}
+        forward = kernels.bind("conv2d_forward", x, w, b, y, relu=False, **geometry)
+        backward_data = kernels.bind("conv2d_backward_data", dy, w, dx, **geometry)
+        backward_weights = kernels.bind("conv2d_backward_weights", x, dy, dw, db, **geometry)
         versions = itertools.count()
 
         def call():
-            version = next(versions)  # as in training, the weights are new each time
+            version = next(versions)  # as in training, the weights count as changed
             forward(version)
             backward_data(version)
             backward_weights(version)
@@ -77,8 +77,8 @@ class FastCnn(Peer):
         model, (images, labels) = self._model(net), self.data(net)
         losses = []
         for i in range(0, steps * batch, batch):
-            part = slice(i, i + batch)
-            history = model.fit(images[part], labels[part], batch, shuffle=False, verbose=0)
+            rows = slice(i, i + batch)
+            history = model.fit(images[rows], labels[rows], batch, shuffle=False, verbose=0)
             losses.append(history.history["loss"][0])
         return losses
 

@@ -1,8 +1,8 @@
 """Keras on TensorFlow: `fit` on arrays in memory, with and without XLA, 1 or 16 steps at a time.
 
-The time of a step is read inside `fit`, from the end of one batch to the end of a later one, so
-what `fit` does before its first batch is left out: in Keras's favour. Prediction takes whichever
-is fastest of `predict_on_batch`, the model in a `tf.function`, and that with XLA.
+The time of a step is measured inside `fit`, from the end of one batch to the end of a later one. It
+excludes the work of `fit` before the first batch, in Keras's favor. Prediction uses the fastest of
+`predict_on_batch`, the model in a `tf.function`, and the latter with XLA.
 """
 
 import os
@@ -16,13 +16,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.peers.serve import STRETCH, Peer, serve
+from benchmarks.peers.serve import INTERVAL, Peer, serve
 
-WARM_UP = 8  # steps of each fit that are not counted
+WARM_UP = 8  # steps at the start of each fit that are not measured
 
 
 class _Clock(keras.callbacks.Callback):
-    """The time at the end of each batch; stops the training after `seconds`."""
+    """Records the time at the end of each batch; stops the training after `seconds`."""
 
     def __init__(self, seconds):
         super().__init__()
@@ -45,20 +45,20 @@ class _Clock(keras.callbacks.Callback):
         self.model.stop_training = now > self.end
 
     def samples(self):
-        """Milliseconds per step over stretches of about 20 ms, none of which spans two epochs."""
+        """Milliseconds per step over intervals of about 20 ms, none of which spans two epochs."""
         samples = []
         for marks in filter(None, self.marks):
             begin = marks[0]
             for mark in marks[1:]:
-                if mark[1] - begin[1] >= STRETCH:
+                if mark[1] - begin[1] >= INTERVAL:
                     samples.append((mark[1] - begin[1]) * 1e3 / (mark[0] - begin[0]))
                     begin = mark
         return samples
 
 
 class Keras(Peer):
-    train_ways = ("plain", "plain, 16 steps", "XLA", "XLA, 16 steps")
-    predict_ways = ("predict_on_batch", "tf.function", "XLA")
+    train_methods = ("plain", "plain, 16 steps", "XLA", "XLA, 16 steps")
+    predict_methods = ("predict_on_batch", "tf.function", "XLA")
 
     def __init__(self, threads, images=None):
         super().__init__(threads, images)
@@ -73,17 +73,17 @@ class Keras(Peer):
         model.set_weights(net.weights())
         return net.compile(model, keras, **options)
 
-    def prediction(self, net, batch, way):
+    def prediction(self, net, batch, method):
         model = self._model(net)
         images = self.images(net, batch)
         latest = []
-        if way == "predict_on_batch":
+        if method == "predict_on_batch":
 
             def call():
                 latest[:] = [model.predict_on_batch(images)]
 
         else:
-            function = tf.function(lambda x: model(x, training=False), jit_compile=way == "XLA")
+            function = tf.function(lambda x: model(x, training=False), jit_compile=method == "XLA")
             tensor = tf.constant(images)
 
             def call():
@@ -91,9 +91,9 @@ class Keras(Peer):
 
         return call, lambda: latest[0]
 
-    def training(self, net, batch, way):
-        several = 16 if "16" in way else 1
-        model = self._model(net, jit_compile="XLA" in way, steps_per_execution=several)
+    def training(self, net, batch, method):
+        several = 16 if "16" in method else 1
+        model = self._model(net, jit_compile="XLA" in method, steps_per_execution=several)
         images, labels = self.data(net)
         images, labels = (a[: len(a) // batch * batch] for a in (images, labels))
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime: prediction of an ONNX graph of fixed batch size, every graph optimization on."""
+"""ONNX Runtime: prediction with a fixed batch size and all graph optimizations enabled."""
 
 import numpy as np
 import onnxruntime
@@ -11,7 +11,7 @@ class OnnxRuntime(Peer):
     def versions(self):
         return {"onnxruntime": onnxruntime.__version__}
 
-    def prediction(self, net, batch, way):
+    def prediction(self, net, batch, method):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1

@@ -1,7 +1,7 @@
-"""OpenVINO: prediction of an ONNX graph in float32, one request at a time, arrays shared.
+"""OpenVINO: prediction of an ONNX graph in float32, one request at a time, with shared arrays.
 
-On CPUs with bfloat16 units OpenVINO computes in bfloat16 unless told otherwise. It is told so
-here, because all the others compute in float32.
+On CPUs with bfloat16 units OpenVINO computes in bfloat16 by default. Here it uses float32, like all
+other frameworks.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ class OpenVino(Peer):
     def versions(self):
         return {"openvino": openvino.__version__.split("-")[0]}
 
-    def prediction(self, net, batch, way):
+    def prediction(self, net, batch, method):
         core = openvino.Core()
         model = core.read_model(onnx_model(net, net.weights(), batch).SerializeToString())
         settings = {

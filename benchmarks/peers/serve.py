@@ -1,20 +1,20 @@
-"""The request loop and the clock that all peers share.
+"""The request loop and the timing that all peers share.
 
     {"task": "versions"}                                        -> {"versions": {...}}
     {"task": "check", "net": "dnn", "batch": 32}                -> {"scores": [[...], ...]}
     {"task": "losses", "net": "dnn", "batch": 32, "steps": 3}   -> {"losses": [...]}
-    {"task": "train", "net": "dnn", "batch": 32, "seconds": 1}  -> {"ms": [...], "way": "..."}
-    {"task": "predict", ...}                                    -> {"ms": [...], "way": "..."}
+    {"task": "train", "net": "dnn", "batch": 32, "seconds": 1}  -> {"ms": [...], "method": "..."}
+    {"task": "predict", ...}                                    -> {"ms": [...], "method": "..."}
     {"task": "layer", "layer": {...}, "seconds": 0.1}           -> {"ms": [...]}
     {"task": "layer", "layer": {...}, "seconds": 0}             -> {"sums": [...]}
 
-`ms` are milliseconds per step or call, one figure for each stretch of about 20 ms or more. `way`
-says by which of its means the framework did it: where it has several (a compiler, several steps at
-a time), the peer tries them at the first request and stays with the fastest. A request may name
-the `way`. `layer` is one convolution (the fields of a Conv2DCase), forward and both gradients;
-`sums` are checksums of y, dx, dw and db. A task that a framework lacks is answered with
-{"absent": reason}, a failure with {"error": text}. The same weights and images are used everywhere:
-those of tests/shapes.py, with images from the file named on the command line where one is given.
+`ms` are milliseconds per step or call, one value for each interval of about 20 ms or more. `method`
+is the method that the framework used: if it has several (a compiler, several steps at a time), the
+peer tries them at the first request and keeps using the fastest. A request may specify the
+`method`. `layer` is one convolution (the fields of a Conv2DCase), forward and both gradients;
+`sums` are checksums of y, dx, dw and db. The answer to an unsupported task is {"absent": reason},
+to a failed one {"error": text}. All peers use the weights and images of tests/shapes.py, or images
+from the file given on the command line.
 """
 
 import argparse
@@ -29,18 +29,18 @@ import numpy as np
 from tests.shapes import NETS, Conv2DCase
 
 IMAGES = 8192  # in the training set: 256 batches of 32
-STRETCH = 0.02  # seconds
+INTERVAL = 0.02  # seconds
 
 
 class AbsentError(Exception):
-    """The framework has no such task."""
+    """The framework does not support the task."""
 
 
 class Peer:
-    """A framework: subclasses list its ways and write what here raises AbsentError."""
+    """A framework: subclasses list its methods and override what raises AbsentError here."""
 
-    train_ways = ("",)
-    predict_ways = ("",)
+    train_methods = ("",)
+    predict_methods = ("",)
 
     def __init__(self, threads, images=None):
         self.threads = threads
@@ -52,22 +52,22 @@ class Peer:
         """{"package": "version", ...}"""
         raise NotImplementedError
 
-    def prediction(self, net, batch, way):
-        """(call, result): `call()` predicts the first images; `result()` is its last, an array."""
+    def prediction(self, net, batch, method):
+        """(call, result): `call()` predicts the first images, `result()` is its output."""
         raise AbsentError("no prediction")
 
-    def training(self, net, batch, way):
-        """run(seconds) -> [milliseconds per step, ...], each time from the same first weights."""
+    def training(self, net, batch, method):
+        """run(seconds) -> [milliseconds per step, ...], always from the same initial weights."""
         raise AbsentError("no training")
 
     def losses(self, net, batch, steps):
-        """The loss of each of the first steps, from the given weights on the first batches."""
+        """The losses of the first steps, from the given weights on the first batches."""
         raise AbsentError("no training")
 
     def layer(self, case, x, w, b, dy):
-        """(call, results): `call()` does all of a convolution; `results()` are y, dx, dw, db.
+        """(call, results): `call()` runs forward and backward; `results()` returns y, dx, dw, db.
 
-        x, b and dy are NHWC arrays, w is HWIO, as in Keras; so are dx and dw.
+        As in Keras, x, dx and dy are NHWC arrays, w and dw are HWIO.
         """
         raise AbsentError("no single layers")
 
@@ -87,21 +87,21 @@ class Peer:
 
     # --- requests
 
-    def answer(self, task, net=None, batch=32, seconds=1.0, steps=3, way=None, layer=None):
+    def answer(self, task, net=None, batch=32, seconds=1.0, steps=3, method=None, layer=None):
         if task == "versions":
             return {"versions": self.versions()}
         if task == "layer":
             return self._answer_layer(layer, seconds)
         net = NETS[net]
         if task == "check":
-            call, result = self.prediction(net, batch, way or self.predict_ways[0])
+            call, result = self.prediction(net, batch, method or self.predict_methods[0])
             call()
             return {"scores": np.asarray(result(), np.float64).tolist()}
         if task == "losses":
             return {"losses": [float(loss) for loss in self.losses(net, batch, steps)]}
-        ways = {"train": self.train_ways, "predict": self.predict_ways}[task]
-        way = way or self._fastest(task, ways, net, batch)
-        return {"ms": self._runner(task, net, batch, way)(seconds), "way": way}
+        methods = {"train": self.train_methods, "predict": self.predict_methods}[task]
+        method = method or self._fastest(task, methods, net, batch)
+        return {"ms": self._runner(task, net, batch, method)(seconds), "method": method}
 
     def _answer_layer(self, layer, seconds):
         fields = {k: tuple(v) if isinstance(v, list) else v for k, v in layer.items()}
@@ -113,9 +113,9 @@ class Peer:
             self._layer = case, *self.layer(case, *arrays)
         _, call, results = self._layer
         if seconds:
-            return {"ms": stretches(call, seconds, 0.005)}
+            return {"ms": intervals(call, seconds, 0.005)}
         call()
-        # Weighted by place, so that a value in a wrong place shows; by size, so that all compare.
+        # Weighted by index, which detects misplaced values, and normalized to comparable sizes.
         sums = []
         for result in results():
             flat = np.asarray(result, np.float64).ravel()
@@ -123,43 +123,43 @@ class Peer:
             sums.append(float(flat @ weights / max(np.linalg.norm(flat), 1e-30)))
         return {"sums": sums}
 
-    def _fastest(self, task, ways, net, batch):
+    def _fastest(self, task, methods, net, batch):
         key = task, net.name, batch
         if key not in self._best:
             tried = {}
-            for way in ways if len(ways) > 1 else ():
+            for method in methods if len(methods) > 1 else ():
                 try:
-                    run = self._runner(task, net, batch, way)
+                    run = self._runner(task, net, batch, method)
                     run(0.1)  # compiles and warms up
-                    tried[way] = min(run(0.5))
-                except Exception:  # a compiler that fails leaves the other ways
+                    tried[method] = min(run(0.5))
+                except Exception:  # a compiler may fail; try the other methods
                     traceback.print_exc()
-            if len(ways) > 1 and not tried:
-                raise RuntimeError("all its ways failed")
-            self._best[key] = min(tried, key=tried.get) if tried else ways[0]
+            if len(methods) > 1 and not tried:
+                raise RuntimeError("all its methods failed")
+            self._best[key] = min(tried, key=tried.get) if tried else methods[0]
         return self._best[key]
 
-    def _runner(self, task, net, batch, way):
-        key = task, net.name, batch, way
+    def _runner(self, task, net, batch, method):
+        key = task, net.name, batch, method
         if key not in self._made:
             if task == "train":
-                self._made[key] = self.training(net, batch, way)
+                self._made[key] = self.training(net, batch, method)
             else:
-                call, _ = self.prediction(net, batch, way)
-                self._made[key] = lambda seconds: stretches(call, seconds)
+                call, _ = self.prediction(net, batch, method)
+                self._made[key] = lambda seconds: intervals(call, seconds)
         return self._made[key]
 
 
-def stretches(call, seconds, stretch=STRETCH):
-    """Milliseconds per call, one figure for each stretch of calls, for about `seconds`."""
+def intervals(call, seconds, interval=INTERVAL):
+    """Milliseconds per call, one value per interval, for about `seconds`."""
     begin = time.perf_counter()
     call()
     once = time.perf_counter() - begin
-    if once < stretch:  # the first call may have been a slow one
+    if once < interval:  # the first call may have been slower
         begin = time.perf_counter()
         call()
         once = time.perf_counter() - begin
-    repeats = max(1, round(stretch / max(once, 1e-7)))
+    repeats = max(1, round(interval / max(once, 1e-7)))
     samples, end = [], time.perf_counter() + seconds
     while not samples or time.perf_counter() < end:
         begin = time.perf_counter()
@@ -170,7 +170,7 @@ def stretches(call, seconds, stretch=STRETCH):
 
 
 def serve(peer_class):
-    """Answer requests until the input ends. What libraries print goes to standard error."""
+    """Answer requests until the end of the input. Other output goes to standard error."""
     parser = argparse.ArgumentParser(description=sys.modules[peer_class.__module__].__doc__)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--images", help="an npz file with `images` uint8 and `labels`")

@@ -1,6 +1,6 @@
-"""PyTorch, channels last: a hand-written loop over batches made beforehand, eager or compiled.
+"""PyTorch, channels last: a hand-written loop over prepared batches, eager or compiled.
 
-Adam is the fused one. Prediction runs in inference mode; `traced` is a frozen TorchScript graph.
+Adam is fused. Prediction runs in inference mode; `traced` is a frozen TorchScript graph.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch._inductor.config
 from torch import nn
 
 from benchmarks.onnx_model import channels_first_dense
-from benchmarks.peers.serve import STRETCH, Peer, serve, stretches
+from benchmarks.peers.serve import INTERVAL, Peer, intervals, serve
 from tests.shapes import pads_and_output, pair
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "softmax": lambda: nn.Softmax(-1)}
@@ -26,12 +26,12 @@ def _window(kind, config, x):
         x[1:3], size, strides, config.get("padding", "valid")
     )
     if (top, left) != (bottom, right):
-        raise NotImplementedError(f"PyTorch's layers pad both sides alike, {config} does not.")
+        raise NotImplementedError(f"PyTorch's layers only support symmetric padding: {config}.")
     return size, strides, (top, left)
 
 
 def module(net):
-    """`net` with its weights as a Sequential that ends in logits, channels last."""
+    """`net` with its weights as a channels-last Sequential that returns logits."""
     layers, weights, flattened = [], iter(map(torch.tensor, net.weights())), None
     for kind, config, x, y in net.steps():
         if kind == "Conv2D":
@@ -66,8 +66,8 @@ def module(net):
 
 
 class Torch(Peer):
-    train_ways = ("eager", "compile")
-    predict_ways = ("eager", "traced", "compile")
+    train_methods = ("eager", "compile")
+    predict_methods = ("eager", "traced", "compile")
 
     def __init__(self, threads, images=None):
         super().__init__(threads, images)
@@ -78,7 +78,7 @@ class Torch(Peer):
         return {"torch": torch.__version__}
 
     def _compiled(self, model):
-        torch._dynamo.reset()  # or the next network counts as a recompilation of the last one
+        torch._dynamo.reset()  # otherwise the next network counts as a recompilation
         torch._inductor.config.freezing = True  # pre-packed weights; prediction only
         return torch.compile(model, dynamic=False)
 
@@ -86,14 +86,14 @@ class Torch(Peer):
         tensor = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
         return tensor.contiguous(memory_format=torch.channels_last)
 
-    def prediction(self, net, batch, way):
+    def prediction(self, net, batch, method):
         model = module(net).eval()
         if not net.from_logits:
             model.append(nn.Softmax(-1))
         images = self._tensor(self.images(net, batch))
-        if way == "traced":
+        if method == "traced":
             model = torch.jit.optimize_for_inference(torch.jit.trace(model, images))
-        elif way == "compile":
+        elif method == "compile":
             model = self._compiled(model)
         latest = []
 
@@ -104,7 +104,7 @@ class Torch(Peer):
         return call, lambda: latest[0].numpy()
 
     def layer(self, case, x, w, b, dy):
-        # Where the padding is uneven the image is padded beforehand: in PyTorch's favour.
+        # For asymmetric padding the image is padded beforehand, in PyTorch's favor.
         top, bottom, left, right = case.pads
         even = top == bottom and left == right
         if not even:
@@ -112,14 +112,14 @@ class Torch(Peer):
         x, dy = self._tensor(x), self._tensor(dy)
         w = torch.from_numpy(np.ascontiguousarray(w.transpose(3, 2, 0, 1)))
         w, b = w.contiguous(memory_format=torch.channels_last), torch.from_numpy(b)
-        place = list(case.strides), [top, left] if even else [0, 0], list(case.dilation)
+        geometry = list(case.strides), [top, left] if even else [0, 0], list(case.dilation)
         latest = []
 
         def call():
             with torch.inference_mode():
-                y = torch.conv2d(x, w, b, *place)
+                y = torch.conv2d(x, w, b, *geometry)
                 gradients = torch.ops.aten.convolution_backward(
-                    dy, x, w, [case.oc], *place, False, [0, 0], 1, [True, True, True]
+                    dy, x, w, [case.oc], *geometry, False, [0, 0], 1, [True, True, True]
                 )
             latest[:] = [y, *gradients]
 
@@ -132,18 +132,18 @@ class Torch(Peer):
 
         return call, results
 
-    def _stepper(self, net, batch, way):
+    def _stepper(self, net, batch, method):
         """(step, restart, optimizer): `step()` trains on the next batch and returns its loss."""
         images, labels = self.data(net)
-        whole = range(0, min(len(images) // batch, BATCHES) * batch, batch)
+        starts = range(0, min(len(images) // batch, BATCHES) * batch, batch)
         batches = [
             (self._tensor(images[i : i + batch]), torch.from_numpy(labels[i : i + batch]))
-            for i in whole
+            for i in starts
         ]
         model = module(net).train()
         first = {key: value.clone() for key, value in model.state_dict().items()}
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)
-        forward = self._compiled(model) if way == "compile" else model
+        forward = self._compiled(model) if method == "compile" else model
         position = [0]
 
         def step():
@@ -161,12 +161,12 @@ class Torch(Peer):
 
         return step, restart, optimizer
 
-    def training(self, net, batch, way):
-        step, restart, _ = self._stepper(net, batch, way)
+    def training(self, net, batch, method):
+        step, restart, _ = self._stepper(net, batch, method)
 
         def run(seconds):
             restart()
-            return stretches(step, seconds, STRETCH)
+            return intervals(step, seconds, INTERVAL)
 
         return run
 
@@ -174,8 +174,9 @@ class Torch(Peer):
         step, _, optimizer = self._stepper(net, batch, "eager")
         losses = []
         for t in range(1, steps + 1):
-            # Keras adds epsilon before the second moment's correction, PyTorch after it. Behind a
-            # batch normalization, where a bias has no gradient but rounding errors, that shows.
+            # Keras adds epsilon before the bias correction of the second moment, PyTorch after it.
+            # That matters for a bias before a batch normalization, whose gradient is only rounding
+            # errors.
             optimizer.param_groups[0]["eps"] = 1e-7 / math.sqrt(1 - 0.999**t)
             losses.append(step().item())
         return losses

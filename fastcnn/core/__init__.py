@@ -1,1 +1,1 @@
-"""What every other part of the package uses: arguments, names, variables and their memory."""
+"""The foundation of all other packages: argument checks, registries, variables and memory."""

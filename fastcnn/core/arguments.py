@@ -1,4 +1,4 @@
-"""Checks of arguments that several modules share: each error names what arrived."""
+"""Argument checks that several modules share; each error shows the value received."""
 
 import inspect
 import math
@@ -35,9 +35,9 @@ def check_fraction(value, name, including_one=False):
 
 
 def check_number(value, name, minimum=-math.inf):
-    """`value`, a finite number of at least `minimum`; NumPy's as Python's."""
+    """`value`, a finite number of at least `minimum`; a NumPy scalar becomes a Python number."""
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    # float(value) would overflow: a file may hold an integer of any length
+    # float(value) could overflow: a file may contain an integer of any length
     if not (is_number and minimum <= value and abs(value) <= sys.float_info.max):
         kind = "a float" if minimum == -math.inf else f"a float >= {minimum}"
         raise ValueError(f"The argument `{name}` must be {kind}. Received {name}={value!r}.")
@@ -55,7 +55,7 @@ def check_choice(value, name, choices):
 
 
 def check_shape(shape, name="shape"):
-    """`shape` as a tuple of positive ints or None; an int stands for a tuple of one."""
+    """`shape` as a tuple of positive ints or None; an int becomes a tuple of length one."""
     if isinstance(shape, (int, np.integer)):
         shape = (shape,)
     try:
@@ -72,7 +72,7 @@ def check_shape(shape, name="shape"):
 
 
 def check_data_format(data_format):
-    """Accepts None and "channels_last"."""
+    """Accept None and "channels_last"."""
     if data_format not in (None, "channels_last"):
         raise ValueError(
             'The argument `data_format` must be "channels_last" (batch, height, width, channels): '
@@ -91,7 +91,7 @@ def check_verbose(verbose):
 
 
 def matches(shape, wanted):
-    """Whether `shape` is `wanted`, in which None stands for any size."""
+    """Whether `shape` matches `wanted`, in which None stands for any size."""
     return len(shape) == len(wanted) and all(
         want is None or size == want for size, want in zip(shape, wanted, strict=True)
     )
@@ -131,7 +131,7 @@ def refuse(value, name, default=None):
 
 
 def warn(message):
-    """Warn the user: the place that is named is the first one outside of this package."""
+    """Warn the user, attributing the warning to the first caller outside of this package."""
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame, level = frame.f_back, level + 1

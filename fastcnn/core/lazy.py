@@ -1,9 +1,9 @@
-"""Packages whose rarer parts are imported when first used, to keep `import fastcnn` quick."""
+"""Lazy imports of rarely used modules, to keep `import fastcnn` fast."""
 
 import importlib
 import sys
 
-OLD_NAMES = {  # of losses and metrics that `tensorflow.keras` still has
+OLD_NAMES = {  # old names of losses and metrics that `tensorflow.keras` still has
     **dict.fromkeys(("kld", "KLD", "kullback_leibler_divergence"), "kl_divergence"),
     **dict.fromkeys(("mae", "MAE"), "mean_absolute_error"),
     **dict.fromkeys(("mape", "MAPE"), "mean_absolute_percentage_error"),
@@ -14,16 +14,16 @@ OLD_NAMES = {  # of losses and metrics that `tensorflow.keras` still has
 
 
 def attach(package, parts, old_names=None):
-    """(`__getattr__`, `__dir__`) for a package.
+    """Return (`__getattr__`, `__dir__`) for a package.
 
     Args:
         package: its `__name__`.
-        parts: {name of a module in the package: the names of it that are the package's, too}.
-        old_names: {another name: one of those names}.
+        parts: {module in the package: the names that the package re-exports from it}.
+        old_names: {alias: one of those names}.
     """
     homes = {name: part for part, names in parts.items() for name in names}
 
-    def __getattr__(name):  # noqa: N807 - a module's own hook
+    def __getattr__(name):  # noqa: N807 - the hook of a module
         name = (old_names or {}).get(name, name)
         part = homes.get(name, name)
         if part not in parts:

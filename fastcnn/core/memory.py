@@ -1,4 +1,4 @@
-"""Arrays that begin at a cache line, so that no vector load of an aligned row crosses two."""
+"""Arrays aligned to cache lines, so that no vector load of an aligned row crosses two of them."""
 
 import math
 
@@ -8,7 +8,7 @@ ALIGNMENT = 64
 
 
 def aligned(shape, dtype="float32", zero=False):
-    """A new C-contiguous array whose first byte lies at a multiple of 64."""
+    """A new C-contiguous array whose address is a multiple of 64."""
     dtype = np.dtype(dtype)
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     size = math.prod(shape) * dtype.itemsize

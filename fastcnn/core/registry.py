@@ -1,8 +1,8 @@
-"""What things are called: unique names for objects, and the one lookup from strings to classes.
+"""Names: unique names for objects, and the lookup from strings to classes.
 
-Keras lets a script write `optimizer="adam"`, `loss=losses.MeanSquaredError()` or a config
-dictionary for the same thing. A `Registry` answers all three, for layers, losses, metrics,
-optimizers, initializers and activations alike, and its error lists what would have been right.
+In Keras `optimizer="adam"`, `loss=losses.MeanSquaredError()` and a config dictionary are equally
+valid. A `Registry` resolves all three, for layers, losses, metrics, optimizers, initializers and
+activations; its error lists the valid names.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def unique_name(prefix):
 
 
 def reset_names():
-    """Start all counters anew: what Keras's `clear_session` does to names."""
+    """Reset all counters, like Keras's `clear_session`."""
     _counters.clear()
 
 
 class Registry:
-    """Maps names to classes (or ready instances) of one kind.
+    """Maps names to classes or instances of one kind.
 
     Args:
-        kind: what error messages call an entry, such as "optimizer".
-        module: where Keras keeps this kind, for configs: "keras.optimizers".
-        parts: modules with further entries, imported when a name is not found without them.
+        kind: the name of an entry in error messages, such as "optimizer".
+        module: the Keras module of this kind, for configs: "keras.optimizers".
+        parts: modules with additional entries, imported when a name is not found otherwise.
     """
 
     def __init__(self, kind, module, parts=()):
@@ -68,7 +68,10 @@ class Registry:
             importlib.import_module(part)
 
     def register(self, name, *aliases):
-        """Decorator: `name` is listed in errors and docs, aliases and the class name only work."""
+        """Decorator: register an entry under `name`, its class name and the aliases.
+
+        Only `name` is listed in error messages.
+        """
 
         def add(entry):
             self._names.append(name)
@@ -90,7 +93,7 @@ class Registry:
         return any(entry is other for other in self._entries.values())
 
     def lookup(self, name):
-        """The entry registered under `name`, or a ValueError that lists the valid names."""
+        """The entry registered under `name`; otherwise a ValueError that lists the valid names."""
         entry = self._entries.get(name)
         if entry is None and self._parts:
             self._load_parts()
@@ -102,7 +105,7 @@ class Registry:
         return entry
 
     def unknown(self, identifier):
-        """The exception for an identifier that means nothing here."""
+        """The exception for an unknown identifier."""
         import difflib
 
         self._load_parts()
@@ -114,7 +117,7 @@ class Registry:
         return ValueError(f"{message} Valid {self.kind} names are: {', '.join(self.names())}.")
 
     def get(self, identifier, base):
-        """Turn a string, config dictionary, class or instance into an instance of `base`.
+        """Convert a string, config dictionary, class or instance to an instance of `base`.
 
         None stays None. Raises ValueError for everything else.
         """
@@ -163,15 +166,15 @@ class Registry:
 
 
 class Configurable:
-    """get_config / from_config for objects whose config is their constructor's arguments."""
+    """get_config / from_config for objects whose config consists of their constructor arguments."""
 
     def get_config(self) -> Config:
-        """The arguments that make this object again, as a dictionary of plain values."""
+        """The constructor arguments that recreate this object, as a dictionary of plain values."""
         return {}
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        """Make an object from what `get_config` returned."""
+        """Create an object from the result of `get_config`."""
         return cls(**config)
 
     def __repr__(self):

@@ -1,8 +1,8 @@
-"""What a plan runs: the base class of all steps, which owns buffers, bound kernels and gradients.
+"""The base class of the steps of a plan, which own buffers, bound kernels and gradients.
 
 A layer knows its settings, shapes and weights; a step is one use of it (or of several layers) in a
-model. So a layer may stand at several positions, in several models, and be used by several threads:
-each use has arrays of its own.
+model. A layer may occur at several positions and in several models, and be used by several threads,
+because each use has its own arrays.
 
     forward(x, training=False) -> y     float arrays (n, ...), C-contiguous
     backward(dy) -> dx                  writes each weight's `gradient` (does not add to it)
@@ -10,38 +10,38 @@ each use has arrays of its own.
 What makes a repeated step cheap:
 
 - `forward` writes into buffers that the step keeps. For one batch size it returns the same ndarray
-  object every time, so the next step, which sees the same object again, keeps its kernels bound to
-  it: `call = self._calls.get(len(x))`, then `call.x is x` is the whole check.
-- What `backward(dy)` returns may be overwritten by the step before it; `backward` leaves the `dy`
-  that it is given alone unless `consume_gradient` is set, which a plan does for its own steps.
-- With `input_gradient = False` nobody reads dx: `backward` returns None and saves the work.
+  object every time, so the next step, which receives the same object again, keeps its kernels bound
+  to it: `call = self._calls.get(len(x))`, then `call.x is x` is the entire check.
+- The result of `backward(dy)` may be overwritten by the preceding step; `backward` does not modify
+  `dy` unless `consume_gradient` is set, which a plan does for its own steps.
+- With `input_gradient = False` dx is not needed: `backward` returns None and skips the work.
 """
 
 from fastcnn.core.memory import aligned
 
-MAX_CALLS = 4  # batch sizes that stay bound: a training and an evaluation batch, each with its last
-MAX_BUFFERS = 32  # buffers of different shapes: images of many sizes let go of the earlier ones
+MAX_CALLS = 4  # bound batch sizes: training and evaluation, each with its smaller last batch
+MAX_BUFFERS = 32  # buffers of different shapes; beyond that, as for many image sizes, all are freed
 
 
 class Call:
-    """The arrays and bound kernels of one batch size: a bag of attributes that a step fills."""
+    """The arrays and bound kernels of one batch size, as attributes that a step sets."""
 
     def __init__(self, x):
         self.x = x
-        self.dy = None  # what backward is bound to
+        self.dy = None  # the array that backward is bound to
 
 
 class Step:
-    """One use of one layer or of several that run as one.
+    """One use of one layer, or of several layers that are fused.
 
     Args:
         layers: the layers.
-        input_shape, output_shape: of this use, with the batch as None; by default those that the
-            layers were built for.
+        input_shape, output_shape: the shapes of this use, with the batch as None; by default those
+            that the layers were built for.
 
     Attributes:
-        input_gradient: whether somebody reads what `backward` returns.
-        consume_gradient: whether `backward` may overwrite the dy that it is given.
+        input_gradient: whether the result of `backward` is needed.
+        consume_gradient: whether `backward` may overwrite its argument dy.
     """
 
     def __init__(self, *layers, input_shape=None, output_shape=None):
@@ -49,7 +49,7 @@ class Step:
         self.layer = layers[0]
         self.name = " + ".join(layer.name for layer in layers)
         self.dtype = self.layer.dtype
-        self.block = self.layer.block  # whose version says whether the weights have changed
+        self.block = self.layer.block  # its version shows whether the weights have changed
         self.input_shape = input_shape or getattr(self.layer, "input_shape", None)
         self.output_shape = output_shape or getattr(layers[-1], "output_shape", None)
         self.input_gradient = True
@@ -67,24 +67,24 @@ class Step:
         raise NotImplementedError
 
     def read_from(self, x):
-        """`forward` for an array (n, inputs) that is read where it is, without a copy.
+        """Run `forward` directly on an array (n, inputs), without copying it.
 
-        Returns None where the step cannot do that; then nothing has happened.
+        Returns None, without any effect, if the step does not support that.
         """
         return None
 
     def algorithms(self):
-        """Which algorithms the step's kernels use (see kernels/choice.py), "" without a choice."""
+        """The algorithms of the step's kernels (see kernels/choice.py); "" without a choice."""
         return ""
 
-    # -------------------------------------------------------------------------- what a plan asks
+    # --------------------------------------------------------------------------- used by the plan
 
     def describe(self):
         """(name, shapes, algorithms): the step's line in `model.plan()`."""
         return self.name, f"{self.input_shape} -> {self.output_shape}", self.algorithms()
 
     def expect_gradient(self, read, consume):
-        """Set whether somebody reads what `backward` returns, and whether dy may be overwritten."""
+        """Set whether the result of `backward` is needed, and whether dy may be overwritten."""
         self.input_gradient, self.consume_gradient = read, consume
 
     @property
@@ -97,7 +97,7 @@ class Step:
         return [weight for layer in self.layers for weight in layer.trainable_weights]
 
     def release(self):
-        """Forget buffers and bound kernels; the next call makes new ones."""
+        """Release buffers and bound kernels; the next call creates new ones."""
         self._calls = {}
         self._buffers = {}
         self._kept = None
@@ -105,18 +105,18 @@ class Step:
     # ----------------------------------------------------------------------- buffers and bindings
 
     def _buffer(self, role, shape, dtype=None):
-        """A view of shape[0] rows of the buffer kept for `role`, which grows when too small."""
+        """A view of shape[0] rows of the buffer for `role`, which grows if it is too small."""
         key = (role, shape[1:])
         buffer = self._buffers.get(key)
         if buffer is None or len(buffer) < shape[0]:
             if len(self._buffers) >= MAX_BUFFERS:
                 self._buffers.clear()
             buffer = self._buffers[key] = aligned(shape, dtype or self.dtype)
-            self._calls.clear()  # other batch sizes use the smaller buffer: let it go
+            self._calls.clear()  # calls of other batch sizes still refer to the smaller buffer
         return buffer[: shape[0]]
 
     def _remember(self, call):
-        """Keep the binding of a batch size, for a bounded number of sizes."""
+        """Store the call of a batch size; the number of stored sizes is bounded."""
         size = len(call.x)
         if size not in self._calls and len(self._calls) >= MAX_CALLS:
             del self._calls[next(iter(self._calls))]
@@ -124,7 +124,7 @@ class Step:
         return call
 
     def _last_call(self):
-        """What the last forward(training=True) kept."""
+        """The state stored by the last forward(training=True)."""
         if self._kept is None:
             raise RuntimeError(
                 f"backward() of {self.name!r} needs a forward(x, training=True) before it."

@@ -1,8 +1,8 @@
-"""The weights of a model as a whole: what its optimizer, its checkpoints and its locks work on.
+"""All weights of a model, as used by its optimizer, its checkpoints and its locks.
 
 A model that was built from new layers has one `Block`, and its store is that block. A model that
 shares layers with another one has several: its own and those of the model that ran first. Weights
-never move, so models that share layers train and predict in turn without copying anything.
+never move, so models that share layers can be used alternately without copying anything.
 """
 
 import numpy as np
@@ -15,9 +15,9 @@ _building = forks.Lock()  # two threads must not give a variable two blocks
 
 
 class Store:
-    """A model's variables, seen as flat arrays: trainable ones first, then the others.
+    """A model's variables as flat arrays: the trainable ones first, then the others.
 
-    Variables without a block get one together.
+    Variables without a block are allocated together in a new one.
 
     Attributes:
         slices: list of (variable, its slice of the flat arrays), in their order.
@@ -56,7 +56,7 @@ class Store:
             self.weights, self.gradients = block.values[part], block.gradients[part]
 
     def _runs(self, slices):
-        """[(block, slice of its arrays, slice of the flat arrays)] without gaps in between."""
+        """[(block, slice of its arrays, slice of the flat arrays)], adjacent slices merged."""
         runs = []
         for variable, flat in slices:
             block, start = variable.block, variable.block.slices[variable].start
@@ -72,26 +72,26 @@ class Store:
     # ------------------------------------------------------------------------------- for an update
 
     # The optimizer updates `weights` from `gradients`, flat arrays of `trainable_size` elements:
-    # views of the one block, or, where there are several runs of memory, copies.
+    # views of a single block, or copies if the memory consists of several contiguous runs.
 
     def gather(self):
-        """Before an update: bring `weights` and `gradients` up to date."""
+        """Before an update: refresh `weights` and `gradients`."""
         if self._is_split:
             for block, part, flat in self._trainable_runs:
                 self.weights[flat] = block.values[part]
                 self.gradients[flat] = block.gradients[part]
 
     def scatter(self):
-        """After an update: write `weights` back to where the variables are."""
+        """After an update: write `weights` back to the variables."""
         if self._is_split:
             for block, part, flat in self._trainable_runs:
                 block.values[part] = self.weights[flat]
         self.touch()
 
-    # --------------------------------------------------------------------------------- as a whole
+    # --------------------------------------------------------------------------------- all values
 
     def read(self):
-        """All values as one flat array; a view where the variables are in one run of memory."""
+        """All values as one flat array; a view if the variables are contiguous in memory."""
         if len(self._all_runs) == 1:
             block, part, _ = self._all_runs[0]
             return block.values[part]
@@ -101,7 +101,7 @@ class Store:
         return values
 
     def write(self, values):
-        """Replace all values by those of an array like that of `read`."""
+        """Replace all values with those of an array in the layout of `read`."""
         for block, part, flat in self._all_runs:
             block.values[part] = values[flat]
         self.touch()

@@ -1,13 +1,13 @@
-"""`Tensor`: what calls of models, layers, activations and losses return.
+"""`Tensor`: the result type of models, layers, activations and losses.
 
-It is a NumPy array in every respect, and has the method that scripts call on Keras's tensors.
+It is a NumPy array with one addition: the `numpy()` method that scripts call on Keras's tensors.
 """
 
 import numpy as np
 
 
 class Tensor(np.ndarray):
-    """A NumPy array with Keras's `numpy()`. Functions of it that give one number give a scalar.
+    """A NumPy array with Keras's `numpy()`. Reductions to a single value return a NumPy scalar.
 
     >>> import fastcnn as keras
     >>> y = keras.activations.softmax([[1.0, 1.0]])
@@ -18,7 +18,7 @@ class Tensor(np.ndarray):
     """
 
     def numpy(self):
-        """The same numbers as a plain array; a NumPy scalar where there is one number."""
+        """The same values as a plain array, or as a NumPy scalar if there are no axes."""
         return self.view(np.ndarray)[()]
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
@@ -26,5 +26,5 @@ class Tensor(np.ndarray):
 
 
 def tensor(array):
-    """An array, not copied, or a single number as a `Tensor`."""
+    """Convert an array (without a copy) or a single number to a `Tensor`."""
     return np.asarray(array).view(Tensor)

@@ -1,9 +1,9 @@
-"""Weights: a `Variable` is a named array, a `Block` the memory that some variables share.
+"""Weights: a `Variable` is a named array, a `Block` the memory that several variables share.
 
-A variable begins with an array of its own. The first model that runs with it, or its layer where
-that is called alone, gives it a part of a `Block` (see `core.store`); from then on it never moves.
-Kernels keep copies of the weights in other layouts, so everything that writes a weight goes through
-`Variable.assign` or calls `touch` of its block or store: both change `Block.version`.
+A variable starts with its own array. The first model that runs it, or its layer if that is called
+on its own, assigns it a slice of a `Block` (see `core.store`); from then on it never moves. Kernels
+cache the weights in other layouts, so all code that writes a weight must use `Variable.assign` or
+call `touch` of its block or store: both change `Block.version`.
 """
 
 import contextlib
@@ -23,10 +23,9 @@ _shapes_only = contextvars.ContextVar("shapes_only", default=False)
 
 @contextlib.contextmanager
 def shapes_only():
-    """Inside, new variables have a shape but no memory, and their values are zeros.
+    """Context manager: new variables have a shape but no memory, and their values are zeros.
 
-    What reads a model from a file compares the file with the shapes first; a `Store` then gives
-    them memory.
+    Loading a model compares the file with these shapes first; a `Store` then allocates memory.
     """
     token = _shapes_only.set(True)
     try:
@@ -41,13 +40,13 @@ def is_shapes_only():
 
 
 def initial_values(initializer, shape, dtype):
-    """What `initializer` gives for a new variable; within `shapes_only` an array without memory.
+    """The initial values of a new variable; within `shapes_only` an array without memory.
 
     Raises:
-        ValueError: no memory could ever hold the shape.
+        ValueError: the shape exceeds the address space.
     """
     if math.prod(shape) * np.dtype(dtype).itemsize > sys.maxsize:
-        raise ValueError(f"No memory can hold a weight of shape {shape}.")
+        raise ValueError(f"A weight of shape {shape} exceeds the address space.")
     if is_shapes_only():
         return np.broadcast_to(np.zeros((), dtype), shape)
     return np.asarray(initializer(shape, dtype=dtype), dtype)
@@ -57,11 +56,11 @@ class Variable:
     """A weight of a layer.
 
     Attributes:
-        value: read-only ndarray, a view of the memory where the weight is kept.
+        value: read-only ndarray, a view of the weight's memory.
         gradient: ndarray that `backward` writes; None if the variable is not trainable.
-        name, path: "kernel", "sequential/conv2d/kernel".
-        shape, dtype, trainable, initializer, regularizer, constraint: what they say.
-        block: the `Block` that holds it, or None.
+        name, path: such as "kernel" and "sequential/conv2d/kernel".
+        shape, dtype, trainable, initializer, regularizer, constraint: as in Keras.
+        block: the `Block` that contains it, or None.
     """
 
     def __init__(
@@ -90,13 +89,13 @@ class Variable:
         self.value.flags.writeable = False
 
     def move_into(self, block, values, gradient):
-        """Copy the value to its place in a block: `values` and `gradient` are views of it."""
+        """Move into a block: copy the value to `values`; both arguments are views of the block."""
         values[...] = self._array
         self.block, self._gradient = block, gradient
         self._set_array(values)
 
     def change_type(self, dtype):
-        """Go on with an array of its own of another type."""
+        """Switch to a separate array of another dtype."""
         self.block = self._gradient = None
         self._set_array(self._array.astype(dtype))
 
@@ -118,12 +117,12 @@ class Variable:
 
     @gradient.setter
     def gradient(self, value):
-        if value is not self._gradient:  # else it was `+=`, which has written it already
+        if value is not self._gradient:  # otherwise it was `+=`, which has already written it
             self.gradient[...] = value
 
     @property
     def array(self):
-        """The values, to write in place; call `touch` of the block or store afterward."""
+        """The values, writable in place; call `touch` of the block or store afterward."""
         return self._array
 
     @property
@@ -151,7 +150,7 @@ class Variable:
         value = np.asarray(value)
         if value.shape != self.shape:
             raise ValueError(
-                f"The shape of the new value does not fit {self.path!r}. "
+                f"The shape of the new value does not match {self.path!r}. "
                 f"Expected {self.shape}, received {value.shape}."
             )
         self._array[...] = value
@@ -167,7 +166,7 @@ class Variable:
         return self._array.astype(dtype or self._array.dtype)
 
     def __getstate__(self):
-        """A copy has an array of its own, like a new variable."""
+        """A copy has its own array, like a new variable."""
         state = {name: value for name, value in vars(self).items() if name != "value"}
         return {**state, "_array": self.numpy(), "_gradient": None, "block": None}
 
@@ -180,18 +179,18 @@ class Variable:
 
 
 class Block:
-    """The memory of variables that were built together: one aligned array, and one of gradients.
+    """The memory of variables that were built together: aligned arrays of values and gradients.
 
         values     [ kernel | bias | kernel | ... trainable ... | moving_mean | ... others ... ]
-        gradients  [ the same layout; memory that nobody writes costs nothing                  ]
+        gradients  [ the same layout; memory that is never written costs nothing               ]
 
     Each variable starts on a multiple of 64 bytes (16 floats); the padding stays zero.
 
     Attributes:
         version: int that changes with every write.
         revision: int that changes when a variable is frozen or made trainable.
-        lock: held by whoever runs kernels with the variables or writes them.
-        number: blocks are locked in the order of their numbers.
+        lock: held while the variables' kernels run or their values are written.
+        number: blocks are locked in ascending order of this number.
     """
 
     _numbers = itertools.count()
@@ -220,7 +219,7 @@ class Block:
         for variable, part in self.slices.items():
             views = (array[part].reshape(variable.shape) for array in (self.values, self.gradients))
             variable.move_into(self, *views)
-        for variable in counters:  # integers keep arrays of their own
+        for variable in counters:  # integers keep separate arrays
             variable.move_into(self, np.empty(variable.shape, variable.dtype), None)
 
         forks.watch(self)
@@ -236,6 +235,6 @@ class Block:
 
 
 def padded(size, dtype):
-    """Elements from the start of a variable of that size to the next one's."""
+    """`size` rounded up, so that the next variable in a block is aligned."""
     step = ALIGNMENT // np.dtype(dtype).itemsize
     return -(-size // step) * step

@@ -1,11 +1,11 @@
-"""Data sets that tutorials train on, found on this machine or fetched, always verified.
+"""Data sets that tutorials use: located on this machine or downloaded, and always verified.
 
     from fastcnn.datasets import fashion_mnist
     (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
 
-`fashion_mnist`, `mnist` and `cifar10` each have `load_data(path=None)`; `fetch.py` says where they
-look. `read_idx` reads a person's own files in MNIST's format. All of it is imported at first use,
-so `import fastcnn` stays quick.
+`fashion_mnist`, `mnist` and `cifar10` each have `load_data(path=None)`; `fetch.py` documents where
+they look. `read_idx` reads your own files in MNIST's format. Everything is imported on first use,
+so that `import fastcnn` stays fast.
 """
 
 import importlib

@@ -1,8 +1,8 @@
-"""CIFAR-10: 60,000 colour 32x32 images in ten classes (Krizhevsky 2009).
+"""CIFAR-10: 60,000 color 32x32 images in ten classes (Krizhevsky 2009).
 
-The members of its archive are Python 2 pickles. Nothing here unpickles: each member holds its
-images as one string of bytes and its labels as one list of small numbers, and `find_arrays` finds
-the two by their bytes and looks at nothing else.
+The members of its archive are Python 2 pickles. Nothing here unpickles them: each member contains
+its images as one byte string and its labels as one list of small integers. `find_arrays` locates
+these two by their byte patterns and ignores everything else.
 """
 
 import re
@@ -12,7 +12,7 @@ import numpy as np
 
 from fastcnn.datasets import fetch
 
-BATCHES = (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch")
+BATCHES = (*(f"data_batch_{index}" for index in range(1, 6)), "test_batch")
 IMAGES_PER_BATCH = 10000
 IMAGE_BYTES = 3 * 32 * 32
 CLASS_NAMES = (
@@ -28,23 +28,23 @@ CLASS_NAMES = (
     "truck",
 )
 
-# The entry "labels" of the pickled dictionary: an empty list `]`, then runs of
-# `( K label K label ... e`. `q` and a byte after a value only number it, for later reference.
+# The entry "labels" of the pickled dictionary: an empty list `]`, then one or more sequences of
+# `( K label K label ... e`. `q` and a byte after a value memoize it for later reference.
 _LABELS = re.compile(rb"labels(?:q.)?\](?:q.)?((?:\((?:K[\x00-\x09])+e)+)", re.DOTALL)
 
 
 def find_arrays(batch, count):
-    """The images and labels in the bytes of one batch file.
+    """Extract the images and labels from the bytes of one batch file.
 
     Args:
         batch: bytes of a member such as `data_batch_1`.
-        count: how many images it must hold.
+        count: the required number of images.
 
     Returns:
-        uint8 arrays (count, 32, 32, 3), a view of a channels-first one, and (count,).
+        uint8 arrays of shapes (count, 32, 32, 3), a view of a channels-first array, and (count,).
 
     Raises:
-        ValueError: the images or the labels are not there, or there are not `count` of them.
+        ValueError: the images or the labels are missing, or there are not `count` of them.
     """
     found = _LABELS.search(batch)
     labels = found[1].translate(None, b"(Ke") if found else b""
@@ -60,7 +60,7 @@ def find_arrays(batch, count):
 
 
 def read(path, file):
-    """The images and labels of all batches of a verified archive, in the order of `BATCHES`."""
+    """Read the images and labels of all `BATCHES` in an archive, after verifying it."""
     import tarfile
 
     fetch.verify(path, file)
@@ -96,16 +96,16 @@ def load_data(path=None):
     """CIFAR-10 as `(x_train, y_train), (x_test, y_test)`.
 
     Args:
-        path: a folder that holds `cifar-10-python.tar.gz`. When it is left out,
-            or the file is not there, the search goes on as `fastcnn/datasets/fetch.py`
-            says, and ends with a download.
+        path: a folder that contains `cifar-10-python.tar.gz`. If it is omitted or the file is not
+            there, the search continues as documented in `fastcnn/datasets/fetch.py`, and ends
+            with a download.
 
     Returns:
         uint8 arrays of shapes (50000, 32, 32, 3), (50000, 1), (10000, 32, 32, 3), (10000, 1).
-        `CLASS_NAMES[label]` is the class in words.
+        `CLASS_NAMES[label]` is the name of the class.
 
     Raises:
-        FileNotFoundError: no place has the file; the message lists every place and why.
+        FileNotFoundError: the file was not found; the message lists every location and the reason.
     """
     x, y = fetch.load(DATASET, path)["cifar-10-python.tar.gz"]
     train = (len(BATCHES) - 1) * IMAGES_PER_BATCH

@@ -1,8 +1,8 @@
-"""Fetch a package of a Debian-family system without being root, and unpack it into a folder.
+"""Download a package on a Debian-family system without root, and unpack it into a folder.
 
-`apt-get` is given package lists and a cache of its own, so nothing of the system is written, and it
-checks the distribution's signatures as always. As root it is told to stay root while downloading,
-since its own user may not be able to enter a private folder.
+`apt-get` uses private package lists and a private cache, so it does not write to the system, and it
+checks the distribution's signatures as usual. When run as root it keeps downloading as root, since
+the sandbox user may not have access to a private folder.
 """
 
 import os
@@ -12,7 +12,7 @@ import sys
 
 TIMEOUT = 300  # seconds for each of the three commands
 
-# What the system runs after an update concerns its own lists, and those stay as they are.
+# The system's update hooks concern its own package lists, which are not updated here.
 CONFIGURATION = """\
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -26,17 +26,17 @@ Acquire::https::Timeout "10";
 
 
 def fetch_package(package, folder):
-    """Download the distribution's `package` and unpack it below `folder`.
+    """Download the distribution's `package` and unpack it under `folder`.
 
     Args:
         package: its name, such as "dataset-fashion-mnist".
-        folder: an absolute, existing, writable folder; the lists and the archive stay in it.
+        folder: an absolute, existing, writable folder; the lists and the archive remain in it.
 
     Returns:
-        The folder that stands for the package's `/`.
+        The folder that corresponds to the package's `/`.
 
     Raises:
-        OSError: this is no Debian-family system, or one of the commands failed; says which and why.
+        OSError: not a Debian-family system, or one of the commands failed; the message says why.
     """
     if not (shutil.which("apt-get") and shutil.which("dpkg-deb")):
         raise OSError("this system has no apt-get and dpkg-deb.")
@@ -52,8 +52,8 @@ def fetch_package(package, folder):
     configuration.write_text(CONFIGURATION)
     apt = ["apt-get", "-qq", "-c", configuration]
     apt += ["-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={cache}"]
-    # An update also "fails" when one of several sources does not answer: whether the package's own
-    # source did is for the download to say.
+    # An update also "fails" if any one of several sources does not respond. Only the download shows
+    # whether the package's own source is available.
     updated = _run([*apt, "update"], folder)
     downloaded = _run([*apt, "download", package], folder)
     archives = sorted(folder.glob(f"{package}_*.deb"))
@@ -84,6 +84,6 @@ def _run(command, folder):
 
 
 def _complaint(*results):
-    """The lines that commands ended with, in one line."""
+    """The last lines of the commands' output, joined into one line."""
     lines = [line for result in results for line in result.stdout.strip().splitlines()[-2:]]
     return " ".join(lines) or f"exit code {results[0].returncode}."

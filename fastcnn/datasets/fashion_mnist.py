@@ -1,4 +1,4 @@
-"""Fashion-MNIST: 70,000 grey 28x28 images of clothes in ten classes (MIT licence, Zalando SE)."""
+"""Fashion-MNIST: 70,000 gray 28x28 images of clothes in ten classes (MIT license, Zalando SE)."""
 
 import hashlib
 
@@ -20,7 +20,7 @@ CLASS_NAMES = (
 
 
 def read(path, file):
-    """The array of one IDX file, refused unless its unzipped bytes are the pinned ones."""
+    """Read the array in an IDX file; its unzipped bytes must have the pinned hash."""
     array = read_idx(path)
     header = idx_header(array)
     digest = hashlib.sha256(header)
@@ -66,7 +66,7 @@ DATASET = fetch.Dataset(
     mirrors=(
         "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
         "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        # Not served over https; like all others, what comes is compared with the hashes above.
+        # Not served over https; as for all mirrors, the content must match the hashes above.
         "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
     ),
     debian_package="dataset-fashion-mnist",
@@ -78,16 +78,16 @@ def load_data(path=None):
     """Fashion-MNIST as `(x_train, y_train), (x_test, y_test)`.
 
     Args:
-        path: a folder that holds the four IDX files, gzipped or not. When it is left out,
-            or they are not there, the search goes on as `fastcnn/datasets/fetch.py`
-            says, and ends with a download.
+        path: a folder that contains the four IDX files, gzipped or not. If it is omitted or they
+            are not there, the search continues as documented in `fastcnn/datasets/fetch.py`, and
+            ends with a download.
 
     Returns:
         uint8 arrays of shapes (60000, 28, 28), (60000,), (10000, 28, 28), (10000,).
-        `CLASS_NAMES[label]` is the class in words.
+        `CLASS_NAMES[label]` is the name of the class.
 
     Raises:
-        FileNotFoundError: no place has the set; the message lists every place and why.
+        FileNotFoundError: the set was not found; the message lists every location and the reason.
     """
     contents = fetch.load(DATASET, path)
     x_train, y_train, x_test, y_test = (contents[file.name] for file in DATASET.files)

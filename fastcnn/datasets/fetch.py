@@ -1,17 +1,17 @@
-"""Find a data set on this machine, or fetch it, and let nothing through that is not the real one.
+"""Locate a data set on this machine or download it, and verify that it is the genuine one.
 
-`load` tries these places in turn; the first complete, verified set wins:
+`load` searches these locations in order; the first complete, verified set wins:
 
 1. the folder given as `path=`, then the one in the environment variable FASTCNN_DATA
-   (the folder itself, or the sub-folder named after the data set);
+   (the folder itself, or the subfolder named after the data set);
 2. fastcnn's own cache: FASTCNN_HOME, else $XDG_CACHE_HOME/fastcnn, else ~/.cache/fastcnn;
-3. where other packages keep it (`Dataset.elsewhere`);
+3. the folders where other packages store it (`Dataset.elsewhere`);
 4. a download into the cache (`Dataset.mirrors`);
 5. the package of a Debian-family system (`Dataset.debian_package`), see `debian.py`.
 
-FASTCNN_OFFLINE=1 turns 4 and 5 off. The cache keeps files unzipped, so they load at once, and
-their SHA-256 is compared at every load: `sha256sum` of a file there is the number in its source.
-A damaged file is told of in a warning, as is a folder that was asked for and does not serve.
+FASTCNN_OFFLINE=1 disables 4 and 5. The cache stores files unzipped, so that they load fast, and
+their SHA-256 is checked on every load: it is what `sha256sum` prints for a file in the cache. A
+damaged file causes a warning, and so does a requested folder that does not have the set.
 """
 
 import contextlib
@@ -31,8 +31,8 @@ from typing import Any
 from fastcnn.datasets import debian
 from fastcnn.datasets.idx import CHUNK, open_unzipped
 
-TIMEOUT = 10  # seconds a server may stay silent
-LEFTOVER_AGE = 24 * 3600  # seconds after which a killed process's unfinished files are removed
+TIMEOUT = 10  # seconds to wait for data from a server
+LEFTOVER_AGE = 24 * 3600  # seconds until the unfinished files of a killed process are removed
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class DataFile:
     """One file of a data set.
 
     Args:
-        name: its name, unzipped.
-        size: its unzipped bytes.
-        sha256: of the unzipped bytes, in hexadecimal.
-        gzipped: whether places may keep it, and mirrors serve it, as `name + ".gz"`.
-        aliases: other names under which places keep it.
+        name: its name when unzipped.
+        size: its unzipped size in bytes.
+        sha256: hash of the unzipped bytes, in hexadecimal.
+        gzipped: whether mirrors serve it as `name + ".gz"`, and folders may contain it like that.
+        aliases: other names that it may have in a folder.
     """
 
     name: str
@@ -58,25 +58,25 @@ class DataFile:
         return self.name + ".gz" if self.gzipped else self.name
 
     def candidates(self, folder):
-        """The files in `folder` that may be this one, best first; empty when there is none."""
+        """The files in `folder` that may be this one, best first; empty if there are none."""
         names = dict.fromkeys((self.name, self.served_as, *self.aliases))
         return [folder / name for name in names if (folder / name).is_file()]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a data set consists of and where it may be found.
+    """The files of a data set and where to find them.
 
     Args:
-        name: its name, and that of its folder in the cache.
+        name: the name of the set and of its folder in the cache.
         files: its `DataFile`s.
-        read: `read(path, file)` returns the content of one file, and raises ValueError when it is
-            not the pinned one (see `check`).
-        elsewhere: places of others, a name for people -> a folder; `{keras}` stands for Keras's
-            home, `~` for the person's own, and a relative folder is under the working folder.
+        read: `read(path, file)` returns the content of one file, or raises ValueError if it is not
+            the pinned one (see `check`).
+        elsewhere: {label: folder} of other packages; `{keras}` stands for Keras's home and `~` for
+            the user's, and a relative path is relative to the working directory.
         mirrors: URLs to which `served_as` is appended.
         debian_package: the name of the distribution's package, if there is one.
-        debian_folder: the folder of the files in that package.
+        debian_folder: the folder with the files in that package.
     """
 
     name: str
@@ -89,42 +89,43 @@ class Dataset:
 
 
 def load(dataset, path=None):
-    """The content of every file of `dataset`: a dict of file name -> what `dataset.read` gives.
+    """Load every file of `dataset`: {file name: the result of `dataset.read`}.
 
     Args:
         dataset: a `Dataset`.
-        path: a folder to look in before all other places.
+        path: a folder to search before all other locations.
 
     Raises:
-        FileNotFoundError: no place has the whole set. The message lists every place and why.
+        FileNotFoundError: the complete set was not found; the message lists every location and the
+            reason.
     """
     if path is not None and not isinstance(path, (str, os.PathLike)):
         raise TypeError(f"The argument `path` must be a folder. Received path={path!r}")
     failures = []
-    for label, template, asked_for in _local_places(dataset, path):
+    for label, template, requested in _local_folders(dataset, path):
         try:
             folder = Path(template).expanduser()
-            if asked_for and (folder / dataset.name).is_dir():
+            if requested and (folder / dataset.name).is_dir():
                 folder /= dataset.name
             return _read_all(dataset, folder)
         except (OSError, ValueError, RuntimeError) as error:
             failures.append(f"{label}: {error}")
-            if asked_for or isinstance(error, ValueError):
-                warnings.warn(f"{failures[-1]} Looking further.", stacklevel=3)
+            if requested or isinstance(error, ValueError):
+                warnings.warn(f"{failures[-1]} Continuing the search.", stacklevel=3)
     try:
         cache = Path(_cache_template(dataset)).expanduser().absolute()
         if _fetch(dataset, cache, failures):
             return _read_all(dataset, cache)
     except (OSError, ValueError, RuntimeError) as error:
         failures.append(f"fetching into fastcnn's cache: {error}")
-    tried = "\n".join(f"  {number}. {text}" for number, text in enumerate(failures, 1))
+    tried = "\n".join(f"  {index}. {text}" for index, text in enumerate(failures, 1))
     raise FileNotFoundError(
-        f"The data set {dataset.name} was not found. Every place tried, and why it failed:\n{tried}"
+        f"The data set {dataset.name} was not found. Locations tried, and why they failed:\n{tried}"
     )
 
 
 def check(path, file, size, sha256):
-    """Raise ValueError unless these are the pinned size and SHA-256 of `file`; `path` is named."""
+    """Raise a ValueError naming `path` unless size and SHA-256 are the ones pinned in `file`."""
     if size != file.size:
         raise ValueError(f"{path}: expected {file.size} bytes, found {size}.")
     if sha256 != file.sha256:
@@ -132,13 +133,13 @@ def check(path, file, size, sha256):
 
 
 def verify(path, file):
-    """Raise ValueError unless the bytes of the file at `path` are the pinned ones."""
+    """Raise ValueError unless the file at `path` has the pinned size and SHA-256."""
     with open(path, "rb") as stream:
         _copy(stream, None, path, file)
 
 
-def _local_places(dataset, path):
-    """Yield (label, folder, whether a person asked for it) of steps 1 to 3."""
+def _local_folders(dataset, path):
+    """Yield (label, folder, whether the user requested it) for steps 1 to 3."""
     if path is not None:
         yield "the argument path=", path, True
     if folder := os.environ.get("FASTCNN_DATA"):
@@ -157,13 +158,13 @@ def _cache_template(dataset):
 
 
 def _read_all(dataset, folder):
-    """Read every file of the set from `folder`, each from its first candidate that is sound."""
+    """Read every file of the set from `folder`, each from its first valid candidate."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}.")
     candidates = {file: file.candidates(folder) for file in dataset.files}
     missing = [file.name for file, paths in candidates.items() if not paths]
     if missing:
-        raise FileNotFoundError(f"{folder} lacks {', '.join(missing)}.")
+        raise FileNotFoundError(f"{folder} does not contain {', '.join(missing)}.")
     return {file.name: _read_one(dataset, file, paths) for file, paths in candidates.items()}
 
 
@@ -178,7 +179,7 @@ def _read_one(dataset, file, paths):
 
 
 def _fetch(dataset, cache, failures):
-    """Bring the set into `cache` by step 4 or 5; says why not in `failures` and returns False."""
+    """Fetch the set into `cache` by step 4 or 5; on failure append to `failures`, return False."""
     attempts = {mirror: functools.partial(_download, mirror) for mirror in dataset.mirrors}
     if dataset.debian_package:
         attempts[f"the system's package {dataset.debian_package}"] = _unpack_debian
@@ -197,7 +198,7 @@ def _fetch(dataset, cache, failures):
 
 
 def _missing(dataset, cache):
-    """Yield the files that the cache does not have in a sound state."""
+    """Yield the files that are missing or damaged in the cache."""
     for file in dataset.files:
         try:
             verify(cache / file.name, file)
@@ -206,7 +207,7 @@ def _missing(dataset, cache):
 
 
 def _download(mirror, dataset, cache, temp):
-    """Step 4: fetch the files that the cache lacks from one mirror."""
+    """Step 4: download the files that are missing in the cache from one mirror."""
     print(f"fastcnn: downloading {dataset.name} from {mirror}", file=sys.stderr)
     with _progress_bar() as progress:
         for file in _missing(dataset, cache):
@@ -216,7 +217,7 @@ def _download(mirror, dataset, cache, temp):
 
 
 def _unpack_debian(dataset, cache, temp):
-    """Step 5: the same from the distribution's own package."""
+    """Step 5: get the missing files from the distribution's package."""
     root = debian.fetch_package(dataset.debian_package, temp)
     folder = root / dataset.debian_folder.lstrip("/")
     for file in _missing(dataset, cache):
@@ -233,18 +234,18 @@ def _fetch_url(url, target, limit, progress):
 
     request = urllib.request.Request(url, headers={"User-Agent": "fastcnn"})
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer, open(target, "wb") as out:
-            expected = answer.length
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as reply, open(target, "wb") as out:
+            expected = reply.length
             task = progress.add_task(target.name, total=expected)
             received = 0
-            while chunk := answer.read(CHUNK // 8):
+            while chunk := reply.read(CHUNK // 8):
                 received += len(chunk)
                 if received > limit:
                     raise ValueError(f"{url}: expected at most {limit} bytes, found more.")
                 out.write(chunk)
                 progress.update(task, completed=received)
     except http.client.HTTPException as error:
-        raise OSError(f"{url}: the answer was cut short or not HTTP: {error!r}") from error
+        raise OSError(f"{url}: the response was truncated or not HTTP: {error!r}") from error
     except OSError as error:
         raise OSError(f"{url}: {error}") from error
     if expected is not None and received != expected:
@@ -252,16 +253,16 @@ def _fetch_url(url, target, limit, progress):
 
 
 def _store(source, target, file):
-    """Unzip and verify `source` beside it, then rename it to `target` in one step."""
-    whole = source.with_name(file.name + ".verified")
+    """Unzip and verify `source` in its own folder, then rename the result to `target`."""
+    verified = source.with_name(file.name + ".verified")
     opener = open_unzipped if file.gzipped else functools.partial(open, mode="rb")
-    with opener(source) as stream, open(whole, "wb") as out:
+    with opener(source) as stream, open(verified, "wb") as out:
         _copy(stream, out, source, file)
-    os.replace(whole, target)
+    os.replace(verified, target)
 
 
 def _copy(stream, out, path, file):
-    """Copy `stream` to `out` (None: nowhere), little beyond the pinned size; check what it held."""
+    """Copy `stream` to `out` unless it is None, and check it; stop soon after the pinned size."""
     digest, size = hashlib.sha256(), 0
     while size <= file.size and (chunk := stream.read(CHUNK)):
         digest.update(chunk)
@@ -273,7 +274,7 @@ def _copy(stream, out, path, file):
 
 @contextlib.contextmanager
 def _private_folder(cache):
-    """A folder inside the cache for unfinished files, gone afterwards; clears up old ones."""
+    """Context manager: a temporary folder in the cache for unfinished files; removes old ones."""
     cache.mkdir(parents=True, exist_ok=True)
     for leftover in cache.glob(".fetch-*"):
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
-"""IDX, the file format of MNIST and its kin: every field is checked before it is believed.
+"""A reader for IDX, the file format of MNIST and similar data sets.
 
-A file is `00 00 type ndim`, then `ndim` sizes of four bytes, then the values in C order; every
-number is big-endian. It may be gzipped.
+A file is `00 00 type ndim`, then `ndim` sizes of four bytes, then the values in C order; all
+numbers are big-endian. It may be gzipped. Every field is checked before it is used.
 Source of the format: http://yann.lecun.com/exdb/mnist/ (bottom of the page).
 """
 
@@ -21,20 +21,19 @@ CHUNK = 1 << 20
 
 
 def read_idx(path):
-    """The array in the IDX file `path`, gzipped or not.
+    """Read the array in the IDX file `path`, gzipped or not.
 
     Args:
-        path: a file. Whether it is gzipped is seen from its first bytes, not from its name.
+        path: a file. Its first bytes, not its name, determine whether it is gzipped.
 
     Returns:
         A writable C-contiguous array of the file's shape in native byte order: uint8, int8,
         int16, int32, float32 or float64.
 
     Raises:
-        ValueError: the file is not IDX, or is shorter or longer than its header announces. The
-            size of a plain file is compared before anything is allocated. A gzipped one is
-            unpacked at most as far as its header announces, into memory that grows with what
-            really comes out.
+        ValueError: the file is not IDX, or its size differs from the one its header declares. The
+            size of a plain file is checked before anything is allocated. A gzipped file is
+            decompressed only up to its declared size, into memory that grows with the actual data.
         OSError: the file cannot be read.
 
     Example:
@@ -45,19 +44,19 @@ def read_idx(path):
         size = None if zipped else os.fstat(stream.fileno()).st_size
         dtype, shape = _read_header(stream, path)
         header = 4 + 4 * len(shape)
-        announced = math.prod(shape) * dtype.itemsize
-        if size is not None and size != header + announced:
+        declared = math.prod(shape) * dtype.itemsize
+        if size is not None and size != header + declared:
             raise ValueError(
-                f"{path}: the header announces {header + announced} bytes, the file has {size}."
+                f"{path}: the header declares {header + declared} bytes, the file has {size}."
             )
         data = bytearray()
-        while len(data) < announced and (chunk := stream.read(min(CHUNK, announced - len(data)))):
+        while len(data) < declared and (chunk := stream.read(min(CHUNK, declared - len(data)))):
             data += chunk
-        if len(data) < announced or stream.read(1):
-            found = f"{header + len(data)}" if len(data) < announced else "more"
+        if len(data) < declared or stream.read(1):
+            found = f"{header + len(data)}" if len(data) < declared else "more"
             raise ValueError(
-                f"{path}: the header announces {header + announced} bytes, "
-                f"unpacking the file gives {found}."
+                f"{path}: the header declares {header + declared} bytes, "
+                f"decompressing the file gives {found}."
             )
     array = np.frombuffer(data, dtype).reshape(shape)
     if dtype.itemsize > 1 and sys.byteorder == "little":
@@ -66,7 +65,7 @@ def read_idx(path):
 
 
 def idx_header(array):
-    """The bytes before the values in an IDX file of `array`; `read_idx` accepts no others."""
+    """The header of an IDX file for `array`; `read_idx` accepts only this one."""
     codes = {np.dtype(dtype).newbyteorder("="): code for code, dtype in DTYPES.items()}
     code = codes[array.dtype.newbyteorder("=")]
     return struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
@@ -74,9 +73,9 @@ def idx_header(array):
 
 @contextlib.contextmanager
 def open_unzipped(path):
-    """Open a plain or gzipped file as a stream of its unzipped bytes.
+    """Context manager: a plain or gzipped file as a stream of its unzipped bytes.
 
-    Damage that unzipping meets while the stream is read is raised as ValueError naming the file.
+    Damaged gzip data raises a ValueError that names the file, while the stream is being read.
     """
     with open(path, "rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
@@ -107,7 +106,9 @@ def _read_header(stream, path):
             f"{path}: the header should have {4 + 4 * ndim} bytes, found {4 + len(sizes)}."
         )
     shape = struct.unpack(f">{ndim}I", sizes)
-    # A size of 0 counts as 1: NumPy refuses sizes that overflow, even when the array is empty.
+    # A size of 0 counts as 1: NumPy rejects sizes that overflow, even if the array is empty.
     if math.prod(max(size, 1) for size in shape) * dtype.itemsize > sys.maxsize:
-        raise ValueError(f"{path}: no array can have the announced shape {shape} of {dtype.name}.")
+        raise ValueError(
+            f"{path}: no array can have the declared shape {shape} and dtype {dtype.name}."
+        )
     return dtype, shape

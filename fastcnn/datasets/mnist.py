@@ -1,4 +1,4 @@
-"""MNIST: 70,000 grey 28x28 images of handwritten digits, as the `mnist.npz` that Keras serves."""
+"""MNIST: 70,000 gray 28x28 images of handwritten digits, as the `mnist.npz` that Keras serves."""
 
 import numpy as np
 
@@ -34,14 +34,14 @@ def load_data(path=None):
     """MNIST as `(x_train, y_train), (x_test, y_test)`.
 
     Args:
-        path: a folder that holds `mnist.npz`. When it is left out, or the file is not there, the
-            search goes on as `fastcnn/datasets/fetch.py` says, and ends with a download.
+        path: a folder that contains `mnist.npz`. If it is omitted or the file is not there, the
+            search continues as documented in `fastcnn/datasets/fetch.py`, and ends with a download.
 
     Returns:
         uint8 arrays of shapes (60000, 28, 28), (60000,), (10000, 28, 28), (10000,).
 
     Raises:
-        FileNotFoundError: no place has the file; the message lists every place and why.
+        FileNotFoundError: the file was not found; the message lists every location and the reason.
     """
     arrays = fetch.load(DATASET, path)["mnist.npz"]
     return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])

@@ -1,4 +1,4 @@
-"""Writing a file so that the old one stays whole until the new one is complete."""
+"""Atomic writes: the old file stays untouched until the new one is complete."""
 
 import contextlib
 import fcntl
@@ -7,20 +7,20 @@ import os
 
 @contextlib.contextmanager
 def atomic_write(path):
-    """A binary file to write to that takes the place of `path` when the block ends well.
+    """Context manager: a binary file that replaces `path` when the block ends without an error.
 
-    The data goes to a temporary file in the same folder, is flushed to the disk and renamed over
-    `path`; then the folder is flushed, too. After an error the temporary file is removed and `path`
-    is as it was. A process that is killed cannot remove its temporary file: the next one that
-    writes `path` does. The file stays locked while it is written, so nobody takes a living
-    process's file away.
+    The data goes to a temporary file in the same folder, which is synced to disk and renamed to
+    `path`; then the folder is synced as well. On an error the temporary file is removed and `path`
+    is left unchanged. A process that is killed cannot remove its temporary file; the next process
+    that writes `path` does. The temporary file is locked while it is being written, so that no
+    other process removes a file that is still in use.
 
     Raises:
-        OSError: no permission, no such folder, no space; `path` is as it was.
+        OSError: no permission, no such folder, no space; `path` is unchanged.
     """
-    path = os.path.realpath(path)  # a link stays a link, its target is replaced
+    path = os.path.realpath(path)  # a symbolic link is kept, its target is replaced
     if os.path.isdir(path):
-        raise IsADirectoryError(f"{path} is a folder: a file cannot take its place.")
+        raise IsADirectoryError(f"{path} is a folder and cannot be replaced by a file.")
     folder, name = os.path.split(path)
     prefix = f".{name[:200]}."
     _remove_leftovers(folder, prefix)
@@ -41,24 +41,24 @@ def atomic_write(path):
 
 
 def _open_temporary(prefix):
-    """A new, locked file beside the one to be replaced, and its name."""
+    """A new, locked file next to the one to be replaced, and its path."""
     while True:
         temporary = f"{prefix}{os.urandom(6).hex()}.tmp"
-        # O_EXCL and the usual mode: what `open` would have given, with the umask taken off
+        # O_EXCL, and the same mode as `open`: 0o666 minus the umask
         handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(handle).st_nlink:
                 return os.fdopen(handle, "w+b"), temporary
         except BlockingIOError:
-            pass  # somebody who clears up was faster: let him have it
+            pass  # another process is already removing it as a leftover: try a new name
         except OSError:  # a file system without locks
             return os.fdopen(handle, "w+b"), temporary
         os.close(handle)
 
 
 def _remove_leftovers(folder, prefix):
-    """Remove the temporary files of processes that were killed: nobody holds their locks."""
+    """Remove the temporary files of killed processes, recognized by their released locks."""
     for name in os.listdir(folder):
         if name.startswith(prefix) and name.endswith(".tmp"):
             leftover = os.path.join(folder, name)

@@ -1,11 +1,11 @@
-"""Weights as .weights.h5, and as the member `model.weights.h5` of a .keras file: Keras's layout.
+"""Weights in Keras's HDF5 layout: .weights.h5 files, and `model.weights.h5` inside a .keras file.
 
     vars                            attribute "name": the model's name
-    layers/conv2d/vars/0, 1, ...    the weights of a layer; attribute "name" at `vars`: its own name
+    layers/conv2d/vars/0, 1, ...    a layer's weights; the attribute "name" of `vars` is its name
     layers/flatten/vars             empty: a layer without weights
-    optimizer/vars/0, 1, 2, ...     iteration, learning rate (unless a schedule gives it), slots
+    optimizer/vars/0, 1, 2, ...     iteration, learning rate (unless a schedule sets it), slots
 
-Written with h5py, read by `hdf5`.
+Written with h5py, read with `hdf5`.
 """
 
 import io
@@ -17,7 +17,7 @@ from fastcnn.saving.window import Window
 
 
 def to_bytes(model):
-    """A model's weights, and its optimizer's state, as an HDF5 file."""
+    """The model's weights and its optimizer's state as an in-memory HDF5 file."""
     import h5py
 
     buffer = io.BytesIO()
@@ -30,39 +30,39 @@ def to_bytes(model):
         if model.optimizer is not None:
             group = file.create_group("optimizer/vars")
             group.attrs["name"] = model.optimizer.name
-            for number, array in enumerate(weights.state_arrays(model)):
-                group[str(number)] = array
+            for index, array in enumerate(weights.state_arrays(model)):
+                group[str(index)] = array
     return buffer
 
 
 def read_tensors(window):
-    """{path: Tensor} of all arrays in an HDF5 file."""
+    """{path: Tensor} for all arrays in an HDF5 file."""
     return {
-        path: weights.Tensor(window, dataset.shape, dataset.dtype, dataset.place)
+        path: weights.Tensor(window, dataset.shape, dataset.dtype, dataset.offset)
         for path, dataset in read_datasets(window).items()
     }
 
 
 def save_weights(path, model):
-    """Write a model's weights, and its optimizer's state, to a file, whole or not at all."""
+    """Write a model's weights and its optimizer's state to a file, atomically."""
     buffer = to_bytes(model)
     with atomic_write(path) as file:
         file.write(buffer.getbuffer())
 
 
 def load_weights(path, model):
-    """Read the weights of a built model from a .weights.h5 file, see `restore`."""
+    """Read the weights of a built model from a .weights.h5 file; see `restore`."""
     with open(path, "rb") as file:
         return restore(model, Window(file, str(path)))
 
 
 def restore(model, window):
-    """Give a built model the weights in an HDF5 file; nothing is assigned unless everything fits.
+    """Load the weights in an HDF5 file into a built model; nothing is assigned unless all match.
 
-    A compiled model's optimizer gets its state, if the file has one of its kind.
+    The optimizer of a compiled model is restored as well, if the file contains a matching state.
 
     Returns:
-        False if there is a state for the optimizer, but not one of its kind.
+        False if the file contains an optimizer state that does not match the model's optimizer.
     """
     named = weights.named_weights(model)
     tensors, state = weights.split_state(read_tensors(window))

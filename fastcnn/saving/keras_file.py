@@ -1,33 +1,40 @@
-"""The .keras file: a zip, not packed, of three members, as Keras 3.15 writes and reads it.
+"""The .keras file: an uncompressed zip of three members, as Keras 3.15 writes and reads it.
 
     metadata.json       {"keras_version": ..., "date_saved": ...}
     config.json         the model: module, class_name, config, build_config, compile_config
     model.weights.h5    all weights and the optimizer's state (see `h5_weights`)
 
-A model is loaded in this order, so that a file never gets more memory than it has bytes: the
-configuration makes the layers, with shapes but without memory (`variables.shapes_only`); the
-descriptions in the weights' file are compared with these shapes; then memory is allocated and the
-values are read into it.
+Loading proceeds in an order that never allocates more memory than the file has bytes: the layers
+are created from the configuration, with shapes but without memory (`variables.shapes_only`); the
+array descriptions in the weight file are compared with these shapes; only then is memory allocated
+and filled with the values.
 """
+
+from __future__ import annotations
 
 import datetime
 import inspect
 import io
 import json
 import os
-import warnings
 import zipfile
+from typing import TYPE_CHECKING
 
+from fastcnn.core.arguments import warn
 from fastcnn.core.variables import shapes_only
 from fastcnn.saving import h5_weights, serialization, weights
 from fastcnn.saving.atomic import atomic_write
 from fastcnn.saving.limits import MAX_HEADER, MAX_TENSORS
 from fastcnn.saving.zip_file import Archive, open_archive
 
-KERAS_VERSION = "3.15.0"  # whose format this is
+if TYPE_CHECKING:
+    from fastcnn.core.types import CustomObjects, Path
+    from fastcnn.models import Model
+
+KERAS_VERSION = "3.15.0"  # the version that defines this format
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
-FORMAT_BYTES = 4096  # what HDF5 may need for one array or group beside its values
-MAX_STATES = 6  # a weight and what an optimizer may keep of it
+FORMAT_BYTES = 4096  # HDF5's overhead for one array or group, at most
+MAX_STATES = 6  # arrays per weight: the weight and an optimizer's slots
 MAX_SCALARS = 16
 
 
@@ -35,12 +42,12 @@ MAX_SCALARS = 16
 
 
 def model_to_json(model, **settings):
-    """A model's architecture, and how it is compiled, as Keras's JSON."""
+    """A model's architecture and compile configuration as Keras's JSON."""
     return json.dumps(model_config(model), **settings)
 
 
 def model_config(model):
-    """The dictionary that `config.json` holds."""
+    """The content of `config.json` as a dictionary."""
     config = serialization.serialize_object(model)
     compiled = model.get_compile_config()
     if compiled:
@@ -49,13 +56,13 @@ def model_config(model):
 
 
 def save_model(path, model):
-    """Write a model to a .keras file, whole or not at all."""
+    """Write a model to a .keras file, atomically."""
     with atomic_write(path) as file:
         write_model(file, model)
 
 
 def write_model(file, model):
-    """Write a model as a .keras file to a binary file that can seek."""
+    """Write a model in .keras format to a seekable binary file."""
     date = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": date})
     config = model_to_json(model)
@@ -67,17 +74,17 @@ def write_model(file, model):
 
 
 def to_bytes(model):
-    """A model as the bytes of a .keras file."""
+    """The bytes of a .keras file for a model."""
     buffer = io.BytesIO()
     write_model(buffer, model)
     return buffer.getvalue()
 
 
 def custom_objects(model):
-    """{name: class or function} of what a model has that is not of this package."""
+    """{name: class or function} of the model's objects that are not defined in this package."""
     objects = [*model.leaves(), model.optimizer, model.loss]
     objects += [*model._metric_arguments, *model._weighted_metric_arguments]
-    objects = [getattr(item, "function", item) for item in objects]  # of a metric made of one
+    objects = [getattr(item, "function", item) for item in objects]  # a metric that wraps one
     entries = [item if inspect.isfunction(item) else type(item) for item in objects]
     return {
         entry.__name__: entry
@@ -89,47 +96,52 @@ def custom_objects(model):
 # ---------------------------------------------------------------------------------------- loading
 
 
-def load_model(path, custom_objects=None, compile=True, safe_mode=True):
-    """The model in a .keras file of this package or of Keras.
+def load_model(
+    filepath: Path,
+    custom_objects: CustomObjects = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Model:
+    """Load a model from a .keras file written by this package or by Keras.
 
     Args:
-        path: a file whose name ends in .keras.
-        custom_objects: dictionary from name to class, for layers and others of your own.
-        compile: whether to compile the model as it was and to restore the optimizer's state.
-        safe_mode: accepted and ignored: a file is never trusted, whatever it holds.
+        filepath: a file whose name ends in .keras.
+        custom_objects: {name: class}, for custom layers and other custom objects.
+        compile: whether to compile the model as it was saved and restore the optimizer's state.
+        safe_mode: accepted and ignored: files are never trusted.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is damaged, beyond what a file may hold, or has something that this package
-            does not have; one sentence says which.
+        ValueError: the file is damaged, exceeds the limits on files, or contains something that
+            this package does not support; the message says which.
     """
-    path = os.fspath(path)
+    path = os.fspath(filepath)
     if not str(path).endswith(".keras"):
         is_old = str(path).endswith((".h5", ".hdf5"))
-        hint = " HDF5 models of Keras 2 are not read." if is_old else ""
+        hint = " HDF5 models of Keras 2 are not supported." if is_old else ""
         raise ValueError(f"A model file's name must end in .keras. Received {path!r}.{hint}")
     with open(path, "rb") as file:
         return read_model(file, str(path), custom_objects, compile)
 
 
 def from_bytes(data, custom_objects=None):
-    """The model of `to_bytes`."""
+    """The model that `to_bytes` wrote."""
     return read_model(io.BytesIO(data), "the bytes of a model", custom_objects)
 
 
 def load_weights(path, model):
-    """Read the weights in a .keras file into a built model, see `h5_weights.restore`."""
+    """Read the weights in a .keras file into a built model; see `h5_weights.restore`."""
     with open_archive(path) as archive:
         limit = archive.members[WEIGHTS].size if WEIGHTS in archive.members else 0
         return h5_weights.restore(model, archive.window(WEIGHTS, limit, packed=False))
 
 
 def read_model(file, name, custom_objects=None, compile=True):
-    """The model in a .keras file that is open as a binary file; `name` is for error messages."""
+    """The model in an open .keras file; `name` is used in error messages."""
     archive = Archive(file, name)
     unknown = sorted(set(archive.members) - {METADATA, CONFIG, WEIGHTS})
     if unknown:
-        raise ValueError(f"{name}: it holds {unknown[0]!r}, which this package does not have.")
+        raise ValueError(f"{name}: it contains {unknown[0]!r}, which is not supported.")
     if METADATA in archive.members:
         serialization.parse(archive.read(METADATA, MAX_HEADER), f"{name}: {METADATA}")
     text = archive.read(CONFIG, MAX_HEADER)
@@ -139,7 +151,7 @@ def read_model(file, name, custom_objects=None, compile=True):
         compiled()
     named = weights.named_weights(model) if model.built else {}
     if len(named) > MAX_TENSORS:
-        raise ValueError(f"{name}: its model has more than {MAX_TENSORS} weights.")
+        raise ValueError(f"{name}: the model has more than {MAX_TENSORS} weights.")
     values = sum(variable.size for variable in named.values())
     arrays = MAX_STATES * len(named) + 2 * sum(1 for _ in weights.groups(model)) + MAX_SCALARS
     limit = MAX_STATES * 8 * values + FORMAT_BYTES * arrays
@@ -152,24 +164,23 @@ def read_model(file, name, custom_objects=None, compile=True):
     if model.optimizer is not None and state:
         restored = weights.restore_state(window.name, model, state, new=True)
         if not restored:
-            warn_about_state(window.name, model.optimizer, stacklevel=4)
+            warn_about_state(window.name, model.optimizer)
     return model
 
 
-def warn_about_state(name, optimizer, stacklevel):
-    """Say that a file's optimizer state was left alone."""
-    warnings.warn(
-        f"{name}: the optimizer's state in it is not one of {type(optimizer).__name__} for this "
-        "model, so the optimizer starts anew.",
-        stacklevel=stacklevel + 1,
+def warn_about_state(name, optimizer):
+    """Warn that a file's optimizer state was ignored."""
+    warn(
+        f"{name}: its optimizer state does not match {type(optimizer).__name__} for this model, "
+        "so the optimizer starts from scratch."
     )
 
 
 def model_from_json(text, custom_objects=None):
-    """A model with new weights from what `Sequential.to_json` or Keras's `to_json` returned.
+    """A newly initialized model from the text that `to_json`, here or in Keras, returned.
 
     Raises:
-        ValueError: it is no such text, or holds what this package does not have.
+        ValueError: it is not such a text, or it contains something that is not supported.
     """
     model, compiled = _build(text, "the JSON text", custom_objects)
     if compiled is not None:
@@ -178,16 +189,16 @@ def model_from_json(text, custom_objects=None):
 
 
 def _build(text, name, custom_objects, compile=True):
-    """(model, function that compiles it or None) from JSON."""
-    from fastcnn.models import Sequential
-
+    """Build a model from JSON: (model, a function that compiles it or None)."""
     tree = serialization.parse(text, name)
     if not isinstance(tree, dict) or "class_name" not in tree:
-        raise ValueError(f"{name}: it holds no model.")
+        raise ValueError(f"{name}: it contains no model.")
     deserializer = serialization.Deserializer(name, custom_objects)
     model = deserializer.make(tree)
-    if not isinstance(model, Sequential):
-        raise ValueError(f"{name}: it holds {tree['class_name']!r}, which is no Sequential model.")
+    if not isinstance(model, serialization.model_class()):
+        raise ValueError(
+            f"{name}: it contains {tree['class_name']!r}, which is not a Sequential model."
+        )
     settings = tree.get("compile_config")
     if not compile or not settings:
         return model, None
@@ -201,4 +212,4 @@ def _with_hint(function, *arguments):
     try:
         return function(*arguments)
     except ValueError as error:
-        raise ValueError(f"{error} (`compile=False` leaves out how it was compiled.)") from error
+        raise ValueError(f"{error} (`compile=False` ignores the compile configuration.)") from error

@@ -1,9 +1,9 @@
-"""Weights as .npz: NumPy's own format, readable with `np.load` anywhere.
+"""Weights as .npz: NumPy's own format, readable anywhere with `np.load`.
 
-A file holds one array per weight, named as in Keras's weight files (see `weights`). Reading trusts
-nothing: the zip file is read by `zip_file`, an array's header, which NumPy evaluates as a literal
-of Python's, by a pattern; names, shapes, dtypes and sizes are compared with the model before an
-array is read. No pickle. Source of the format: numpy.lib.format, NEP 1.
+A file contains one array per weight, named as in Keras's weight files (see `weights`). The reader
+trusts nothing: `zip_file` reads the archive; array headers, which NumPy evaluates as Python
+literals, are matched against a regular expression; names, shapes, dtypes and sizes are compared
+with the model before any array is read. No pickle. Source of the format: numpy.lib.format, NEP 1.
 """
 
 import math
@@ -23,18 +23,18 @@ HEADER = re.compile(
 
 
 def save_weights(path, model):
-    """Write the weights of a model to `path`, whole or not at all."""
+    """Write the weights of a model to `path`, atomically."""
     named = weights.named_weights(model)
     with atomic_write(path) as file:
         np.savez(file, **{name: variable.value for name, variable in named.items()})
 
 
 def load_weights(path, model):
-    """Read the weights of a built model; nothing is assigned unless everything fits.
+    """Read the weights of a built model; nothing is assigned unless all of them match.
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no such file, or holds other weights than the model has.
+        ValueError: it is not such a file, or its weights do not match the model's.
     """
     named = weights.named_weights(model)
     largest = max((variable.size for variable in named.values()), default=0)
@@ -42,7 +42,7 @@ def load_weights(path, model):
         tensors = {}
         for member in archive.members:
             if not member.endswith(".npy"):
-                raise ValueError(f"{path}: {member!r} is no array.")
+                raise ValueError(f"{path}: {member!r} is not an array.")
             window = archive.window(member, HEADER_BYTES + 8 * largest)
             tensors[member[:-4]] = read_header(window)
         weights.check_fit(str(path), tensors, named)
@@ -50,27 +50,28 @@ def load_weights(path, model):
 
 
 def read_header(window):
-    """The `Tensor` in an .npy file, whose size is that of its shape and dtype."""
+    """Return the `Tensor` in an .npy file, after checking its size against shape and dtype."""
     head = window.read(0, min(12, window.size))
     versions = {b"\x93NUMPY\1\0": 2, b"\x93NUMPY\2\0": 4, b"\x93NUMPY\3\0": 4}
     width = versions.get(head[:8])
     if width is None or len(head) < 12:
-        raise window.error("it is no .npy array.")
+        raise window.error("it is not an .npy array.")
     length = int.from_bytes(head[8 : 8 + width], "little")
     if length > HEADER_BYTES - 12:
         raise window.error(f"its header has {length} bytes, more than {HEADER_BYTES - 12}.")
-    place = 8 + width + length
+    offset = 8 + width + length
     found = HEADER.fullmatch(window.read(8 + width, length))
     if found is None:
-        raise window.error("its header is not that of an array of numbers.")
+        raise window.error("its header is not that of a numeric array.")
     shape = tuple(int(size) for size in found[3].replace(b" ", b"").split(b",") if size)
     try:
         dtype = np.dtype(found[1].decode())
     except TypeError:
-        raise window.error(f"there is no type {found[1].decode()!r}.") from None
+        raise window.error(f"{found[1].decode()!r} is not a valid dtype.") from None
     needed = math.prod(shape) * dtype.itemsize
-    if place + needed != window.size:
+    if offset + needed != window.size:
         raise window.error(
-            f"shape {shape} of {dtype.name} needs {needed} bytes. It has {window.size - place}."
+            f"shape {shape} and dtype {dtype.name} need {needed} bytes. "
+            f"It has {window.size - offset}."
         )
-    return weights.Tensor(window, shape, dtype, place, found[2] == b"True")
+    return weights.Tensor(window, shape, dtype, offset, found[2] == b"True")

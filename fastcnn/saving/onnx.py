@@ -1,23 +1,24 @@
-"""Export to ONNX: a model, as it predicts, as a graph that other runtimes run.
+"""Export to ONNX: a model's inference as a graph for other runtimes.
 
-The graph takes and returns what the model does: images (n, height, width, channels). ONNX's
-convolutions and pools want channels first, so a Transpose is put where the layout changes: one
-behind the input, one before the Flatten, none between. `onnx_layers` says which nodes a layer is.
+The graph has the model's inputs and outputs: images are (n, height, width, channels). ONNX's
+convolutions and pooling operators expect channels first, so a Transpose is inserted wherever the
+layout changes: typically one after the input, one before the Flatten, none in between.
+`onnx_layers` defines the nodes of each layer.
 """
 
 import numpy as np
 
 from fastcnn.saving.atomic import atomic_write
 
-OPSET = 17  # of 2022
+OPSET = 17  # released in 2022
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 
 class Graph:
-    """The nodes so far, and the tensor that the next layer takes.
+    """The nodes added so far, and the current tensor: the input of the next layer.
 
     Attributes:
-        tensor: its name.
+        tensor: the name of the current tensor.
         channels_first: whether it is an image in ONNX's layout instead of ours.
     """
 
@@ -33,14 +34,14 @@ class Graph:
         self.prefix = ""
 
     def name(self, kind):
-        """A name that is not taken."""
+        """A unique name."""
         name = f"{self.prefix}/{kind}" if self.prefix else kind
         count = self._counts.get(name, 0)
         self._counts[name] = count + 1
         return f"{name}_{count}" if count else name
 
     def op(self, kind, *inputs, **attributes):
-        """Add a node; its inputs are names, arrays or numbers. Returns its output's name."""
+        """Add a node whose inputs are names, arrays or numbers; return the name of its output."""
         names = [
             item if isinstance(item, str) else "" if item is None else self.constant(item)
             for item in inputs
@@ -59,28 +60,28 @@ class Graph:
         return name
 
     def then(self, kind, *inputs, **attributes):
-        """Add a node that takes the current tensor and gives the next."""
+        """Add a node that takes the current tensor; its output becomes the current tensor."""
         self.tensor = self.op(kind, self.tensor, *inputs, **attributes)
 
     def to_channels_first(self):
-        """Bring images into ONNX's layout."""
+        """Transpose images to ONNX's layout."""
         if not self.channels_first:
             self.then("Transpose", perm=TO_CHANNELS_FIRST)
             self.channels_first = True
 
     def to_channels_last(self):
-        """Bring images back into ours; other tensors are left alone."""
+        """Transpose images back to our layout; other tensors are unchanged."""
         if self.channels_first:
             self.then("Transpose", perm=TO_CHANNELS_LAST)
             self.channels_first = False
 
 
 def export_model(path, model, opset_version=None):
-    """Write a built model to an ONNX file, whole or not at all.
+    """Write a built model to an ONNX file, atomically.
 
     Raises:
         ImportError: the package `onnx` is not installed.
-        ValueError: a layer or an activation that has no form in ONNX.
+        ValueError: a layer or an activation cannot be exported to ONNX.
     """
     proto = to_onnx(model, opset_version)
     with atomic_write(path) as file:
@@ -124,13 +125,13 @@ def to_onnx(model, opset_version=None):
         ),
         producer_name="fastcnn",
         opset_imports=versions,
-        ir_version=helper.find_min_ir_version_for(versions),  # so that older runtimes take it
+        ir_version=helper.find_min_ir_version_for(versions),  # so that older runtimes accept it
     )
     checker.check_model(proto, full_check=True)
     return proto
 
 
 def _tensor(helper, types, name, shape):
-    sizes = ["n" if place == 0 else size for place, size in enumerate(shape)]
-    sizes = [f"{name}_{place}" if size is None else size for place, size in enumerate(sizes)]
+    sizes = ["n" if axis == 0 else size for axis, size in enumerate(shape)]
+    sizes = [f"{name}_{axis}" if size is None else size for axis, size in enumerate(sizes)]
     return helper.make_tensor_value_info(name, types.FLOAT, sizes)

@@ -1,6 +1,6 @@
-"""Which ONNX nodes a layer is. `EXPORTERS` is the table; `onnx.Graph` takes the nodes.
+"""The ONNX nodes of each layer. `EXPORTERS` is the table; `onnx.Graph` collects the nodes.
 
-Each function gets the graph and the layer, and leaves the layer's result as `graph.tensor`.
+Each function takes the graph and the layer, and leaves the layer's output as `graph.tensor`.
 """
 
 import math
@@ -15,7 +15,7 @@ EXPORTERS = {}
 
 
 def exports(*names):
-    """Decorator: the function exports the layers of these class names, those that exist."""
+    """Decorator: the function exports the layer classes with these names, as far as they exist."""
 
     def add(function):
         for name in names:
@@ -30,7 +30,7 @@ def add_layer(graph, layer):
     """Add the nodes of a layer.
 
     Raises:
-        ValueError: there is no form of it in ONNX.
+        ValueError: the layer cannot be exported to ONNX.
     """
     function = EXPORTERS.get(type(layer))
     if function is None:
@@ -96,10 +96,10 @@ def _relu(op, x, activation):
 def _gelu(op, x, activation):
     if activation.approximate:
         cubic = op("Mul", op("Mul", op("Mul", x, x), x), 0.044715)
-        share = op("Tanh", op("Mul", op("Add", x, cubic), math.sqrt(2 / math.pi)))
+        gate = op("Tanh", op("Mul", op("Add", x, cubic), math.sqrt(2 / math.pi)))
     else:
-        share = op("Erf", op("Mul", x, math.sqrt(0.5)))
-    return op("Mul", op("Mul", x, 0.5), op("Add", share, 1.0))
+        gate = op("Erf", op("Mul", x, math.sqrt(0.5)))
+    return op("Mul", op("Mul", x, 0.5), op("Add", gate, 1.0))
 
 
 def _between(op, x, low, high):
@@ -168,7 +168,7 @@ def pads(layer, window, dilation=(1, 1)):
         return {}
     image = layer.input_shape[1:3]
     if None in image:
-        return {"auto_pad": "SAME_UPPER"}  # the odd extra pixel at the bottom and right
+        return {"auto_pad": "SAME_UPPER"}  # the odd extra pixel goes to the bottom and right
     _, (top, bottom, left, right) = shapes.window_geometry(
         image, window, layer.strides, layer.padding, dilation
     )
@@ -176,7 +176,7 @@ def pads(layer, window, dilation=(1, 1)):
 
 
 def convolve(graph, layer, kernel, bias, window, strides=None, groups=1, **settings):
-    """A Conv node; the kernel in ONNX's layout (out, in / groups, height, width)."""
+    """Add a Conv node; the kernel is in ONNX's layout (out, in / groups, height, width)."""
     graph.to_channels_first()
     graph.then(
         "Conv",
@@ -212,7 +212,7 @@ def _conv2d(graph, layer):
 
 
 def depthwise(graph, layer, kernel, bias):
-    """The depthwise convolution of DepthwiseConv2D and SeparableConv2D."""
+    """Add the depthwise convolution of DepthwiseConv2D or SeparableConv2D."""
     height, width, channels, multiplier = kernel.shape
     kernel = kernel.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
     convolve(
@@ -270,13 +270,13 @@ def _conv2d_transpose(graph, layer):
 
 
 def transpose_pads(layer, rest):
-    """(cut off before, after, added after) of one axis that is `rest` pixels too long."""
+    """(cropped before, cropped after, added after) for an axis that is `rest` pixels too long."""
     if rest <= 0:
         return 0, 0, -rest
     return rest // 2, rest - rest // 2, 0
 
 
-# -------------------------------------------------------------------------------- pools and shapes
+# ------------------------------------------------------------------------------ pooling and shapes
 
 
 @exports("MaxPooling2D", "AveragePooling2D")
@@ -338,7 +338,7 @@ def _repeat_vector(graph, layer):
     graph.then("Tile", np.array([1, layer.n, 1], np.int64))
 
 
-# ------------------------------------------------------------------------- images of other sizes
+# --------------------------------------------------------------------------------------- resizing
 
 
 RESIZING = {
@@ -348,8 +348,10 @@ RESIZING = {
 
 
 def resize(graph, layer, scales, size=(None, None), new_size=(None, None)):
-    """A Resize node by whole numbers, or else two products with matrices: sizes that do not depend
-    on how a runtime rounds, and every interpolation.
+    """Add a Resize node for integer scales, otherwise two matrix products.
+
+    The products support every interpolation, and their output size does not depend on how a runtime
+    rounds.
     """
     graph.to_channels_first()
     settings = RESIZING.get(layer.interpolation)
@@ -423,7 +425,7 @@ def _batch_normalization(graph, layer):
         graph.then("BatchNormalization", gamma, beta, mean, variance, epsilon=layer.epsilon)
         return
     graph.to_channels_last()
-    shape = [-1 if place == axis else 1 for place in range(rank)]
+    shape = [-1 if index == axis else 1 for index in range(rank)]
     factor, offset = layer.as_affine()
     graph.then("Mul", factor.reshape(shape))
     graph.then("Add", offset.reshape(shape))
@@ -517,4 +519,4 @@ def _normalization(graph, layer):
     "GaussianDropout",
 )
 def _nothing(graph, layer):
-    """Layers that do something in training only."""
+    """Layers that are the identity outside of training."""

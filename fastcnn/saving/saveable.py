@@ -1,4 +1,4 @@
-"""The methods of a model that read and write files. What does the work is imported when called."""
+"""The methods of a model that read and write files; the modules they use are imported on demand."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ if TYPE_CHECKING:
 
 
 class Saveable:
-    """The half of a model that goes to files and comes from them."""
+    """Mixin with a model's methods for saving, loading and exporting."""
 
     def save(
         self, filepath: Path, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
     ) -> None:
-        """Write the whole model to a .keras file that Keras reads, too: layers, weights, optimizer.
+        """Save the whole model to a .keras file that Keras can load: layers, weights, optimizer.
 
-        The file is written whole or not at all: after an error the old one is as it was.
+        The file is written completely or not at all: on an error an existing file is unchanged.
 
         Args:
-            filepath: a name that ends in .keras.
-            overwrite: whether a file of that name may be replaced.
+            filepath: a path that ends in .keras.
+            overwrite: whether an existing file may be replaced.
             zipped: None or True.
 
         Raises:
-            ValueError: another ending, or something that a file cannot hold.
+            ValueError: another file extension, or something that cannot be serialized.
             FileExistsError: the file exists and `overwrite` is False.
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         from fastcnn.saving import keras_file
 
@@ -45,18 +45,18 @@ class Saveable:
     def save_weights(
         self, filepath: Path, overwrite: bool = True, max_shard_size: int | None = None
     ) -> None:
-        """Write all weights to a file, whole or not at all.
+        """Write all weights to a file, completely or not at all.
 
         Args:
-            filepath: a name that ends in .weights.h5 (Keras's layout, with the state of a compiled
-                model's optimizer) or in .npz (NumPy's, the weights alone).
-            overwrite: whether a file of that name may be replaced.
+            filepath: a path that ends in .weights.h5 (Keras's layout, including the optimizer state
+                of a compiled model) or .npz (NumPy's format, only the weights).
+            overwrite: whether an existing file may be replaced.
             max_shard_size: None.
 
         Raises:
-            ValueError: another ending, or a model that is not built.
+            ValueError: another file extension, or the model is not built.
             FileExistsError: the file exists and `overwrite` is False.
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         from fastcnn.core.arguments import refuse
         from fastcnn.saving import h5_weights, npz
@@ -68,16 +68,16 @@ class Saveable:
             (npz if path.endswith(".npz") else h5_weights).save_weights(path, self)
 
     def load_weights(self, filepath: Path, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Read all weights from a file; nothing is assigned unless everything fits.
+        """Load all weights from a file; nothing is assigned unless all of them match.
 
         Args:
-            filepath: a .weights.h5, .npz or .keras file. From the first and the last a compiled
-                model's optimizer gets its state, if they hold one of its kind.
+            filepath: a .weights.h5, .npz or .keras file. A .weights.h5 or .keras file also restores
+                the optimizer of a compiled model, if it contains a matching state.
             skip_mismatch: False.
 
         Raises:
             OSError: the file cannot be read.
-            ValueError: it is damaged or holds the weights of another model.
+            ValueError: the file is damaged or contains the weights of another model.
         """
         from fastcnn.core.arguments import refuse
         from fastcnn.saving import h5_weights, keras_file, npz
@@ -86,18 +86,18 @@ class Saveable:
         for name, value in kwargs.items():
             refuse(value, name)
         path = _path(filepath, True, (".weights.h5", ".npz", ".keras"), "Weights", "load_weights")
-        self._require_built("gets its weights only after that")
+        self._require_built("cannot load weights")
         readers = {".npz": npz, ".keras": keras_file}
         reader = readers.get(os.path.splitext(path)[1], h5_weights)
         with self._lock:
             if reader.load_weights(path, self) is False:
-                keras_file.warn_about_state(path, self.optimizer, stacklevel=2)
+                keras_file.warn_about_state(path, self.optimizer)
 
     def to_json(self, **kwargs: Any) -> str:
-        """The architecture, and how the model is compiled, as JSON that Keras reads, too.
+        """The architecture and the compile configuration as JSON that Keras can read.
 
-        `keras.models.model_from_json` makes a model from it, with new weights. `kwargs` go to
-        `json.dumps`.
+        `keras.models.model_from_json` creates a newly initialized model from it. `kwargs` are
+        passed to `json.dumps`.
         """
         from fastcnn.saving import keras_file
 
@@ -111,16 +111,16 @@ class Saveable:
         input_signature: Any = None,
         **kwargs: Any,
     ) -> None:
-        """Write the model, as it predicts, to an ONNX file. Needs the package `onnx`.
+        """Export the model for inference to an ONNX file. Requires the package `onnx`.
 
         Args:
-            filepath: a name that ends in .onnx.
+            filepath: a path that ends in .onnx.
             format: "onnx".
             verbose, input_signature: accepted and ignored.
             kwargs: `opset_version`, an integer.
 
         Raises:
-            ValueError: another format, or a layer that ONNX does not have.
+            ValueError: another format, or a layer that cannot be exported.
             ImportError: `onnx` is not installed.
         """
         from fastcnn.saving import onnx
@@ -133,7 +133,7 @@ class Saveable:
             onnx.export_model(path, self, **kwargs)
 
     def get_compile_config(self) -> Config:
-        """What `compile` was told, as plain values; an empty dictionary without `compile`."""
+        """The arguments of `compile` as plain values; empty if the model is not compiled."""
         from fastcnn.saving import serialization
 
         if not self.compiled:
@@ -152,14 +152,14 @@ class Saveable:
         )
 
     def compile_from_config(self, config: Config) -> None:
-        """`compile` with what `get_compile_config` of this package or of Keras returned."""
+        """Compile the model with what `get_compile_config`, here or in Keras, returned."""
         from fastcnn.saving import serialization
 
         config = serialization.Deserializer("the compile configuration").make(config)
         self.compile(**config)
 
     def __reduce__(self):
-        """For copies and other processes: the model is made anew from what a .keras file holds."""
+        """Support copying and pickling: the model is recreated from the bytes of a .keras file."""
         from fastcnn.saving import keras_file
 
         return keras_file.from_bytes, (keras_file.to_bytes(self), keras_file.custom_objects(self))
@@ -170,6 +170,17 @@ class Saveable:
                 f"The model {self.name!r} {consequence}: it is not built. Give it an `Input`, or "
                 "call it on data."
             )
+
+
+def save_model(
+    model: Model,
+    filepath: Path,
+    overwrite: bool = True,
+    zipped: bool | None = None,
+    **kwargs: Any,
+) -> None:
+    """`model.save(filepath)`."""
+    model.save(filepath, overwrite, zipped, **kwargs)
 
 
 def save_weights(
@@ -189,14 +200,14 @@ def load_weights(model: Model, filepath: Path, skip_mismatch: bool = False, **kw
 
 
 def _path(filepath, overwrite, endings, what, method):
-    """`filepath` as a string, checked."""
+    """Check `filepath` and return it as a string."""
     path = os.fspath(filepath)
     path = path.decode() if isinstance(path, bytes) else path
     if not path.endswith(endings):
         raise ValueError(
-            f"{what} are kept in {' or '.join(endings)} files: the argument `filepath` of "
-            f"`{method}` must end so. Received filepath={path!r}."
+            f"{what} are stored in {' or '.join(endings)} files: the argument `filepath` of "
+            f"`{method}` must have this extension. Received filepath={path!r}."
         )
     if not overwrite and os.path.exists(path):
-        raise FileExistsError(f"{path} exists, and `overwrite` is False.")
+        raise FileExistsError(f"{path} already exists and `overwrite` is False.")
     return path

@@ -1,11 +1,12 @@
-"""Objects to and from the dictionaries that Keras writes: a file names, tables here decide.
+"""Objects to and from the config dictionaries that Keras writes.
 
     {"module": "keras.layers", "class_name": "Dense", "config": {...}, "registered_name": None}
 
-`module` picks a table of this package (layers, losses, ...), `class_name` an entry of it; classes
-of a user's own come only from `custom_objects` or `register_keras_serializable`. Nothing is ever
-imported, no function is made from text. Arguments of Keras's that this package does not have may
-stand in a file as long as they say nothing; with a value they are named in the error.
+A file only names things; they are looked up in tables of this package. `module` selects a table
+(layers, losses, ...) and `class_name` an entry; custom classes come only from `custom_objects` or
+`register_keras_serializable`. Nothing is imported and no function is created from text. A Keras
+argument that this package does not support is accepted with a neutral value; with any other value
+the error names it.
 """
 
 from __future__ import annotations
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
 _registered = {}
 _in_scope = []
 
-MAX_ERROR = 1000  # characters of an error that may quote the file
-MAX_NAME = 200  # characters of a class's name
+MAX_ERROR = 1000  # characters of an error message, which may quote the file
+MAX_NAME = 200  # characters of a class name
 
-# Arguments that this package may lack, with the value that stands for "as if it was not there".
+# Arguments that this package may not support, with the value that has no effect.
 NEUTRAL = {
     "data_format": "channels_last",
     "dtype": "float32",
@@ -53,7 +54,7 @@ NEUTRAL = {
 
 
 def tables():
-    """{Keras's module: the registry here}."""
+    """{Keras module: our registry}."""
     from fastcnn import (
         activations,
         constraints,
@@ -67,7 +68,7 @@ def tables():
 
     return {
         "keras.layers": layers,
-        "keras": layers,  # Sequential
+        "keras": layers,  # models register themselves as layers
         "keras.models": layers,
         "keras.activations": activations.registry,
         "keras.constraints": constraints.registry,
@@ -80,10 +81,15 @@ def tables():
     }
 
 
+def model_class():
+    """The class that every model in a file must be an instance of."""
+    return tables()["keras"].lookup("Sequential")
+
+
 def register_keras_serializable(
     package: str = "Custom", name: str | None = None
 ) -> Callable[[type], type]:
-    """Class decorator: model files may name the class, as "package>name".
+    """Class decorator: model files may refer to the class as "package>name".
 
     Example:
 
@@ -103,7 +109,7 @@ def register_keras_serializable(
 
 
 def get_registered_name(obj: Any) -> str:
-    """The name under which a class was registered, else its own."""
+    """The name under which a class was registered, otherwise its own name."""
     for name, other in _registered.items():
         if other is obj:
             return name
@@ -113,7 +119,7 @@ def get_registered_name(obj: Any) -> str:
 def get_registered_object(
     name: str, custom_objects: CustomObjects = None, module_objects: dict[str, Any] | None = None
 ) -> Any:
-    """The class that was registered under a name, or None."""
+    """The class registered under a name, or None."""
     for objects in (custom_objects or {}, module_objects or {}):
         if name in objects:
             return objects[name]
@@ -121,13 +127,13 @@ def get_registered_object(
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The dictionary of registered classes, by their names; it may be changed."""
+    """The dictionary {name: registered class}; it may be modified."""
     return _registered
 
 
 @contextlib.contextmanager
 def custom_object_scope(custom_objects: CustomObjects) -> Iterator[None]:
-    """Inside, model files may name these objects: a dictionary from name to class."""
+    """Context manager: inside it, model files may refer to these objects, {name: class}."""
     _in_scope.append(dict(custom_objects or {}))
     try:
         yield
@@ -139,7 +145,7 @@ CustomObjectScope = custom_object_scope
 
 
 def custom_object(*names):
-    """What a user registered or put in scope under one of the names, or None."""
+    """The object registered or in scope under one of the names, or None."""
     for objects in (*reversed(_in_scope), _registered):
         for name in names:
             if isinstance(name, str) and name in objects:
@@ -151,7 +157,7 @@ def custom_object(*names):
 
 
 def serialize(value):
-    """An object, or a tree of them, as plain values for JSON."""
+    """An object, or a tree of objects, as plain values for JSON."""
     if value is None or isinstance(value, (str, bool, int, float)):
         if isinstance(value, float):
             return float(value)
@@ -165,7 +171,7 @@ def serialize(value):
         return {"class_name": "__numpy__", "config": config}
     if isinstance(value, (np.ndarray, np.generic)):
         return value.item()
-    if inspect.isfunction(getattr(value, "function", None)):  # a metric made of a function
+    if inspect.isfunction(getattr(value, "function", None)):  # a metric that wraps a function
         value = value.function
     if inspect.isfunction(value) or isinstance(value, type):
         name = value.__name__
@@ -180,24 +186,24 @@ def serialize(value):
 
 
 def serialize_keras_object(obj: Any) -> Any:
-    """An object, or a tree of them, as the plain values that Keras writes."""
+    """An object, or a tree of objects, as the plain values that Keras writes."""
     return serialize(obj)
 
 
 def deserialize_keras_object(
     config: Config, custom_objects: CustomObjects = None, safe_mode: bool = True, **kwargs: Any
 ) -> Any:
-    """The object that `serialize_keras_object`, here or in Keras, has described.
+    """The object from the result of `serialize_keras_object`, here or in Keras.
 
     Raises:
-        ValueError: it describes what this package does not have.
+        ValueError: it describes something that this package does not support.
     """
     return Deserializer("the configuration", custom_objects).make(config)
 
 
 def _table_of(entry):
-    """The registry that has the class or function `entry`."""
-    if inspect.isfunction(entry):  # `losses.mean_squared_error` stands for its class
+    """The registry that contains the class or function `entry`, or None."""
+    if inspect.isfunction(entry):  # `losses.mean_squared_error` represents its class
         entry = getattr(entry, "loss_class", entry)
     return next((table for table in tables().values() if table.has(entry)), None)
 
@@ -205,7 +211,7 @@ def _table_of(entry):
 def serialize_object(instance):
     """The dictionary of a layer, loss, metric, optimizer, ..."""
     if not hasattr(instance, "get_config"):
-        raise ValueError(f"{instance!r} cannot be written to a file: it has no `get_config`.")
+        raise ValueError(f"{instance!r} cannot be saved to a file: it has no `get_config`.")
     entry = type(instance)
     table = _table_of(entry)
     is_ours = table is not None and entry.__module__.startswith("fastcnn.")
@@ -224,14 +230,14 @@ def serialize_object(instance):
 
 
 def parse(text, name):
-    """A configuration in JSON, checked: size, nesting, no name twice, numbers that are numbers.
+    """Parse a JSON configuration; check its size, nesting, keys (unique) and numbers (finite).
 
     Args:
         text: bytes or a string.
-        name: what error messages call it.
+        name: the name used in error messages.
 
     Raises:
-        ValueError: it is no JSON, or beyond the limits.
+        ValueError: it is not valid JSON, or exceeds the limits.
     """
     if len(text) > MAX_HEADER:
         raise ValueError(f"{name}: it has {len(text)} bytes, more than {MAX_HEADER}.")
@@ -248,7 +254,7 @@ def parse(text, name):
             parse_int=_small,
         )
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: it makes no sense: {error}") from None
+        raise ValueError(f"{name}: it is not valid: {error}") from None
     level = [tree]
     for _ in range(MAX_NESTING + 1):
         level = [
@@ -259,18 +265,18 @@ def parse(text, name):
         ]
         if not level:
             return tree
-    raise ValueError(f"{name}: it is nested more than {MAX_NESTING} deep.")
+    raise ValueError(f"{name}: it is nested more than {MAX_NESTING} levels deep.")
 
 
 def _without_duplicates(pairs):
     tree = dict(pairs)
     if len(tree) != len(pairs):
-        raise ValueError("a name stands twice in it.")
+        raise ValueError("it contains a duplicate key.")
     return tree
 
 
 def _refuse_number(text):
-    raise ValueError(f"{text} is no number.")
+    raise ValueError(f"{text} is not a valid number.")
 
 
 def _finite(text):
@@ -284,11 +290,11 @@ def _small(text):
 
 
 class Deserializer:
-    """Makes objects from a parsed configuration.
+    """Creates objects from a parsed configuration.
 
     Args:
-        name: what error messages call the configuration.
-        custom_objects: dictionary from name to class, for what is not of this package.
+        name: the configuration's name in error messages.
+        custom_objects: {name: class}, for classes that are not part of this package.
     """
 
     def __init__(self, name, custom_objects=None):
@@ -298,11 +304,11 @@ class Deserializer:
         self._counts = {}
 
     def error(self, message):
-        """The exception for a configuration that cannot be followed."""
+        """A ValueError that names the configuration."""
         return ValueError(f"{self.name}: {message}")
 
     def make(self, tree):
-        """The object, or the tree of objects, that a parsed configuration describes."""
+        """Create the object, or the tree of objects, that a parsed configuration describes."""
         if isinstance(tree, list):
             return [self.make(item) for item in tree]
         if not isinstance(tree, dict):
@@ -311,7 +317,7 @@ class Deserializer:
             return {key: self.make(item) for key, item in tree.items()}
         class_name = tree["class_name"]
         if not isinstance(class_name, str) or len(class_name) > MAX_NAME:
-            raise self.error(f"the class name {reprlib.repr(class_name)} makes no sense.")
+            raise self.error(f"the class name {reprlib.repr(class_name)} is not valid.")
         if class_name == "__numpy__" or class_name == "__tensor__":
             return self._array(tree)
         if class_name in ("DTypePolicy", "FloatDTypePolicy"):
@@ -323,39 +329,39 @@ class Deserializer:
         if config is None:
             config = {}
         if not isinstance(config, dict):
-            raise self.error(f"the configuration of {class_name} is no dictionary.")
+            raise self.error(f"the configuration of {class_name} is not a dictionary.")
         if known:
             config = self._known_arguments(entry, class_name, config)
         config = {key: self.make(item) for key, item in config.items()}
         return self.call(class_name, entry.from_config, config)
 
     def _entry(self, tree, class_name):
-        """(class, whether it is of this package) for a class name."""
+        """(class, whether it is part of this package) for a class name."""
         module, registered = tree.get("module"), tree.get("registered_name")
         custom = self._custom_entry(registered, class_name)
         if custom is not None:
             return custom, False
         if class_name in ("Functional", "Model"):
             raise self.error(
-                "it holds a functional model (`Model(inputs, outputs)`); only `Sequential` models "
-                "are supported."
+                "it contains a functional model (`Model(inputs, outputs)`); only `Sequential` "
+                "models are supported."
             )
         table = self._tables.get(module) if isinstance(module, str) else None
         if table is None or (registered is not None and registered != class_name):
             raise self.error(
-                f"it holds {class_name!r} of the module {reprlib.repr(module)}, not part of this "
-                f"package: pass `custom_objects={{{class_name!r}: the class}}`."
+                f"it contains {class_name!r} of the module {reprlib.repr(module)}, which is not "
+                f"part of this package: pass `custom_objects={{{class_name!r}: the class}}`."
             )
         try:
             entry = table.lookup(class_name)
         except ValueError as error:
-            raise self.error(f"it holds what this package does not have: {error}") from None
+            raise self.error(f"it contains something that is not supported: {error}") from None
         if not isinstance(entry, type):
-            raise self.error(f"{class_name!r} is no class.")
+            raise self.error(f"{class_name!r} is not a class.")
         count = self._counts[table.module] = self._counts.get(table.module, 0) + 1
         limit = MAX_OBJECTS.get(table.module, MAX_OTHERS)
         if count > limit:
-            raise self.error(f"it holds more than {limit} objects of {table.module}.")
+            raise self.error(f"it contains more than {limit} objects of {table.module}.")
         return entry, True
 
     def _custom_entry(self, *names):
@@ -365,9 +371,9 @@ class Deserializer:
         return custom_object(*names)
 
     def _known_arguments(self, entry, class_name, config):
-        """`config` without the arguments that the class lacks and that say nothing."""
+        """`config` without unsupported arguments that have a neutral value."""
         accepted = accepted_arguments(entry)
-        if hasattr(entry, "keras_module"):  # a Sequential's configuration has these, too
+        if hasattr(entry, "keras_module"):  # the configuration of a Sequential has these as well
             accepted |= {"build_input_shape", "dtype"}
         kept = {}
         for key, value in config.items():
@@ -389,7 +395,7 @@ class Deserializer:
             *(f"{kind}{size}" for kind in ("int", "uint", "float") for size in (16, 32, 64)),
             *("int8", "uint8", "bool"),
         ):
-            raise self.error("it holds an array of an unknown type.")
+            raise self.error("it contains an array of an unknown type.")
         return self.call("the array", np.array, config.get("value"), config["dtype"])
 
     def _policy(self, tree):
@@ -400,7 +406,7 @@ class Deserializer:
         return name
 
     def _function(self, tree):
-        """A function or class that was given instead of an instance: by its name, from a table."""
+        """A function or class given instead of an instance, looked up by name in a table."""
         name, module = tree.get("config"), tree.get("module")
         custom = self._custom_entry(tree.get("registered_name"), name)
         if custom is not None:
@@ -409,17 +415,17 @@ class Deserializer:
         if table is None or not isinstance(name, str) or len(name) > MAX_NAME:
             name, module = reprlib.repr(name), reprlib.repr(module)
             raise self.error(
-                f"it holds the function {name} of the module {module}, which is not part of "
+                f"it contains the function {name} of the module {module}, which is not part of "
                 f"this package: pass `custom_objects={{{name}: the function}}`."
             )
         try:
             table.lookup(name)
         except ValueError as error:
-            raise self.error(f"it holds what this package does not have: {error}") from None
+            raise self.error(f"it contains something that is not supported: {error}") from None
         return name
 
     def call(self, what, function, *arguments):
-        """`function(*arguments)`; whatever it says of a hostile configuration is a ValueError."""
+        """`function(*arguments)`; an exception that the configuration causes is a ValueError."""
         try:
             return function(*arguments)
         except MemoryError:
@@ -428,11 +434,11 @@ class Deserializer:
             text = str(error)
             if isinstance(error, ValueError) and text.startswith(self.name):
                 raise
-            raise self.error(f"{what} cannot be made: {text[:MAX_ERROR]}") from error
+            raise self.error(f"{what} cannot be created: {text[:MAX_ERROR]}") from error
 
 
 def accepted_arguments(entry):
-    """The names that a class's constructor takes, its bases' included."""
+    """The argument names of a class's constructor, including those of its bases."""
     names = set()
     for cls in entry.__mro__:
         constructor = vars(cls).get("__init__")

@@ -1,4 +1,4 @@
-"""The state of a run as a file: nested plain values and arrays in one .npz, written whole.
+"""The state of a training run as a file: nested plain values and arrays in one .npz.
 
 `state.json` holds everything but the arrays, in whose places it has {"__array__": number}; array 0
 is the member `0.npy`. Lists of floats (a history may be long) are kept as arrays, too:
@@ -22,15 +22,15 @@ TEXT = "state.json"
 
 
 def save_state(path, state):
-    """Write nested dictionaries and lists of plain values and arrays, whole or not at all.
+    """Write nested dictionaries and lists of plain values and arrays, atomically.
 
     Raises:
-        TypeError: something else is in it.
-        OSError: it cannot be written.
+        TypeError: `state` contains something else.
+        OSError: the file cannot be written.
     """
     arrays = []
     text = json.dumps(_encode(state, arrays)).encode()
-    members = {str(number): array for number, array in enumerate(arrays)}
+    members = {str(index): array for index, array in enumerate(arrays)}
     with atomic_write(path) as file:
         np.savez(file, **{TEXT: np.frombuffer(text, np.uint8)}, **members)
 
@@ -40,7 +40,7 @@ def load_state(path):
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is not a whole file of this kind.
+        ValueError: it is not a complete file of this kind.
     """
     with open_archive(path) as archive:
 
@@ -50,16 +50,14 @@ def load_state(path):
 
         text = array(TEXT, MAX_HEADER)
         if text.dtype != np.uint8 or text.ndim != 1:
-            raise ValueError(f"{path}: {TEXT} is no text.")
+            raise ValueError(f"{path}: {TEXT} is not text.")
         text = text.tobytes()
         if sum(text.count(mark) for mark in (b",", b"[", b"{")) > MAX_NODES:
             raise ValueError(f"{path}: {TEXT} is damaged: more than {MAX_NODES} values.")
-        numbers = {name[:-4] for name in archive.members if name != f"{TEXT}.npy"}
-        if numbers != {str(number) for number in range(len(numbers))}:
+        names = {name[:-4] for name in archive.members if name != f"{TEXT}.npy"}
+        if names != {str(index) for index in range(len(names))}:
             raise ValueError(f"{path}: its arrays are not numbered 0, 1, ...")
-        arrays = [
-            array(number, archive.members[f"{number}.npy"].size) for number in range(len(numbers))
-        ]
+        arrays = [array(index, archive.members[f"{index}.npy"].size) for index in range(len(names))]
         try:
             return _decode(json.loads(text), dict(enumerate(arrays)))
         except (ValueError, RecursionError, IndexError) as error:
@@ -81,7 +79,7 @@ def _encode(value, arrays):
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    raise TypeError(f"A backup cannot hold {value!r} of type {type(value)}.")
+    raise TypeError(f"A backup cannot contain {value!r} of type {type(value)}.")
 
 
 def _decode(value, arrays, depth=0):

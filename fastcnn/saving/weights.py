@@ -1,12 +1,12 @@
-"""Weights between a model and a file: what they are called there, whether they fit, reading them.
+"""A model's weights in a file: their names, checks that they match the model, and reading them.
 
-Keras names a weight by its layer's class and number, not by the layer's own name, so that a model
-built anew finds its weights: `layers/conv2d/vars/0` is the kernel of the first Conv2D,
+Keras names a weight by the class and index of its layer, not by the layer's own name, so that a
+recreated model finds its weights: `layers/conv2d/vars/0` is the kernel of the first Conv2D,
 `layers/conv2d_1/vars/1` the bias of the second, `layers/sequential/layers/dense/vars/0` a kernel in
 a nested model. A layer's trainable weights come first. Keras source: `saving/saving_lib.py`.
 
-`Tensor` is an array in a file, before it is read. All of a file's tensors are compared with what
-the model has before the first one is read, and none is assigned before all are read.
+A `Tensor` is an array in a file that has not been read yet. All of a file's tensors are compared
+with the model's weights before the first one is read, and none is assigned before all are read.
 """
 
 import math
@@ -19,7 +19,7 @@ from fastcnn.saving.limits import some
 
 FLOATS = ("float32", "float64", "float16")
 INTEGERS = ("int64", "int32")
-# State of others that is in Keras's files and means nothing here: random seeds, running metrics.
+# State in Keras's files that has no counterpart here: random seeds, running metrics.
 FOREIGN = re.compile(r"(.*/)?seed_generator/vars/\d+|(metrics|.*_metrics|.*_tracker)/.*")
 
 
@@ -27,70 +27,70 @@ class Tensor:
     """An array in a file.
 
     Attributes:
-        shape, dtype: as the file says; the size of the values in it has been compared with them.
+        shape, dtype: as stated in the file, and already checked against the size of its values.
     """
 
-    def __init__(self, window, shape, dtype, place, fortran=False):
+    def __init__(self, window, shape, dtype, offset, fortran=False):
         self.shape = shape
         self.dtype = dtype
         self._window = window
-        self._place = place
+        self._offset = offset
         self._fortran = fortran
 
     def read_into(self, out):
         """Fill an array of the same shape."""
         if self._fortran:
             out = out.T
-        self._window.read_array(self._place, out, self.dtype)
+        self._window.read_array(self._offset, out, self.dtype)
 
     def read(self, dtype):
-        """The values as a new array of another dtype."""
+        """Return the values as a new array of the given dtype."""
         out = np.empty(self.shape, dtype)
         self.read_into(out)
         return out
 
 
 def groups(model, path=""):
-    """Yield (path in a file, layer) for a model's layers, the layers of nested models included."""
+    """Yield (path in a file, layer) for a model's layers, including those of nested models."""
     counts = {}
     for layer in model.layers:
         kind = snake_case(re.sub(r"\W+", "", type(layer).__name__))
         count = counts[kind] = counts.get(kind, -1) + 1
-        place = f"{path}layers/{kind}_{count}" if count else f"{path}layers/{kind}"
-        yield place, layer
+        group = f"{path}layers/{kind}_{count}" if count else f"{path}layers/{kind}"
+        yield group, layer
         if hasattr(layer, "layers"):
-            yield from groups(layer, f"{place}/")
+            yield from groups(layer, f"{group}/")
 
 
 def named_weights(model):
-    """{path in a file: Variable} of all weights of a model."""
+    """{path in a file: Variable} for all weights of a model."""
     named = {}
     for path, layer in groups(model):
         if hasattr(layer, "layers"):
-            continue  # a nested model's weights are its layers'
+            continue  # a nested model's weights belong to its layers
         weights = sorted(layer.weights, key=lambda weight: not wanted_trainable(weight))
-        for number, variable in enumerate(weights):
-            named[f"{path}/vars/{number}"] = variable
+        for index, variable in enumerate(weights):
+            named[f"{path}/vars/{index}"] = variable
     return named
 
 
 def wanted_trainable(variable):
-    """Whether the weight is one that training changes, unless it is frozen."""
+    """Whether training changes the weight unless it is frozen."""
     return getattr(variable, "wanted_trainable", variable.trainable)
 
 
 def check_fit(name, tensors, variables):
-    """Raise ValueError unless a file's tensors are exactly these variables, by path and shape."""
+    """Raise ValueError unless a file's tensors match these variables in path, shape and dtype."""
     missing = [path for path in variables if path not in tensors]
     unknown = [path for path in tensors if path not in variables and not FOREIGN.fullmatch(path)]
     if missing or unknown:
         raise ValueError(
-            f"{name}: its weights are not this model's. "
+            f"{name}: its weights do not match this model. "
             f"Missing: {some(missing)}. Not in the model: {some(unknown)}."
         )
     for path, variable in variables.items():
         tensor = tensors[path]
-        types = ("int32", "int64") if variable.dtype == "int64" else FLOATS
+        types = INTEGERS if variable.dtype == "int64" else FLOATS
         if tensor.shape != variable.shape or tensor.dtype.name not in types:
             raise ValueError(
                 f"{name}: {path} has shape {tensor.shape} and dtype {tensor.dtype.name}, but "
@@ -110,9 +110,9 @@ def assign(values, variables):
 
 
 def read_into_store(tensors, variables, store):
-    """Read all tensors to where a new model's weights live, without a copy in between."""
+    """Read all tensors directly into the memory of a new model's weights."""
     for path, variable in variables.items():
-        if variable.dtype == "int64":  # a counter, whose type in the file may differ
+        if variable.dtype == "int64":  # a counter, whose dtype in the file may differ
             variable.assign(tensors[path].read(variable.dtype))
         else:
             tensors[path].read_into(variable.array)
@@ -123,10 +123,10 @@ def read_into_store(tensors, variables, store):
 
 
 def split_state(tensors):
-    """(tensors of the weights, list of the tensors of the optimizer's state in their order)."""
+    """(tensors of the weights, list of the tensors of the optimizer's state in file order)."""
     prefix = "optimizer/vars/"
     weights = {path: t for path, t in tensors.items() if not path.startswith(prefix)}
-    state = [tensors.get(f"{prefix}{number}") for number in range(len(tensors) - len(weights))]
+    state = [tensors.get(f"{prefix}{index}") for index in range(len(tensors) - len(weights))]
     if None in state:
         unknown = [path for path in tensors if path.startswith(prefix)]
         raise ValueError(f"The optimizer's state is not numbered 0, 1, ...: {some(unknown)}.")
@@ -134,7 +134,7 @@ def split_state(tensors):
 
 
 def count_state(optimizer, variables):
-    """(number of arrays, of values in them) that the state of an optimizer of a model has."""
+    """(number of arrays, number of values in them) of an optimizer's state for these variables."""
     slots = len(optimizer.slot_names) + bool(optimizer.use_ema)
     trainable = [variable for variable in variables if variable.trainable]
     scalars = len(optimizer.scalars())
@@ -143,19 +143,19 @@ def count_state(optimizer, variables):
 
 
 def restore_state(name, model, state, new=False):
-    """Give a model's optimizer its state of a file.
+    """Restore the state of a model's optimizer from a file.
 
     Args:
-        name: of the file, for error messages.
-        state: list of tensors, as `split_state` returns it.
-        new: whether the model is thrown away after an error: then the values are read to where they
-            live at once. Else nothing is changed before all are read.
+        name: the file's name in error messages.
+        state: list of tensors, as returned by `split_state`.
+        new: whether an error discards the model. If so, values are read directly into the
+            optimizer's memory; otherwise nothing is changed before all values are read.
 
     Returns:
-        False if it is another optimizer's state by the number and size of its arrays.
+        False if the count and size of the arrays do not match the optimizer.
 
     Raises:
-        ValueError: it makes no sense.
+        ValueError: the state is not valid.
     """
     optimizer = model.optimizer
     variables = list(named_weights(model).values())
@@ -182,8 +182,8 @@ def restore_state(name, model, state, new=False):
             slots.append((tensor, array))
     rate = values.get("learning_rate", 0)
     if values["iteration"] < 0 or not 0 <= rate < np.inf:
-        raise ValueError(f"{name}: the optimizer cannot be in the state {values}.")
-    if rate == scalars.get("learning_rate"):  # the configuration has it in full
+        raise ValueError(f"{name}: the optimizer's state {values} is not valid.")
+    if rate == scalars.get("learning_rate"):  # the configuration has it in full precision
         values.pop("learning_rate", None)
     if new:
         for tensor, array in slots:
@@ -197,7 +197,7 @@ def restore_state(name, model, state, new=False):
 
 
 def state_arrays(model):
-    """The arrays of an optimizer's state, in the order in which Keras's files hold them."""
+    """The arrays of an optimizer's state, in the order of Keras's files."""
     if not model.built:
         return [np.asarray(value) for value in model.optimizer.scalars().values()]
     model.optimizer.build(model.store)

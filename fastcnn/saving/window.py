@@ -1,4 +1,4 @@
-"""A part of an open file that is read by place and size, never beyond its end."""
+"""A section of an open file that is read by offset and size, never beyond its end."""
 
 import os
 import sys
@@ -10,8 +10,8 @@ class Window:
     """Bytes `start` to `start + size` of `file`.
 
     Args:
-        file: a binary file that can seek.
-        name: what error messages call it.
+        file: a seekable binary file.
+        name: the name used in error messages.
     """
 
     def __init__(self, file, name, start=0, size=None):
@@ -23,38 +23,38 @@ class Window:
         self.name = name
 
     def error(self, message):
-        """The exception for bytes that make no sense."""
+        """A ValueError that names the file."""
         return ValueError(f"{self.name}: {message}")
 
-    def read(self, place, size):
-        """Exactly `size` bytes from `place` on.
+    def read(self, offset, size):
+        """Return exactly `size` bytes, starting at `offset`.
 
         Raises:
-            ValueError: they are not all within the window.
+            ValueError: the range is not entirely within the window.
         """
-        self._check(place, size)
-        self._file.seek(self._start + place)
+        self._check(offset, size)
+        self._file.seek(self._start + offset)
         data = self._file.read(size)
         if len(data) != size:
-            raise self.error("the file became shorter while it was read.")
+            raise self.error("the file was truncated while it was being read.")
         return data
 
-    def read_array(self, place, out, dtype):
-        """Fill the array `out` with values that are stored as `dtype` from `place` on."""
+    def read_array(self, offset, out, dtype):
+        """Fill the array `out` with the values of type `dtype` stored at `offset`."""
         dtype = np.dtype(dtype)
-        self._check(place, out.size * dtype.itemsize)
+        self._check(offset, out.size * dtype.itemsize)
         if dtype == out.dtype and out.flags.c_contiguous:
-            self._file.seek(self._start + place)
+            self._file.seek(self._start + offset)
             target = memoryview(out.reshape(-1)).cast("B")
             if out.size and self._file.readinto(target) != len(target):
-                raise self.error("the file became shorter while it was read.")
+                raise self.error("the file was truncated while it was being read.")
         else:
-            values = np.frombuffer(self.read(place, out.size * dtype.itemsize), dtype)
-            with np.errstate(all="ignore"):  # a float64 may be too large for a float32
+            values = np.frombuffer(self.read(offset, out.size * dtype.itemsize), dtype)
+            with np.errstate(all="ignore"):  # a float64 may overflow float32
                 out[...] = values.reshape(out.shape)
 
-    def _check(self, place, size):
-        if place < 0 or size < 0 or size > sys.maxsize or place + size > self.size:
+    def _check(self, offset, size):
+        if offset < 0 or size < 0 or size > sys.maxsize or offset + size > self.size:
             raise self.error(
-                f"it should have {size} bytes from byte {place} on, but it ends at {self.size}."
+                f"it should have {size} bytes at byte {offset}, but ends at byte {self.size}."
             )

@@ -1,4 +1,4 @@
-"""Helpers that Keras scripts use: seeds, one-hot targets, images from folders, plots of models."""
+"""Utilities that Keras scripts use: seeds, one-hot targets, images from folders, model plots."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from fastcnn.core.types import Axes
 
-PLACES = {  # name -> module that has it, imported when first used
+MODULES = {  # public name -> module that defines it, imported on first use
     "PyDataset": "fastcnn.data.streams",
     "Sequence": "fastcnn.data.streams",
     "CustomObjectScope": "fastcnn.saving",
@@ -46,21 +46,21 @@ __all__ = [
     "normalize",
     "set_random_seed",
     "to_categorical",
-    *PLACES,
+    *MODULES,
 ]
 
 
 def __getattr__(name):
-    if name in PLACES:
-        return getattr(import_module(PLACES[name]), name)
+    if name in MODULES:
+        return getattr(import_module(MODULES[name]), name)
     raise AttributeError(f"module 'fastcnn.utils' has no attribute {name!r}")
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed Python's `random`, `np.random` and this package: the same seed gives the same run.
+    """Seed Python's `random`, `np.random` and this package, which makes runs reproducible.
 
     Raises:
-        ValueError: `seed` is no integer from 0 to 2**32 - 1.
+        ValueError: `seed` is not an integer from 0 to 2**32 - 1.
 
     Example:
 
@@ -81,9 +81,10 @@ def set_random_seed(seed: int) -> None:
 
 
 def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray:
-    """Integer labels (n, ...) as one-hot float64 arrays (n, ..., classes).
+    """Convert integer labels (n, ...) to a one-hot float64 array (n, ..., classes).
 
-    A last axis of 1 is dropped first. `num_classes` defaults to the largest label plus one.
+    A trailing axis of size 1 is dropped first. `num_classes` defaults to the largest label plus
+    one.
 
     Raises:
         ValueError: a label outside [0, num_classes).
@@ -104,7 +105,7 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray:
         num_classes = int(labels.max()) + 1 if labels.size else 0
     if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
         raise ValueError(
-            f"Labels must lie in 0 to {num_classes - 1}. "
+            f"Labels must be from 0 to {num_classes - 1}. "
             f"Received labels from {labels.min()} to {labels.max()}."
         )
     categorical = np.zeros((*labels.shape, num_classes))
@@ -113,15 +114,15 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray:
 
 
 def normalize(x: ArrayLike, axis: Axes = -1, order: int | float | Sequence = 2) -> NDArray:
-    """x divided by its norm of the given order along `axis`; zeros stay zeros."""
+    """Divide x by its norm of the given order along `axis`; zeros stay zeros."""
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1
     return x / np.expand_dims(norm, axis)
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Start the automatic layer names anew (`conv2d`, `conv2d_1`, ...).
+    """Reset the counters of automatic layer names (`conv2d`, `conv2d_1`, ...).
 
-    `free_memory` is accepted and ignored: a model's memory is free when the model is.
+    `free_memory` is accepted and ignored: a model's memory is freed together with the model.
     """
     reset_names()

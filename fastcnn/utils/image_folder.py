@@ -1,12 +1,12 @@
-"""Images in folders, one folder for each class, as batches for `fit`, `evaluate` and `predict`.
+"""Images in folders, one folder per class, as batches for `fit`, `evaluate` and `predict`.
 
     train, test = keras.utils.image_dataset_from_directory(
         "flowers", image_size=(64, 64), validation_split=0.2, subset="both", seed=1
     )
     model.fit(train, validation_data=test, epochs=5)
 
-Images are read when their batch is asked for, so a data set may be larger than memory. Needs Pillow
-(`pip install 'fastcnn[images]'`).
+Images are read when their batch is requested, so a data set may be larger than memory. Requires
+Pillow (`pip install 'fastcnn[images]'`).
 """
 
 from __future__ import annotations
@@ -55,18 +55,19 @@ def image_dataset_from_directory(
     """Batches of the images below a folder.
 
     Args:
-        directory: a folder with one folder for each class.
-        labels: "inferred" from the folders, None, or a list of integers, one for each file in
+        directory: a folder with one subfolder per class.
+        labels: "inferred" from the subfolders, None, or a list of integers, one per file in
             alphabetical order.
         label_mode: "int", "categorical" (one-hot), "binary" (0.0 or 1.0, shape (n, 1)) or None.
-        class_names: the folders that are classes, in the order of their labels; by default all, in
-            alphabetical order.
+        class_names: the subfolders to use as classes, in the order of their labels; by default all
+            of them in alphabetical order.
         color_mode: "rgb", "rgba" or "grayscale".
-        batch_size: images in a batch.
-        image_size: (height, width) that all images are brought to.
-        shuffle: whether each pass has a new order.
-        seed: an integer that fixes all orders; the first one, and so the split, as in Keras.
-        validation_split: the fraction of the images that "validation" has.
+        batch_size: number of images per batch.
+        image_size: (height, width) to which all images are resized.
+        shuffle: whether to use a new order in each pass.
+        seed: an integer that determines all orders; the first order, and therefore the split, is
+            the same as in Keras.
+        validation_split: the fraction of images in the "validation" subset.
         subset: "training", "validation" or "both"; only with `validation_split`.
         interpolation: "bilinear" or "nearest".
         follow_links: whether links to folders are followed.
@@ -75,11 +76,11 @@ def image_dataset_from_directory(
         verbose: whether to print what was found.
 
     Returns:
-        An `ImageFolder`, or two with subset "both". A batch is images (n, height, width, channels),
-        float32 from 0 to 255, and labels.
+        An `ImageFolder`, or two of them with subset "both". A batch is (images, labels); images are
+        float32 from 0 to 255 of shape (n, height, width, channels).
 
     Raises:
-        ValueError: arguments that do not go together, or no images.
+        ValueError: incompatible arguments, or no images.
         ImportError: Pillow is not installed.
     """
     check_data_format(data_format)
@@ -109,29 +110,29 @@ def image_dataset_from_directory(
         labels = label_mode = None
     paths, labels, class_names = find_images(directory, labels, class_names, follow_links)
     if label_mode == "binary" and len(class_names) != 2:
-        raise ValueError(f"`label_mode`='binary' needs two classes. Found {class_names}.")
+        raise ValueError(f"`label_mode`='binary' requires two classes. Found {class_names}.")
     if verbose:
         classes = "" if labels is None else f" belonging to {len(class_names)} classes"
         print(f"Found {len(paths)} files{classes}.")
     order = np.arange(len(paths))
     generator = random.generator() if seed is None else np.random.default_rng(seed)
-    if shuffle:  # with a seed in Keras's order, so that the parts are Keras's as well
+    if shuffle:  # with a seed in Keras's order, so that the subsets are the same as in Keras
         order = (generator if seed is None else np.random.RandomState(seed)).permutation(len(paths))
     held_back = int((validation_split or 0) * len(paths))
     cut = len(paths) - held_back
-    parts = {None: order, "training": order[:cut], "validation": order[cut:]}
+    subsets = {None: order, "training": order[:cut], "validation": order[cut:]}
     wanted = ("training", "validation") if subset == "both" else (subset,)
     folders = []
     for name in wanted:
-        part = parts[name]
+        indices = subsets[name]
         if verbose and name is not None:
-            print(f"Using {len(part)} files for {name}.")
-        if not len(part):
+            print(f"Using {len(indices)} files for {name}.")
+        if not len(indices):
             raise ValueError(f"There are no images for {name or 'the data set'} in {directory}.")
         folders.append(
             ImageFolder(
-                [paths[place] for place in part],
-                None if labels is None else labels[part],
+                [paths[index] for index in indices],
+                None if labels is None else labels[indices],
                 class_names=class_names,
                 label_mode=label_mode,
                 color_mode=color_mode,
@@ -160,13 +161,13 @@ def _check_split(validation_split, subset, shuffle, seed):
         )
     if validation_split and shuffle and seed is None and subset != "both":
         raise ValueError(
-            "With `validation_split` and `shuffle` a `seed` is needed, so that the two parts do "
-            "not overlap."
+            "With `validation_split` and `shuffle` a `seed` is required, so that the two subsets "
+            "do not overlap."
         )
 
 
 def find_images(directory, labels, class_names=None, follow_links=False):
-    """(paths, int32 labels or None, class names or None) of the images below a folder."""
+    """Return (paths, int32 labels or None, class names or None) of the images in a folder."""
     directory = os.fspath(directory)
     if labels is not None and not isinstance(labels, str):
         paths = _walk(directory, follow_links)
@@ -175,7 +176,7 @@ def find_images(directory, labels, class_names=None, follow_links=False):
             raise ValueError("`class_names` can only be given with `labels`='inferred'.")
         if labels.shape != (len(paths),):
             raise ValueError(
-                f"`labels` must have one integer for each of the {len(paths)} images in "
+                f"`labels` must contain one integer for each of the {len(paths)} images in "
                 f"{directory}. Received shape {labels.shape}."
             )
         return paths, labels, [str(label) for label in sorted(set(labels.tolist()))]
@@ -200,19 +201,19 @@ def find_images(directory, labels, class_names=None, follow_links=False):
 
 
 def _walk(folder, follow_links):
-    """The images below a folder, in alphabetical order."""
+    """The images in a folder and its subfolders, in alphabetical order."""
     paths = []
-    for place, folders, files in os.walk(folder, followlinks=follow_links):
+    for parent, folders, files in os.walk(folder, followlinks=follow_links):
         folders.sort()
-        paths += [os.path.join(place, f) for f in sorted(files) if f.lower().endswith(FORMATS)]
+        paths += [os.path.join(parent, f) for f in sorted(files) if f.lower().endswith(FORMATS)]
     return paths
 
 
 class ImageFolder:
-    """Batches of images from files: `len(folder)` batches, `folder[i]` reads one.
+    """Batches of images from files: `len(folder)` batches; `folder[i]` reads one.
 
     Attributes:
-        file_paths, labels: of the images, in the order of the batches.
+        file_paths, labels: one entry per image, in the order of the batches.
         class_names: list of strings, or None.
     """
 
@@ -245,14 +246,14 @@ class ImageFolder:
         return -(-len(self.file_paths) // self.batch_size)
 
     def __getitem__(self, index):
-        """Batch `index`, as `Tensor`s: (images, labels), or images where there are no labels."""
+        """Batch `index` as `Tensor`s: (images, labels), or only images if there are no labels."""
         if not 0 <= index < len(self):
-            raise IndexError(f"There is no batch {index}: there are {len(self)}.")
-        part = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        images = tensor(np.stack([self._read(path) for path in self.file_paths[part]]))
+            raise IndexError(f"There is no batch {index}: the number of batches is {len(self)}.")
+        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        images = tensor(np.stack([self._read(path) for path in self.file_paths[rows]]))
         if self.labels is None:
             return images
-        labels = self.labels[part]
+        labels = self.labels[rows]
         if self.label_mode == "binary":
             labels = labels.astype(np.float32)[:, None]
         elif self.label_mode == "categorical":
@@ -260,7 +261,7 @@ class ImageFolder:
         return images, tensor(labels)
 
     def take(self, count):
-        """The first `count` batches, as tf.data's `take`: an `ImageFolder` in the same order."""
+        """The first `count` batches as an `ImageFolder` in the same order, like tf.data."""
         images = check_count(count, "count", minimum=0) * self.batch_size
         few = copy.copy(self)
         few.file_paths = self.file_paths[:images]
@@ -273,10 +274,10 @@ class ImageFolder:
         self.on_epoch_end()
 
     def on_epoch_end(self):
-        """Draw a new order, if that was asked for."""
+        """Draw a new order if the data set is shuffled."""
         if self._generator is not None:
             order = self._generator.permutation(len(self.file_paths))
-            self.file_paths = [self.file_paths[place] for place in order]
+            self.file_paths = [self.file_paths[index] for index in order]
             if self.labels is not None:
                 self.labels = self.labels[order]
 
@@ -289,26 +290,26 @@ def pillow():
     try:
         from PIL import Image
     except ImportError:
-        raise ImportError("Images need Pillow: pip install 'fastcnn[images]'.") from None
+        raise ImportError("Images require Pillow: pip install 'fastcnn[images]'.") from None
     return Image
 
 
 def read_image(path, color_mode, image_size, nearest=False, crop=False):
-    """An image file as a float32 array (height, width, channels) from 0 to 255.
+    """Read an image file as a float32 array (height, width, channels) from 0 to 255.
 
     Raises:
-        OSError: the file cannot be read or is no image.
+        OSError: the file cannot be read or is not an image.
     """
     with pillow().open(path) as image:
         pixels = np.asarray(image.convert(MODES[color_mode]), np.float32)
     pixels = pixels.reshape(*pixels.shape[:2], CHANNELS[color_mode])
     if crop:
-        pixels = _cut_middle(pixels, image_size)
+        pixels = _center_crop(pixels, image_size)
     return resize(pixels, image_size, nearest)
 
 
-def _cut_middle(image, size):
-    """The largest part in the middle that has the proportions of `size`."""
+def _center_crop(image, size):
+    """The largest centered crop with the aspect ratio of `size`."""
     height, width = image.shape[:2]
     rows = min(height, max(1, int(width * size[0] / size[1])))
     columns = min(width, max(1, int(height * size[1] / size[0])))
@@ -317,23 +318,24 @@ def _cut_middle(image, size):
 
 
 def resize(image, size, nearest=False):
-    """An image (height, width, channels) in another size, as Keras's `image.resize`.
+    """Resize an image (height, width, channels) like Keras's `image.resize`.
 
-    Pixel i of n out of m lies at (i + 0.5) m / n - 0.5; bilinear takes the two pixels around that
-    place, in each direction, by their distance; nearest takes the pixel at floor((i + 0.5) m / n).
+    When m pixels are resized to n, pixel i is sampled at position (i + 0.5) m / n - 0.5. Bilinear
+    weights the two neighboring pixels, in each direction, by their distance to it; nearest takes
+    the pixel at floor((i + 0.5) m / n).
     """
     for axis, wanted in enumerate(size):
         count = image.shape[axis]
         if count == wanted:
             continue
-        place = (np.arange(wanted) + 0.5) * (count / wanted)
+        position = (np.arange(wanted) + 0.5) * (count / wanted)
         if nearest:
-            image = image.take(np.minimum(place.astype(int), count - 1), axis)
+            image = image.take(np.minimum(position.astype(int), count - 1), axis)
             continue
-        place = np.maximum(place - 0.5, 0)
-        lower = np.minimum(place.astype(int), count - 1)
+        position = np.maximum(position - 0.5, 0)
+        lower = np.minimum(position.astype(int), count - 1)
         upper = np.minimum(lower + 1, count - 1)
-        share = (place - lower).astype(np.float32)
-        share = share.reshape([-1 if a == axis else 1 for a in range(image.ndim)])
-        image = image.take(lower, axis) * (1 - share) + image.take(upper, axis) * share
+        weight = (position - lower).astype(np.float32)
+        weight = weight.reshape([-1 if a == axis else 1 for a in range(image.ndim)])
+        image = image.take(lower, axis) * (1 - weight) + image.take(upper, axis) * weight
     return np.ascontiguousarray(image, np.float32)

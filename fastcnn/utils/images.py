@@ -1,4 +1,4 @@
-"""Single images: Pillow's to arrays and back. Needs Pillow (`pip install 'fastcnn[images]'`).
+"""Pillow images to arrays and back. Requires Pillow (`pip install 'fastcnn[images]'`).
 
 image = keras.utils.load_img("cat.jpg", target_size=(64, 64))
 model.predict(keras.utils.img_to_array(image)[None])
@@ -29,7 +29,7 @@ def load_img(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
 ) -> Any:
-    """An image file as Pillow's image.
+    """Load an image file as a Pillow image.
 
     Args:
         path: a file.
@@ -72,7 +72,7 @@ def _middle(size, width, height):
 def img_to_array(
     img: Any, data_format: str | None = None, dtype: DTypeLike | None = None
 ) -> NDArray:
-    """Pillow's image as an array (height, width, channels), by default float32."""
+    """Convert a Pillow image to an array (height, width, channels), by default float32."""
     check_data_format(data_format)
     array = np.array(img, dtype or np.float32)
     return array[..., None] if array.ndim == 2 else array
@@ -81,7 +81,10 @@ def img_to_array(
 def array_to_img(
     x: ArrayLike, data_format: str | None = None, scale: bool = True, dtype: DTypeLike | None = None
 ) -> Any:
-    """An array (height, width, channels) as Pillow's image; `scale` brings its values to 0..255."""
+    """Convert an array (height, width, channels) to a Pillow image.
+
+    `scale` rescales its values to the range 0 to 255.
+    """
     check_data_format(data_format)
     x = np.asarray(x, dtype or np.float32)
     if x.ndim != 3 or x.shape[2] not in (1, 3, 4):
@@ -104,5 +107,5 @@ def save_img(
     scale: bool = True,
     **kwargs: Any,
 ) -> None:
-    """Write an array (height, width, channels) to an image file; `kwargs` go to Pillow."""
+    """Write an array (height, width, channels) to an image file; `kwargs` are passed to Pillow."""
     array_to_img(x, data_format, scale).save(path, format=file_format, **kwargs)

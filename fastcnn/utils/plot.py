@@ -1,4 +1,4 @@
-"""A picture of a model: boxes, one below the other, as text or drawn by matplotlib.
+"""A diagram of a model: one box per layer, from top to bottom, as text or drawn by matplotlib.
 
 >>> import fastcnn as keras
 >>> model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="dense")])
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Path
     from fastcnn.models import Model
 
-WIDTH, LINE = 3.2, 0.22  # of a picture's box, inches
+WIDTH, LINE = 3.2, 0.22  # width and line height of a box, in inches
 
 
 def plot_model(
@@ -44,8 +44,8 @@ def plot_model(
 
     Args:
         model: a `Sequential`.
-        to_file: a picture (.png, .svg, .pdf: needs matplotlib), a text (.txt), or None.
-        show_shapes: whether to write the shapes of inputs and outputs into the boxes.
+        to_file: an image file (.png, .svg, .pdf: requires matplotlib), a text file (.txt), or None.
+        show_shapes: whether to show the input and output shapes.
         show_dtype, show_layer_names, show_layer_activations, show_trainable: likewise.
         rankdir: "TB", from top to bottom.
         expand_nested: whether to draw a nested model's layers instead of one box.
@@ -53,10 +53,10 @@ def plot_model(
         splines: "ortho", straight lines.
 
     Returns:
-        The picture as text.
+        The diagram as text.
 
     Raises:
-        ImportError: a picture is wanted, and matplotlib is not installed.
+        ImportError: `to_file` is an image and matplotlib is not installed.
     """
     refuse(splines, "splines", "ortho")
     for name, value in kwargs.items():
@@ -90,7 +90,7 @@ def plot_model(
 
 
 def as_text(boxes):
-    """Boxes, lists of lines, in plain characters."""
+    """Boxes, each a list of lines, as plain text."""
     width = max((len(line) for box in boxes for line in box), default=0)
     edge = f"+-{'-' * width}-+"
     lines = []
@@ -102,14 +102,14 @@ def as_text(boxes):
 
 
 def draw(boxes, path, dpi):
-    """Boxes as a picture."""
+    """Draw boxes, each a list of lines, to an image file."""
     try:
         from matplotlib.figure import Figure
         from matplotlib.patches import FancyBboxPatch
     except ImportError:
         raise ImportError(
-            "Drawing needs matplotlib: pip install 'fastcnn[plot]'. A file that ends in .txt, or "
-            "`to_file=None`, needs nothing."
+            "Drawing requires matplotlib: pip install 'fastcnn[plot]'. A .txt file or "
+            "`to_file=None` works without it."
         ) from None
     heights = [LINE * (len(box) + 1) for box in boxes]
     total = sum(heights) + LINE * max(len(boxes) - 1, 0)
@@ -129,10 +129,10 @@ def draw(boxes, path, dpi):
             edgecolor="#34495e",
         )
         axes.add_patch(shape)
-        for number, line in enumerate(box):
-            weight = "bold" if number == 0 else "normal"
-            place = top - LINE * (number + 1)
-            axes.text(WIDTH / 2, place, line, ha="center", va="center", fontsize=9, weight=weight)
+        for index, line in enumerate(box):
+            weight = "bold" if index == 0 else "normal"
+            y = top - LINE * (index + 1)
+            axes.text(WIDTH / 2, y, line, ha="center", va="center", fontsize=9, weight=weight)
         if top < 0:
             arrow = {"arrowstyle": "->", "color": "#34495e"}
             axes.annotate("", (WIDTH / 2, top), (WIDTH / 2, top + LINE), arrowprops=arrow)

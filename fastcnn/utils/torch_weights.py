@@ -1,11 +1,11 @@
-"""Weights to and from PyTorch by name: arrays in its layout, without PyTorch itself.
+"""Weights to and from PyTorch state dictionaries, without requiring PyTorch.
 
     state = keras.utils.to_torch_state_dict(model)
     net.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
 
     keras.utils.from_torch_state_dict(model, net.state_dict())
 
-    layer               here                                    there
+    layer               fastcnn                                 PyTorch
     Conv2D              kernel (height, width, in, out)         weight (out, in, height, width)
     DepthwiseConv2D     kernel (height, width, in, multiplier)  weight (in * multiplier, 1, ...)
     Conv2DTranspose     kernel (height, width, out, in)         weight (in, out, height, width)
@@ -14,33 +14,33 @@
     BatchNormalization  gamma, beta, moving_mean, ...           weight, bias, running_mean, ...
     PReLU               alpha (1, 1, channels)                  weight (channels,)
 
-PyTorch's images have their channels first, so its Flatten numbers the features differently: what
-stands behind a Flatten here has them reordered. The name of a weight is the layer's name, a dot and
-the name above; `names` gives others.
+PyTorch's images are channels-first, so its Flatten orders the features differently: the weights of
+the layers after a Flatten are reordered. The name of a weight is the layer's name, a dot and the
+name above; `names` overrides the layer names.
 """
 
 import numpy as np
 
-COUNTER = "num_batches_tracked"  # PyTorch's batch normalisation counts; here nobody does
+COUNTER = "num_batches_tracked"  # in PyTorch's batch normalization, without counterpart here
 
 
 def to_torch_state_dict(model, names=None):
-    """The weights of a built model in PyTorch's layout and by its names.
+    """Return the weights of a built model in PyTorch's layout, with PyTorch's names.
 
     Args:
         model: a built `Sequential`.
-        names: dictionary from a layer's name to the module's in PyTorch, or a list of the modules'
-            names in the order of the layers with weights, such as ["0", "3"] for a
-            `torch.nn.Sequential`; by default the layers' own names.
+        names: {layer name: name of the PyTorch module}, or a list of module names in the order of
+            the layers with weights, such as ["0", "3"] for a `torch.nn.Sequential`; by default the
+            layer names.
 
     Returns:
-        Dictionary from name to array: float32, C-contiguous, nobody else's.
+        {name: array}; the arrays are new, float32 and C-contiguous.
 
     Raises:
-        ValueError: a layer whose weights PyTorch has no place for.
+        ValueError: a layer whose weights have no counterpart in PyTorch.
     """
     state = {}
-    for name, weight, forth, _ in _places(model, names):
+    for name, weight, forth, _ in _entries(model, names):
         state[name] = np.array(forth(weight.value), order="C")
         prefix, _, last = name.rpartition(".")
         if last == "running_var":
@@ -49,27 +49,27 @@ def to_torch_state_dict(model, names=None):
 
 
 def from_torch_state_dict(model, state_dict, names=None):
-    """Give a built model the weights of a PyTorch module; nothing is assigned unless all fit.
+    """Load a PyTorch module's weights into a built model; nothing is assigned unless all match.
 
     Args:
         model: a built `Sequential`.
-        state_dict: dictionary from name to array or tensor, as `module.state_dict()` returns it.
+        state_dict: {name: array or tensor}, as returned by `module.state_dict()`.
         names: see `to_torch_state_dict`.
 
     Raises:
-        ValueError: names or shapes do not fit.
+        ValueError: names or shapes do not match.
     """
-    places = list(_places(model, names))
-    wanted = [name for name, *_ in places]
+    entries = list(_entries(model, names))
+    wanted = [name for name, *_ in entries]
     missing = [name for name in wanted if name not in state_dict]
     unknown = [n for n in state_dict if n not in wanted and not n.endswith(f".{COUNTER}")]
     if missing or unknown:
         raise ValueError(
-            f"The weights are not this model's. Missing: {missing[:4] or 'none'}. "
+            f"The weights do not match this model. Missing: {missing[:4] or 'none'}. "
             f"Not in the model: {unknown[:4] or 'none'}."
         )
     values = []
-    for name, weight, forth, back in places:
+    for name, weight, forth, back in entries:
         array = _as_array(state_dict[name])
         shape = forth(np.broadcast_to(np.zeros((), weight.dtype), weight.shape)).shape
         if array.shape != shape or array.dtype.kind not in "fiu":
@@ -78,7 +78,7 @@ def from_torch_state_dict(model, state_dict, names=None):
                 f"{array.dtype}."
             )
         values.append(back(array))
-    for (_, weight, *_), value in zip(places, values, strict=True):
+    for (_, weight, *_), value in zip(entries, values, strict=True):
         weight.assign(value)
 
 
@@ -88,8 +88,8 @@ def _as_array(tensor):
     return np.asarray(tensor)
 
 
-def _places(model, names):
-    """Yield (name in PyTorch, Variable, function to its layout, function back)."""
+def _entries(model, names):
+    """Yield (name in PyTorch, Variable, function to PyTorch's layout, inverse function)."""
     model._require_built("has no weights yet")
     leaves = model.leaves()
     with_weights = [layer.name for layer in leaves if layer.weights]
@@ -101,7 +101,7 @@ def _places(model, names):
             )
         names = dict(zip(with_weights, names, strict=True))
     names = names or {}
-    order = None  # how PyTorch numbers the features here, once they are flat
+    order = None  # PyTorch's order of the features after a Flatten
     for layer in leaves:
         kind = type(layer).__name__
         if kind == "Flatten" and len(layer.input_shape) == 4:
@@ -109,13 +109,15 @@ def _places(model, names):
             order = order.transpose(2, 0, 1).ravel()
         elif kind == "Reshape" and order is not None:
             raise ValueError(
-                f"PyTorch orders the features before {layer.name!r} differently: a Reshape behind "
-                "a Flatten cannot be expressed."
+                f"PyTorch orders the features before {layer.name!r} differently: a Reshape after a "
+                "Flatten cannot be converted."
             )
         if not layer.weights:
             continue
         if kind not in LAYERS:
-            raise ValueError(f"The weights of {layer.name!r} ({kind}) have no form in PyTorch.")
+            raise ValueError(
+                f"The weights of {layer.name!r} ({kind}) have no counterpart in PyTorch."
+            )
         prefix = names.get(layer.name, layer.name)
         for name, weight, forth, back in LAYERS[kind](layer, order):
             yield f"{prefix}.{name}", weight, forth, back
@@ -123,7 +125,7 @@ def _places(model, names):
 
 
 def _axes(*axes):
-    """(a transposition, its inverse)"""
+    """(a transposition, its inverse)."""
     return (lambda w: w.transpose(axes)), (lambda w: w.transpose(np.argsort(axes)))
 
 
@@ -163,7 +165,7 @@ def _separable_convolution(layer, order):
 
 
 def _reordered(order):
-    """(along the first axis to PyTorch's order, and back)"""
+    """(reordering of the first axis to PyTorch's order, its inverse)."""
     if order is None:
         return SAME
     return (lambda w: w[order]), (lambda w: w[np.argsort(order)])
@@ -191,8 +193,8 @@ def _batch_normalization(layer, order):
 def _prelu(layer, order):
     if layer.alpha.size != layer.alpha.shape[-1] or order is not None:
         raise ValueError(
-            f"PyTorch has one number per channel where {layer.name!r} has shape "
-            f"{layer.alpha.shape}: give the layer `shared_axes`."
+            f"PyTorch has one value per channel where {layer.name!r} has shape "
+            f"{layer.alpha.shape}: pass `shared_axes` to the layer."
         )
     shape = layer.alpha.shape
     yield "weight", layer.alpha, (lambda w: w.reshape(-1)), (lambda w: w.reshape(shape))

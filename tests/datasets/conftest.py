@@ -1,4 +1,4 @@
-"""A machine with nothing on it, and fixtures that put stand-ins there."""
+"""Fixtures: a machine without any data sets, and stand-ins for their sources."""
 
 import dataclasses
 import os
@@ -20,7 +20,7 @@ def mirrors():
 
 @pytest.fixture(autouse=True)
 def empty_machine(tmp_path, monkeypatch):
-    """No home, no cache, no settings, no proxy, no apt-get: whatever a test needs it puts there."""
+    """An empty home, cache, environment and PATH; each test creates what it needs."""
     for name in list(os.environ):
         if name.startswith("FASTCNN_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -35,7 +35,7 @@ def empty_machine(tmp_path, monkeypatch):
 
 @pytest.fixture
 def dataset(tmp_path):
-    """Fashion-MNIST's description with small files, no mirror, and Debian's folder moved."""
+    """Fashion-MNIST's description with small files, no mirrors, and a local Debian folder."""
     files = tuple(data_file(name, content, gzipped=True) for name, content in CONTENTS.items())
     elsewhere = fashion_mnist.DATASET.elsewhere | {"Debian's package": str(tmp_path / "debian")}
     return dataclasses.replace(
@@ -50,7 +50,7 @@ def cache(tmp_path):
 
 @pytest.fixture
 def apt(tmp_path):
-    """Stand-ins for apt-get and dpkg-deb; calling it gives the commands apt-get was given."""
+    """Install stand-ins for apt-get and dpkg-deb; calling the fixture returns apt-get's calls."""
     for name, text in (("apt-get", APT_GET), ("dpkg-deb", DPKG_DEB)):
         script = tmp_path / "bin" / name
         script.write_text(text.format(python=sys.executable))

@@ -1,4 +1,4 @@
-"""Stand-ins for the places where data sets are looked for, and a small set to put there."""
+"""Stand-ins for the sources of data sets, and a small set to put there."""
 
 import dataclasses
 import gzip
@@ -30,7 +30,7 @@ def data_file(name, content, **others):
 
 
 def fill(folder, files=CONTENTS):
-    """Put the set, or these files, into a folder."""
+    """Write the set, or the given files, to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
@@ -38,7 +38,7 @@ def fill(folder, files=CONTENTS):
 
 
 def damage(folder, name=NAMES[0]):
-    """Cut the end of one file off."""
+    """Truncate one file."""
     path = folder / name
     path.write_bytes(path.read_bytes()[:-100])
     return path
@@ -49,7 +49,7 @@ def files_below(folder):
 
 
 def load(dataset, path=None):
-    """Load and compare with what was written; gives the folder each file was read from."""
+    """Load the set, compare it with what was written, and return the folder it was read from."""
     folders = set()
 
     def read(path, file):
@@ -67,7 +67,7 @@ def load(dataset, path=None):
 
 
 class Mirror:
-    """A web server on 127.0.0.1 for the files in `files`, which keeps a list of what was asked."""
+    """A web server on 127.0.0.1 that serves `files` and records the requests."""
 
     def __init__(self):
         self.files, self.asked, self.promise = {}, [], {}
@@ -91,7 +91,7 @@ class Mirror:
 
         class Server(http.server.ThreadingHTTPServer):
             def handle_error(self, request, client_address):
-                pass  # a client that has seen enough hangs up
+                pass  # a client may close the connection early
 
         self.server = Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/data/"
@@ -111,7 +111,7 @@ with open(here / "log", "a") as log:
     print(*sys.argv, pathlib.Path.cwd(), sep="\\t", file=log)
 command = "download" if "download" in sys.argv else "update"
 if (here / (command + ".fails")).exists():
-    pathlib.Path(sys.argv[-1] + "_1.0_all.deb").write_text("a part")
+    pathlib.Path(sys.argv[-1] + "_1.0_all.deb").write_text("partial")
     print("E: " + (here / (command + ".fails")).read_text())
     sys.exit(100)
 if command == "download":

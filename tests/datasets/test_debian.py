@@ -36,19 +36,19 @@ def test_debian_package_into_a_relative_cache(packaged, apt, monkeypatch):
     assert load(packaged).samefile("some folder/fashion-mnist")
 
 
-def test_debian_comes_after_the_mirrors(packaged, cache, mirrors, apt):
+def test_mirrors_take_precedence_over_debian(packaged, cache, mirrors, apt):
     mirrors[0].files = ZIPPED
     assert load(dataclasses.replace(packaged, mirrors=(mirrors[0].url,))) == cache
     assert apt() == []
 
 
-def test_an_update_that_fails_is_no_end(packaged, cache, apt, tmp_path):
-    """Some source of the system may be unreachable, though not the one with the package."""
+def test_failed_update_is_not_fatal(packaged, cache, apt, tmp_path):
+    """Some source may be unreachable, but not the one that has the package."""
     (tmp_path / "bin" / "update.fails").write_text("a source did not answer")
     assert load(packaged) == cache
 
 
-def test_a_package_that_cannot_be_had(packaged, cache, apt, tmp_path):
+def test_package_that_cannot_be_downloaded(packaged, cache, apt, tmp_path):
     (tmp_path / "bin" / "download.fails").write_text("Unable to locate package the-package")
     (tmp_path / "bin" / "update.fails").write_text("no network")
     message = "apt-get download the-package failed: E: Unable to locate package.* E: no network"
@@ -57,13 +57,13 @@ def test_a_package_that_cannot_be_had(packaged, cache, apt, tmp_path):
     assert files_below(cache) == []
 
 
-def test_a_package_that_does_not_unpack(packaged, apt, tmp_path):
-    (tmp_path / "bin" / "package").write_bytes(b"no archive")
+def test_package_that_does_not_unpack(packaged, apt, tmp_path):
+    (tmp_path / "bin" / "package").write_bytes(b"not an archive")
     with pytest.raises(FileNotFoundError, match=r"dpkg-deb -x failed: .*ReadError"):
         load(packaged)
 
 
-def test_a_package_of_other_files(packaged, cache, apt, tmp_path):
+def test_package_with_other_files(packaged, cache, apt, tmp_path):
     pack(tmp_path, {name: content for name, content in ZIPPED.items() if "t10k" in name})
     with pytest.raises(FileNotFoundError, match=f"the package has no {NAMES[0]}"):
         load(packaged)

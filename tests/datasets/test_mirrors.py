@@ -1,4 +1,4 @@
-"""Step 4 of the search: downloads from a server on 127.0.0.1, with every kind of bad answer."""
+"""Step 4 of the search: downloads from a server on 127.0.0.1, with every kind of bad response."""
 
 import dataclasses
 import gzip
@@ -25,7 +25,7 @@ def test_download(dataset, cache, mirrors, capsys):
     assert len(mirrors[0].asked) == 4, "the second load must not download"
 
 
-def test_offline_asks_nobody(dataset, mirrors, monkeypatch, apt):
+def test_offline_makes_no_requests(dataset, mirrors, monkeypatch, apt):
     mirrors[0].files = ZIPPED
     dataset = dataclasses.replace(dataset, mirrors=(mirrors[0].url,), debian_package="the-package")
     monkeypatch.setenv("FASTCNN_OFFLINE", "1")
@@ -37,13 +37,13 @@ def test_offline_asks_nobody(dataset, mirrors, monkeypatch, apt):
 
 
 @pytest.mark.parametrize("value", ["", "0"])
-def test_offline_set_to_nothing_is_online(dataset, cache, mirrors, monkeypatch, value):
+def test_offline_set_to_empty_or_zero_is_online(dataset, cache, mirrors, monkeypatch, value):
     mirrors[0].files = ZIPPED
     monkeypatch.setenv("FASTCNN_OFFLINE", value)
     assert load(dataclasses.replace(dataset, mirrors=(mirrors[0].url,))) == cache
 
 
-BAD_ANSWERS = {
+BAD_RESPONSES = {
     "missing": (None, "HTTP Error 404"),
     "html": (b"<html>not found</html>", r"expected \d+ bytes, found 22"),
     "truncated": (ZIPPED[NAMES[2] + ".gz"][:-9], "the gzipped data is damaged"),
@@ -55,9 +55,9 @@ BAD_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD_ANSWERS)
-def test_a_bad_mirror_leaves_nothing_and_the_next_goes_on(dataset, cache, mirrors, kind, capsys):
-    content, message = BAD_ANSWERS[kind]
+@pytest.mark.parametrize("kind", BAD_RESPONSES)
+def test_bad_mirror_leaves_no_files_and_the_next_continues(dataset, cache, mirrors, kind, capsys):
+    content, message = BAD_RESPONSES[kind]
     name = NAMES[2] + ".gz"
     mirrors[0].files = {key: value for key, value in ZIPPED.items() if key != name}
     if content is not None:
@@ -65,7 +65,7 @@ def test_a_bad_mirror_leaves_nothing_and_the_next_goes_on(dataset, cache, mirror
     alone = dataclasses.replace(dataset, mirrors=(mirrors[0].url,))
     with pytest.raises(FileNotFoundError, match=f"{name}: .*{message}"):
         load(alone)
-    assert files_below(cache) == NAMES[:2], "only whole, verified files may be there"
+    assert files_below(cache) == NAMES[:2], "only complete, verified files may be there"
     mirrors[1].files = ZIPPED
     both = dataclasses.replace(dataset, mirrors=(mirrors[0].url, mirrors[1].url))
     assert load(both) == cache
@@ -75,7 +75,7 @@ def test_a_bad_mirror_leaves_nothing_and_the_next_goes_on(dataset, cache, mirror
     assert name in capsys.readouterr().err
 
 
-def test_connection_cut_short(dataset, cache, mirrors):
+def test_truncated_response(dataset, cache, mirrors):
     name = NAMES[0] + ".gz"
     mirrors[0].files = ZIPPED
     mirrors[0].promise[name] = len(ZIPPED[name]) + 1000
@@ -85,20 +85,20 @@ def test_connection_cut_short(dataset, cache, mirrors):
     assert files_below(cache) == []
 
 
-def test_nobody_listens(dataset, cache, mirrors):
+def test_unreachable_server(dataset, cache, mirrors):
     gone = Mirror()
     gone.close()
     mirrors[0].files = ZIPPED
     assert load(dataclasses.replace(dataset, mirrors=(gone.url, mirrors[0].url))) == cache
 
 
-def test_a_silent_server_is_left(dataset, cache, mirrors, monkeypatch, capsys):
+def test_server_that_times_out(dataset, cache, mirrors, monkeypatch, capsys):
     monkeypatch.setattr(fetch, "TIMEOUT", 0.2)
     name = NAMES[0] + ".gz"
     mirrors[0].files = ZIPPED
     mirrors[1].files = ZIPPED
 
-    class Silent(bytes):  # the handler waits for this before it answers
+    class Silent(bytes):  # the handler waits for this before it responds
         def __len__(self):
             released.wait(5)
             return 0
@@ -113,7 +113,7 @@ def test_a_silent_server_is_left(dataset, cache, mirrors, monkeypatch, capsys):
     assert "timed out" in capsys.readouterr().err
 
 
-def test_a_damaged_cache_is_mended(dataset, cache, mirrors):
+def test_damaged_cache_is_repaired(dataset, cache, mirrors):
     damage(fill(cache), NAMES[1])
     mirrors[0].files = ZIPPED
     with pytest.warns(UserWarning, match=NAMES[1]):
@@ -121,7 +121,7 @@ def test_a_damaged_cache_is_mended(dataset, cache, mirrors):
     assert mirrors[0].asked == [NAMES[1] + ".gz"]
 
 
-def test_leftovers_of_killed_processes_are_cleared(dataset, cache, mirrors):
+def test_leftovers_of_killed_processes_are_removed(dataset, cache, mirrors):
     old, young = cache / ".fetch-old", cache / ".fetch-young"
     for folder in (old, young):
         fill(folder, {"part": b"x"})
@@ -129,10 +129,10 @@ def test_leftovers_of_killed_processes_are_cleared(dataset, cache, mirrors):
     mirrors[0].files = ZIPPED
     load(dataclasses.replace(dataset, mirrors=(mirrors[0].url,)))
     assert not old.exists()
-    assert young.exists(), "another process may be at work in it"
+    assert young.exists(), "another process may be using it"
 
 
-def test_a_cache_that_cannot_be_written(dataset, tmp_path, mirrors, monkeypatch):
+def test_cache_that_cannot_be_written(dataset, tmp_path, mirrors, monkeypatch):
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("FASTCNN_HOME", str(tmp_path / "file"))
     with pytest.raises(FileNotFoundError, match=r"fetching into fastcnn's cache: .*file"):
@@ -140,7 +140,7 @@ def test_a_cache_that_cannot_be_written(dataset, tmp_path, mirrors, monkeypatch)
     assert mirrors[0].asked == []
 
 
-def test_many_at_once(dataset, cache, mirrors):
+def test_concurrent_downloads(dataset, cache, mirrors):
     mirrors[0].files = ZIPPED
     dataset = dataclasses.replace(dataset, mirrors=(mirrors[0].url,))
     with ThreadPoolExecutor(8) as pool:

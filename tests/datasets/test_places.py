@@ -1,4 +1,4 @@
-"""Steps 1 to 3 of the search: folders on this machine, their order, what is said of bad ones."""
+"""Steps 1 to 3 of the search: local folders, their order, and warnings about bad ones."""
 
 import dataclasses
 import hashlib
@@ -24,7 +24,7 @@ from fastcnn.datasets import fetch
         (None, None, "debian"),
     ],
 )
-def test_each_place(dataset, tmp_path, monkeypatch, variable, value, folder, files):
+def test_each_location(dataset, tmp_path, monkeypatch, variable, value, folder, files):
     if variable:
         monkeypatch.setenv(variable, str(tmp_path / value))
     fill(tmp_path / folder, files)
@@ -37,9 +37,9 @@ def test_path_argument(dataset, tmp_path, folder):
     assert load(dataset, tmp_path / "given") == load(dataset, str(tmp_path / "given"))
 
 
-def test_the_order_of_places(dataset, tmp_path, cache, monkeypatch):
+def test_order_of_locations(dataset, tmp_path, cache, monkeypatch):
     monkeypatch.setenv("FASTCNN_DATA", str(tmp_path / "variable"))
-    places = [
+    folders = [
         fill(tmp_path / "argument"),
         fill(tmp_path / "variable"),
         fill(cache),
@@ -47,12 +47,12 @@ def test_the_order_of_places(dataset, tmp_path, cache, monkeypatch):
         fill(tmp_path / "work/data/FashionMNIST/raw"),
         fill(tmp_path / "debian"),
     ]
-    for index, place in enumerate(places):
+    for index, folder in enumerate(folders):
         if index == 2:
             monkeypatch.delenv("FASTCNN_DATA")
         argument = tmp_path / "argument" if index == 0 else None
-        assert load(dataset, argument).samefile(place)
-        for path in place.iterdir():
+        assert load(dataset, argument).samefile(folder)
+        for path in folder.iterdir():
             path.unlink()
 
 
@@ -64,15 +64,15 @@ def test_home_overrides_xdg(dataset, tmp_path, monkeypatch):
         load(dataset)
 
 
-def test_an_incomplete_set_is_passed_over(dataset, tmp_path, cache):
+def test_incomplete_set_is_skipped(dataset, tmp_path, cache):
     fill(cache)
     (cache / NAMES[3]).unlink()
     assert load(dataset, fill(tmp_path / "argument")).name == "argument"
-    with pytest.raises(FileNotFoundError, match=f"{cache} lacks {NAMES[3]}."):
+    with pytest.raises(FileNotFoundError, match=f"{cache} does not contain {NAMES[3]}."):
         load(dataset)
 
 
-def test_a_truncated_file_is_named_and_passed_over(dataset, tmp_path, cache):
+def test_truncated_file_is_reported_and_skipped(dataset, tmp_path, cache):
     path = damage(fill(tmp_path / "argument"))
     size = len(CONTENTS[NAMES[0]])
     fill(cache)
@@ -81,7 +81,7 @@ def test_a_truncated_file_is_named_and_passed_over(dataset, tmp_path, cache):
     assert len(caught) == 1
 
 
-def test_a_wrong_file_is_named_with_both_hashes(dataset, cache):
+def test_wrong_file_is_reported_with_both_hashes(dataset, cache):
     content = bytearray(CONTENTS[NAMES[1]])
     content[-1] ^= 1
     fill(cache)
@@ -92,13 +92,13 @@ def test_a_wrong_file_is_named_with_both_hashes(dataset, cache):
         load(dataset)
 
 
-def test_a_sound_gzipped_file_beside_a_damaged_plain_one(dataset, cache):
+def test_valid_gzipped_file_next_to_a_damaged_plain_one(dataset, cache):
     fill(cache, ZIPPED | CONTENTS)
     damage(cache)
     assert load(dataset) == cache
 
 
-def test_a_folder_asked_for_that_does_not_serve_is_told(dataset, tmp_path, cache, monkeypatch):
+def test_warning_about_a_requested_folder_without_the_set(dataset, tmp_path, cache, monkeypatch):
     fill(cache)
     monkeypatch.setenv("FASTCNN_DATA", str(tmp_path / "nothing"))
     with pytest.warns(UserWarning, match="FASTCNN_DATA: there is no folder .*nothing"):
@@ -106,12 +106,12 @@ def test_a_folder_asked_for_that_does_not_serve_is_told(dataset, tmp_path, cache
 
 
 @pytest.mark.parametrize("path", [3, b"folder", ["folder"]])
-def test_path_of_a_wrong_type(dataset, path):
+def test_path_of_the_wrong_type(dataset, path):
     with pytest.raises(TypeError, match=r"argument `path` must be a folder. Received path="):
         fetch.load(dataset, path)
 
 
-def test_the_error_lists_every_place_and_why(dataset, tmp_path, cache, mirrors, monkeypatch):
+def test_error_lists_every_location_and_reason(dataset, tmp_path, cache, mirrors, monkeypatch):
     monkeypatch.setenv("FASTCNN_DATA", str(tmp_path / "variable"))
     damage(fill(cache))
     mirrors[1].files = ZIPPED | {NAMES[0] + ".gz": b"<html>"}
@@ -119,7 +119,7 @@ def test_the_error_lists_every_place_and_why(dataset, tmp_path, cache, mirrors, 
         dataset, mirrors=tuple(mirror.url for mirror in mirrors), debian_package="the-package"
     )
     with (
-        pytest.warns(UserWarning, match="Looking further"),
+        pytest.warns(UserWarning, match="Continuing the search"),
         pytest.raises(FileNotFoundError) as caught,
     ):
         fetch.load(dataset, tmp_path / "argument")
@@ -128,7 +128,7 @@ def test_the_error_lists_every_place_and_why(dataset, tmp_path, cache, mirrors, 
     expected = [
         ("path=", f"no folder {tmp_path / 'argument'}"),
         ("FASTCNN_DATA", f"no folder {tmp_path / 'variable'}"),
-        ("fastcnn's cache", f"{cache / NAMES[0]}: the header announces"),
+        ("fastcnn's cache", f"{cache / NAMES[0]}: the header declares"),
         ("Keras", "no folder"),
         ("torchvision", "no folder"),
         ("Debian", "no folder"),
@@ -137,8 +137,8 @@ def test_the_error_lists_every_place_and_why(dataset, tmp_path, cache, mirrors, 
         ("the-package", "no apt-get"),
     ]
     assert len(lines) == 1 + len(expected)
-    for number, (line, (place, reason)) in enumerate(zip(lines[1:], expected, strict=True), 1):
-        label, _, why = line.partition(": ")
-        assert label.startswith(f"  {number}. ")
-        assert place in label
-        assert reason in why
+    for index, (line, (location, reason)) in enumerate(zip(lines[1:], expected, strict=True), 1):
+        label, _, message = line.partition(": ")
+        assert label.startswith(f"  {index}. ")
+        assert location in label
+        assert reason in message

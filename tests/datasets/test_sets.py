@@ -1,4 +1,4 @@
-"""The data sets themselves: Fashion-MNIST (the real one, too), MNIST and CIFAR-10."""
+"""The data sets themselves: Fashion-MNIST (including the real one), MNIST and CIFAR-10."""
 
 import ast
 import dataclasses
@@ -20,7 +20,7 @@ from fastcnn.datasets import cifar10, fashion_mnist, mnist
 
 @pytest.fixture(scope="session")
 def real_fashion_mnist():
-    """The real set, found or fetched as for any user; a cache of this machine serves, too."""
+    """The real set, located or downloaded as for any user."""
     return fashion_mnist.load_data()
 
 
@@ -33,14 +33,14 @@ def test_fashion_mnist_load_data(dataset, tmp_path, monkeypatch):
         assert array.tobytes() == content[-array.size :]
 
 
-def test_fashion_mnist_is_the_real_one(real_fashion_mnist):
+def test_fashion_mnist_is_genuine(real_fashion_mnist):
     (x_train, y_train), (x_test, y_test) = real_fashion_mnist
     assert [x.shape for x in (x_train, x_test)] == [(60000, 28, 28), (10000, 28, 28)]
     assert {x.dtype for x in (x_train, y_train, x_test, y_test)} == {np.dtype(np.uint8)}
     assert np.bincount(y_train).tolist() == [6000] * 10
     assert np.bincount(y_test).tolist() == [1000] * 10
     assert fashion_mnist.CLASS_NAMES[y_train[0]] == "Ankle boot"
-    np.testing.assert_allclose(x_train.mean() / 255, 0.2860, atol=5e-5)  # as others publish it
+    np.testing.assert_allclose(x_train.mean() / 255, 0.2860, atol=5e-5)  # the published values
     np.testing.assert_allclose(x_train.std() / 255, 0.3530, atol=5e-5)
     assert x_train.flags.writeable
 
@@ -52,7 +52,7 @@ def npz(**arrays):
 
 
 def use_file(module, monkeypatch, folder, content):
-    """Make `content` the one file that `module`'s data set consists of."""
+    """Make `content` the only file of `module`'s data set."""
     pinned = module.DATASET.files[0]
     file = data_file(pinned.name, content, aliases=pinned.aliases)
     monkeypatch.setattr(module, "DATASET", dataclasses.replace(module.DATASET, files=(file,)))
@@ -70,8 +70,8 @@ def test_mnist(tmp_path, monkeypatch):
     np.testing.assert_array_equal(y_test, arrays["y_test"])
 
 
-def test_mnist_with_objects_is_refused(tmp_path, monkeypatch):
-    """Even when its hash is the right one, no object is made from what a file says."""
+def test_mnist_with_objects_is_rejected(tmp_path, monkeypatch):
+    """Even if its hash is correct, a file never creates objects."""
     content = npz(x_train=np.array([{}, None], dtype=object))
     folder = use_file(mnist, monkeypatch, tmp_path / "given", content)
     monkeypatch.setenv("FASTCNN_OFFLINE", "1")
@@ -92,13 +92,13 @@ def test_mnist_wrong_file(tmp_path, monkeypatch):
         mnist.load_data(folder)
 
 
-def cifar_batch(images, labels, runs=7):
-    """One batch file, byte for byte in the form in which Python 2 wrote them (protocol 2)."""
+def cifar_batch(images, labels, chunk=7):
+    """One batch file, byte for byte as Python 2 wrote it (protocol 2)."""
 
-    def text(value, number):
-        return b"U" + bytes([len(value)]) + value + b"q" + bytes([number])
+    def text(value, index):
+        return b"U" + bytes([len(value)]) + value + b"q" + bytes([index])
 
-    def run(values):
+    def append(values):
         return b"(" + b"".join(b"K" + bytes([value]) for value in values) + b"e"
 
     pixels = images.transpose(0, 3, 1, 2).tobytes()
@@ -107,7 +107,7 @@ def cifar_batch(images, labels, runs=7):
             b"\x80\x02}q\x01(",
             text(b"batch_label", 2) + text(b"training batch 1 of 5", 3),
             text(b"labels", 4) + b"]q\x05",
-            *(run(labels[i : i + runs]) for i in range(0, len(labels), runs)),
+            *(append(labels[i : i + chunk]) for i in range(0, len(labels), chunk)),
             text(b"data", 6) + b"cnumpy.core.multiarray\n_reconstruct\nq\x07cnumpy\nndarray\nq\x08",
             b"K\x00\x85U\x01b\x87Rq\x09(K\x01M" + struct.pack("<H", len(images)) + b"M\x00\x0c\x86",
             b"cnumpy\ndtype\nq\x0aU\x02u1K\x00K\x01\x87Rq\x0b(K\x03U\x01|NNN",
@@ -132,7 +132,7 @@ def cifar_archive(monkeypatch):
     monkeypatch.setattr(cifar10, "IMAGES_PER_BATCH", COUNT)
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        # The real archive's members are in another order than their numbers, too.
+        # In the real archive the members are not in numerical order either.
         for seed, name in sorted(enumerate(cifar10.BATCHES), reverse=True):
             batch = cifar_batch(*cifar_arrays(seed))
             member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
@@ -144,7 +144,7 @@ def cifar_archive(monkeypatch):
 @pytest.mark.parametrize("keras", [False, True])
 def test_cifar10(tmp_path, monkeypatch, cifar_archive, keras):
     folder = use_file(cifar10, monkeypatch, tmp_path / "work/data", cifar_archive)
-    if keras:  # keeps it under another name
+    if keras:  # Keras uses another name
         path = tmp_path / "home/.keras/datasets" / "cifar-10-batches-py-target_archive"
         path.parent.mkdir(parents=True)
         (folder / "cifar-10-python.tar.gz").rename(path)
@@ -162,7 +162,7 @@ def test_cifar10(tmp_path, monkeypatch, cifar_archive, keras):
     np.testing.assert_array_equal(y_test, labels[:, None])
 
 
-def test_cifar10_batches_that_do_not_hold_what_they_should():
+def test_cifar10_batches_with_missing_images_or_labels():
     images, labels = cifar_arrays(0)
     batch = cifar_batch(images, labels)
     find = functools.partial(cifar10.find_arrays, count=COUNT)
@@ -178,7 +178,7 @@ def test_cifar10_batches_that_do_not_hold_what_they_should():
 
 
 def test_nothing_here_unpickles():
-    """No pickle, marshal, eval or exec, and `allow_pickle` is False wherever it is said."""
+    """No pickle, marshal, eval or exec, and every `allow_pickle` is False."""
     forbidden = {
         "pickle",
         "cPickle",
@@ -207,7 +207,7 @@ def test_nothing_here_unpickles():
                 assert node.attr not in {"Unpickler", "loads"}
 
 
-def test_imported_at_first_use():
+def test_imported_on_first_use():
     code = (
         "import sys, fastcnn.datasets as datasets\n"
         "assert not {name for name in sys.modules if name.startswith('fastcnn.datasets.')}\n"

@@ -1,1 +1,1 @@
-"""Fuzzers of the loaders: see `targets` (what is tried) and `run` (how)."""
+"""Fuzzers for the loaders: `targets` defines what is fuzzed, `run` runs it."""

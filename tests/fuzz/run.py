@@ -1,8 +1,8 @@
 """Fuzz a loader with atheris: `python -m tests.fuzz.run h5 --runs 1000000` (or `all`).
 
-Coverage of the loaders' Python code guides it. A finding is any exception but ValueError and
-OSError, more than 10 seconds, or more than 256 MiB beyond what the process has at the start; the
-input is kept in the folder `--keep`, and the run ends.
+The fuzzer is guided by the coverage of the loaders' Python code. A finding is any exception other
+than ValueError and OSError, more than 10 seconds, or more than 256 MiB in addition to the memory at
+the start; the input is stored in the folder `--keep`, and the run ends.
 """
 
 import argparse
@@ -20,7 +20,7 @@ MEGABYTES = 256
 
 
 def fuzz(name, runs, keep, seconds):
-    """Run one fuzzer in this process; it ends the process."""
+    """Run one fuzzer in this process, which it terminates."""
     import atheris
 
     with atheris.instrument_imports(include=["fastcnn"]):
@@ -28,8 +28,8 @@ def fuzz(name, runs, keep, seconds):
     root = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-"))
     folder = root / "corpus"
     folder.mkdir()
-    for number, seed in enumerate(targets.SEEDS[name]):
-        (folder / str(number)).write_bytes(seed)
+    for index, seed in enumerate(targets.SEEDS[name]):
+        (folder / str(index)).write_bytes(seed)
     dictionary = root / "words"
     dictionary.write_text("".join(f'"\\"{word}\\""\n' for word in targets.words()), "utf-8")
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -49,7 +49,7 @@ def fuzz(name, runs, keep, seconds):
             f"-dict={dictionary}",
             "-max_len=65536",
             "-len_control=0",
-            "-keep_seed=1",  # sound files all take the same way through the code
+            "-keep_seed=1",  # valid files all follow the same code path
             "-print_final_stats=1",
             str(folder),
         ],
@@ -62,8 +62,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("name", choices=(*NAMES, "all"))
     parser.add_argument("--runs", type=int, default=1_000_000, help="inputs to try")
-    parser.add_argument("--seconds", type=int, default=0, help="stop after so long; 0: never")
-    parser.add_argument("--keep", default=".", help="folder for inputs that are findings")
+    parser.add_argument("--seconds", type=int, default=0, help="time limit; 0: none")
+    parser.add_argument("--keep", default=".", help="folder for the inputs of findings")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.inside:

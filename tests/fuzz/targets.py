@@ -1,7 +1,7 @@
-"""One function of bytes for each loader: it reads them as a file and lets through what is promised.
+"""One function per loader, which reads bytes as a file and suppresses the documented errors.
 
-A loader may return, or raise ValueError or OSError; everything else is a finding. `SEEDS` are sound
-files that fuzzers start from, `words()` what they may put in.
+A loader may return, or raise ValueError or OSError; everything else is a finding. `SEEDS` are valid
+files that fuzzers start from, `words()` the strings that they may insert.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ GOOD = hostile.good()
 
 
 def words():
-    """Strings that configurations are made of."""
+    """Strings that occur in configurations."""
     found = {"module", "class_name", "config", "registered_name", "layers", "__numpy__", "function"}
     for module, table in serialization.tables().items():
         found.add(module)
@@ -60,14 +60,14 @@ VALUES = [None, True, False, "", "a", [], {}, [1], [2, 2], [[1, 1], [1, 1]], *NU
 
 @contextlib.contextmanager
 def promised():
-    """What a loader may do with any bytes."""
+    """Suppress the exceptions and warnings that a loader may raise for any bytes."""
     with contextlib.suppress(*ALLOWED), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of an optimizer's state that does not fit
+        warnings.simplefilter("ignore")  # about an optimizer state that does not match
         yield
 
 
 def in_memory(data):
-    """The path of a file in memory, and its descriptor."""
+    """The path and the descriptor of an in-memory file."""
     handle = os.memfd_create("fuzz")
     os.write(handle, data)
     return f"/proc/self/fd/{handle}", handle
@@ -86,7 +86,7 @@ _model = None
 
 
 def model():
-    """A built and compiled model, the same one each time."""
+    """A built and compiled model, the same one in every call."""
     global _model
     if _model is None:
         _model = hostile.model()
@@ -95,9 +95,9 @@ def model():
 
 
 def keras_model(data):
-    """A .keras file: the whole zip, or (by the first byte) one member of a sound one.
+    """A .keras file: the whole zip, or (depending on the first byte) one member of a valid one.
 
-    "t": the configuration of one that Keras made is edited, its weights stay as they are.
+    "t": the configuration in a file from Keras is edited; its weights are unchanged.
     """
     kind, data = data[:1], data[1:]
     if kind == b"z":
@@ -114,27 +114,27 @@ def keras_model(data):
 
 
 def edited(tree, data):
-    """A configuration with some of its nodes exchanged, taken out or put in elsewhere, as JSON."""
-    for place in range(0, len(data) - 3, 4):
+    """A configuration with some of its nodes replaced, removed or inserted elsewhere, as JSON."""
+    for start in range(0, len(data) - 3, 4):
         nodes = containers(tree)
-        node = nodes[(data[place] | data[place + 1] << 8) % len(nodes)]
+        node = nodes[(data[start] | data[start + 1] << 8) % len(nodes)]
         keys = list(node) if isinstance(node, dict) else list(range(len(node)))
-        value = copy.copy(VALUES[data[place + 3] % len(VALUES)])
-        kind, key = data[place + 2] % 4, data[place + 2] >> 2
+        value = copy.copy(VALUES[data[start + 3] % len(VALUES)])
+        kind, key = data[start + 2] % 4, data[start + 2] >> 2
         if kind == 0 and isinstance(node, list):
             node.insert(key, value)
         elif kind == 0 or not keys:
             if isinstance(node, dict):
-                node[WORDS[(key | data[place + 3] << 6) % len(WORDS)]] = value
+                node[WORDS[(key | data[start + 3] << 6) % len(WORDS)]] = value
         elif kind == 1:
             del node[keys[key % len(keys)]]
         elif kind == 2:
-            node[keys[key % len(keys)]] = nodes[data[place + 3] % len(nodes)]
+            node[keys[key % len(keys)]] = nodes[data[start + 3] % len(nodes)]
         else:
             node[keys[key % len(keys)]] = value
     with promised():
         return json.dumps(tree).encode()
-    return b""  # a node was put into itself
+    return b""  # a node was inserted into itself
 
 
 def containers(tree):
@@ -149,10 +149,10 @@ def containers(tree):
 
 
 def config(data):
-    """A model's configuration alone: `model_from_json`; "t": one that Keras made, edited."""
+    """A model's configuration for `model_from_json`; "t": an edited one from Keras."""
     if data[:1] == b"t" and len(data) > 1:
         data = edited(json.loads(GOLDEN[data[1] % len(GOLDEN)]["config.json"]), data[2:])
-    with promised(), shapes_only():  # its weights would be made, however large
+    with promised(), shapes_only():  # otherwise it would allocate weights of any size
         keras.models.model_from_json(data)
 
 
@@ -163,7 +163,7 @@ def weights_h5(data):
 
 
 def weights_npz(data):
-    """An .npz file, or (by the first byte) one array in a sound zip file."""
+    """An .npz file, or (depending on the first byte) one array in a valid zip file."""
     kind, data = data[:1], data[1:]
     if kind == b"a":
         names = ("layers/dense/vars/0.npy", "layers/dense/vars/1.npy")
@@ -172,7 +172,7 @@ def weights_npz(data):
 
 
 def state(data):
-    """A backup of a run, or (by the first byte) the text in one."""
+    """A backup of a run, or (depending on the first byte) the text in one."""
     kind, data = data[:1], data[1:]
     if kind == b"t":
         data = backup(np.frombuffer(data, np.uint8))
@@ -186,13 +186,13 @@ def backup(text):
 
 
 def idx(data):
-    """An IDX file, as it is."""
+    """An uncompressed IDX file."""
     array = read_path(read_idx, data)
     assert array is None or array.nbytes <= len(data)
 
 
 def gz(data):
-    """A gzipped IDX file: any bytes, or (by the first byte) any bytes that were gzipped."""
+    """A gzipped IDX file: any bytes, or (depending on the first byte) any bytes after gzip."""
     kind, data = data[:1], data[1:]
     read_path(read_idx, gzip.compress(data, 1) if kind == b"u" else b"\x1f\x8b" + data)
 
@@ -226,11 +226,11 @@ SEEDS = {
         b"c" + GOOD["config.json"],
         b"w" + GOOD["model.weights.h5"],
         b"m" + GOOD["metadata.json"],
-        *(b"t" + bytes([number]) for number in range(len(GOLDEN))),
+        *(b"t" + bytes([index]) for index in range(len(GOLDEN))),
     ],
     "config": [
         GOOD["config.json"],
-        *(b"t" + bytes([number, 1, 2, 3, 4]) for number in range(len(GOLDEN))),
+        *(b"t" + bytes([index, 1, 2, 3, 4]) for index in range(len(GOLDEN))),
     ],
     "h5": [H5],
     "npz": [b"z" + NPZ.getvalue(), b"a" + npy(np.ones((3, 2), "f4"))],

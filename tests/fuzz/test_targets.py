@@ -1,4 +1,4 @@
-"""The fuzzers' targets on some thousand changed files, without atheris, on every test run."""
+"""The fuzzers' targets on a few thousand modified files, without atheris, in every test run."""
 
 import numpy as np
 import pytest
@@ -9,16 +9,16 @@ ROUNDS = 150
 
 
 def changed(seed, rng):
-    """A file with some bytes changed, a piece taken out, put in or repeated."""
+    """A file with some bytes changed, inserted, removed or repeated."""
     data = bytearray(seed)
     for _ in range(rng.integers(1, 4)):
-        place = int(rng.integers(0, len(data) + 1))
+        start = int(rng.integers(0, len(data) + 1))
         length = int(min(rng.exponential(8), 200))
-        piece = data[place : place + length]
-        data[place : place + length] = (
+        segment = data[start : start + length]
+        data[start : start + length] = (
             rng.bytes(length),
             b"",
-            piece + piece,
+            segment + segment,
             bytes(length),
             b"\xff" * length,
         )[rng.integers(5)]

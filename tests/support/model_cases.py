@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-STEPS = 3  # batches that Keras has trained before it saved, and as many after
+STEPS = 3  # batches that Keras trained before saving, and as many again afterwards
 
 
 class Case(NamedTuple):
-    """A model, the shape of a sample, its targets, and whether training it is left to chance."""
+    """A model, the shape of a sample, its targets, and whether its training is random."""
 
     build: Callable
     shape: tuple
@@ -249,7 +249,7 @@ CASES = {
 
 
 def data(case, count=8 * STEPS):
-    """x and y for a case, always the same."""
+    """x and y for a case, the same in every call."""
     rng = np.random.default_rng(7)
     x = rng.normal(size=(count, *case.shape)).astype(np.float32)
     labels = rng.integers(0, case.classes, count)

@@ -1,7 +1,7 @@
 """Record a net of real PyTorch: `python -m tests.keras.golden_files.record_torch`.
 
-Needs torch. Writes torch.npz beside this file: the state dictionary of `net()`, an input "x" in
-PyTorch's layout and the output "y". test_torch_weights.py gives the weights to the same net here.
+Requires torch. Writes torch.npz next to this file: the state dictionary of `net()`, an input "x" in
+PyTorch's layout and the output "y". test_torch_weights.py loads the weights into the same model.
 """
 
 from pathlib import Path

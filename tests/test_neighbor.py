@@ -1,7 +1,7 @@
-"""A good neighbour: forks, thread limits, other packages' threads, the state of the processor.
+"""Coexistence with other code: forks, thread limits, other libraries' threads, processor state.
 
-What may hang or end the process runs in a process of its own. Ctrl-C: see test_interrupt.py for
-where it is seen, here for how soon.
+Tests that may hang or crash run in a separate process. Ctrl-C: test_interrupt.py tests where it
+takes effect, this file how soon.
 """
 
 import importlib.util
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def program(text, timeout=120, **environment):
-    """The output of a Python program in a process of its own; it must end well."""
+    """The output of a Python program in a separate process, which must succeed."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(text)],
         cwd=ROOT, env={**os.environ, **environment}, timeout=timeout,
@@ -70,16 +70,16 @@ TRAIN = """
 """
 
 
-def test_a_child_of_a_process_that_used_threads_computes(instruction_set):
-    """libgomp hangs here (GCC bug 60035): 100 children of 100 must end, with the same bits."""
+def test_fork_after_a_parallel_region(instruction_set):
+    """libgomp hangs here (GCC bug 60035): all 100 children must finish with the same bits."""
     out = program(
         TRAIN
         + """
     expected = train(model())
     done = 0
-    for number in range(100):
+    for trial in range(100):
         again = model()
-        train(model())  # threads are at hand
+        train(model())  # the thread pool is running
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
@@ -87,7 +87,7 @@ def test_a_child_of_a_process_that_used_threads_computes(instruction_set):
             signal.alarm(30)
             os._exit(0 if train(again) == expected and native.num_threads() == 1 else 1)
         done += os.waitpid(child, 0)[1] == 0
-    assert train(model()) == expected  # the parent's threads are still there
+    assert train(model()) == expected  # the parent's threads still work
     print(done, native.num_threads())
     """,
         FASTCNN_ISA=instruction_set,
@@ -95,8 +95,8 @@ def test_a_child_of_a_process_that_used_threads_computes(instruction_set):
     assert out.split() == ["100", "2"]
 
 
-def test_a_pool_of_forked_workers_beside_training():
-    """As a data loader's: the workers, and their children, use kernels while the parent trains."""
+def test_forked_workers_during_training():
+    """Like a data loader: the workers use kernels while the parent trains."""
     out = program(
         TRAIN
         + """
@@ -105,7 +105,7 @@ def test_a_pool_of_forked_workers_beside_training():
     net, expected = model(), train(model())
     shared = model()
 
-    def load(number):
+    def load(index):
         return (train(model()) == expected, shared(x[:8]).sum().item(), os.getpid())
 
     predicted = shared(x[:8]).sum().item()
@@ -124,8 +124,8 @@ def test_a_pool_of_forked_workers_beside_training():
 # --------------------------------------------------------------------------------- how many threads
 
 
-def test_a_containers_quota_is_what_the_kernels_use(monkeypatch, tmp_path):
-    """test_config.py has the forms of the files; this is what follows from them."""
+def test_kernels_respect_the_cpu_quota_of_a_container(monkeypatch, tmp_path):
+    """test_config.py tests the formats of the files; this test checks their effect."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
     granted = config.default_num_threads
@@ -137,39 +137,39 @@ def test_a_containers_quota_is_what_the_kernels_use(monkeypatch, tmp_path):
     config.changed()
 
 
-@pytest.mark.parametrize("asked", ["1", "2", "3,2"])
-def test_omp_num_threads(asked):
+@pytest.mark.parametrize("requested", ["1", "2", "3,2"])
+def test_omp_num_threads(requested):
     out = program("from fastcnn.kernels import native; print(native.num_threads())",
-                  OMP_NUM_THREADS=asked)  # fmt: skip
-    assert int(out) == min(int(asked[0]), len(os.sched_getaffinity(0)))
+                  OMP_NUM_THREADS=requested)  # fmt: skip
+    assert int(out) == min(int(requested[0]), len(os.sched_getaffinity(0)))
 
 
 def test_threadpoolctl():
-    """Its limits are asked for at each call."""
+    """Its limits are queried at each call."""
     threadpoolctl = pytest.importorskip("threadpoolctl")
     config.changed()
     before = native.num_threads()
     with threadpoolctl.threadpool_limits(1):
         assert native.num_threads() == 1
     assert native.num_threads() == before
-    keras.config.set_num_threads(3)  # said of this package: holds
+    keras.config.set_num_threads(3)  # an explicit setting takes precedence
     with threadpoolctl.threadpool_limits(1):
         assert native.num_threads() == 3
 
 
-NEIGHBOURS = {
+NEIGHBORS = {
     "sklearn": """
         from sklearn.cluster import KMeans
         from sklearn.ensemble import HistGradientBoostingClassifier
         data = np.random.default_rng(1).normal(size=(600, 5))
 
-        def neighbour():
+        def neighbor():
             forest = HistGradientBoostingClassifier(max_iter=2).fit(data, data[:, 0] > 0)
             means = KMeans(3, n_init=1, random_state=0).fit(data)
             return forest.predict(data).tobytes() + means.cluster_centers_.tobytes()
     """,
     "torch": """
-        def neighbour():
+        def neighbor():
             torch.manual_seed(0)
             net = torch.nn.Sequential(torch.nn.Conv2d(1, 16, 3), torch.nn.Flatten(1))
             out = net(torch.ones(32, 1, 12, 12))
@@ -177,7 +177,7 @@ NEIGHBOURS = {
             return net[0].weight.grad.numpy().tobytes()
     """,
     "tensorflow": """
-        def neighbour():
+        def neighbor():
             images = tensorflow.ones((32, 12, 12, 1))
             filters = tensorflow.Variable(tensorflow.ones((3, 3, 1, 16)))
             with tensorflow.GradientTape() as tape:
@@ -189,20 +189,20 @@ NEIGHBOURS = {
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-@pytest.mark.parametrize("name", NEIGHBOURS)
+@pytest.mark.parametrize("name", NEIGHBORS)
 def test_in_one_process_with(name, first):
-    """100 alternating steps; both give what they give alone."""
+    """100 alternating steps; both give the same results as on their own."""
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"{name} is not installed")
     text = textwrap.dedent(TRAIN)
     text = f"import {name}\n{text}" if first else f"{text}\nimport {name}\n"
-    text += textwrap.dedent(NEIGHBOURS[name]) + textwrap.dedent(
+    text += textwrap.dedent(NEIGHBORS[name]) + textwrap.dedent(
         """
-        expected, theirs = train(model()), neighbour()
+        expected, theirs = train(model()), neighbor()
         for step in range(100):
             assert train(model()) == expected
             if step % 10 == 0:
-                assert neighbour() == theirs
+                assert neighbor() == theirs
         assert np.finfo("f4").smallest_subnormal > 0
         print("done")
         """
@@ -217,7 +217,7 @@ def test_in_one_process_with(name, first):
 def control_word():
     read = control_word_reader()
     if read is None:
-        pytest.skip("no machine code for this processor")
+        pytest.skip("unsupported processor")
     return read
 
 
@@ -228,8 +228,8 @@ def test_calls_leave_the_control_word_alone(kernel, threads, control_word):
     keras.config.set_num_threads(threads)
     before_work = native.set_work_per_thread(1)
     try:
-        for number in range(5):
-            call = draw(kernel, number)
+        for seed in range(5):
+            call = draw(kernel, seed)
             bound = kernels.bind(kernel, *call.arrays, **call.config)
             before = control_word()
             bound()
@@ -239,7 +239,7 @@ def test_calls_leave_the_control_word_alone(kernel, threads, control_word):
     assert np.finfo("f4").smallest_subnormal > 0
 
 
-def test_import_and_training_leave_the_control_word_alone(control_word):
+def test_import_and_training_preserve_the_control_word(control_word):
     out = program(
         """
         import threading
@@ -271,10 +271,10 @@ INTERRUPTED = (
     TRAIN
     + """
     import time
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # what nohup turns off
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup disables it
     net = model()
     train(net)
-    for number in range(5):
+    for trial in range(5):
         steps = net.optimizer.iterations
         print("ready", flush=True)
         try:
@@ -291,9 +291,9 @@ INTERRUPTED = (
 )
 
 
-def test_ctrl_c_is_seen_soon():
-    """Five times: within 100 ms, and the next fit works."""
-    late = []
+def test_ctrl_c_takes_effect_soon():
+    """Within 100 ms (the median of five), and the next fit works."""
+    delays = []
     command = [sys.executable, "-c", textwrap.dedent(INTERRUPTED)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         for _ in range(5):
@@ -301,7 +301,7 @@ def test_ctrl_c_is_seen_soon():
             time.sleep(0.2)
             sent = time.monotonic()
             child.send_signal(signal.SIGINT)
-            late.append(float(child.stdout.readline()) - sent)
+            delays.append(float(child.stdout.readline()) - sent)
         assert child.wait(30) == 0
-    assert sorted(late)[2] < 0.1, late
-    assert max(late) < 2, late  # where other programs hold the processor
+    assert sorted(delays)[2] < 0.1, delays
+    assert max(delays) < 2, delays  # generous: other programs may occupy the processor
