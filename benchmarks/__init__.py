@@ -6,7 +6,7 @@
     python -m benchmarks.peak           peak speed of this machine's FMA units
 
 Run them from the root of the repository. The networks and the named shapes are shared with the
-tests (tests/shapes.py).
+tests (tests/support/shapes.py).
 """
 
 from pathlib import Path

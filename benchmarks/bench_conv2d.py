@@ -1,10 +1,10 @@
-"""Plain convolutions of the networks in tests/shapes.py, 32 images: forward and both gradients."""
+"""Plain convolutions of the networks in shapes.py, 32 images: forward and both gradients."""
 
 import numpy as np
 import pytest
 
-from tests.kernel_cases import conv2d_calls, reals
-from tests.shapes import NETS, Conv2DCase
+from tests.support.kernel_cases import conv2d_calls, reals
+from tests.support.shapes import NETS, Conv2DCase
 
 CASES = {
     f"{net.name}.{name}": case

@@ -10,8 +10,8 @@ import math
 import numpy as np
 import pytest
 
-from tests.kernel_cases import Call, conv2d_max_pool2d_calls, reals
-from tests.shapes import NETS, Conv2DCase
+from tests.support.kernel_cases import Call, conv2d_max_pool2d_calls, reals
+from tests.support.shapes import NETS, Conv2DCase
 
 CLOSED = 255
 POOL = (2, 2)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.kernel_cases import dense_calls, reals
-from tests.shapes import NETS, DenseCase
+from tests.support.kernel_cases import dense_calls, reals
+from tests.support.shapes import NETS, DenseCase
 
 CASES = {
     f"{net.name}.{name}-n{n}": case

@@ -6,7 +6,7 @@ Adam is also measured with moments that have decayed to denormals, which must no
 import numpy as np
 import pytest
 
-from tests.kernel_cases import Call, reals
+from tests.support.kernel_cases import Call, reals
 
 N, CLASSES, WEIGHTS = 32, 10, 243786
 CONV_OUTPUT = (N, 26, 26, 64)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.kernel_cases import pool2d_calls, reals
-from tests.shapes import NETS, Pool2DCase
+from tests.support.kernel_cases import pool2d_calls, reals
+from tests.support.shapes import NETS, Pool2DCase
 
 CASES = {
     f"{net.name}.{name}": case

@@ -14,7 +14,7 @@ followed by the 10th and 90th percentiles. The machine's FMA peak is measured in
 Training is `fit` with batches of 32 from arrays in memory (for PyTorch a hand-written loop over
 prepared batches); prediction is a call of the model on one batch. A framework that has several
 methods (XLA, torch.compile, several steps at a time) tries them first and uses the fastest. Images
-are Fashion-MNIST's if it is available, otherwise those of tests/shapes.py.
+are Fashion-MNIST's if it is available, otherwise those of tests/support/shapes.py.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from benchmarks.peak import cpu_count, fma_peak, instruction_sets
 from benchmarks.peers import PEERS
 from benchmarks.report import Samples, digits, origin, table
 from benchmarks.session import PeerAbsentError, PeerError, close, start
-from tests.shapes import NETS
+from tests.support.shapes import NETS
 
 IMAGES = 8192
 SCORES_TOLERANCE = 1e-4  # absolute, of probabilities or logits

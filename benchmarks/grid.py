@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.peak import cpu_count, fma_peak, instruction_sets
 from benchmarks.report import Samples, digits, origin, table
 from benchmarks.session import PeerError, close, start
-from tests.shapes import Conv2DCase
+from tests.support.shapes import Conv2DCase
 
 WORK = 5e8  # target FLOPs of one pass of a case
 TOLERANCE = 1e-4  # absolute, of the checksums of normalized arrays

@@ -1,4 +1,4 @@
-"""The networks of tests/shapes.py as ONNX graphs, built node by node from their weights.
+"""The networks of tests/support/shapes.py as ONNX graphs, built node by node from their weights.
 
 An exported Keras model would start with a transposition from (n, h, w, c) to ONNX's (n, c, h, w).
 These graphs take (n, c, h, w), and their batch size is fixed, which is what ONNX Runtime and
@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from tests.shapes import pads_and_output, pair
+from tests.support.shapes import pads_and_output, pair
 
 
 def channels_first_dense(kernel, image):

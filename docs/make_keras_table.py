@@ -2,7 +2,7 @@
 
 keras_api.json has what Keras offers (record_keras_api.py). For each of its names this script looks
 whether fastcnn has it and which of its arguments are not taken: those that are missing in the
-signature, and those that the source passes to `refuse`. tests/test_docs.py holds the page current.
+signature, and those that the source passes to `refuse`. test_docs.py keeps the page current.
 """
 
 import ast

@@ -3,7 +3,7 @@
 Needs Keras. Writes keras_api.json beside this file: for each public module the names, and for the
 classes that scripts derive from or call methods of the methods, each with its parameters as they
 stand in a signature: ["x", "axis=-1", "*", "name=None", "**kwargs"]; null for a property. A default
-that is not a plain value is written as "...". make_keras_table.py and tests/test_signatures.py
+that is not a plain value is written as "...". make_keras_table.py and test_signatures.py
 compare the record with this package.
 """
 

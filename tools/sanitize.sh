@@ -25,11 +25,11 @@ CFLAGS="$sanitizers -fno-omit-frame-pointer" LDFLAGS=$sanitizers FASTCNN_DEBUG=1
     { tail -20 "$work/build.log"; exit 1; }
 
 if [ $# -eq 0 ]; then
-    set -- tests/test_kernels.py tests/test_layers_kernels.py tests/test_layers_depthwise.py \
-        tests/test_exactness.py tests/test_kernel_arguments.py tests/test_same_bits.py \
-        tests/test_layers.py tests/test_layers_protocol.py tests/test_layers_augmentation.py \
-        tests/test_training.py \
-        tests/test_interrupt.py tests/test_optimizers.py tests/test_losses.py --shapes 200
+    set -- tests/kernels/test_kernels.py tests/layers/test_layers_kernels.py tests/layers/test_layers_depthwise.py \
+        tests/kernels/test_exactness.py tests/kernels/test_kernel_arguments.py tests/training/test_same_bits.py \
+        tests/layers/test_layers.py tests/layers/test_layers_protocol.py tests/layers/test_layers_augmentation.py \
+        tests/training/test_training.py \
+        tests/training/test_interrupt.py tests/training/test_optimizers.py tests/training/test_losses.py --shapes 200
 fi
 # Python and NumPy are not instrumented: they use malloc so that ASan tracks their memory, and leaks
 # at exit are ignored.

@@ -44,7 +44,7 @@ CC=$clang CFLAGS="-fsanitize=thread" FASTCNN_DEBUG=1 \
     { tail -20 "$work/build.log"; exit 1; }
 
 if [ $# -eq 0 ]; then
-    set -- tests/test_exactness.py tests/test_same_bits.py tests/test_interrupt.py -k \
+    set -- tests/kernels/test_exactness.py tests/training/test_same_bits.py tests/training/test_interrupt.py -k \
         "random_shapes or threads or train" --shapes 20
 fi
 export PYTHONPATH=$packages OMP_TOOL_LIBRARIES=$openmp/libarcher.so OMP_NUM_THREADS=3

@@ -13,7 +13,7 @@ is the method that the framework used: if it has several (a compiler, several st
 peer tries them at the first request and keeps using the fastest. A request may specify the
 `method`. `layer` is one convolution (the fields of a Conv2DCase), forward and both gradients;
 `sums` are checksums of y, dx, dw and db. The answer to an unsupported task is {"absent": reason},
-to a failed one {"error": text}. All peers use the weights and images of tests/shapes.py, or images
+to a failed one {"error": text}. All peers use the weights and images of shapes.py, or images
 from the file given on the command line.
 """
 
@@ -26,7 +26,7 @@ import traceback
 
 import numpy as np
 
-from tests.shapes import NETS, Conv2DCase
+from tests.support.shapes import NETS, Conv2DCase
 
 IMAGES = 8192  # in the training set: 256 batches of 32
 INTERVAL = 0.02  # seconds

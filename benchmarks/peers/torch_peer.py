@@ -12,7 +12,7 @@ from torch import nn
 
 from benchmarks.onnx_model import channels_first_dense
 from benchmarks.peers.serve import INTERVAL, Peer, intervals, serve
-from tests.shapes import pads_and_output, pair
+from tests.support.shapes import pads_and_output, pair
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "softmax": lambda: nn.Softmax(-1)}
 BATCHES = 256

@@ -13,7 +13,6 @@ import os
 import warnings
 import zipfile
 import zlib
-from pathlib import Path
 
 import numpy as np
 
@@ -23,7 +22,8 @@ from fastcnn.datasets.idx import idx_header, read_idx
 from fastcnn.saving import h5_weights, keras_file, npz, serialization
 from fastcnn.saving.state import load_state
 from fastcnn.saving.window import Window
-from tests import hostile
+from tests.support import hostile
+from tests.support.paths import TESTS
 
 ALLOWED = (ValueError, OSError)
 GOOD = hostile.good()
@@ -48,10 +48,7 @@ def _members(path):
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-GOLDEN = [
-    _members(path)
-    for path in sorted((Path(__file__).parent.parent / "keras/golden_files").glob("*.keras"))
-]
+GOLDEN = [_members(path) for path in sorted((TESTS / "keras/golden_files").glob("*.keras"))]
 WORDS = words()
 INTEGERS = (0, -1, 1, 2, 3, 255, 10**6, 2**31, 2**62, 2**63 - 1, -(2**63))
 NUMBERS = (*INTEGERS, 0.0, -0.5, 0.5, 1e-30, 1e30)

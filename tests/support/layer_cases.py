@@ -2,10 +2,10 @@
 
 A row is tested by its flags in
 
-    protocol    tests/test_layers_protocol.py: gradients, configs, buffers, batch sizes, backends
-    keras       tests/test_layers_keras.py: results, gradients and ten steps as in real Keras
-    file        tests/test_layers_files.py: real Keras's file is read, and ours is the same
-    onnx        tests/test_onnx.py: the exported graph computes the same
+    protocol    test_layers_protocol.py: gradients, configs, buffers, batch sizes, backends
+    keras       tests/keras/test_layers_keras.py: results, gradients and ten steps as in real Keras
+    file        tests/keras/test_layers_files.py: real Keras's file is read, and ours is the same
+    onnx        tests/saving/test_onnx.py: the exported graph computes the same
 
 `python -m tests.keras.record --new` records what rows with `keras` or `file` need. A row without
 one of its flags has a reason for it: layers that draw random numbers have no results to compare.

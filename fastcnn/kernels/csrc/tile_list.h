@@ -1,8 +1,8 @@
 /* Every tile once: T(result, name, parameters).
  *
  * The list expands to the members of `struct kernels` (kernels.h, which explains the structs), to
- * the table of each instruction set (isa/isa.h) and to the tests of tests/neon/driver.c, so a tile
- * without a body or without a test does not compile. native/tiles.pxd repeats it for Cython.
+ * the table of each instruction set (isa/isa.h) and to the tests of tests/kernels/neon/driver.c: a
+ * tile without a body or without a test does not compile. native/tiles.pxd repeats it for Cython.
  */
 #ifndef FASTCNN_TILE_LIST_H
 #define FASTCNN_TILE_LIST_H

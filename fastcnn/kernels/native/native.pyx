@@ -35,7 +35,7 @@
 # Neither tasks nor blocks depend on the number of threads, and so neither do the bits.
 #
 # A file may only use what files above it in the list of includes define. Its head says what that
-# is; tests/test_native_files.py checks it.
+# is; tests/kernels/test_native_files.py checks it.
 """Compiled kernels, bound to their arrays: the same names and arguments as `reference`."""
 
 from cython.parallel cimport parallel

@@ -3,7 +3,7 @@
 Needs Keras with TensorFlow. Writes keras.json beside this file: the lines of each network's
 `summary()`, and for each run of RUNS the loss and accuracy of every step (Adam's defaults, batch
 32, no shuffling), what one `fit` over the same batches reports, and the norms of the weights.
-Weights and images follow from a seed (tests/shapes.py) or are the first of Fashion-MNIST, so the
+Weights and images follow from a seed (shapes.py) or are the first of Fashion-MNIST, so the
 file holds none.
 
 Each run is made twice, in float32 and in float64. `apart`, the relative difference of the two
@@ -25,7 +25,7 @@ import numpy as np
 import tensorflow as tf
 
 from fastcnn.datasets import fashion_mnist
-from tests.shapes import NETS
+from tests.support.shapes import NETS
 
 HERE = Path(__file__).resolve().parent
 BATCH = 32

@@ -1,4 +1,4 @@
-"""Record what real Keras does with tests/pieces.py: `python -m tests.keras.golden.record_pieces`.
+"""Record what real Keras does with pieces.py: `python -m tests.keras.golden.record_pieces`.
 
 Needs Keras with TensorFlow. Writes pieces.json beside this file, for test_pieces.py. Losses,
 metrics and optimizers run in float64, so that what is recorded is the formula and not one library's
@@ -17,7 +17,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
-from tests import fits, pieces
+from tests.support import fits, pieces
 
 HERE = Path(__file__).resolve().parent
 

@@ -1,0 +1,246 @@
+"""Generators, data sets and other iterables of batches as x. fits.py has what Keras does."""
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn.data.streams import Epochs, Stream, is_indexed, makes_batches
+from tests.support.pieces import flat, small_data, small_net
+
+X, Y = small_data()
+
+
+def model(optimizer="sgd", **settings):
+    net = small_net(keras)
+    net.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"], **settings)
+    return net
+
+
+def cut(size=8, x=X, y=Y):
+    return [(x[begin : begin + size], y[begin : begin + size]) for begin in range(0, len(x), size)]
+
+
+class Iterable:
+    """Gone through once in each epoch, like a PyTorch DataLoader."""
+
+    def __init__(self, batches):
+        self.batches = batches
+        self.passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        return iter(self.batches)
+
+
+class DataSet(keras.utils.PyDataset):
+    def __init__(self, batches):
+        super().__init__(workers=2)
+        self.batches = batches
+        self.asked = []
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        self.asked.append(index)
+        return self.batches[index]
+
+
+def test_what_makes_batches():
+    for arrays in (X, X.tolist(), (X,), None, memoryview(X)):
+        assert not makes_batches(np.asarray(arrays) if isinstance(arrays, memoryview) else arrays)
+    for batches in (iter([]), (n for n in ()), Iterable([]), DataSet([])):
+        assert makes_batches(batches)
+    assert is_indexed(DataSet([]))
+    assert not is_indexed(Iterable([]))
+
+
+def test_the_same_steps_as_from_arrays():
+    wanted = model()
+    history = wanted.fit(X, Y, batch_size=8, epochs=3, shuffle=False, verbose=0).history
+    for source in (Iterable(cut()), DataSet(cut()), iter(cut() * 3)):
+        net = model()
+        steps = 5 if hasattr(source, "__next__") else None
+        got = net.fit(source, epochs=3, shuffle=False, verbose=0, steps_per_epoch=steps)
+        assert got.history == history
+        np.testing.assert_array_equal(flat(net), flat(wanted))
+
+
+def test_data_sets_are_shuffled_by_batches():
+    keras.utils.set_random_seed(0)
+    source = DataSet(cut())
+    model().fit(source, epochs=3, verbose=0)
+    first = source.asked[0:1]  # to see what batches are like
+    epochs = [tuple(source.asked[begin : begin + 5]) for begin in range(1, 16, 5)]
+    assert first == [0]
+    assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
+    assert len(set(epochs)) == 3
+
+
+def test_batches_of_any_size_and_kind():
+    """Uint8 images, lists, columns of labels, float64, batches of one: whatever arrays would do."""
+    x = np.arange(240).reshape(40, 6).astype(np.uint8) % 7
+    kinds = [
+        (x[:5], Y[:5]),
+        (x[5:6].tolist(), Y[5:6, None]),
+        (x[6:20].astype("f8"), Y[6:20].astype("f4")),
+        [x[20:], Y[20:].astype(np.uint8)],
+    ]
+    wanted = model(keras.optimizers.SGD(0.0)).evaluate(x, Y, verbose=0)
+    assert model().evaluate(Iterable(kinds), verbose=0) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_many_batch_sizes_do_not_pile_up():
+    net = model()
+    batches = [(X[:n], Y[:n]) for n in range(1, 40)]
+    stream = Stream(Iterable(batches), net, net.loss_object)
+    for batch in stream:
+        batch.load()
+    assert len(stream._buffers._batches) <= 4
+    net.fit(Iterable(batches), verbose=0)
+    assert len(net._inputs) <= 4
+
+
+def test_weights_in_some_batches_only():
+    w = np.linspace(0, 2, 40).astype("f4")
+    batches = [(x, y, w[8 * i : 8 * i + 8]) if i % 2 else (x, y) for i, (x, y) in enumerate(cut())]
+    net = model(keras.optimizers.SGD(0.0))
+    all_weights = np.concatenate([w[8 * i : 8 * i + 8] if i % 2 else np.ones(8) for i in range(5)])
+    wanted = net.evaluate(X, Y, sample_weight=all_weights, verbose=0)
+    assert net.evaluate(Iterable(batches), verbose=0) == pytest.approx(wanted, rel=1e-6)
+
+
+def test_an_unbuilt_model_is_built_by_the_first_batch():
+    net = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
+    net.compile("sgd", "sparse_categorical_crossentropy")
+    net.fit(Iterable(cut()), verbose=0)
+    assert net.input_shape == (None, 6)
+    other = keras.Sequential([keras.layers.Dense(3)])
+    assert other.predict(DataSet(cut()), verbose=0).shape == (40, 3)
+
+
+def test_a_generator_that_ends():
+    net = model()
+    with pytest.warns(UserWarning, match="ran out in the middle of an epoch") as warned:
+        history = net.fit(iter(cut()), epochs=3, steps_per_epoch=3, verbose=0)
+    assert history.epoch == [0, 1]
+    assert net.optimizer.iterations == 5
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match="There are no data left for epoch 2: training ends"):
+        history = net.fit(iter(cut()), epochs=3, verbose=0)
+    assert history.epoch == [0]
+
+
+def test_an_iterable_of_unknown_length_is_counted_once():
+    net = model()
+    epochs = Epochs(Stream(Iterable(cut()), net, net.loss_object))
+    assert epochs.steps is None
+    assert sum(1 for _ in epochs.epoch()) == 5
+    assert epochs.steps == 5
+
+
+def test_progress_without_an_end(capsys):
+    model().fit(iter(cut()), verbose=1)
+    assert "5/5" in capsys.readouterr().out
+    model().evaluate(iter(cut()), verbose=2)
+    assert capsys.readouterr().out.startswith("5/5 - 0s - ")
+
+
+def test_callbacks_can_stop_in_the_middle():
+    class Stop(keras.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            self.model.stop_evaluating = batch == 1
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.model.stop_predicting = batch == 1
+
+    net = model()
+    assert net.predict(iter(cut()), verbose=0, callbacks=[Stop()]).shape == (16, 3)
+    assert net.predict(X, batch_size=8, verbose=0, callbacks=[Stop()]).shape == (16, 3)
+    first = net.evaluate(X[:16], Y[:16], verbose=0)
+    assert net.evaluate(DataSet(cut()), verbose=0, callbacks=[Stop()]) == pytest.approx(first)
+
+
+def test_a_data_set_without_an_end():
+    class Endless(keras.utils.PyDataset):
+        num_batches = None
+
+        def __getitem__(self, index):
+            return cut()[index % 5]
+
+    net = model()
+    net.fit(Endless(), steps_per_epoch=7, epochs=2, shuffle=False, verbose=0)
+    assert net.optimizer.iterations == 14
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"y": Y}, "`y` and `sample_weight` must be None"),
+            ({"sample_weight": np.ones(40)}, "`y` and `sample_weight` must be None"),
+            ({"validation_split": 0.2}, "`validation_split` is only for arrays"),
+            ({"class_weight": {0: 1.0}}, "`class_weight` is not for generators"),
+            ({"steps_per_epoch": 0}, "`steps_per_epoch` must be a positive integer"),
+            ({"validation_data": X}, r"`validation_data` must be \(x, y\)"),
+            ({"validation_data": (X,)}, "`y` is missing"),
+            (
+                {"validation_data": (X, Y, Y, Y)},
+                r"`validation_data` must be x, \(x,\), \(x, y\) or",
+            ),
+        ],
+    )
+    def test_fit(self, arguments, message):
+        with pytest.raises(ValueError, match=message):
+            model().fit(iter(cut()), verbose=0, **arguments)
+
+    @pytest.mark.parametrize(
+        ("batch", "message"),
+        [
+            ((X, Y, Y, Y), r"A batch must be x, \(x,\), \(x, y\) or .* Received a tuple of 4"),
+            ((X[:, :5], Y), r"The model takes inputs of shape \(n, 6\)"),
+            ((X, Y + 1), "Labels must lie in 0 to 2"),
+            ((X, Y[1:]), "must have the same number of samples"),
+            ((X,), "`y` is missing"),
+            (X, "`y` is missing"),
+        ],
+    )
+    def test_batches(self, batch, message):
+        for batches in ([batch], [(X, Y), batch]):
+            with pytest.raises(ValueError, match=message):
+                model().fit(iter(batches), verbose=0)
+
+    def test_no_batches(self):
+        for source in (iter([]), Iterable([])):
+            with pytest.raises(ValueError, match="There are no batches"):
+                model().fit(source, verbose=0)
+
+    def test_weights_and_class_weights(self):
+        source = DataSet([(X, Y, np.ones(40))])
+        with pytest.raises(ValueError, match="either `class_weight` or sample weights"):
+            model().fit(source, class_weight={0: 1.0}, verbose=0)
+
+    def test_tf_data(self):
+        class Dataset:
+            element_spec = None
+
+            def __iter__(self):
+                return iter(cut())
+
+        for call in (model().fit, model().evaluate, model().predict):
+            with pytest.raises(NotImplementedError, match=r"tf.data .* `dataset.as_numpy_iterator"):
+                call(Dataset())
+        with pytest.raises(NotImplementedError, match=r"tf.data data sets are not supported"):
+            model().fit(X, Y, validation_data=Dataset())
+
+    def test_batches_where_arrays_are_wanted(self):
+        with pytest.raises(ValueError, match="`x` must be an array here"):
+            model().train_on_batch(iter(cut()))
+
+    def test_data_sets_must_say_what_a_batch_is(self):
+        class Nothing(keras.utils.Sequence):
+            def __len__(self):
+                return 1
+
+        with pytest.raises(NotImplementedError, match=r"Nothing must implement __getitem__"):
+            model().fit(Nothing())

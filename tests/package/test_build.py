@@ -1,0 +1,107 @@
+"""The build: it reports missing requirements in one sentence, and its result runs anywhere."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import fastcnn
+from fastcnn import kernels
+from tests.support.paths import ROOT
+
+NO_OPENMP = """#!/bin/sh
+case " $* " in *" -fopenmp "*) exit 1 ;; esac
+exec cc "$@"
+"""
+NO_HEADERS = """#!/bin/sh
+for word; do [ -f "$word" ] && grep -q Python.h "$word" && exit 1; done
+exec cc "$@"
+"""
+
+
+def build(folder, **environment):
+    """Run `setup.py build_ext` into `folder`; expected to fail in the initial checks."""
+    command = [sys.executable, "setup.py", "build_ext", "-b", str(folder), "-t", str(folder)]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def script(folder, text):
+    path = folder / "compiler"
+    path.write_text(text)
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("compiler", "sentence"),
+    [
+        (None, "fastcnn needs a C compiler, and `/nowhere/cc` does not work here."),
+        (NO_HEADERS, "fastcnn needs the headers of this Python"),
+        (NO_OPENMP, "set FASTCNN_NO_OPENMP=1 for a build that uses one thread."),
+    ],
+    ids=["compiler", "headers", "OpenMP"],
+)
+def test_error_says_what_is_missing(tmp_path, compiler, sentence):
+    path = "/nowhere/cc" if compiler is None else script(tmp_path, compiler)
+    done = build(tmp_path / "built", CC=path)
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert sentence in last
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("folder", [ROOT, "/"], ids=["the source tree", "elsewhere"])
+def test_runs_from_any_folder(folder):
+    code = "from fastcnn import kernels; print(kernels.instruction_set())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == kernels.instruction_set()
+
+
+def test_import_is_fast():
+    """The best of five is below 0.2 s without NumPy, and no heavy modules are imported."""
+    code = (
+        "import sys, time, numpy; start = time.perf_counter(); import fastcnn; "
+        "print(time.perf_counter() - start, *[m for m in ('rich', 'h5py', 'onnx') "
+        "if m in sys.modules])"
+    )
+    seconds = []
+    for _ in range(5):
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        first, *heavy = out.stdout.split()
+        assert not heavy, out.stderr
+        seconds.append(float(first))
+    assert min(seconds) < 0.2
+
+
+@pytest.mark.parametrize("name", ["sse9", "neon", "avx512f"])
+def test_unavailable_instruction_set_is_an_error(name):
+    if name in kernels.instruction_sets():
+        pytest.skip("this machine supports it")
+    done = subprocess.run(
+        [sys.executable, "-c", "import fastcnn.kernels"],
+        env={**os.environ, "FASTCNN_ISA": name},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert f"Received {name!r}" in done.stderr
+    for known in kernels.instruction_sets():
+        assert repr(known) in done.stderr
+
+
+def test_show_config(capsys):
+    fastcnn.show_config()
+    out = capsys.readouterr().out
+    assert kernels.instruction_set() in out
+    assert fastcnn.__version__ in out

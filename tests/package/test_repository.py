@@ -1,0 +1,29 @@
+"""What is written in two files of the repository is the same in both."""
+
+import re
+import tomllib
+
+import fastcnn
+from tests.support.paths import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_the_package_is_of_this_version():
+    assert fastcnn.__version__ == PROJECT["version"]
+
+
+def test_the_citation_is_of_this_version():
+    text = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert f"\nversion: {PROJECT['version']}\n" in text
+    assert f"\nlicense: {PROJECT['license']}\n" in text
+
+
+def test_the_changelog_has_this_version():
+    assert f"\n## [{PROJECT['version']}] - " in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_pre_commit_runs_the_linters_of_the_lint_extra():
+    text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
+    pinned = re.findall(r'additional_dependencies: \["(.*)"\]', text)
+    assert set(pinned) <= set(PROJECT["optional-dependencies"]["lint"])

@@ -1,0 +1,145 @@
+"""Weights to and from PyTorch, checked against a recorded net: keras/golden_files/torch.npz."""
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+from tests.support.paths import TESTS
+
+FILE = TESTS / "keras/golden_files/torch.npz"
+GOLDEN = dict(np.load(FILE, allow_pickle=False))
+MODULES = ["0", "1", "2", "3", "4", "6", "7", "9"]  # those with weights
+
+
+def model():
+    return keras.Sequential(
+        [
+            keras.Input((7, 6, 2)),
+            layers.Conv2D(4, 3),
+            layers.PReLU(shared_axes=[1, 2]),
+            layers.DepthwiseConv2D(2, depth_multiplier=2),
+            layers.BatchNormalization(),
+            layers.Conv2DTranspose(3, 2, strides=2),
+            layers.Flatten(),
+            layers.BatchNormalization(),
+            layers.Dropout(0.5),
+            layers.Dense(5, activation="relu"),
+            layers.Dense(2),
+        ]
+    )
+
+
+def weights():
+    return {name: value for name, value in GOLDEN.items() if name not in "xy"}
+
+
+def test_pytorch_weights_give_pytorch_output():
+    net = model()
+    keras.utils.from_torch_state_dict(net, weights(), MODULES)
+    y = net(GOLDEN["x"].transpose(0, 2, 3, 1))
+    np.testing.assert_allclose(y, GOLDEN["y"], atol=1e-5)
+
+
+def test_round_trip():
+    net = model()
+    keras.utils.from_torch_state_dict(net, weights(), MODULES)
+    state = keras.utils.to_torch_state_dict(net, MODULES)
+    assert state.keys() == weights().keys()
+    for name, value in weights().items():
+        np.testing.assert_array_equal(state[name], value)
+        assert state[name].flags.c_contiguous
+        assert state[name].flags.writeable
+        assert state[name].dtype == value.dtype
+
+
+def test_names():
+    net = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(3, name="first"), layers.Dense(1, name="last")]
+    )
+    assert list(keras.utils.to_torch_state_dict(net)) == [
+        "first.weight",
+        "first.bias",
+        "last.weight",
+        "last.bias",
+    ]
+    assert "head.bias" in keras.utils.to_torch_state_dict(net, {"last": "head"})
+    with pytest.raises(ValueError, match=r"one name for each of \['first', 'last'\]"):
+        keras.utils.to_torch_state_dict(net, ["one"])
+
+
+def test_separable():
+    net = keras.Sequential(
+        [keras.Input((5, 5, 2)), layers.SeparableConv2D(3, 2, depth_multiplier=2, name="s")]
+    )
+    state = keras.utils.to_torch_state_dict(net)
+    assert {name: value.shape for name, value in state.items()} == {
+        "s.depthwise.weight": (4, 1, 2, 2),
+        "s.pointwise.weight": (3, 4, 1, 1),
+        "s.pointwise.bias": (3,),
+    }
+    other = keras.models.clone_model(net)
+    keras.utils.from_torch_state_dict(other, state)
+    for ours, theirs in zip(other.get_weights(), net.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+class Tensor:
+    """The part of a tensor's interface that `from_torch_state_dict` uses."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def detach(self):
+        return self
+
+    cpu = detach
+
+    def numpy(self):
+        return self.array
+
+
+def test_tensors_are_accepted():
+    net = model()
+    tensors = {name: Tensor(value) for name, value in weights().items()}
+    keras.utils.from_torch_state_dict(net, tensors, MODULES)
+    np.testing.assert_array_equal(net.layers[-1].bias.value, GOLDEN["9.bias"])
+
+
+def test_mismatched_weights_change_nothing():
+    net = model()
+    before = net.get_weights()
+    state = weights()
+    for change, message in (
+        ({"9.bias": None}, r"Missing: \['9.bias'\]. Not in the model: none"),
+        ({"10.bias": state["9.bias"]}, r"Missing: none. Not in the model: \['10.bias'\]"),
+        ({"9.bias": np.zeros(3)}, r"'9.bias' should have shape \(2,\). Received shape \(3,\)"),
+        ({"9.bias": np.array(["a", "b"])}, "dtype <U1"),
+    ):
+        changed = {name: value for name, value in {**state, **change}.items() if value is not None}
+        with pytest.raises(ValueError, match=message):
+            keras.utils.from_torch_state_dict(net, changed, MODULES)
+    for now, then in zip(net.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_weights_without_counterpart_in_pytorch():
+    for middle, message in (
+        ([layers.PReLU()], "one value per channel"),
+        ([layers.Flatten(), layers.Reshape((8, 4)), layers.Dense(1)], "a Reshape after a Flatten"),
+        ([layers.Normalization()], "have no counterpart in PyTorch"),
+    ):
+        net = keras.Sequential([keras.Input((4, 4, 2)), *middle])
+        with pytest.raises(ValueError, match=message):
+            keras.utils.to_torch_state_dict(net)
+    with pytest.raises(ValueError, match="it is not built"):
+        keras.utils.to_torch_state_dict(keras.Sequential([layers.Dense(1)]))
+
+
+def test_with_real_pytorch():
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    ours = keras.Sequential([keras.Input((3,)), layers.Dense(2), layers.BatchNormalization()])
+    state = keras.utils.to_torch_state_dict(ours, ["0", "1"])
+    net.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    keras.utils.from_torch_state_dict(ours, net.state_dict(), ["0", "1"])

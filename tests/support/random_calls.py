@@ -1,0 +1,334 @@
+"""Random arguments for every kernel: `draw(kernel, number)` always makes the same call.
+
+Shapes and arrays follow from the table in kernels/spec.py, so a kernel that is added there is
+tested by everything that draws from here (test_exactness.py, test_guard_pages.py). Integers
+where the result is then exact, reals for the kernels in `TOLERANCES`.
+"""
+
+import contextlib
+import inspect
+import math
+import zlib
+
+import numpy as np
+
+from fastcnn.kernels import choice, functions, spec
+from tests.support.kernel_cases import Call, integers, reals
+from tests.support.shapes import CHANNELS, pads_and_output
+
+MOST_WORK = 1_000_000  # multiply-adds of a call: the reference takes a few milliseconds for them
+EPS = np.finfo(np.float32).eps
+TINY = np.finfo(np.float32).tiny  # smaller values may count as 0
+
+
+def generator(kernel, number):
+    """The random generator of call `number` of `kernel`."""
+    return np.random.default_rng([zlib.crc32(kernel.encode()), number])
+
+
+def draw(kernel, number, any_pads=True):
+    """The `Call` of that number; without `any_pads`, with the pads of "valid" or "same"."""
+    rng = generator(kernel, number)
+    sizes, config = _sizes(kernel, rng, any_pads)
+    arrays = [_array(kernel, rng, sizes, config, *entry) for entry in spec.arrays_of(kernel)]
+    return Call(kernel, arrays, config, 1)
+
+
+def algorithms(call):
+    """The algorithms that can run the call, for `taking`; (None,) where there is no choice."""
+    if call.kernel not in choice.ALGORITHMS:
+        return (None,)
+    labels = [label for label, *_ in spec.arrays_of(call.kernel)]
+    x, y, w = (
+        call.arrays[labels.index(name if name in labels else "d" + name)].shape for name in "xyw"
+    )
+    config = [call.config[key] for key in ("strides", "dilation")]
+    pool = [call.config[key] for key in ("pool_size", "pool_strides") if key in call.config]
+    return tuple(choice.algorithms(call.kernel, choice.ConvShape(w, x, y, *config, *pool)))
+
+
+def taking(kernel, algorithm):
+    """A context in which `kernel` is bound with this algorithm."""
+    if algorithm is None:
+        return contextlib.nullcontext()
+    return choice.forced(kernel, algorithm)
+
+
+def public_call(name):
+    """(function, {name: array}, other arguments) of a drawn call of kernels.functions."""
+    function = getattr(functions, name)
+    wanted = inspect.signature(function).parameters
+    for number in range(500):
+        call = draw(name, number, any_pads=False)
+        labels = [label for label, *_ in spec.arrays_of(name)]
+        arrays = dict(zip(labels, call.arrays, strict=True))
+        others = {key: value for key, value in call.config.items() if key in wanted}
+        if "padding" in wanted:
+            others["padding"] = "same" if any(call.config["pads"]) else "valid"
+        if "image_size" in wanted:
+            others["image_size"] = arrays["dx"].shape[1:3]
+        if "kernel_size" in wanted:
+            others["kernel_size"] = arrays["dw"].shape[:2]
+        inputs = {key: arrays[key] for key in wanted if arrays.get(key) is not None}
+        others |= {key: None for key in wanted if key in arrays and arrays[key] is None}
+        first = next(iter(inputs.values()))
+        is_full = all(array is None or array.size for array in call.arrays)
+        if is_full and first.ndim and len(first) > 1 and first.size < 5000:
+            return function, inputs, others
+    raise AssertionError(f"None of the first calls of {name} has a medium size.")
+
+
+# ------------------------------------------------------------------------------------------ sizes
+
+
+def _sizes(kernel, rng, any_pads):
+    """({letter: size}, keywords)."""
+    letters = {letter for entry in spec.arrays_of(kernel) for letter in entry.axes}
+    keywords = spec.keywords_of(kernel)
+    sizes = {letter: int(rng.choice(CHANNELS)) for letter in sorted(letters & set("ioc"))}
+    sizes["n"] = int(rng.choice((0, 1, 1, 2, 2, 3, 5, 9, 17, 33)))
+    config = {}
+    if "strides" in keywords:
+        config = _windows(keywords, rng, sizes, any_pads)
+        _limit_work(sizes, config)
+    else:
+        few = int(rng.choice((0, 1, 2, 5, 16, 33, 200)))
+        sizes["*"] = _any_shape(rng)
+        sizes |= {"m": few, "z": math.prod(sizes["*"])}
+        sizes |= {"h": int(rng.integers(0, 12)), "w": int(rng.integers(0, 12))}
+        if "h" not in letters:
+            sizes["n"] = few
+    if kernel == "gather":
+        sizes |= {"m": int(rng.integers(sizes["n"] > 0, 20)), "*": sizes["*"][1:]}
+    if kernel.startswith("depthwise"):
+        sizes["m"] = int(rng.integers(1, 5))
+        sizes["o"] = sizes["i"] * sizes["m"]
+    for key in sorted(keywords - set(config)):
+        config[key] = KEYWORDS[key](rng)
+    return sizes, config
+
+
+KEYWORDS = {
+    "relu": lambda rng: bool(rng.integers(2)),
+    "alpha": lambda rng: float(rng.uniform(0.1, 2)),
+    "epsilon": lambda rng: float(rng.choice((1e-3, 1e-5))),
+    "rate": lambda rng: float(rng.choice((0, 0.25, 0.5, 0.9, 1))),
+    "interpolation": lambda rng: str(rng.choice(("nearest", "bilinear"))),
+    "fill_mode": lambda rng: str(rng.choice(("reflect", "wrap", "nearest", "constant"))),
+    "fill_value": lambda rng: float(rng.integers(-3, 4)),
+}
+
+
+def _any_shape(rng):
+    """The shape of an elementwise kernel: mostly small, sometimes enough for several tasks."""
+    chance = rng.random()
+    if chance < 0.1:
+        return (int(rng.integers(16_000, 50_000)),)
+    axes = 0 if chance < 0.12 else rng.integers(1, 5)
+    return tuple(int(size) for size in rng.integers(0, 12, axes))
+
+
+def _windows(keywords, rng, sizes, any_pads):
+    """strides, pads, dilation, pool_size, pool_strides; enters the sizes h, w, k, l, p, q."""
+
+    def two(low, high):
+        return tuple(int(size) for size in rng.integers(low, high + 1, 2))
+
+    is_conv = "dilation" in keywords
+    padding = str(rng.choice(("valid", "same")))
+    window, strides, dilation = two(1, 7), two(1, 3), (1, 1)
+    chance = rng.random() if is_conv else 1
+    if chance < 0.4:  # what most algorithms are made for
+        window, strides = (3, 3), (1, 1)
+    elif chance < 0.6:  # what Winograd's method takes apart
+        window, strides = tuple(int(side) for side in rng.choice((3, 5, 7), 2)), (1, 1)
+    elif chance < 0.75:
+        dilation = two(1, 3)
+    pool, pool_strides = (1, 1), (1, 1)
+    if "pool_strides" in keywords:
+        pool, pool_strides = (two(1, 3), two(1, 3)) if rng.random() < 0.5 else ((2, 2), (2, 2))
+    image = []
+    for axis in (0, 1):
+        most = 8 if rng.random() < 0.9 else 40
+        rows = pool[axis] + int(rng.integers(0, most))  # of the window's output
+        stride, reach = strides[axis], (window[axis] - 1) * dilation[axis] + 1
+        rest = int(rng.integers(0, stride))
+        valid = (rows - 1) * stride + reach + rest
+        size = valid if padding == "valid" else rows * stride - rest
+        chance = rng.random()
+        if chance < 0.02:
+            size = 0
+        elif chance < 0.05:  # no window fits, or one without the rest that usually is there
+            size = int(rng.integers(0, reach + 1))
+        image.append(size)
+    pads, out = pads_and_output(image, window, strides, padding, dilation)
+    if any_pads and (0 in image or rng.random() < 0.1):
+        reach = [(length - 1) * spread + 1 for length, spread in zip(window, dilation, strict=True)]
+        pads = tuple(int(rng.integers(0, reach[axis])) for axis in (0, 0, 1, 1))
+        out = tuple(
+            (image[axis] + sum(pads[2 * axis : 2 * axis + 2]) - reach[axis]) // strides[axis] + 1
+            for axis in (0, 1)
+        )
+    sizes |= dict(zip("hw", image, strict=True))
+    sizes |= dict(zip("kl", window, strict=True))
+    sizes |= {
+        letter: max((full - length) // step + 1, 0) if size or is_conv else 0
+        for letter, full, length, step, size in zip(
+            "pq", out, pool, pool_strides, image, strict=True
+        )
+    }
+    given = {"strides": strides, "pads": pads, "dilation": dilation, "pool_size": window}
+    if "pool_strides" in keywords:
+        given |= {"pool_size": pool, "pool_strides": pool_strides}
+    return {key: value for key, value in given.items() if key in keywords}
+
+
+def _limit_work(sizes, config):
+    """Fewer images or channels until a call is cheap enough."""
+    smaller = {size: CHANNELS[max(i - 3, 0)] for i, size in enumerate(CHANNELS)}
+    pool = math.prod(config.get("pool_strides", ()))
+    while pool * math.prod(sizes.get(letter, 1) for letter in "npqklioc") > MOST_WORK:
+        letter = max(set(sizes) & set("nioc"), key=lambda letter: (sizes[letter], letter))
+        sizes[letter] = 1 if letter == "n" else smaller[sizes[letter]]
+
+
+# ----------------------------------------------------------------------------------------- arrays
+
+
+def _array(kernel, rng, sizes, config, label, letters, optional, written, types):
+    """One argument of the call; optional ones are missing now and then."""
+    if optional and rng.random() < 0.25:
+        return None
+    axes = letters.rstrip("*")
+    shape = tuple(int(axis) if axis.isdigit() else sizes[axis] for axis in axes)
+    shape += sizes["*"] if "*" in letters else ()
+    if label == "argmax":
+        argmax = rng.integers(0, math.prod(config["pool_size"]), shape)
+        if spec.argmax_type(config["pool_size"]) == "uint8":
+            argmax[rng.random(shape) < 0.25] = 255  # relu made the output 0
+        return argmax.astype(spec.argmax_type(config["pool_size"]))
+    if label == "labels":
+        return rng.integers(0, sizes["c"], shape)
+    if label == "indices":
+        return rng.integers(0, sizes["m"], shape)
+    if label == "key":
+        return rng.integers(0, 2**32, shape)
+    if label == "source":
+        return rng.integers(0, 256, shape).astype(rng.choice(types))
+    if label == "hyper":  # powers of two: integers stay exact up to the root
+        return np.array([0.25, 0.5, 0.75, 2.0**-10])
+    if label == "transforms":  # rotations, flips and shifts by halves have exact weights
+        turn = rng.choice((-1, 0, 0.5, 1, 2), (sizes["n"], 2, 2))
+        shift = rng.integers(-40, 41, (sizes["n"], 2, 1)) / 2
+        rows = np.concatenate([turn, shift], 2).reshape(-1, 6)
+        return np.pad(rows, ((0, 0), (0, 2))).astype(np.float32)
+    if label == "variance":
+        return 0.5 + np.abs(reals(rng, *shape))
+    if label == "v":
+        return np.abs(integers(rng, *shape))
+    if kernel == "average_pool2d_backward":  # divisible by every count of elements
+        return integers(rng, *shape) * np.float32(divisible(config["pool_size"]))
+    if kernel.startswith("softmax_backward") and label == "y":
+        return np.abs(reals(rng, *shape)) / sizes["c"]
+    array = (reals if kernel in TOLERANCES else integers)(rng, *shape)
+    if kernel in COPIES:
+        np.copyto(array, -0.0, where=(array == 0) & (rng.random(shape) < 0.5))
+    return array
+
+
+# Kernels that copy values: -0.0 stays -0.0.
+COPIES = ("max_pool2d_forward", "relu_forward", "relu_backward", "dropout")
+
+
+def divisible(pool_size):
+    """A multiple of every possible count of a window's elements inside an image."""
+    height, width = pool_size
+    return math.lcm(*range(1, height + 1)) * math.lcm(*range(1, width + 1))
+
+
+# ------------------------------------------------------------------------------------- tolerances
+
+# For kernels whose result is not exact: {index of an output: largest error}, from the call's
+# arrays and the result in float64. Each is the number of roundings times what they round.
+
+
+def _ulps(count):
+    def bound(call, expected):
+        size = np.maximum(np.abs(expected[1]), TINY).astype(np.float32)
+        return {1: count * np.spacing(size).astype(np.float64) + 2 * TINY}
+
+    return bound
+
+
+def _three_roundings(call, expected):
+    dy, y, _ = call.arrays
+    alpha = call.config.get("alpha", 1.0)
+    return {2: 3 * EPS * np.abs(dy) * (1 + max(alpha, 0.5) + np.abs(y)) ** 2}
+
+
+def _softmax(call, expected):
+    logits = call.arrays[0]
+    terms = logits.shape[1] + 8 + np.abs(logits).max(initial=0)
+    return {
+        i: 2 * terms * EPS * np.maximum(1, np.abs(expected[i]).max(initial=0)) for i in call.outputs
+    }
+
+
+def _softmax_crossentropy(call, expected):
+    bounds = _softmax(call, expected)
+    return bounds | {5: bounds[5] * max(1, np.abs(call.arrays[2]).max(initial=0))}
+
+
+def _softmax_backward(call, expected):
+    dy, y, _ = call.arrays
+    total = (np.abs(dy * y)).sum(1, keepdims=True)
+    return {2: 2 * (dy.shape[1] + 2) * EPS * np.abs(y) * (np.abs(dy) + total)}
+
+
+def _batch_norm(call, expected):
+    x, gamma, beta, mean, variance, _ = call.arrays
+    scale = 1 / np.sqrt(variance + call.config["epsilon"])
+    if gamma is not None:
+        scale = scale * np.abs(gamma)
+    offset = 0 if beta is None else np.abs(beta)
+    return {5: 8 * EPS * ((np.abs(x) + np.abs(mean)) * scale + offset)}
+
+
+def _batch_norm_training(call, expected):
+    """Moments to the rows' number of roundings; y has those errors, grown by 1 / deviation."""
+    x, gamma, beta, *_ = call.arrays
+    rows = 2 * max(len(x), 1) * EPS
+    size = np.abs(x).max(0, initial=0).astype(np.float64)
+    bounds = {3: rows * size, 4: rows * 4 * size**2}
+    variance = expected[4] + call.config["epsilon"]
+    scale = (1 if gamma is None else np.abs(gamma)) / np.sqrt(variance)
+    from_moments = bounds[3] + (np.abs(x) + size) * bounds[4] / variance
+    offset = 0 if beta is None else np.abs(beta)
+    return bounds | {5: (8 * EPS * (np.abs(x) + size) + from_moments) * scale + 8 * EPS * offset}
+
+
+def _batch_norm_backward(call, expected):
+    x, dy, _, gamma, mean, variance, *_ = call.arrays
+    inverse = 1 / np.sqrt(variance.astype(np.float64) + call.config["epsilon"])
+    terms = 2 * max(len(x), 4) * EPS
+    h = (np.abs(x) + np.abs(mean)) * inverse
+    total, product = np.abs(dy).sum(0), (np.abs(dy) * h).sum(0)
+    scale = inverse if gamma is None else inverse * np.abs(gamma)
+    dx = scale * (8 * EPS * np.abs(dy) + terms * (total + h * product) / max(len(x), 1))
+    return {6: dx, 7: terms * product, 8: terms * total}
+
+
+TOLERANCES = {
+    "tanh_forward": _ulps(3),
+    "sigmoid_forward": _ulps(3),
+    "elu_forward": _ulps(4),  # 2 of expm1, and alpha's rounding and the product's
+    "tanh_backward": _three_roundings,
+    "sigmoid_backward": _three_roundings,
+    "elu_backward": _three_roundings,
+    "softmax_forward": _softmax,
+    "softmax_backward": _softmax_backward,
+    "softmax_sparse_crossentropy": _softmax_crossentropy,
+    "batch_norm_forward": _batch_norm,
+    "batch_norm_forward_training": _batch_norm_training,
+    "batch_norm_backward": _batch_norm_backward,
+}

@@ -1,0 +1,172 @@
+"""The same bits after 100 steps: any number of threads, any repeat, alone or beside others.
+
+Two nets: the tutorial's, and one with augmentation, batch normalisation, dropout and the layers
+that have kernels of their own. One instruction set; between sets results agree within rounding.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import kernels, layers
+from fastcnn.kernels import native
+from tests.support.paths import ROOT
+from tests.support.shapes import NETS
+
+STEPS = 100
+THREADS = (1, 2, 3, 4, 8)
+
+
+@pytest.fixture(autouse=True)
+def _small_work_is_shared_too():
+    before = native.set_work_per_thread(1)
+    yield
+    native.set_work_per_thread(before)
+
+
+def tutorial(seed, n):
+    """The tutorial's net and n images of its size."""
+    net = NETS["tutorial"]
+    model = net.compile(net.build(keras), keras)
+    model.set_weights(net.weights(seed))
+    return model, *net.data(n, seed)
+
+
+def regularised(seed, n):
+    """A net of many kinds of layers and n small images."""
+    model = keras.Sequential(
+        [
+            keras.Input((12, 12, 2)),
+            layers.RandomFlip(seed=seed),
+            layers.RandomRotation(0.1, seed=seed + 1),
+            layers.RandomTranslation(0.1, 0.1, seed=seed + 2),
+            layers.Conv2D(16, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.Activation("relu"),
+            layers.MaxPooling2D(),
+            layers.SpatialDropout2D(0.2, seed=seed + 3),
+            layers.SeparableConv2D(20, 3, activation="elu"),
+            layers.AveragePooling2D(),
+            layers.Flatten(),
+            layers.Dropout(0.4, seed=seed + 4),
+            layers.Dense(33, activation="tanh", kernel_regularizer="l2"),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        values = rng.normal(0, 0.2, weight.shape)
+        weight.assign(np.abs(values) if weight.name == "moving_variance" else values)
+    x = rng.integers(0, 256, (n, 12, 12, 2)).astype("f4") / 255
+    return model, x, rng.integers(0, 5, n)
+
+
+BUILDERS = {"tutorial": tutorial, "regularised": regularised}
+
+
+def trained(build, seed=0, batch_size=24):
+    """All weights and optimizer slots after STEPS steps, and the loss, as bytes."""
+    model, x, y = build(seed, STEPS * batch_size)
+    history = model.fit(x, y, batch_size, shuffle=False, verbose=0)
+    slots, logs = model.optimizer.slots.values(), history.history.values()
+    results = [*model.get_weights(), *slots, *logs, model.predict(x[:9], verbose=0)]
+    assert all(np.isfinite(result).all() for result in results)
+    return b"".join(np.asarray(result).tobytes() for result in results)
+
+
+@pytest.fixture(scope="module")
+def results():
+    """What one thread makes of each net, per instruction set."""
+    return {}
+
+
+def alone(results, name):
+    key = name, kernels.instruction_set()
+    if key not in results:
+        keras.config.set_num_threads(1)
+        results[key] = trained(BUILDERS[name])
+    return results[key]
+
+
+@pytest.mark.parametrize("threads", THREADS)
+@pytest.mark.parametrize("name", BUILDERS)
+def test_any_number_of_threads(name, threads, instruction_set, results):
+    expected = alone(results, name)
+    keras.config.set_num_threads(threads)
+    assert trained(BUILDERS[name]) == expected
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_ten_repeats(name, results):
+    expected = alone(results, name)
+    for repeat in range(10):
+        keras.config.set_num_threads(1 + repeat % 3)
+        assert trained(BUILDERS[name]) == expected
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_eight_python_threads_train_as_one_after_the_other(name):
+    keras.config.set_num_threads(2)
+    expected = [trained(BUILDERS[name], seed, 8) for seed in range(8)]
+    assert len(set(expected)) == 8
+    found = [None] * 8
+
+    def run(seed):
+        found[seed] = trained(BUILDERS[name], seed, 8)
+
+    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == expected
+
+
+def test_another_process_and_other_threads_of_the_system(results):
+    """A process of its own, with OMP_NUM_THREADS and every layer's chance from one seed."""
+    program = (
+        "import sys, hashlib, fastcnn\n"
+        "from tests.training.test_same_bits import regularised, trained\n"
+        "fastcnn.kernels.native.set_work_per_thread(1)\n"
+        "print(hashlib.sha256(trained(regularised)).hexdigest(), fastcnn.config.num_threads())\n"
+    )
+    found = set()
+    for count in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": count}, text=True,
+            capture_output=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found.add(done.stdout.split()[0])
+    assert len(found) == 1
+
+
+def test_one_seed_fixes_a_whole_run():
+    """`set_random_seed`: initial weights, order of the samples, dropout."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(64, 8, 8, 1)).astype("f4"), rng.integers(0, 3, 64)
+
+    def run(seed):
+        keras.utils.set_random_seed(seed)
+        model = keras.Sequential(
+            [
+                keras.Input((8, 8, 1)),
+                layers.RandomFlip(),
+                layers.Conv2D(4, 3, activation="relu"),
+                layers.Flatten(),
+                layers.Dropout(0.5),
+                layers.Dense(3, activation="softmax"),
+            ]
+        )
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(x, y, epochs=2, verbose=0)
+        return b"".join(weight.tobytes() for weight in model.get_weights())
+
+    assert run(1) == run(1) != run(2)
