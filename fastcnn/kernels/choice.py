@@ -8,7 +8,6 @@ speed, based on measurements. `algorithms` lists those that can run a given shap
 import math
 from collections.abc import Callable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -34,8 +33,7 @@ NARROW_QUADS = 54  # filter elements x groups of four window positions: "narrow"
 NARROW_CHANNELS = 3  # of the image: with more, lists of the nonzero gradients are faster
 
 
-@dataclass(frozen=True)
-class ConvShape:
+class ConvShape(NamedTuple):
     """The shapes that the choice depends on; a size of None is unknown.
 
     filter (kh, kw, ic, oc), image (n, h, w, ic), output (n, oh, ow, oc), which is the pool's output
