@@ -122,7 +122,10 @@ import pathlib, sys, tarfile
 option, archive, folder = sys.argv[1:]
 assert option == "-x"
 with tarfile.open(archive) as package:
-    package.extractall(folder, filter="data")
+    if hasattr(tarfile, "data_filter"):  # from Python 3.11.4 on
+        package.extractall(folder, filter="data")
+    else:
+        package.extractall(folder)
 """
 
 
