@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastcnn.core.arguments import refuse
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -123,9 +125,10 @@ class CallbackList:
     """Calls a list of callbacks, hook by hook.
 
     Args:
-        callbacks: a callback, a list of them, lists in it too, or another `CallbackList`.
-        model, params: what the callbacks get to know.
-        add_history: whether to put a `History` at the end, unless there is one.
+        callbacks: a callback, a list of callbacks (may be nested), or another `CallbackList`.
+        add_history: whether to append a `History`, unless there is one.
+        add_progbar: False: `fit` draws its own progress bar.
+        model, params: what the callbacks get by `set_model` and `set_params`.
 
     Attributes:
         history: the `History`, or None.
@@ -135,10 +138,12 @@ class CallbackList:
     def __init__(
         self,
         callbacks: Any = None,
-        model: Model | None = None,
-        params: dict[str, Any] | None = None,
         add_history: bool = False,
+        add_progbar: bool = False,
+        model: Model | None = None,
+        **params: Any,
     ) -> None:
+        refuse(add_progbar, "add_progbar", False)
         self.callbacks = list(_flattened(callbacks))
         for callback in self.callbacks:
             if not (hasattr(callback, "set_model") and hasattr(callback, "on_epoch_end")):
@@ -153,7 +158,7 @@ class CallbackList:
         self.callbacks.sort(key=lambda callback: getattr(callback, "runs_last", False))
         for callback in self.callbacks:
             callback.set_model(model)
-            callback.set_params(params or {})
+            callback.set_params(params)
         self.wants = {hook: self._implementing(hook) for hook in BATCH_HOOKS}
 
     def _implementing(self, hook):

@@ -7,14 +7,21 @@ Modules import these names under `if TYPE_CHECKING:` and annotate with
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from fastcnn.activations import ActivationFunction
+    from fastcnn.callbacks import Callback, CallbackList
     from fastcnn.constraints import Constraint
+    from fastcnn.data.streams import PyDataset
     from fastcnn.initializers import Initializer
     from fastcnn.layers import Layer
+    from fastcnn.losses import Loss
+    from fastcnn.metrics import Metric
+    from fastcnn.optimizers import Optimizer
     from fastcnn.optimizers.base import LearningRateSchedule
     from fastcnn.regularizers import Regularizer
 
@@ -33,4 +40,12 @@ ActivationLike: TypeAlias = "str | Config | ActivationFunction | Layer | None"
 InitializerLike: TypeAlias = "str | Config | Initializer | type[Initializer] | Callable | None"
 RegularizerLike: TypeAlias = "str | Config | Regularizer | type[Regularizer] | None"
 ConstraintLike: TypeAlias = "str | Config | Constraint | type[Constraint] | None"
+LossLike: TypeAlias = "str | Config | Loss | type[Loss] | Callable | Sequence[LossLike] | None"
+Metrics: TypeAlias = "str | Config | Metric | type[Metric] | Callable | Sequence[Metrics] | None"
+OptimizerLike: TypeAlias = "str | Config | Optimizer | type[Optimizer]"
+CallbacksLike: TypeAlias = "Callback | CallbackList | Sequence[CallbacksLike] | None"
+
+Data: TypeAlias = "ArrayLike | PyDataset | Iterable[Any] | None"  # array, or iterable of batches
+Verbose: TypeAlias = int | Literal["auto"]
+
 LearningRateLike: TypeAlias = "float | LearningRateSchedule | Callable[[], float]"

@@ -1,18 +1,38 @@
 """clone_model: the same layers again, with new weights."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn.core.arguments import refuse
 from fastcnn.layers.core import InputLayer
 from fastcnn.models.sequential import Sequential
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-def clone_model(model, input_tensors=None, clone_function=None, **kwargs):
+    from fastcnn.layers.base import Layer
+    from fastcnn.models.model import Model
+
+
+def clone_model(
+    model: Model,
+    input_tensors: Any = None,
+    clone_function: Callable[[Layer], Layer] | None = None,
+    call_function: Callable | None = None,
+    recursive: bool = False,
+    **kwargs: Any,
+) -> Sequential:
     """A model of the same layers with new weights, not compiled.
 
     Args:
         model: a `Sequential`.
-        clone_function: function of a layer that returns the new one; by default one with the same
-            configuration.
-        input_tensors: None.
+        clone_function: function that takes a layer and returns its clone. By default, the clone has
+            the same configuration.
+        recursive: whether a nested model is cloned layer by layer. Otherwise `clone_function` gets
+            the nested model as one layer.
+        input_tensors, call_function: None.
 
     Example:
 
@@ -22,16 +42,17 @@ def clone_model(model, input_tensors=None, clone_function=None, **kwargs):
     10
     """
     refuse(input_tensors, "input_tensors")
+    refuse(call_function, "call_function")
     for name, value in kwargs.items():
         refuse(value, name)
     if not isinstance(model, Sequential):
         raise ValueError(f"The argument `model` must be a Sequential model. Received {model!r}.")
 
     def clone(layer):
-        if isinstance(layer, Sequential):
-            return clone_model(layer, clone_function=clone_function)
-        if clone_function is not None and not isinstance(layer, InputLayer):
-            return clone_function(layer)
-        return type(layer).from_config(layer.get_config())
+        if isinstance(layer, Sequential) and (recursive or clone_function is None):
+            return clone_model(layer, clone_function=clone_function, recursive=recursive)
+        if clone_function is None or isinstance(layer, InputLayer):
+            return type(layer).from_config(layer.get_config())
+        return clone_function(layer)
 
     return type(model)([clone(layer) for layer in model._layers], model.trainable, model.name)

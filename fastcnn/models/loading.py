@@ -1,19 +1,32 @@
 """Functions that read and write whole models: load_model, save_model, model_from_json."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn.saving.saveable import save_model
+
+if TYPE_CHECKING:
+    from fastcnn.core.types import CustomObjects, Path
+    from fastcnn.models.sequential import Sequential
 
 __all__ = ["load_model", "model_from_json", "save_model"]
 
 
-def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
+def load_model(
+    filepath: Path,
+    custom_objects: CustomObjects = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Sequential:
     """The model in a .keras file of this package or of Keras; see `saving.keras_file`."""
     from fastcnn.saving import keras_file
 
     return keras_file.load_model(filepath, custom_objects, compile, safe_mode)
 
 
-def model_from_json(json_string, custom_objects=None):
-    """A model with new weights from what `to_json`, here or in Keras, returned."""
+def model_from_json(json_string: str, custom_objects: CustomObjects = None) -> Sequential:
+    """A model with new weights from what `to_json` of this package or of Keras returned."""
     from fastcnn.saving import keras_file
 
     return keras_file.model_from_json(json_string, custom_objects)

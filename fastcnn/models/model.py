@@ -5,12 +5,16 @@ over batches. Store and plan are made when first needed, and again after somethi
 depend on.
 """
 
+from __future__ import annotations
+
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config
 from fastcnn.core import forks
+from fastcnn.core.arguments import refuse
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
 from fastcnn.core.store import Store
@@ -21,6 +25,15 @@ from fastcnn.plan.plan import Plan
 from fastcnn.saving.saveable import Saveable
 from fastcnn.training.trainer import Trainer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Self
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastcnn.core.types import Config, CustomObjects
+    from fastcnn.core.variables import Variable
+
 CHUNK = 256  # images that `model(x)` takes through the layers at a time, to bound memory
 IN_PLACE = 32768  # bytes of a batch that a dense layer reads where they are; fewer are copied
 
@@ -30,7 +43,7 @@ class Model(Saveable, Layer, Trainer):
 
     _is_complete = False  # whether the class says what `layers` and `build` are
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self._is_complete:
             raise NotImplementedError(
                 "`Model(inputs, outputs)` and subclasses of `Model` are not supported: use "
@@ -43,10 +56,16 @@ class Model(Saveable, Layer, Trainer):
         self._inputs = {}
         forks.watch(self)
 
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
+        """See `Sequential.from_config`."""
+        refuse(custom_objects, "custom_objects")
+        return super().from_config(config)
+
     # ------------------------------------------------------------------------------------- layers
 
     @property
-    def layers(self):
+    def layers(self) -> list[Layer]:
         """The layers, without an `Input`."""
         raise NotImplementedError
 
@@ -54,7 +73,7 @@ class Model(Saveable, Layer, Trainer):
         """All layers, those of nested models included, in the order they run."""
         return [leaf for layer in self.layers for leaf in layer.leaves()]
 
-    def get_layer(self, name=None, index=None):
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of that name or number.
 
         Raises:
@@ -72,15 +91,15 @@ class Model(Saveable, Layer, Trainer):
         return self.layers[names.index(name)]
 
     @property
-    def weights(self):
+    def weights(self) -> list[Variable]:
         return list(dict.fromkeys(weight for layer in self.layers for weight in layer.weights))
 
     @property
-    def trainable(self):
+    def trainable(self) -> bool:
         return self._trainable
 
     @trainable.setter
-    def trainable(self, value):
+    def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         for layer in self.layers:
             layer.trainable = value
@@ -88,13 +107,13 @@ class Model(Saveable, Layer, Trainer):
     # ---------------------------------------------------------------------------------- assembling
 
     @property
-    def store(self):
+    def store(self) -> Store:
         """The `Store` of all weights."""
         with self._lock:
             self.assemble_if_changed()
             return self._store
 
-    def plan(self):
+    def plan(self) -> str:
         """What runs in a training step: one line per step (see `plan.Plan`)."""
         with self._lock:
             self.assemble_if_changed()
@@ -163,7 +182,7 @@ class Model(Saveable, Layer, Trainer):
 
     # ------------------------------------------------------------------------------------ running
 
-    def __call__(self, x, training=None):
+    def __call__(self, x: ArrayLike, training: bool | None = None) -> Tensor:
         """The model's output for an array of inputs, as a new `Tensor`.
 
         Without `training` it is not training, but layers that augment images do so, as in Keras.
@@ -203,13 +222,13 @@ class Model(Saveable, Layer, Trainer):
                 outputs.append(self._plan.forward(buffer, training).copy())
         return tensor(outputs[0] if len(outputs) == 1 else np.concatenate(outputs))
 
-    def forward(self, x, training=False):
+    def forward(self, x: NDArray, training: bool = False) -> NDArray:
         """y for a batch x, layer by layer: the layer protocol, for checks and for use by hand."""
         for layer in self.leaves():
             x = layer.forward(x, training)
         return x
 
-    def backward(self, dy):
+    def backward(self, dy: NDArray) -> NDArray:
         for layer in reversed(self.leaves()):
             dy = layer.backward(dy)
         return dy
@@ -218,13 +237,13 @@ class Model(Saveable, Layer, Trainer):
 
     def summary(
         self,
-        line_length=None,
-        positions=None,
-        print_fn=None,
-        expand_nested=False,
-        show_trainable=False,
-        layer_range=None,
-    ):
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
         """Print the table of layers, output shapes and numbers of weights; returns None.
 
         `print_fn` gets the whole text instead. `positions`, `expand_nested` and `layer_range` are

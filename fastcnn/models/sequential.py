@@ -13,10 +13,20 @@
 (1, 10)
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fastcnn.layers.base import Functional, Layer
 from fastcnn.layers.core import InputLayer
 from fastcnn.layers.registry import register
 from fastcnn.models.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Self
+
+    from fastcnn.core.types import Config, CustomObjects, Shape
 
 
 @register
@@ -35,15 +45,20 @@ class Sequential(Model):
     _is_complete = True
     keras_module = "keras"  # where Keras has the class; its layers are in "keras.layers"
 
-    def __init__(self, layers=None, trainable=True, name=None):
-        self._layers = []
+    def __init__(
+        self,
+        layers: Iterable[Layer] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        self._layers: list[Layer] = []
         super().__init__(trainable=trainable, name=name)
         for layer in layers or ():
             self.add(layer)
 
     # ------------------------------------------------------------------------------------ layers
 
-    def add(self, layer, rebuild=True):
+    def add(self, layer: Layer, rebuild: bool = True) -> None:
         """Put a layer on top; it is built at once if the input's shape is known.
 
         Raises:
@@ -78,7 +93,7 @@ class Sequential(Model):
             raise
         self._changed()
 
-    def pop(self, rebuild=True):
+    def pop(self, rebuild: bool = True) -> Layer:
         """Take the last layer away and return it."""
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layers to pop.")
@@ -91,13 +106,13 @@ class Sequential(Model):
         self.built = isinstance(self._layers[0], InputLayer) and len(self._layers) > 1
 
     @property
-    def layers(self):
+    def layers(self) -> list[Layer]:
         """The layers, without an `Input`."""
         return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
 
     # ---------------------------------------------------------------------------------- building
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Shape | None = None) -> None:
         """Make all weights for inputs of shape (None, ...)."""
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layers: add some before building.")
@@ -116,17 +131,17 @@ class Sequential(Model):
         self._layers.insert(0, first)
         self._changed()
 
-    def build_once(self, input_shape):
+    def build_once(self, input_shape: Shape) -> tuple[int | None, ...]:
         self.build(input_shape)
         return self.output_shape
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         for layer in self.layers:
             input_shape = layer.compute_output_shape(input_shape)
         return tuple(input_shape)
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> tuple[int | None, ...]:
         """(None, ...), once known."""
         if not (self._layers and isinstance(self._layers[0], InputLayer)):
             raise AttributeError(
@@ -135,7 +150,7 @@ class Sequential(Model):
         return self._layers[0].batch_shape
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> tuple[int | None, ...]:
         """(None, ...), once known."""
         if not self.built:
             raise AttributeError(
@@ -145,7 +160,7 @@ class Sequential(Model):
 
     # ------------------------------------------------------------------------------------- config
 
-    def get_config(self):
+    def get_config(self) -> Config:
         from fastcnn.saving.serialization import serialize_object
 
         layers = [serialize_object(layer) for layer in self._layers]
@@ -155,7 +170,7 @@ class Sequential(Model):
         return config
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """A model with new weights from what `get_config`, here or in Keras, returned."""
         from fastcnn.saving.serialization import Deserializer
 

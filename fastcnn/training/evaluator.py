@@ -1,4 +1,8 @@
-"""evaluate, predict and single batches: the half of `Trainer` that changes no weight."""
+"""evaluate, predict and single batches: the half of `Trainer` that does not change weights."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,6 +14,17 @@ from fastcnn.data.streams import BatchBuffers, Epochs, Stream, makes_batches
 from fastcnn.training.loop import BatchLoop
 from fastcnn.training.progress import ProgressBar
 from fastcnn.training.tracking import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastcnn.core.types import CallbacksLike, Data, LossLike, Verbose
+    from fastcnn.losses import Loss
+    from fastcnn.metrics import Metric
+    from fastcnn.optimizers import Optimizer
 
 
 class Singles(BatchBuffers):
@@ -27,30 +42,31 @@ class Singles(BatchBuffers):
 class Evaluator:
     """What a compiled model does with data without learning from them."""
 
-    optimizer = None
-    loss = None
-    loss_object = None
+    optimizer: Optimizer | None = None
+    loss: LossLike = None
+    loss_object: Loss | None = None
     compiled = False
     stop_evaluating = False
     stop_predicting = False
-    _metric_arguments = ()
-    _weighted_metric_arguments = ()
-    _singles = None
-    _tracker_now = None
+    _metric_arguments: Sequence[str | Metric] = ()
+    _weighted_metric_arguments: Sequence[str | Metric] = ()
+    _singles: Singles | None = None
+    _tracker_now: Tracker | None = None
 
     # ----------------------------------------------------------------------------------- evaluate
 
     def evaluate(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        verbose="auto",
-        sample_weight=None,
-        steps=None,
-        callbacks=None,
-        return_dict=False,
-    ):
+        x: Data = None,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        verbose: Verbose = "auto",
+        sample_weight: ArrayLike | None = None,
+        steps: int | None = None,
+        callbacks: CallbacksLike = None,
+        return_dict: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         """Loss and metrics on some samples.
 
         Args:
@@ -64,12 +80,14 @@ class Evaluator:
         Returns:
             The loss as a float, or [loss, metric, ...], or a dictionary with `return_dict`.
         """
+        if kwargs:
+            raise ValueError(f"Unrecognized keyword arguments passed to evaluate: {kwargs}")
         self._require_compiled("evaluate")
         check_optional_count(steps, "steps")
         shown = check_verbose(verbose)
         epochs = self._epochs(x, y, sample_weight, batch_size, steps)
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
-        hooks = callbacks_module.CallbackList(callbacks, self, params)
+        hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
         progress = ProgressBar(epochs.steps, shown)
         with progress:
             logs = self._evaluate(epochs, self._tracker(epochs.feed.target_shape), hooks, progress)
@@ -111,7 +129,14 @@ class Evaluator:
 
     # ------------------------------------------------------------------------------------ predict
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+    def predict(
+        self,
+        x: Data,
+        batch_size: int | None = None,
+        verbose: Verbose = "auto",
+        steps: int | None = None,
+        callbacks: CallbacksLike = None,
+    ) -> NDArray:
         """The model's output for some inputs, batch by batch, as a new array.
 
         Args:
@@ -137,7 +162,7 @@ class Evaluator:
             feed = Feed(samples.prepare(self.input_shape), size, self.input_buffer)
         epochs = Epochs(feed, steps)
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
-        hooks = callbacks_module.CallbackList(callbacks, self, params)
+        hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
         progress = ProgressBar(epochs.steps, shown)
         with progress:
             return self._predict(epochs, whole, hooks, progress)
@@ -177,20 +202,26 @@ class Evaluator:
 
     # ------------------------------------------------------------------------------ single batches
 
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+    def test_on_batch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        return_dict: bool = False,
+    ) -> Any:
         """Loss and metrics of one batch."""
         self._require_compiled("test_on_batch")
         logs = self._run_single(Samples(x, y, sample_weight), self._test_step)
         return logs if return_dict else self._flat(logs)
 
-    def predict_on_batch(self, x):
+    def predict_on_batch(self, x: ArrayLike) -> NDArray:
         """The model's output for one batch, as a new array."""
         return self(as_array(x, "x"), training=False).numpy()
 
     # ----------------------------------------------------------------------------------- the rest
 
     @property
-    def metrics(self):
+    def metrics(self) -> list[Metric]:
         """The mean loss and the metrics of the last epoch or batch, as `Metric`s.
 
         Before the first, only the loss; nothing before `compile`.
@@ -200,13 +231,13 @@ class Evaluator:
             return [tracker.loss_metric(), *tracker.metrics, *tracker.weighted_metrics]
         return [metrics.Mean("loss")] if self.compiled else []
 
-    def reset_metrics(self):
+    def reset_metrics(self) -> None:
         """Let loss and metrics forget what they have seen; every epoch and batch begins so."""
         if self._tracker_now is not None:
             self._tracker_now.reset()
 
     @property
-    def metrics_names(self):
+    def metrics_names(self) -> list[str]:
         """The loss and the metrics by name, in the order of `evaluate`'s list."""
         arguments = (*self._metric_arguments, *self._weighted_metric_arguments)
         return ["loss", *(a if isinstance(a, str) else metrics.get(a).name for a in arguments)]

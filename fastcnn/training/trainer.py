@@ -5,7 +5,10 @@ compute losses and the gradient, run the steps backward, update all weights in o
 allocated in a repeated step; what it costs outside the kernels is written in CONTRIBUTING.md.
 """
 
+from __future__ import annotations
+
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from fastcnn import callbacks as callbacks_module
 from fastcnn import losses, optimizers
@@ -19,27 +22,43 @@ from fastcnn.training.loop import BatchLoop
 from fastcnn.training.progress import ProgressBar
 from fastcnn.training.run import Run
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from fastcnn.callbacks import History
+    from fastcnn.core.types import (
+        CallbacksLike,
+        Data,
+        LossLike,
+        Metrics,
+        OptimizerLike,
+        Verbose,
+    )
+
 
 class Trainer(Evaluator):
     """The training half of a model. `compile` comes first."""
 
     stop_training = False
-    history = None
+    history: History | None = None
     _training = False
-    _run = None  # the `Run` of the `fit` that is on its way
+    _run: Run | None = None  # the `Run` of the `fit` that is on its way
 
     def compile(
         self,
-        optimizer="rmsprop",
-        loss=None,
-        loss_weights=None,
-        metrics=None,
-        weighted_metrics=None,
-        run_eagerly=False,
-        steps_per_execution=1,
-        jit_compile="auto",
-        auto_scale_loss=True,
-    ):
+        optimizer: OptimizerLike = "rmsprop",
+        loss: LossLike = None,
+        loss_weights: float | None = None,
+        metrics: Metrics = None,
+        weighted_metrics: Metrics = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
         """Say how the model is trained.
 
         Args:
@@ -70,23 +89,23 @@ class Trainer(Evaluator):
 
     def fit(
         self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=True,
-        class_weight=None,
-        sample_weight=None,
-        initial_epoch=0,
-        steps_per_epoch=None,
-        validation_steps=None,
-        validation_batch_size=None,
-        validation_freq=1,
-    ):
+        x: Data = None,
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Verbose = "auto",
+        callbacks: CallbacksLike = None,
+        validation_split: float = 0.0,
+        validation_data: Data = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: ArrayLike | None = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Collection[int] = 1,
+    ) -> History:
         """Train for some epochs.
 
         Args:
@@ -133,7 +152,7 @@ class Trainer(Evaluator):
                 validation_data, held_back, validation_batch_size or batch_size, validation_steps
             )
             params = {"verbose": verbose, "epochs": number, "steps": epochs.steps}
-            hooks = callbacks_module.CallbackList(callbacks, self, params, add_history=True)
+            hooks = callbacks_module.CallbackList(callbacks, add_history=True, model=self, **params)
             self.history = hooks.history
             self.stop_training = False
             epochs.reset()
@@ -263,7 +282,14 @@ class Trainer(Evaluator):
 
     # ------------------------------------------------------------------------------ single batches
 
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
+    def train_on_batch(
+        self,
+        x: ArrayLike,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
         """One step on one batch; returns loss and metrics of this batch before the step."""
         self._require_compiled("train_on_batch")
         samples = Samples(x, y, sample_weight).weigh_classes(class_weight)

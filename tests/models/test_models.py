@@ -147,6 +147,29 @@ class TestBuilding:
         assert not keras.Sequential.from_config(lazy.get_config()).built
 
 
+@pytest.mark.parametrize("recursive", [False, True])
+def test_clone_function_gets_a_nested_model_whole_unless_recursive(recursive):
+    inner = keras.Sequential([keras.Input((4,)), layers.Dense(3, name="in")], name="inner")
+    model = keras.Sequential([inner, layers.Dense(2, name="out")])
+    names = []
+
+    def clone(layer):
+        names.append(layer.name)
+        return type(layer).from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=clone, recursive=recursive)
+    assert names == (["in", "out"] if recursive else ["inner", "out"])
+    assert copy.get_config() == model.get_config()
+    assert not {*map(id, copy.leaves())} & {*map(id, model.leaves())}
+
+
+def test_evaluate_rejects_unknown_arguments():
+    model = small_net()
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"passed to evaluate: \{'step': 1\}"):
+        model.evaluate(images(), np.zeros(6), step=1)
+
+
 class TestWeights:
     def test_order_and_copies(self):
         model = small_net()
