@@ -14,6 +14,7 @@ model.fit(x, y, epochs=5)
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from fastcnn import (
     activations,
@@ -36,6 +37,15 @@ from fastcnn.core.version import __version__
 from fastcnn.layers import Input, Layer
 from fastcnn.models import Model, Sequential
 from fastcnn.utils.system import show_config
+
+if TYPE_CHECKING:
+    import fastcnn as keras
+    from fastcnn import datasets, testing, wrappers
+    from fastcnn.initializers import Initializer as Initializer
+    from fastcnn.losses import Loss as Loss
+    from fastcnn.metrics import Metric as Metric
+    from fastcnn.optimizers import Optimizer as Optimizer
+    from fastcnn.regularizers import Regularizer as Regularizer
 
 LAZY = ("datasets", "keras", "testing", "wrappers")  # imported when first used
 ALIASES = {  # Keras has these base classes at the top as well
@@ -86,13 +96,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name in LAZY:
-        return import_module(f"fastcnn.{name}")
-    if name in ALIASES:
-        return getattr(ALIASES[name], name)
-    hint = f": {MISSING[name]}" if name in MISSING else ""
-    raise AttributeError(f"module 'fastcnn' has no attribute {name!r}{hint}.")
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+
+    def __getattr__(name):
+        if name in LAZY:
+            return import_module(f"fastcnn.{name}")
+        if name in ALIASES:
+            return getattr(ALIASES[name], name)
+        hint = f": {MISSING[name]}" if name in MISSING else ""
+        raise AttributeError(f"module 'fastcnn' has no attribute {name!r}{hint}.")
 
 
 def __dir__():

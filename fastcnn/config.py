@@ -15,22 +15,27 @@ from __future__ import annotations
 
 import math
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BACKENDS = ("native", "reference")
 FLOAT_TYPES = ("float32", "float64")
 
-_backend = None
-_num_threads = None
+_backend: str | None = None
+_num_threads: int | None = None
 _floatx = "float32"
 _epsilon = 1e-7
 _generation = 0
-_listeners = []
+_listeners: list[Callable[[], None]] = []
 
 
 def backend() -> str:
     """The name of the current backend: "native" (C) or "reference" (NumPy)."""
     if _backend is None:
         set_backend(os.environ.get("FASTCNN_BACKEND") or "native")
+        assert _backend is not None
     return _backend
 
 
@@ -51,7 +56,7 @@ def set_backend(backend: str) -> None:
         changed()
 
 
-def changed():
+def changed() -> None:
     """Invalidate bound kernels: models bind theirs again at their next run."""
     global _generation
     _generation += 1
@@ -59,12 +64,12 @@ def changed():
         function()
 
 
-def on_change(function):
+def on_change(function: Callable[[], None]) -> None:
     """Call `function()` whenever a setting changes on which bound kernels depend."""
     _listeners.append(function)
 
 
-def generation():
+def generation() -> int:
     """A counter that increases whenever a setting changes that bound kernels depend on."""
     return _generation
 
@@ -109,7 +114,7 @@ def set_image_data_format(data_format: str) -> None:
         )
 
 
-def num_threads():
+def num_threads() -> int:
     """The number of threads that the kernels may use: the value that was set, else the default.
 
     The default is the smallest of: the CPUs this process may run on, the control group's CPU quota
@@ -118,7 +123,7 @@ def num_threads():
     return _num_threads or default_num_threads()
 
 
-def set_num_threads(count):
+def set_num_threads(count: int | None) -> None:
     """Set the number of threads; None restores the default. Results do not depend on it."""
     global _num_threads
     is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 1
@@ -128,12 +133,12 @@ def set_num_threads(count):
     changed()  # kernels have working memory for each thread
 
 
-def threads_were_set():
+def threads_were_set() -> bool:
     """Whether `set_num_threads` was called: its number then takes precedence over OpenMP's."""
     return _num_threads is not None
 
 
-def default_num_threads(cgroup="/sys/fs/cgroup"):
+def default_num_threads(cgroup: str = "/sys/fs/cgroup") -> int:
     """min(affinity, CPU quota of the control group, OMP_NUM_THREADS), at least 1."""
     try:
         count = len(os.sched_getaffinity(0))

@@ -5,6 +5,8 @@ accuracy on test images. It uses only the public interface: copy it and change t
 your own program.
 """
 
+from __future__ import annotations
+
 import argparse
 import math
 import os
@@ -44,7 +46,7 @@ examples:
 Ctrl-C ends the training at any time; the model is then tested and saved as it is."""
 
 
-def cnn():
+def cnn() -> keras.Sequential:
     """The tutorial's convolutional network."""
     return keras.Sequential(
         [
@@ -61,7 +63,7 @@ def cnn():
     )
 
 
-def dnn():
+def dnn() -> keras.Sequential:
     """The dense network that the tutorial compares it with."""
     return keras.Sequential(
         [
@@ -90,7 +92,7 @@ class Result:
     saved: bool
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code.
 
     0: success; 1: no data, or the weights were not saved; 2: invalid option; 130: stopped by
@@ -104,7 +106,7 @@ def main(arguments=None):
         return STOPPED
 
 
-def run(options):
+def run(options: argparse.Namespace) -> int:
     """Load the data, train the requested models, and print their results."""
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data(options.data)
@@ -225,7 +227,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (--help explains the options)\n")
 
 
-def parse(arguments=None):
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse and validate the options; SystemExit with one sentence on stderr on an error."""
     parser = Parser(
         prog=PROGRAM,

@@ -216,7 +216,7 @@ class VarianceScaling(RandomInitializer):
 class _Named(VarianceScaling):
     """A VarianceScaling with fixed scale, mode and distribution: its config is only the seed."""
 
-    arguments = ()
+    arguments: tuple[float, str, str]
 
     def __init__(
         self,
@@ -224,7 +224,8 @@ class _Named(VarianceScaling):
         input_axes: Axes | None = None,
         output_axes: Axes | None = None,
     ) -> None:
-        super().__init__(*self.arguments, seed, input_axes, output_axes)
+        scale, mode, distribution = self.arguments
+        super().__init__(scale, mode, distribution, seed, input_axes, output_axes)
 
     def get_config(self):
         return {"seed": self.seed, "input_axes": None, "output_axes": None}

@@ -18,13 +18,23 @@ Everything runs in float64 on the reference backend, where the differences are a
 nine digits.
 """
 
+from __future__ import annotations
+
 import contextlib
 import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config, random
 from fastcnn.layers.base import Layer
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from numpy.typing import ArrayLike
+
+    from fastcnn.core.types import Shape
 
 # The values that torch.autograd.gradcheck uses
 STEP = 1e-6
@@ -33,7 +43,14 @@ RELATIVE = 1e-3
 MOST = 200  # elements of one array that are checked
 
 
-def check_gradients(layer, input_shape=None, *, x=None, batch_size=3, seed=0):
+def check_gradients(
+    layer: Layer,
+    input_shape: Shape | None = None,
+    *,
+    x: ArrayLike | None = None,
+    batch_size: int = 3,
+    seed: int = 0,
+) -> dict[str, float]:
     """Compare a layer's `backward` with central differences of its `forward`.
 
     A random weighted sum of the outputs is differentiated with respect to the inputs and every
@@ -63,7 +80,7 @@ def check_gradients(layer, input_shape=None, *, x=None, batch_size=3, seed=0):
     if x is None:
         if input_shape is None:
             raise ValueError("`check_gradients` requires an `input_shape` or inputs `x`.")
-        shape = tuple(input_shape)
+        shape: Any = tuple(input_shape)
         shape = shape[1:] if shape[:1] == (None,) else shape
         x = away_from_zero(generator.normal(size=(batch_size, *shape)))
     x = np.array(x, np.float64, order="C")

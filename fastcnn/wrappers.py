@@ -36,6 +36,8 @@ from fastcnn.models import Sequential, clone_model
 if TYPE_CHECKING:
     from typing import Any
 
+    from numpy.typing import ArrayLike, NDArray
+
     from fastcnn.models import Model
 
 __all__ = ["SKLearnClassifier", "SKLearnRegressor"]
@@ -115,13 +117,13 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
         classes_: the labels, sorted.
     """
 
-    __doc__ += _Estimator.__doc__.split("\n", 1)[1]
+    __doc__ += str(_Estimator.__doc__).split("\n", 1)[1]
 
     def decision_function(self, X):  # noqa: N803
         """The model's output for X: (n, classes)."""
         return self._output(X)
 
-    def predict(self, X):  # noqa: N803
+    def predict(self, X: ArrayLike) -> NDArray:  # noqa: N803
         """The label of the largest output for each row of X."""
         indices = self._output(X).argmax(axis=-1)
         return self.classes_[indices]
@@ -150,7 +152,7 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
 class SKLearnRegressor(RegressorMixin, _Estimator):
     """A regressor. The model receives y as (n, outputs)."""
 
-    __doc__ += _Estimator.__doc__.split("\n", 1)[1]
+    __doc__ += str(_Estimator.__doc__).split("\n", 1)[1]
     _multi_output = True
 
     def predict(self, X):  # noqa: N803

@@ -263,7 +263,7 @@ def threshold(x: ArrayLike, threshold: float, default_value: float) -> NDArray:
     return np.where(x > threshold, x, x.dtype.type(default_value))
 
 
-def get(identifier: Any) -> ActivationFunction | None:
+def get(identifier: Any) -> ActivationFunction:
     """An activation from a name, an instance, a layer such as LeakyReLU or its config.
 
     None is `linear`.
@@ -273,7 +273,7 @@ def get(identifier: Any) -> ActivationFunction | None:
             no gradient here.
     """
     if identifier is None:
-        return linear
+        identifier = "linear"
     if isinstance(identifier, dict) and identifier.get("module") == "keras.layers":
         identifier = Registry.of("layer").deserialize(identifier)
     if hasattr(identifier, "as_activation"):  # LeakyReLU() and other layers of one activation

@@ -17,7 +17,10 @@ from fastcnn.core.registry import Registry
 from fastcnn.core.tensor import tensor
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from fastcnn.core.types import Config
+    from fastcnn.layers import Layer
 
 registry = Registry("activation", "keras.activations")
 
@@ -33,10 +36,10 @@ class ActivationFunction:
         parameters: dictionary of those that are not the defaults.
     """
 
-    name = None
-    layer = None  # name of the Keras layer that stands for it where it has parameters
-    owner = None  # the layer, if one was given as `activation`
-    parameters = {}  # noqa: RUF012 - never changed, replaced in an instance that has some
+    name: Any = None  # a string, once registered
+    layer: str | None = None  # name of the Keras layer that stands for it where it has parameters
+    owner: Layer | None = None  # the layer, if one was given as `activation`
+    parameters: dict[str, Any] = {}  # noqa: RUF012 - never changed, replaced in an instance that has some
 
     def forward(self, x, y):
         """Write the activation of x to y."""
@@ -72,8 +75,8 @@ class ActivationFunction:
 class KernelActivation(ActivationFunction):
     """An activation with kernels of its own name, whose gradient follows from its result."""
 
-    kernel = None
-    settings = {}  # noqa: RUF012 - never changed
+    kernel: str | None = None
+    settings: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
     def bind_forward(self, x, y):
         return kernels.bind(f"{self.kernel}_forward", x, y, **self.settings)

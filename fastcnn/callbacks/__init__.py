@@ -10,18 +10,42 @@
 something in every step only if they are written: a class without them is not called for batches.
 """
 
+from typing import TYPE_CHECKING
+
 from fastcnn.callbacks.base import Callback, CallbackList, History
 from fastcnn.core.lazy import attach
 
-__getattr__, __dir__ = attach(
-    __name__,
-    {
-        "backup": ("BackupAndRestore",),
-        "control": ("LambdaCallback", "LearningRateScheduler", "TerminateOnNaN"),
-        "csv_log": ("CSVLogger",),
-        "monitoring": ("EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"),
-        "tensorboard": ("TensorBoard",),
-    },
-)
+if TYPE_CHECKING:
+    from fastcnn.callbacks.backup import (
+        BackupAndRestore as BackupAndRestore,
+    )
+    from fastcnn.callbacks.control import (
+        LambdaCallback as LambdaCallback,
+        LearningRateScheduler as LearningRateScheduler,
+        TerminateOnNaN as TerminateOnNaN,
+    )
+    from fastcnn.callbacks.csv_log import (
+        CSVLogger as CSVLogger,
+    )
+    from fastcnn.callbacks.monitoring import (
+        EarlyStopping as EarlyStopping,
+        ModelCheckpoint as ModelCheckpoint,
+        ReduceLROnPlateau as ReduceLROnPlateau,
+    )
+    from fastcnn.callbacks.tensorboard import (
+        TensorBoard as TensorBoard,
+    )
+
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+    __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "backup": ("BackupAndRestore",),
+            "control": ("LambdaCallback", "LearningRateScheduler", "TerminateOnNaN"),
+            "csv_log": ("CSVLogger",),
+            "monitoring": ("EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"),
+            "tensorboard": ("TensorBoard",),
+        },
+    )
 
 __all__ = ["Callback", "CallbackList", "History"]

@@ -28,15 +28,15 @@ class Callback:
         runs_last: whether it is called after all others.
     """
 
-    state_names = ()
+    state_names: tuple[str, ...] = ()
     runs_last = False
 
     def __init__(self) -> None:
-        self.params = None
-        self._model = None
+        self.params: Config | None = None
+        self._model: Any = None
 
     @property
-    def model(self):
+    def model(self) -> Any:
         return self._model
 
     def set_model(self, model: Model) -> None:
@@ -108,8 +108,8 @@ class History(Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self.history = {}
-        self.epoch = []
+        self.history: dict[str, list] = {}
+        self.epoch: list[int] = []
 
     def on_train_begin(self, logs=None):
         self.epoch = []
@@ -140,7 +140,7 @@ class CallbackList:
         callbacks: Any = None,
         add_history: bool = False,
         add_progbar: bool = False,
-        model: Model | None = None,
+        model: Any = None,
         **params: Any,
     ) -> None:
         refuse(add_progbar, "add_progbar", False)

@@ -56,7 +56,7 @@ class TensorBoard(Callback):
         self.histogram_freq = histogram_freq
         self.write_steps_per_second = write_steps_per_second
         self.update_freq = 1 if update_freq == "batch" else update_freq
-        self._writers = {}
+        self._writers: dict[str, Any] = {}
         self._train_step = 0
         self._in_fit = False
         if self.update_freq != "epoch":

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
 
     from fastcnn.core.types import Config
 
-_counters = {}
-_custom_objects = contextvars.ContextVar("custom_objects", default={})  # noqa: B039 - never changed
-_registries = {}
+_counters: dict[str, int] = {}
+_custom_objects: contextvars.ContextVar[Config] = contextvars.ContextVar(
+    "custom_objects",
+    default={},  # noqa: B039 - never changed
+)
+_registries: dict[str, Registry] = {}
 
 
 def snake_case(name):

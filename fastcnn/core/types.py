@@ -36,7 +36,9 @@ Margins: TypeAlias = int | Sequence[int] | Sequence[Sequence[int]]
 Range: TypeAlias = float | Sequence[float]  # two ends, or one number for both
 Axes: TypeAlias = int | Sequence[int]
 
-ActivationLike: TypeAlias = "str | Config | ActivationFunction | Layer | None"
+ActivationLike: TypeAlias = (
+    "str | Config | ActivationFunction | type[ActivationFunction] | Layer | None"
+)
 InitializerLike: TypeAlias = "str | Config | Initializer | type[Initializer] | Callable | None"
 RegularizerLike: TypeAlias = "str | Config | Regularizer | type[Regularizer] | None"
 ConstraintLike: TypeAlias = "str | Config | Constraint | type[Constraint] | None"

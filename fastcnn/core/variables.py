@@ -63,6 +63,8 @@ class Variable:
         block: the `Block` that contains it, or None.
     """
 
+    wanted_trainable: bool  # what `add_weight` was given; `trainable` also depends on the layer
+
     def __init__(
         self,
         initial,

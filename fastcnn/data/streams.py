@@ -12,6 +12,7 @@ are. A batch is x, (x,), (x, y) or (x, y, sample_weight); its size may differ fr
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from fastcnn.core.arguments import warn
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
 from fastcnn.data.arrays import Samples, class_weights, unpack
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class PyDataset:
@@ -41,7 +45,7 @@ class PyDataset:
         self.use_multiprocessing = use_multiprocessing
         self.max_queue_size = max_queue_size
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must implement __getitem__(index).")
 
     @property
@@ -49,10 +53,10 @@ class PyDataset:
         """Number of batches."""
         return len(self)
 
-    def on_epoch_begin(self):
+    def on_epoch_begin(self) -> None:
         """Before each epoch."""
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         """After each epoch, and once before the first, as in Keras."""
 
 

@@ -9,20 +9,27 @@ so that `import fastcnn` stays fast.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastcnn.datasets import cifar10 as cifar10, fashion_mnist as fashion_mnist, mnist as mnist
+    from fastcnn.datasets.idx import read_idx as read_idx
 
 _MODULES = ("cifar10", "fashion_mnist", "mnist")
 
 __all__ = [*_MODULES, "read_idx"]
 
 
-def __getattr__(name):
-    if name in _MODULES:
-        return importlib.import_module(f"{__name__}.{name}")
-    if name == "read_idx":
-        from fastcnn.datasets.idx import read_idx
+if not TYPE_CHECKING:  # to a type checker only the names above exist
 
-        return read_idx
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name):
+        if name in _MODULES:
+            return importlib.import_module(f"{__name__}.{name}")
+        if name == "read_idx":
+            from fastcnn.datasets.idx import read_idx
+
+            return read_idx
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():

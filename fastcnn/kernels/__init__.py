@@ -45,6 +45,7 @@ __all__ = [
     *(name for names in FAMILIES.values() for name in names),
 ]
 
-__getattr__, __dir__ = attach(
-    __name__, {f"functions.{family}": names for family, names in FAMILIES.items()}
-)
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+    __getattr__, __dir__ = attach(
+        __name__, {f"functions.{family}": names for family, names in FAMILIES.items()}
+    )

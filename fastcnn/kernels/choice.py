@@ -207,7 +207,7 @@ ALGORITHMS = {
     ),
 }
 
-_forced = {}
+_forced: dict[str, str] = {}
 
 
 def algorithms(kernel, shape):

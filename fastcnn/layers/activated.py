@@ -112,7 +112,7 @@ class ActivatedLayer(Layer):
     A subclass lists all arguments in its signature and hands on by name what it does not use.
     """
 
-    config_names = (
+    config_names: tuple[str, ...] = (
         "activation",
         "use_bias",
         "kernel_initializer",

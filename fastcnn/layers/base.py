@@ -42,14 +42,19 @@ from fastcnn.core.variables import Variable, initial_values, is_shapes_only
 from fastcnn.layers.steps import UserStep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Self
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+    from fastcnn.activations import ActivationFunction
+    from fastcnn.core.steps import Step
+    from fastcnn.core.store import Block
+    from fastcnn.core.tensor import Tensor
     from fastcnn.core.types import Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
-SERIALIZE = {  # how `get_config` writes an argument, by the last word of its name
+# How `get_config` writes an argument, by the last word of its name.
+SERIALIZE: dict[str, Callable] = {
     "activation": activations.serialize,
     "constraint": constraints.serialize,
     "initializer": initializers.serialize,
@@ -87,14 +92,16 @@ class Layer(Configurable):
         weights, trainable_weights, non_trainable_weights: lists of `Variable`.
     """
 
-    step_class = None  # the `Step` that runs the layer; None: the layer's own forward and backward
-    config_names = ()  # arguments that a class adds to `get_config`; they are attributes, too
+    # The `Step` that runs the layer; None: the layer's own forward and backward.
+    step_class: Any = None
+    # Arguments that a class adds to `get_config`; they are attributes, too.
+    config_names: tuple[str, ...] = ()
     input = Functional()
     output = Functional()
 
     # What a plan asks to find layers that one kernel runs together; see plan/patterns.py.
-    sole_activation = None  # the activation function, where the layer is that and nothing else
-    channel_axes = None  # how many of the kernel's last axes are the channels of a linear map
+    sole_activation: ActivationFunction | None = None  # where the layer does nothing else
+    channel_axes: int | None = None  # how many of a linear map's kernel axes are channels
     takes_max_pool = False  # whether a max-pool can be computed along with the layer
     is_max_pool = False
     is_batch_normalization = False
@@ -136,7 +143,7 @@ class Layer(Configurable):
             input_shape = tuple(batch_input_shape)[1:]
         self.input_shape_argument = None if input_shape is None else check_shape(input_shape)
         self._trainable = bool(trainable)
-        self._variables = []
+        self._variables: list[Variable] = []
         self._step = None  # runs the layer where it is called by hand
 
     # ---------------------------------------------------------------- what a subclass implements
@@ -144,15 +151,15 @@ class Layer(Configurable):
     def build(self, input_shape: Shape) -> None:
         """Make the weights. `input_shape` carries the batch as None."""
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of `forward`'s result; raises ValueError for an impossible input."""
         return input_shape
 
-    def forward(self, x, training=False):
+    def forward(self, x: NDArray, training: bool = False) -> NDArray:
         """y for a batch x."""
         return self._own_step("forward(x, training) and backward(dy)").forward(x, training)
 
-    def backward(self, dy):
+    def backward(self, dy: NDArray) -> NDArray:
         """dx for the x of the last `forward(x, training=True)`; writes the weights' gradients."""
         return self._own_step("backward(dy)").backward(dy)
 
@@ -235,7 +242,7 @@ class Layer(Configurable):
         self.output_shape = tuple(output_shape)
         return self.output_shape
 
-    def __call__(self, x, training=None):
+    def __call__(self, x: ArrayLike, training: bool | None = None) -> Tensor:
         """The layer's result for an array, as a new `Tensor`; builds the layer at the first call.
 
         Without `training` it is not training, but layers that augment images do so, as in Keras.
@@ -269,23 +276,23 @@ class Layer(Configurable):
     # ------------------------------------------------------------------------------------- running
 
     @property
-    def is_opaque(self):
+    def is_opaque(self) -> bool:
         """Whether the layer has a `forward` or `backward` of its own, which a plan only calls."""
         methods = type(self).forward, type(self).backward
         return methods != (Layer.forward, Layer.backward)
 
-    def make_step(self, **settings):
+    def make_step(self, **settings: Any) -> Step:
         """A new `Step` that runs the layer at one position of a model (see its class)."""
         self.allocate()
         return (UserStep if self.is_opaque else self.step_class)(self, **settings)
 
-    def allocate(self):
+    def allocate(self) -> None:
         """Give the weights their memory, unless a model has done it already."""
         if any(variable.block is None for variable in self._variables) and not is_shapes_only():
             Store(self._variables, self.dtype)
 
     @property
-    def block(self):
+    def block(self) -> Block | None:
         """The `Block` that holds the weights; None before they have memory, or without weights."""
         return self._variables[0].block if self._variables else None
 
@@ -297,7 +304,7 @@ class Layer(Configurable):
             self._step = self.step_class(self)
         return self._step
 
-    def release(self):
+    def release(self) -> None:
         """Forget the buffers and kernels that calls by hand have left; the next one makes new."""
         self._step = None
 
@@ -305,41 +312,41 @@ class Layer(Configurable):
         """What a copy takes over: everything but buffers and bound kernels."""
         return {**vars(self), "_step": None}
 
-    def leaves(self):
+    def leaves(self) -> list[Layer]:
         """The layers that this one stands for: itself, or those of a nested model."""
         return [self]
 
     # ----------------------------------------------------------------------------------- weights
 
     @property
-    def trainable(self):
+    def trainable(self) -> bool:
         """Whether `fit` changes the layer's weights; a change holds from the next run on."""
         return self._trainable
 
     @trainable.setter
-    def trainable(self, value):
+    def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         for variable in self._variables:
             variable.trainable = self._trainable and getattr(variable, "wanted_trainable", True)
 
     @property
-    def weights(self):
+    def weights(self) -> list[Variable]:
         return list(self._variables)
 
     @property
-    def variables(self):
+    def variables(self) -> list[Variable]:
         return self.weights
 
     @property
-    def trainable_weights(self):
+    def trainable_weights(self) -> list[Variable]:
         return [variable for variable in self.weights if variable.trainable]
 
     @property
-    def trainable_variables(self):
+    def trainable_variables(self) -> list[Variable]:
         return self.trainable_weights
 
     @property
-    def losses(self):
+    def losses(self) -> list[Any]:
         """The penalty of each trainable weight that has a regularizer, as it is now."""
         return [
             variable.regularizer(variable.value)
@@ -348,11 +355,11 @@ class Layer(Configurable):
         ]
 
     @property
-    def non_trainable_weights(self):
+    def non_trainable_weights(self) -> list[Variable]:
         return [variable for variable in self.weights if not variable.trainable]
 
     @property
-    def non_trainable_variables(self):
+    def non_trainable_variables(self) -> list[Variable]:
         return self.non_trainable_weights
 
     def get_weights(self) -> list[NDArray]:
@@ -361,21 +368,21 @@ class Layer(Configurable):
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
         """Assign all weights, in the order of `weights`; nothing is assigned unless all fit."""
-        weights = [np.asarray(weight) for weight in weights]
+        arrays = [np.asarray(weight) for weight in weights]
         variables = self.weights
-        if len(weights) != len(variables):
+        if len(arrays) != len(variables):
             raise ValueError(
                 f"You called `set_weights(weights)` on {self.name!r} with a list of "
-                f"{len(weights)} arrays, but it has {len(variables)} weights."
+                f"{len(arrays)} arrays, but it has {len(variables)} weights."
             )
-        for variable, weight in zip(variables, weights, strict=True):
-            if variable.shape != weight.shape or weight.dtype.kind not in "fiub":
+        for variable, array in zip(variables, arrays, strict=True):
+            if variable.shape != array.shape or array.dtype.kind not in "fiub":
                 raise ValueError(
                     f"The weight {variable.path!r} has shape {variable.shape}, which does not fit "
-                    f"the given array of shape {weight.shape} and dtype {weight.dtype}."
+                    f"the given array of shape {array.shape} and dtype {array.dtype}."
                 )
-        for variable, weight in zip(variables, weights, strict=True):
-            variable.assign(weight)
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
 
     def count_params(self) -> int:
         """The number of weights, counted singly."""

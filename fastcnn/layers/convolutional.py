@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 class WindowedLayer(ActivatedLayer):
     """Base: a window of `kernel_size` slides over the image. See `Conv2D` for the arguments."""
 
-    config_names = ("kernel_size", "strides", "padding", "data_format", "dilation_rate")
+    config_names: tuple[str, ...] = (
+        "kernel_size",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+    )
 
     def __init__(self, *, kernel_size, strides, padding, data_format, dilation_rate, **kwargs):
         super().__init__(**kwargs)

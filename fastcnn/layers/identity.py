@@ -44,9 +44,9 @@ class ActivityRegularization(Identity):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **kwargs: Any) -> None:
-        super().__init__(activity_regularizer=regularizers.L1L2(l1, l2), **kwargs)
-        self.l1 = self.activity_regularizer.l1
-        self.l2 = self.activity_regularizer.l2
+        regularizer = regularizers.L1L2(l1, l2)
+        super().__init__(activity_regularizer=regularizer, **kwargs)
+        self.l1, self.l2 = regularizer.l1, regularizer.l2
 
     def get_config(self):
         config = super().get_config()

@@ -109,14 +109,14 @@ class Normalization(PlainLayer):
         if (mean is None) != (variance is None):
             raise ValueError(
                 "The arguments `mean` and `variance` must both be given, or neither. "
-                f"Received mean={mean} and variance={variance}."
+                f"Received mean={mean!r} and variance={variance!r}."
             )
-        if mean is not None and np.shape(mean) != np.shape(variance):
+        if mean is not None and variance is not None and np.shape(mean) != np.shape(variance):
             raise ValueError(
                 "The arguments `mean` and `variance` must have the same shape. "
                 f"Received {np.shape(mean)} and {np.shape(variance)}."
             )
-        if np.ndim(mean) > len(self.axis):
+        if mean is not None and np.ndim(mean) > len(self.axis):
             raise ValueError(
                 f"The argument `mean` must have no more axes than `axis` names. "
                 f"Received shape {np.shape(mean)} and axis={self.axis}."

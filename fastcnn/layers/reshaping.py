@@ -74,8 +74,8 @@ class Frame(PlainLayer):
     `frame` is ((top, bottom), (left, right)).
     """
 
-    argument = None  # what Keras calls the frame
-    sign = None  # +1 puts it on, -1 takes it off
+    argument: str  # what Keras calls the frame
+    sign: int  # +1 puts it on, -1 takes it off
 
     def __init__(self, frame, data_format=None, **kwargs):
         super().__init__(**kwargs)

@@ -22,7 +22,7 @@ class SampleNormalization(PlainLayer):
 
     def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        whole = axis if isinstance(axis, (list, tuple)) else (axis,)
+        whole: Any = axis if isinstance(axis, (list, tuple)) else (axis,)
         if not whole or any(
             isinstance(one, bool) or not isinstance(one, (int, np.integer)) for one in whole
         ):
@@ -30,7 +30,8 @@ class SampleNormalization(PlainLayer):
                 "The argument `axis` must be an integer or a list of integers. "
                 f"Received axis={axis!r}."
             )
-        self.axis = [int(one) for one in whole] if isinstance(axis, (list, tuple)) else int(axis)
+        axes = [int(one) for one in whole]
+        self.axis = axes if isinstance(axis, (list, tuple)) else axes[0]
 
     def axes(self, shape):
         """`axis` counted from the front, in order."""

@@ -88,7 +88,7 @@ class Conv2DTranspose(WindowedLayer):
     ) -> None:
         super().__init__(**hand_on(locals(), *Conv2DTranspose.config_names))
         self.filters = check_count(filters, "filters")
-        self.output_padding = output_padding
+        self.output_padding: Any = output_padding
         if output_padding is not None:
             self.output_padding = shapes.pair(output_padding, "output_padding", minimum=0)
             if any(a >= b for a, b in zip(self.output_padding, self.strides, strict=True)):

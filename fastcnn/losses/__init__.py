@@ -35,44 +35,91 @@ from fastcnn.losses.crossentropy import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
-    from fastcnn.core.types import Config, CustomObjects
+    from numpy.typing import NDArray
 
-__getattr__, __dir__ = attach(
-    __name__,
-    {
-        "regression": (
-            "CosineSimilarity",
-            "Huber",
-            "KLDivergence",
-            "LogCosh",
-            "MeanAbsoluteError",
-            "MeanAbsolutePercentageError",
-            "MeanSquaredError",
-            "MeanSquaredLogarithmicError",
-            "Poisson",
-            "cosine_similarity",
-            "huber",
-            "kl_divergence",
-            "log_cosh",
-            "mean_absolute_error",
-            "mean_absolute_percentage_error",
-            "mean_squared_error",
-            "mean_squared_logarithmic_error",
-            "poisson",
-        ),
-        "margins": (
-            "CategoricalHinge",
-            "Hinge",
-            "SquaredHinge",
-            "categorical_hinge",
-            "hinge",
-            "squared_hinge",
-        ),
-    },
-    OLD_NAMES,
-)
+    from fastcnn.core.types import Config, CustomObjects
+    from fastcnn.losses.margins import (
+        CategoricalHinge as CategoricalHinge,
+        Hinge as Hinge,
+        SquaredHinge as SquaredHinge,
+        categorical_hinge as categorical_hinge,
+        hinge as hinge,
+        squared_hinge as squared_hinge,
+    )
+    from fastcnn.losses.regression import (
+        CosineSimilarity as CosineSimilarity,
+        Huber as Huber,
+        KLDivergence as KLDivergence,
+        LogCosh as LogCosh,
+        MeanAbsoluteError as MeanAbsoluteError,
+        MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+        MeanSquaredError as MeanSquaredError,
+        MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
+        Poisson as Poisson,
+        cosine_similarity as cosine_similarity,
+        huber as huber,
+        kl_divergence as kl_divergence,
+        log_cosh as log_cosh,
+        mean_absolute_error as mean_absolute_error,
+        mean_absolute_percentage_error as mean_absolute_percentage_error,
+        mean_squared_error as mean_squared_error,
+        mean_squared_logarithmic_error as mean_squared_logarithmic_error,
+        poisson as poisson,
+    )
+
+    # The names of `lazy.OLD_NAMES`.
+    kld: Callable[..., NDArray]
+    KLD: Callable[..., NDArray]
+    kullback_leibler_divergence: Callable[..., NDArray]
+    mae: Callable[..., NDArray]
+    MAE: Callable[..., NDArray]
+    mape: Callable[..., NDArray]
+    MAPE: Callable[..., NDArray]
+    mse: Callable[..., NDArray]
+    MSE: Callable[..., NDArray]
+    msle: Callable[..., NDArray]
+    MSLE: Callable[..., NDArray]
+    logcosh: Callable[..., NDArray]
+
+
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+    __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "regression": (
+                "CosineSimilarity",
+                "Huber",
+                "KLDivergence",
+                "LogCosh",
+                "MeanAbsoluteError",
+                "MeanAbsolutePercentageError",
+                "MeanSquaredError",
+                "MeanSquaredLogarithmicError",
+                "Poisson",
+                "cosine_similarity",
+                "huber",
+                "kl_divergence",
+                "log_cosh",
+                "mean_absolute_error",
+                "mean_absolute_percentage_error",
+                "mean_squared_error",
+                "mean_squared_logarithmic_error",
+                "poisson",
+            ),
+            "margins": (
+                "CategoricalHinge",
+                "Hinge",
+                "SquaredHinge",
+                "categorical_hinge",
+                "hinge",
+                "squared_hinge",
+            ),
+        },
+        OLD_NAMES,
+    )
 
 __all__ = [
     "BinaryCrossentropy",

@@ -31,7 +31,7 @@ class Loss(Configurable):
         dtype: None or `config.floatx()`.
     """
 
-    undoes = None  # the activation whose inverse is built into the form `on_logits`
+    undoes: str | None = None  # the activation whose inverse is built into the form `on_logits`
 
     def __init__(
         self,

@@ -41,9 +41,76 @@ from fastcnn.metrics.base import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from numpy.typing import NDArray
+
     from fastcnn.core.types import Config, CustomObjects
+    from fastcnn.metrics.confusion import (
+        FalseNegatives as FalseNegatives,
+        FalsePositives as FalsePositives,
+        Precision as Precision,
+        PrecisionAtRecall as PrecisionAtRecall,
+        Recall as Recall,
+        RecallAtPrecision as RecallAtPrecision,
+        SensitivityAtSpecificity as SensitivityAtSpecificity,
+        SpecificityAtSensitivity as SpecificityAtSensitivity,
+        TrueNegatives as TrueNegatives,
+        TruePositives as TruePositives,
+    )
+    from fastcnn.metrics.errors import (
+        BinaryCrossentropy as BinaryCrossentropy,
+        CategoricalCrossentropy as CategoricalCrossentropy,
+        CategoricalHinge as CategoricalHinge,
+        CosineSimilarity as CosineSimilarity,
+        Hinge as Hinge,
+        KLDivergence as KLDivergence,
+        LogCoshError as LogCoshError,
+        MeanAbsoluteError as MeanAbsoluteError,
+        MeanAbsolutePercentageError as MeanAbsolutePercentageError,
+        MeanSquaredError as MeanSquaredError,
+        MeanSquaredLogarithmicError as MeanSquaredLogarithmicError,
+        Poisson as Poisson,
+        R2Score as R2Score,
+        RootMeanSquaredError as RootMeanSquaredError,
+        SparseCategoricalCrossentropy as SparseCategoricalCrossentropy,
+        SquaredHinge as SquaredHinge,
+        binary_crossentropy as binary_crossentropy,
+        categorical_crossentropy as categorical_crossentropy,
+        categorical_hinge as categorical_hinge,
+        hinge as hinge,
+        huber as huber,
+        kl_divergence as kl_divergence,
+        log_cosh as log_cosh,
+        mean_absolute_error as mean_absolute_error,
+        mean_absolute_percentage_error as mean_absolute_percentage_error,
+        mean_squared_error as mean_squared_error,
+        mean_squared_logarithmic_error as mean_squared_logarithmic_error,
+        poisson as poisson,
+        sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+        squared_hinge as squared_hinge,
+    )
+    from fastcnn.metrics.scores import (
+        AUC as AUC,
+        F1Score as F1Score,
+        FBetaScore as FBetaScore,
+    )
+
+    # The names of `lazy.OLD_NAMES`.
+    kld: Callable[..., NDArray]
+    KLD: Callable[..., NDArray]
+    kullback_leibler_divergence: Callable[..., NDArray]
+    mae: Callable[..., NDArray]
+    MAE: Callable[..., NDArray]
+    mape: Callable[..., NDArray]
+    MAPE: Callable[..., NDArray]
+    mse: Callable[..., NDArray]
+    MSE: Callable[..., NDArray]
+    msle: Callable[..., NDArray]
+    MSLE: Callable[..., NDArray]
+    logcosh: Callable[..., NDArray]
+
 
 PARTS = {
     "confusion": (
@@ -92,7 +159,8 @@ PARTS = {
     ),
     "scores": ("AUC", "F1Score", "FBetaScore"),
 }
-__getattr__, __dir__ = attach(__name__, PARTS, OLD_NAMES)
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+    __getattr__, __dir__ = attach(__name__, PARTS, OLD_NAMES)
 
 __all__ = [
     "Accuracy",

@@ -46,8 +46,8 @@ class Metric(Configurable):
         state_names: the attributes that hold the state, for `BackupAndRestore` within an epoch.
     """
 
-    direction = None
-    state_names = ()
+    direction: str | None = None
+    state_names: tuple[str, ...] = ()
 
     def __init__(self, dtype: DTypeLike | None = None, name: str | None = None) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))

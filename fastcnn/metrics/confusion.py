@@ -17,8 +17,9 @@ from fastcnn.metrics.base import Metric, registry, same_axes, weights_like
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
-    from numpy.typing import DTypeLike
+    from numpy.typing import DTypeLike, NDArray
 
 BELOW_ALL = -1e10  # what `top_k` makes of a prediction that is not among the k largest
 
@@ -31,9 +32,11 @@ class ConfusionMetric(Metric):
         counts: (2, labels, thresholds + 1) float64; [0] false targets, [1] true ones.
     """
 
-    direction = "up"
+    direction: str | None = "up"
     state_names = ("counts",)
-    top_k = class_id = label_weights = None
+    top_k: int | None = None
+    class_id: int | None = None
+    label_weights: NDArray | None = None
     per_label = False
 
     def __init__(self, thresholds, name=None, dtype=None):
@@ -140,7 +143,7 @@ class _Thresholds(ConfusionMetric):
         name: str | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        given = self.default if thresholds is None else thresholds
+        given: Any = self.default if thresholds is None else thresholds
         given = list(given) if isinstance(given, (list, tuple)) else [given]
         for threshold in given:
             if threshold is None or not (0 <= threshold <= 1 or threshold == BELOW_ALL):

@@ -39,7 +39,7 @@ class LossMetric(MeanMetric):
         loss_class: the `Loss`.
     """
 
-    loss_class = None
+    loss_class: type[losses.Loss] | None = None
     direction = "down"
 
     def __init__(self, name=None, dtype=None, **settings):

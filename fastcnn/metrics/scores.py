@@ -43,7 +43,7 @@ class AUC(ConfusionMetric):
         summation_method: str = "interpolation",
         name: str | None = None,
         dtype: DTypeLike | None = None,
-        thresholds: float | Sequence[float] | None = None,
+        thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
         label_weights: ArrayLike | None = None,

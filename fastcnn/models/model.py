@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Self
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from fastcnn.core.types import Config, CustomObjects
     from fastcnn.core.variables import Variable
@@ -38,7 +38,7 @@ CHUNK = 256  # images that `model(x)` takes through the layers at a time, to bou
 IN_PLACE = 32768  # bytes of a batch that a dense layer reads where they are; fewer are copied
 
 
-class Model(Saveable, Layer, Trainer):
+class Model(Trainer, Saveable, Layer):
     """Base of `Sequential`. The functional and the subclassing API are not supported."""
 
     _is_complete = False  # whether the class says what `layers` and `build` are
@@ -51,9 +51,10 @@ class Model(Saveable, Layer, Trainer):
             )
         self._lock = threading.RLock()  # of the plan and its buffers; weights have their own
         super().__init__(**kwargs)
-        self._plan = self._store = None
+        self._plan: Any = None  # a `Plan`, and the `Store`, once assembled
+        self._store: Any = None
         self._generation = None
-        self._inputs = {}
+        self._inputs: dict[tuple[int, ...], NDArray] = {}
         forks.watch(self)
 
     @classmethod
@@ -69,7 +70,7 @@ class Model(Saveable, Layer, Trainer):
         """The layers, without an `Input`."""
         raise NotImplementedError
 
-    def leaves(self):
+    def leaves(self) -> list[Layer]:
         """All layers, those of nested models included, in the order they run."""
         return [leaf for layer in self.layers for leaf in layer.leaves()]
 
@@ -119,12 +120,12 @@ class Model(Saveable, Layer, Trainer):
             self.assemble_if_changed()
             return self._plan.describe()
 
-    def build_for(self, x):
+    def build_for(self, x: NDArray) -> None:
         """Build the model for the array x, if it is not built."""
         if not self.built:
             self.build((None, *(x.shape[1:] or (1,))))
 
-    def assemble_if_changed(self):
+    def assemble_if_changed(self) -> None:
         """Bring store and plan up to date; call it with the model's lock held."""
         if self._plan is None or not self._is_current() or self.leaves() != self._leaves:
             self._assemble()
@@ -157,12 +158,12 @@ class Model(Saveable, Layer, Trainer):
         """Call it after the layers have changed."""
         self._plan = self._store = None
 
-    def after_fork(self):
+    def after_fork(self) -> None:
         """In a child process: another thread may have been running the model."""
         forks.release(self._lock)
         self._training = False
 
-    def input_buffer(self, size, shape):
+    def input_buffer(self, size: int, shape: tuple[int, ...]) -> NDArray:
         """The array that a batch of `size` inputs is put into, the same one each time."""
         key = (size, *shape)
         with self._lock:
@@ -173,7 +174,7 @@ class Model(Saveable, Layer, Trainer):
                 buffer = self._inputs[key] = aligned(key, self.dtype)
             return buffer
 
-    def release(self):
+    def release(self) -> None:
         super().release()
         self._plan = None
         self._inputs = {}
@@ -182,7 +183,7 @@ class Model(Saveable, Layer, Trainer):
 
     # ------------------------------------------------------------------------------------ running
 
-    def __call__(self, x: ArrayLike, training: bool | None = None) -> Tensor:
+    def __call__(self, x: Any, training: bool | None = None) -> Tensor:
         """The model's output for an array of inputs, as a new `Tensor`.
 
         Without `training` it is not training, but layers that augment images do so, as in Keras.

@@ -124,6 +124,8 @@ class Sequential(Model):
                     f"Received input_shape={tuple(input_shape)}."
                 )
             return
+        if input_shape is None:
+            raise ValueError(f"The model {self.name!r} has no `Input`: pass an `input_shape`.")
         shape = (None, *tuple(input_shape)[1:])
         first = InputLayer(shape[1:])
         for layer in self._layers:

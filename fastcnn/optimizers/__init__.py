@@ -21,15 +21,27 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fastcnn.core.types import Config, CustomObjects
+    from fastcnn.optimizers import schedules as schedules
+    from fastcnn.optimizers.adaptive import (
+        Adadelta as Adadelta,
+        Adamax as Adamax,
+    )
+    from fastcnn.optimizers.descent import (
+        SGD as SGD,
+        Adagrad as Adagrad,
+        Lion as Lion,
+        RMSprop as RMSprop,
+    )
 
-__getattr__, __dir__ = attach(
-    __name__,
-    {
-        "adaptive": ("Adadelta", "Adamax"),
-        "descent": ("SGD", "Adagrad", "Lion", "RMSprop"),
-        "schedules": (),
-    },
-)
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+    __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "adaptive": ("Adadelta", "Adamax"),
+            "descent": ("SGD", "Adagrad", "Lion", "RMSprop"),
+            "schedules": (),
+        },
+    )
 
 __all__ = [
     "SGD",

@@ -33,7 +33,8 @@ class Adam(Optimizer):
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
-    slot_names = interleaved = ("momentum", "velocity")
+    slot_names: tuple[str, ...] = ("momentum", "velocity")
+    interleaved = slot_names
     in_numpy = False
 
     def __init__(

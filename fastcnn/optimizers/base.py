@@ -109,9 +109,10 @@ class Optimizer(Configurable):
         NotImplementedError: loss_scale_factor or gradient_accumulation_steps.
     """
 
-    slot_names = ()
-    interleaved = ()  # slots that a Keras file holds weight by weight: m, v, m, v, ...
-    initial_slots = {}  # noqa: RUF012 - first values other than 0
+    slot_names: tuple[str, ...] = ()
+    # Slots that a Keras file holds weight by weight: m, v, m, v, ...
+    interleaved: tuple[str, ...] = ()
+    initial_slots: dict[str, float] = {}  # noqa: RUF012 - first values other than 0
     in_numpy = True  # whether `step` is NumPy and leaves denormal numbers behind
 
     def __init__(

@@ -16,8 +16,7 @@ import math
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import check_number
-from fastcnn.optimizers.base import LearningRateSchedule
-from fastcnn.optimizers.base import schedules as registry
+from fastcnn.optimizers.base import LearningRateSchedule, schedules as registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,6 +15,27 @@ saveable.py         the methods of a model that use these modules
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastcnn.models import (
+        load_model as load_model,
+        save_model as save_model,
+    )
+    from fastcnn.saving.saveable import (
+        load_weights as load_weights,
+        save_weights as save_weights,
+    )
+    from fastcnn.saving.serialization import (
+        CustomObjectScope as CustomObjectScope,
+        custom_object_scope as custom_object_scope,
+        deserialize_keras_object as deserialize_keras_object,
+        get_custom_objects as get_custom_objects,
+        get_registered_name as get_registered_name,
+        get_registered_object as get_registered_object,
+        register_keras_serializable as register_keras_serializable,
+        serialize_keras_object as serialize_keras_object,
+    )
 
 MODULES = {  # public name -> module that defines it, imported on first use
     "CustomObjectScope": "fastcnn.saving.serialization",
@@ -34,10 +55,12 @@ MODULES = {  # public name -> module that defines it, imported on first use
 __all__ = list(MODULES)
 
 
-def __getattr__(name):
-    if name in MODULES:
-        return getattr(import_module(MODULES[name]), name)
-    raise AttributeError(f"module 'fastcnn.saving' has no attribute {name!r}")
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+
+    def __getattr__(name):
+        if name in MODULES:
+            return getattr(import_module(MODULES[name]), name)
+        raise AttributeError(f"module 'fastcnn.saving' has no attribute {name!r}")
 
 
 def __dir__():

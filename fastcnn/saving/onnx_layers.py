@@ -4,6 +4,7 @@ Each function takes the graph and the layer, and leaves the layer's output as `g
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from fastcnn import config, layers
 from fastcnn.kernels import shapes
 from fastcnn.layers.resampling import resize_matrix
 
-EXPORTERS = {}
+EXPORTERS: dict[type, Callable] = {}
 
 
 def exports(*names):

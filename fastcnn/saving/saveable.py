@@ -6,14 +6,28 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
     from typing import Any
 
-    from fastcnn.core.types import Config, Path
+    from fastcnn.core.types import Config, LossLike, Path
+    from fastcnn.metrics import Metric
     from fastcnn.models import Model
 
 
 class Saveable:
     """Mixin with a model's methods for saving, loading and exporting."""
+
+    if TYPE_CHECKING:  # from the other bases of a model
+        name: str
+        built: bool
+        compile: Callable[..., None]
+        compiled: bool
+        optimizer: Any
+        loss: LossLike
+        _metric_arguments: Sequence[str | Metric]
+        _weighted_metric_arguments: Sequence[str | Metric]
+        _lock: threading.RLock
 
     def save(
         self, filepath: Path, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any

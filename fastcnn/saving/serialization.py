@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from fastcnn.core.types import Config, CustomObjects
 
-_registered = {}
-_in_scope = []
+_registered: dict[str, Any] = {}
+_in_scope: list[dict[str, Any]] = []
 
 MAX_ERROR = 1000  # characters of an error message, which may quote the file
 MAX_NAME = 200  # characters of a class name

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import callbacks as callbacks_module
-from fastcnn import metrics
+from fastcnn import callbacks as callbacks_module, metrics
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose
 from fastcnn.data.arrays import Feed, Samples, as_array, fit_images
 from fastcnn.data.streams import BatchBuffers, Epochs, Stream, makes_batches
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from fastcnn.core.tensor import Tensor
     from fastcnn.core.types import CallbacksLike, Data, LossLike, Verbose
-    from fastcnn.losses import Loss
+    from fastcnn.core.variables import Variable
     from fastcnn.metrics import Metric
-    from fastcnn.optimizers import Optimizer
 
 
 class Singles(BatchBuffers):
@@ -42,9 +41,22 @@ class Singles(BatchBuffers):
 class Evaluator:
     """What a compiled model does with data without learning from them."""
 
-    optimizer: Optimizer | None = None
+    if TYPE_CHECKING:  # from the other bases of a model
+        dtype: str
+
+        @property
+        def input_shape(self) -> tuple[Any, ...]: ...
+        @property
+        def output_shape(self) -> tuple[Any, ...]: ...
+        @property
+        def trainable_weights(self) -> list[Variable]: ...
+        def build_for(self, x: NDArray) -> None: ...
+        def input_buffer(self, size: int, shape: tuple[int, ...]) -> NDArray: ...
+        def __call__(self, x: ArrayLike, training: bool | None = None) -> Tensor: ...
+
+    optimizer: Any = None  # an `Optimizer`, after `compile`
     loss: LossLike = None
-    loss_object: Loss | None = None
+    loss_object: Any = None  # a `Loss`, if `compile` got one
     compiled = False
     stop_evaluating = False
     stop_predicting = False
@@ -240,7 +252,7 @@ class Evaluator:
     def metrics_names(self) -> list[str]:
         """The loss and the metrics by name, in the order of `evaluate`'s list."""
         arguments = (*self._metric_arguments, *self._weighted_metric_arguments)
-        return ["loss", *(a if isinstance(a, str) else metrics.get(a).name for a in arguments)]
+        return ["loss", *(a if isinstance(a, str) else a.name for a in arguments)]
 
     def _run_single(self, samples, make_step):
         """The logs of one batch that the function from `make_step(tracker)` was run on.

@@ -10,8 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fastcnn import callbacks as callbacks_module
-from fastcnn import losses, optimizers
+from fastcnn import callbacks as callbacks_module, losses, optimizers
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose, warn
 from fastcnn.data.arrays import Samples, unpack
 from fastcnn.data.streams import Epochs, makes_batches
@@ -43,7 +42,7 @@ class Trainer(Evaluator):
     """The training half of a model. `compile` comes first."""
 
     stop_training = False
-    history: History | None = None
+    history: Any = None  # the `History` of the last `fit`
     _training = False
     _run: Run | None = None  # the `Run` of the `fit` that is on its way
 

@@ -13,11 +13,40 @@ from fastcnn.core.registry import reset_names
 from fastcnn.training.progress import ProgressBar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from typing import Literal
 
     from numpy.typing import ArrayLike, NDArray
 
-    from fastcnn.core.types import Axes
+    from fastcnn.data.streams import (
+        PyDataset as PyDataset,
+        Sequence as Sequence,
+    )
+    from fastcnn.saving import (
+        CustomObjectScope as CustomObjectScope,
+        custom_object_scope as custom_object_scope,
+        deserialize_keras_object as deserialize_keras_object,
+        get_custom_objects as get_custom_objects,
+        get_registered_name as get_registered_name,
+        get_registered_object as get_registered_object,
+        register_keras_serializable as register_keras_serializable,
+        serialize_keras_object as serialize_keras_object,
+    )
+    from fastcnn.utils.image_folder import (
+        image_dataset_from_directory as image_dataset_from_directory,
+    )
+    from fastcnn.utils.images import (
+        array_to_img as array_to_img,
+        img_to_array as img_to_array,
+        load_img as load_img,
+        save_img as save_img,
+    )
+    from fastcnn.utils.plot import (
+        plot_model as plot_model,
+    )
+    from fastcnn.utils.torch_weights import (
+        from_torch_state_dict as from_torch_state_dict,
+        to_torch_state_dict as to_torch_state_dict,
+    )
 
 MODULES = {  # public name -> module that defines it, imported on first use
     "PyDataset": "fastcnn.data.streams",
@@ -50,10 +79,12 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name in MODULES:
-        return getattr(import_module(MODULES[name]), name)
-    raise AttributeError(f"module 'fastcnn.utils' has no attribute {name!r}")
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+
+    def __getattr__(name):
+        if name in MODULES:
+            return getattr(import_module(MODULES[name]), name)
+        raise AttributeError(f"module 'fastcnn.utils' has no attribute {name!r}")
 
 
 def set_random_seed(seed: int) -> None:
@@ -113,7 +144,9 @@ def to_categorical(x: ArrayLike, num_classes: int | None = None) -> NDArray:
     return categorical
 
 
-def normalize(x: ArrayLike, axis: Axes = -1, order: int | float | Sequence = 2) -> NDArray:
+def normalize(
+    x: ArrayLike, axis: int | tuple[int, ...] = -1, order: float | Literal["fro", "nuc"] = 2
+) -> NDArray:
     """Divide x by its norm of the given order along `axis`; zeros stay zeros."""
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1

@@ -23,6 +23,7 @@ from fastcnn.core.tensor import tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from fastcnn.core.types import Path
 
@@ -51,7 +52,7 @@ def image_dataset_from_directory(
     data_format: str | None = None,
     format: str = "tf",
     verbose: bool = True,
-) -> ImageFolder | tuple[ImageFolder, ImageFolder]:
+) -> Any:
     """Batches of the images below a folder.
 
     Args:

@@ -29,4 +29,5 @@ if TYPE_CHECKING:
 
 __all__ = sorted(name for names in FAMILIES.values() for name in names)
 
-__getattr__, __dir__ = attach(__name__, FAMILIES)
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+    __getattr__, __dir__ = attach(__name__, FAMILIES)

@@ -1,0 +1,203 @@
+"""Types of the compiled extension: its functions, and the class of what they return.
+
+The functions that bind a kernel take the arrays of `kernels.reference`'s function of that name.
+"""
+
+from numpy.typing import NDArray
+
+Pair = tuple[int, int]  # (vertical, horizontal)
+Pads = tuple[int, int, int, int]  # (top, bottom, left, right)
+
+class Kernel:
+    """A kernel bound to its arrays: each call writes the outputs in place."""
+
+    algorithm: str | None
+    @property
+    def instruction_set(self) -> str: ...
+    def __call__(self, version: object = None) -> None: ...
+
+def instruction_sets() -> list[str]: ...
+def instruction_set() -> str: ...
+def set_instruction_set(name: str) -> None: ...
+def set_num_threads(count: int, exact: bool) -> None: ...
+def set_work_per_thread(work: float) -> None: ...
+def num_threads() -> int: ...
+def has_openmp() -> bool: ...
+def conv2d_forward(
+    x: NDArray,
+    w: NDArray,
+    b: NDArray | None,
+    y: NDArray,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    relu: bool,
+) -> Kernel: ...
+def conv2d_backward_data(
+    dy: NDArray, w: NDArray, dx: NDArray, *, strides: Pair, pads: Pads, dilation: Pair
+) -> Kernel: ...
+def conv2d_backward_weights(
+    x: NDArray,
+    dy: NDArray,
+    dw: NDArray,
+    db: NDArray | None,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+) -> Kernel: ...
+def conv2d_max_pool2d_forward(
+    x: NDArray,
+    w: NDArray,
+    b: NDArray | None,
+    y: NDArray,
+    argmax: NDArray | None,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    relu: bool,
+    pool_size: Pair,
+    pool_strides: Pair,
+) -> Kernel: ...
+def conv2d_max_pool2d_backward_data(
+    dy: NDArray,
+    argmax: NDArray,
+    w: NDArray,
+    dx: NDArray,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    pool_size: Pair,
+    pool_strides: Pair,
+) -> Kernel: ...
+def conv2d_max_pool2d_backward_weights(
+    x: NDArray,
+    dy: NDArray,
+    argmax: NDArray,
+    dw: NDArray,
+    db: NDArray | None,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    pool_size: Pair,
+    pool_strides: Pair,
+) -> Kernel: ...
+def depthwise_conv2d_forward(
+    x: NDArray,
+    w: NDArray,
+    b: NDArray | None,
+    y: NDArray,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    relu: bool,
+) -> Kernel: ...
+def depthwise_conv2d_backward_data(
+    dy: NDArray, w: NDArray, dx: NDArray, *, strides: Pair, pads: Pads, dilation: Pair
+) -> Kernel: ...
+def depthwise_conv2d_backward_weights(
+    x: NDArray,
+    dy: NDArray,
+    dw: NDArray,
+    db: NDArray | None,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+) -> Kernel: ...
+def dense_forward(
+    x: NDArray, w: NDArray, b: NDArray | None, y: NDArray, *, relu: bool
+) -> Kernel: ...
+def dense_backward_data(dy: NDArray, w: NDArray, dx: NDArray) -> Kernel: ...
+def dense_backward_weights(x: NDArray, dy: NDArray, dw: NDArray, db: NDArray | None) -> Kernel: ...
+def max_pool2d_forward(
+    x: NDArray, y: NDArray, argmax: NDArray | None, *, pool_size: Pair, strides: Pair, pads: Pads
+) -> Kernel: ...
+def max_pool2d_backward(
+    dy: NDArray, argmax: NDArray, dx: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
+) -> Kernel: ...
+def average_pool2d_forward(
+    x: NDArray, y: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
+) -> Kernel: ...
+def average_pool2d_backward(
+    dy: NDArray, dx: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
+) -> Kernel: ...
+def relu_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def relu_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def tanh_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def tanh_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def sigmoid_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def sigmoid_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def elu_forward(x: NDArray, y: NDArray, *, alpha: float) -> Kernel: ...
+def elu_backward(dy: NDArray, y: NDArray, dx: NDArray, *, alpha: float) -> Kernel: ...
+def softmax_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def softmax_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def softmax_sparse_crossentropy(
+    logits: NDArray,
+    labels: NDArray,
+    scale: NDArray,
+    losses: NDArray,
+    probabilities: NDArray,
+    dlogits: NDArray,
+) -> Kernel: ...
+def dropout(x: NDArray, key: NDArray, y: NDArray, *, rate: float) -> Kernel: ...
+def batch_norm_forward(
+    x: NDArray,
+    gamma: NDArray | None,
+    beta: NDArray | None,
+    mean: NDArray,
+    variance: NDArray,
+    y: NDArray,
+    *,
+    epsilon: float,
+    relu: bool,
+) -> Kernel: ...
+def batch_norm_forward_training(
+    x: NDArray,
+    gamma: NDArray | None,
+    beta: NDArray | None,
+    mean: NDArray,
+    variance: NDArray,
+    y: NDArray,
+    *,
+    epsilon: float,
+    relu: bool,
+) -> Kernel: ...
+def batch_norm_backward(
+    x: NDArray,
+    dy: NDArray,
+    y: NDArray | None,
+    gamma: NDArray | None,
+    mean: NDArray,
+    variance: NDArray,
+    dx: NDArray | None,
+    dgamma: NDArray | None,
+    dbeta: NDArray | None,
+    *,
+    epsilon: float,
+) -> Kernel: ...
+def adam_update(w: NDArray, g: NDArray, m: NDArray, v: NDArray, hyper: NDArray) -> Kernel: ...
+def gather(source: NDArray, indices: NDArray, out: NDArray) -> Kernel: ...
+def affine_transform_forward(
+    x: NDArray,
+    transforms: NDArray,
+    y: NDArray,
+    *,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: float,
+) -> Kernel: ...
+def affine_transform_backward(
+    dy: NDArray,
+    transforms: NDArray,
+    dx: NDArray,
+    *,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: float,
+) -> Kernel: ...
