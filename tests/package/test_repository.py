@@ -25,5 +25,7 @@ def test_the_changelog_has_this_version():
 
 def test_pre_commit_runs_the_linters_of_the_lint_extra():
     text = (ROOT / ".pre-commit-config.yaml").read_text("utf-8")
-    pinned = re.findall(r'additional_dependencies: \["(.*)"\]', text)
-    assert set(pinned) <= set(PROJECT["optional-dependencies"]["lint"])
+    lists = re.findall(r"additional_dependencies: \[(.*)\]", text)
+    pinned = re.findall(r'"(.*?)"', " ".join(lists))
+    linters = PROJECT["optional-dependencies"]["lint"]
+    assert set(linters) <= set(pinned) <= {*linters, *PROJECT["dependencies"]}
