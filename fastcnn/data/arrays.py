@@ -1,9 +1,9 @@
-"""From the arrays that a user hands over to the batches that a step reads.
+"""Turns the user's arrays into the batches that a step reads.
 
-`Samples` checks x, y and the weights once. A `Feed` goes through them in batches: it owns the order
-and, for each batch size, one `Batch` of buffers that stay where they are, so that kernels can be
-bound to them. Images are gathered by a kernel, from uint8 as well, so no float copy of a whole set
-is ever made.
+`Samples` validates x, y and the weights once. A `Feed` iterates over them in batches: it owns the
+order and, for each batch size, one `Batch` of buffers at fixed addresses, so that kernels can be
+bound to them. A kernel gathers the images, also from uint8, so a data set is never copied to float
+as a whole.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ GATHERED = ("uint8", "float32", "float64")  # what the gather kernel reads
 
 
 def gatherable(array, name):
-    """`array` in a layout and type that batches can be gathered from, a copy only if it must."""
+    """`array` in a layout and type that batches can be gathered from, copied only if needed."""
     if array.dtype.kind not in "fiub":
         raise ValueError(f"`{name}` must be an array of numbers. Received dtype {array.dtype}.")
     exact = array.dtype.isnative and array.dtype.name in GATHERED
@@ -24,7 +24,11 @@ def gatherable(array, name):
 
 
 def as_array(value, name):
-    """The array that a user gave as `name`, or one clear error."""
+    """The argument `name` as an array of numbers with a batch axis.
+
+    Raises:
+        ValueError: it is missing, or not such an array.
+    """
     if value is None:
         raise ValueError(f"The argument `{name}` is missing.")
     if isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
@@ -49,7 +53,7 @@ def as_array(value, name):
 
 
 def fit_images(x, input_shape):
-    """x in the shape (n, *input_shape[1:]); a last axis of 1 may be missing or too much.
+    """x in the shape (n, *input_shape[1:]); a last axis of 1 may be missing or superfluous.
 
     Raises:
         ValueError: the shape does not fit the model.
@@ -113,15 +117,15 @@ class Samples:
             )
         return self._part(slice(0, cut)), self._part(slice(cut, None))
 
-    def _part(self, place):
+    def _part(self, rows):
         part = object.__new__(Samples)
-        part.x = self.x[place]
-        part.y = None if self.y is None else self.y[place]
-        part.weights = None if self.weights is None else self.weights[place]
+        part.x = self.x[rows]
+        part.y = None if self.y is None else self.y[rows]
+        part.weights = None if self.weights is None else self.weights[rows]
         return part
 
     def weigh_classes(self, class_weight):
-        """Weights from a dictionary from class to weight; a missing class counts 1."""
+        """Set the weights from a dictionary {class: weight}; the default weight is 1."""
         if class_weight is not None:
             if self.weights is not None:
                 raise ValueError("Give either `class_weight` or `sample_weight`, not both.")
@@ -129,7 +133,7 @@ class Samples:
         return self
 
     def prepare(self, input_shape, loss=None, output_shape=None, gather=True):
-        """Bring x and y into the forms that the model and its loss read, and `gather` takes."""
+        """Convert x and y to what the model and its loss read and, if `gather`, the kernel."""
         self.x = fit_images(self.x, input_shape)
         if gather:
             self.x = gatherable(self.x, "x")
@@ -166,7 +170,7 @@ class Batch:
         x: (size, ...) float images, the model's own input buffer.
         targets: int64 labels or float targets, or None.
         weights: float (size,) sample weights, or None.
-        begin: the place of the batch's first sample in the order of this epoch.
+        begin: position of the batch's first sample in this epoch's order.
     """
 
     def __init__(self, feed, size, x):
@@ -191,19 +195,19 @@ class Batch:
     def load(self):
         """Fill the buffers with the batch that starts at `begin`."""
         feed = self._feed
-        place = slice(self.begin, self.begin + self.size)
-        self._indices[...] = feed.order[place]
+        positions = slice(self.begin, self.begin + self.size)
+        self._indices[...] = feed.order[positions]
         self._gather()
         if self._gather_targets is not None:
             self._gather_targets()
         elif self.targets is not None:
-            self.targets[...] = feed.labels[place]
+            self.targets[...] = feed.labels[positions]
         if self.weights is not None:
-            self.weights[...] = feed.weights[place]
+            self.weights[...] = feed.weights[positions]
 
 
 class Feed:
-    """Batches of `samples`, again and again.
+    """Batches of `samples`; each iteration is one pass.
 
     Args:
         samples: prepared `Samples`.
@@ -214,7 +218,7 @@ class Feed:
     Attributes:
         steps: number of batches in a pass.
         restarts, exhausted: True and False: another pass can always begin.
-        target_shape: that of all targets.
+        target_shape: shape of all targets.
     """
 
     restarts = True
@@ -260,19 +264,19 @@ class Feed:
 
     @property
     def position(self):
-        """How many batches of this pass have been taken."""
+        """Number of batches consumed in this pass."""
         batch = self._batch_now
         return 0 if batch is None else -(-(batch.begin + batch.size) // self.batch_size)
 
     def get_state(self):
-        """Plain values and arrays from which `set_state` goes on after this batch."""
+        """Plain values and arrays from which `set_state` resumes after this batch."""
         return {"position": self.position, "order": self.order if self.shuffle else None}
 
     def set_state(self, state):
-        """Let the next pass begin where `get_state` was called.
+        """Start the next pass where `get_state` was called.
 
         Raises:
-            ValueError: the state is of other data.
+            ValueError: the state belongs to other data.
         """
         order, position = state["order"], state["position"]
         if (order is None) == self.shuffle or not 0 <= position <= self.steps:

@@ -1,12 +1,12 @@
-"""Batches that somebody else makes: generators, `utils.PyDataset`s, and other iterables of batches.
+"""Batches from generators, `utils.PyDataset`s and other iterables of batches.
 
-`Stream` is to them what `data.Feed` is to arrays: it yields `Batch`es whose buffers stay where they
-are. A batch is x, (x,), (x, y) or (x, y, sample_weight); its size may differ from step to step.
+`Stream` is to them what `data.Feed` is to arrays: it yields `Batch`es whose buffers never move. A
+batch is x, (x,), (x, y) or (x, y, sample_weight); its size may differ from step to step.
 
-- A generator or iterator is gone through once, over all epochs together.
-- What has `__getitem__` and a length (`PyDataset`, Keras's own included) is asked for batch 0, 1,
-  ..., in an order drawn from the package's generator if `shuffle`.
-- Any other iterable, such as a PyTorch DataLoader, is gone through once in each epoch.
+- A generator or iterator is consumed once, over all epochs together.
+- An object with `__getitem__` and a length (`PyDataset`, also Keras's) yields batch 0, 1, ...;
+  with `shuffle`, in an order drawn from the package's generator.
+- Any other iterable, such as a PyTorch DataLoader, is iterated over once per epoch.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ Sequence = PyDataset
 
 
 def makes_batches(x):
-    """Whether x is something that makes batches, and not an array.
+    """Whether x yields batches, as opposed to an array.
 
     Raises:
         NotImplementedError: a `tf.data.Dataset`.
@@ -80,7 +80,7 @@ def makes_batches(x):
 
 
 def is_indexed(x):
-    """Whether batches can be asked for by their number."""
+    """Whether batches can be requested by index."""
     return hasattr(x, "__getitem__") and (hasattr(x, "num_batches") or hasattr(x, "__len__"))
 
 
@@ -97,7 +97,7 @@ class StreamBatch:
         self.runs = {}  # {what makes a step: (tracker, step)}, see `Evaluator._run_single`
 
     def load(self):
-        """Fill the buffers with the samples that came last."""
+        """Fill the buffers with the pending samples."""
         samples = self.pending
         self.x[...] = samples.x
         if self.targets is not None:
@@ -137,17 +137,17 @@ class Stream:
     """Batches of an iterable.
 
     Args:
-        source: what makes batches.
-        model: the built model whose buffers take the batches in.
+        source: the iterable of batches.
+        model: the built model whose buffers receive the batches.
         loss: the `Loss` that the targets are for, or None in `predict`.
-        shuffle: whether batches that have numbers come in a new order in each pass.
+        shuffle: whether each pass requests indexed batches in a new order.
         class_weight: dictionary from class to weight, or None.
 
     Attributes:
-        steps: number of batches in a pass, or None if nobody knows.
+        steps: number of batches in a pass, or None if unknown.
         restarts: whether another pass can begin.
         exhausted: whether there will be no more batches.
-        target_shape: that of the targets of the first batch, after `peek`.
+        target_shape: shape of the first batch's targets, after `peek`.
     """
 
     def __init__(self, source, model, loss=None, shuffle=False, class_weight=None):
@@ -182,7 +182,7 @@ class Stream:
         return None if count is None else int(count)
 
     def peek(self):
-        """Look at the first batch, which is still to come: it may build the model."""
+        """Read the first batch without consuming it: it may build the model."""
         if self._indexed:
             samples = self._samples(self._source[0])
         else:
@@ -226,14 +226,14 @@ class Stream:
     def _indexed_batches(self, first):
         if not first:
             self._order = random.generator().permutation(self.steps) if self._shuffle else None
-        for place in itertools.count(first) if self.steps is None else range(first, self.steps):
-            yield self._source[place if self._order is None else int(self._order[place])]
+        for index in itertools.count(first) if self.steps is None else range(first, self.steps):
+            yield self._source[index if self._order is None else int(self._order[index])]
 
     def _iterated_batches(self, first):
         batches = self._next_iterator()
         if self._peeked:
             batches = itertools.chain([self._peeked.pop()], batches)
-        return itertools.islice(batches, first, None)  # what was done before is made in vain
+        return itertools.islice(batches, first, None)  # regenerate, then discard
 
     def _samples(self, batch):
         """A batch as prepared `Samples`."""
@@ -250,16 +250,16 @@ class Stream:
             self._model.input_shape, self._loss, self._model.output_shape, gather=False
         )
 
-    # ----------------------------------------------------------------- where the pass is, to go on
+    # ------------------------------------------------------------------------------------ resuming
 
     def get_state(self):
-        """Plain values and arrays from which `set_state` goes on after this batch."""
+        """Plain values and arrays from which `set_state` resumes after this batch."""
         return {"position": self.position, "order": self._order}
 
     def set_state(self, state):
-        """Let the next pass begin where `get_state` was called.
+        """Start the next pass where `get_state` was called.
 
-        A generator, or another iterable without numbers, makes the batches before it once more.
+        A generator, or another iterable without indices, regenerates the batches before it.
         """
         order = state["order"]
         if order is not None and (
@@ -271,7 +271,7 @@ class Stream:
 
 
 class Epochs:
-    """Cuts passes over a feed or stream into epochs of so many steps.
+    """Cuts passes over a feed or stream into epochs of a given number of steps.
 
     Args:
         feed: a `data.Feed` or a `Stream`.
@@ -293,17 +293,17 @@ class Epochs:
         return self._steps if self.is_cut else self.feed.steps
 
     def epoch(self, done=0):
-        """The batches of one epoch, of which `done` steps are done already."""
+        """The batches of one epoch that remain after `done` steps."""
         batches = self._cut(done) if self.is_cut else iter(self.feed)
         return self._with_hooks(batches) if isinstance(self.feed, Stream) else batches
 
     def restart(self):
-        """Let the next epoch begin with the first batch, where the source can do that."""
+        """Start the next epoch with the first batch, if the source supports that."""
         if self.feed.restarts:
             self._pass = None
 
     def reset(self):
-        """`restart`, and tell a data set that an epoch has ended, as Keras does at the start."""
+        """`restart`, and notify a data set that an epoch has ended, as Keras does at the start."""
         self.restart()
         if isinstance(self.feed, Stream):
             self.feed.hook("on_epoch_end")
@@ -325,22 +325,22 @@ class Epochs:
             self.restart()  # an epoch that ends with the data: the next one is a new pass
 
     def get_state(self, done):
-        """What `set_state` needs to go on, after `done` steps of an epoch.
+        """What `set_state` needs to resume after `done` steps of an epoch.
 
-        A pass that ends with the epoch needs nothing: the next one begins anew.
+        At the end of both pass and epoch it is the start of a new pass.
         """
         state = self.feed.get_state()
         at_end = self.feed.steps is not None and state["position"] >= self.feed.steps
         if not self.is_cut:
             is_over = not done
-        else:  # at the end of the data the epoch may still have to find out that it has no more
+        else:  # at the end of the data, the epoch may not have noticed it yet
             is_over = self._pass is None or (at_end and done in (0, self._steps))
         if self.feed.restarts and is_over:
             state["position"] = 0
         return state
 
     def set_state(self, state):
-        """Go on where `get_state` was called."""
+        """Resume where `get_state` was called."""
         self.feed.set_state(state)
         self._pass = None
 

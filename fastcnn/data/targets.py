@@ -1,4 +1,4 @@
-"""Targets as the losses want them, checked against the model's output."""
+"""Targets in the form the losses need, checked against the model's output."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ def prepare_labels(y, output_shape, name):
     """Integer labels as int64 of shape (n, ...), one per row of the output, all in range.
 
     Raises:
-        ValueError: another shape, numbers that are not whole, or labels outside [0, classes).
+        ValueError: a wrong shape, non-integer values, or labels outside [0, classes).
     """
     y = np.asarray(y)
     classes = output_shape[-1]
@@ -37,7 +37,7 @@ def prepare_labels(y, output_shape, name):
 
 
 def prepare_targets(y, output_shape, name):
-    """Float targets of the output's shape; a last axis of 1 may be missing or too much."""
+    """Float targets of the output's shape; a last axis of 1 may be missing or superfluous."""
     y = np.asarray(y)
     if y.dtype.kind not in "iubf":
         raise ValueError(f"{name} takes targets that are numbers. Received dtype {y.dtype}.")

@@ -1,8 +1,8 @@
-"""What all models share: how weights, plan and locks hang together, and calling a model on data.
+"""What all models share: weights, plan and locks, and calling a model on data.
 
-A model's weights are seen as one `Store`; its layers become the steps of a `Plan`; `training` loops
-over batches. Store and plan are made when first needed, and again after something changed that they
-depend on.
+A `Store` holds a model's weights, a `Plan` the steps that its layers become; `training` loops over
+batches. Store and plan are created when first needed, and recreated when something they depend on
+has changed.
 """
 
 from __future__ import annotations
@@ -75,10 +75,10 @@ class Model(Trainer, Saveable, Layer):
         return [leaf for layer in self.layers for leaf in layer.leaves()]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """The layer of that name or number.
+        """The layer with that name or index.
 
         Raises:
-            ValueError: there is none; the error lists the names.
+            ValueError: no such layer; the error lists the names.
         """
         if (name is None) == (index is None):
             raise ValueError("Give either a `name` or an `index` to `get_layer`.")
@@ -164,7 +164,7 @@ class Model(Trainer, Saveable, Layer):
         self._training = False
 
     def input_buffer(self, size: int, shape: tuple[int, ...]) -> NDArray:
-        """The array that a batch of `size` inputs is put into, the same one each time."""
+        """The array that holds a batch of `size` inputs: the same one each time."""
         key = (size, *shape)
         with self._lock:
             buffer = self._inputs.get(key)
@@ -216,9 +216,9 @@ class Model(Trainer, Saveable, Layer):
         outputs = []
         chunk = len(x) if training else CHUNK
         for begin in range(0, max(len(x), 1), max(chunk, 1)):
-            part = x[begin : begin + chunk]
-            buffer = self.input_buffer(len(part), part.shape[1:])
-            buffer[...] = part
+            images = x[begin : begin + chunk]
+            buffer = self.input_buffer(len(images), images.shape[1:])
+            buffer[...] = images
             with self._store.lock:
                 outputs.append(self._plan.forward(buffer, training).copy())
         return tensor(outputs[0] if len(outputs) == 1 else np.concatenate(outputs))
@@ -245,7 +245,7 @@ class Model(Trainer, Saveable, Layer):
         show_trainable: bool = False,
         layer_range: Sequence[str] | None = None,
     ) -> None:
-        """Print the table of layers, output shapes and numbers of weights; returns None.
+        """Print the table of layers, output shapes and weight counts; returns None.
 
         `print_fn` gets the whole text instead. `positions`, `expand_nested` and `layer_range` are
         accepted and ignored.

@@ -59,7 +59,7 @@ class Sequential(Model):
     # ------------------------------------------------------------------------------------ layers
 
     def add(self, layer: Layer, rebuild: bool = True) -> None:
-        """Put a layer on top; it is built at once if the input's shape is known.
+        """Append a layer; it is built at once if the input shape is known.
 
         Raises:
             ValueError: not a layer, a name that is taken, or a layer that cannot take the shape.
@@ -86,15 +86,15 @@ class Sequential(Model):
         self._layers.append(layer)
         try:
             if isinstance(self._layers[0], InputLayer) and layer is not self._layers[0]:
-                place = self._layers.index(layer)
-                layer.build_once(self._layers[place - 1].output_shape)
+                index = self._layers.index(layer)
+                layer.build_once(self._layers[index - 1].output_shape)
         except Exception:
             self._layers = before
             raise
         self._changed()
 
     def pop(self, rebuild: bool = True) -> Layer:
-        """Take the last layer away and return it."""
+        """Remove the last layer and return it."""
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layers to pop.")
         layer = self._layers.pop()
@@ -173,7 +173,7 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
-        """A model with new weights from what `get_config`, here or in Keras, returned."""
+        """A model with new weights from what `get_config` of this package or of Keras returned."""
         from fastcnn.saving.serialization import Deserializer
 
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):

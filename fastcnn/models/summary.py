@@ -8,11 +8,11 @@ COLUMNS = (0.45, 0.80, 1.0)  # where the columns end, as shares of the width
 
 
 def print_summary(model, line_length=None, print_fn=None, show_trainable=False):
-    """Print the model's layers, shapes and numbers of weights.
+    """Print the model's layers, shapes and weight counts.
 
     Args:
         line_length: width in characters; by default at most 88 and what the terminal has.
-        print_fn: called once with the whole text instead of printing.
+        print_fn: called once with the complete text instead of printing.
         show_trainable: whether to add a column that says Y or N.
     """
     import rich.console

@@ -59,26 +59,26 @@ class HeadCall:
         self.z = z
         self.targets = targets
         size = len(z)
-        places = math.prod(z.shape[1:-1])
+        positions = math.prod(z.shape[1:-1])
         self.dz = aligned(z.shape, z.dtype)
         self.losses = row_losses = np.empty(size, z.dtype)
         self.prepare = self.finish = None
-        factor = 1 / places if loss.reduction == "sum" else 1 / (size * places)
-        scale = np.full(size * places, factor, z.dtype)
+        factor = 1 / positions if loss.reduction == "sum" else 1 / (size * positions)
+        scale = np.full(size * positions, factor, z.dtype)
         if weights is not None:
 
             def spread_weights():
-                scale.reshape(size, places)[...] = weights[:, None] * z.dtype.type(factor)
+                scale.reshape(size, positions)[...] = weights[:, None] * z.dtype.type(factor)
 
             self.prepare = spread_weights
-        if places != 1:
-            row_losses = np.empty(size * places, z.dtype)
+        if positions != 1:
+            row_losses = np.empty(size * positions, z.dtype)
 
             def mean_over_places():
-                row_losses.reshape(size, places).mean(1, out=self.losses)
+                row_losses.reshape(size, positions).mean(1, out=self.losses)
 
             self.finish = mean_over_places
-        rows = z.reshape(size * places, z.shape[-1])
+        rows = z.reshape(size * positions, z.shape[-1])
         is_sparse = targets.ndim == z.ndim - 1
         row_targets = targets.reshape(-1) if is_sparse else targets.reshape(rows.shape)
         probabilities = None

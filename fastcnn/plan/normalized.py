@@ -1,6 +1,6 @@
 """A linear layer with batch normalization behind it, as one step.
 
-In training each layer does its own part. Otherwise the normalization is a constant factor and an
+In training, each layer runs on its own. Otherwise the normalization is a constant factor and an
 offset for each channel, so it goes into the weights (Jacob et al. 2018, section 3.2):
 
     factor  = gamma / sqrt(moving_variance + epsilon)

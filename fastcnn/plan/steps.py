@@ -10,7 +10,7 @@ from fastcnn.layers.convolutional import chosen_algorithms
 
 
 class ConvMaxPoolStep(Step):
-    """A convolution, relu (or none) and a max-pool as one kernel each way.
+    """A convolution, optionally relu, and a max-pool, as one kernel for each direction.
 
     Backward, only the positions that won their window get a gradient.
 

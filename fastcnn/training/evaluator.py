@@ -39,7 +39,7 @@ class Singles(BatchBuffers):
 
 
 class Evaluator:
-    """What a compiled model does with data without learning from them."""
+    """The methods of a compiled model that do not change its weights."""
 
     if TYPE_CHECKING:  # from the other bases of a model
         dtype: str
@@ -180,7 +180,7 @@ class Evaluator:
             return self._predict(epochs, whole, hooks, progress)
 
     def _predict(self, epochs, whole, hooks, progress):
-        """The outputs of one epoch; `whole` is the number of all samples, if that is known."""
+        """The outputs of one epoch; `whole` is the total number of samples, if known."""
         self.stop_predicting = False
         outputs, output, parts, rows = None, None, [], 0
         hooks.call("on_predict_begin", {})
@@ -244,7 +244,7 @@ class Evaluator:
         return [metrics.Mean("loss")] if self.compiled else []
 
     def reset_metrics(self) -> None:
-        """Let loss and metrics forget what they have seen; every epoch and batch begins so."""
+        """Reset loss and metrics, as at the start of every epoch and batch."""
         if self._tracker_now is not None:
             self._tracker_now.reset()
 
@@ -273,7 +273,7 @@ class Evaluator:
             self._tracker_now = tracker
             tracker.reset()
             step(batch)
-            batch.pending = None  # nobody else's arrays are kept
+            batch.pending = None  # keep no reference to the caller's arrays
             return tracker.logs()
 
     def _epochs(self, x, y, sample_weight, batch_size, steps):
@@ -284,11 +284,11 @@ class Evaluator:
         return Epochs(self._feed(samples, batch_size_of(batch_size, len(samples), steps)), steps)
 
     def _stream(self, x, y=None, sample_weight=None, shuffle=False, class_weight=None):
-        """Batches that x makes, checked against the model and its loss."""
+        """The batches of x, checked against the model and its loss."""
         self._require_loss()
         if y is not None or sample_weight is not None:
             raise ValueError(
-                "Where `x` makes batches, targets and sample weights are part of them: `y` and "
+                "Where `x` makes batches, they include targets and sample weights: `y` and "
                 f"`sample_weight` must be None. Received x of type {type(x)}."
             )
         stream = Stream(x, self, self.loss_object, shuffle, class_weight).peek()
@@ -302,7 +302,7 @@ class Evaluator:
         return Feed(samples, batch_size, self.input_buffer, shuffle)
 
     def _check(self, samples, gather=True):
-        """Build the model if it is not, and check samples against it and its loss."""
+        """Build the model if needed, and check samples against it and its loss."""
         self._require_loss()
         if not len(samples):
             raise ValueError("There are no samples: x is empty.")

@@ -7,7 +7,7 @@ import threading
 class Interrupt:
     """While `busy`, Ctrl-C is noted as `pending` instead of raised; else it is raised as always.
 
-    Weights are then always those after a whole number of steps. A second Ctrl-C is raised at once.
+    So the weights are always those after a complete step. A second Ctrl-C is raised at once.
     Only the main thread can do this, and only where nobody else handles the signal: elsewhere
     nothing changes.
     """

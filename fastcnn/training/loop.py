@@ -15,11 +15,11 @@ class BatchLoop:
         is_stopped: function that says whether to stop after this step.
         logs: function that returns the logs so far, for the hooks and the progress bar.
         progress: the `ProgressBar`, or None.
-        done: number of steps of the epoch that are done.
+        done: number of completed steps of the epoch.
         step_logs: function that returns what the hooks get at the end of a step; None: `logs`.
 
     Attributes:
-        done: as above, counted on.
+        done: as above, kept up to date.
     """
 
     def __init__(

@@ -3,7 +3,7 @@
     1875/1875 ━━━━━━━━━━━━━━━━━━━━ 3s 2ms/step - accuracy: 0.8412 - loss: 0.4402
 
 In a terminal it is redrawn at most every 0.05 s. On any other stream only its last state is
-written, without colours. ms/step leaves out the first step (buffers are made there) and the
+written, without colors. ms/step leaves out the first step (buffers are made there) and the
 validation.
 """
 
@@ -26,7 +26,7 @@ class ProgressBar:
         stream: where to write; by default `sys.stdout` as it is then.
 
     Attributes:
-        due: the time (`time.perf_counter`) of the next redrawing; infinity if there is none.
+        due: the time (`time.perf_counter`) of the next redraw; infinity if there is none.
     """
 
     def __init__(self, target, verbose=1, stream=None):
@@ -161,9 +161,9 @@ def format_step(seconds):
 
 
 def format_logs(logs):
-    """` - accuracy: 0.8912 - loss: 0.3012`; small numbers with an exponent."""
-    numbers = {name: float(np.mean(value)) for name, value in logs.items()}
+    """` - accuracy: 0.8912 - loss: 0.3012`; small values with an exponent."""
+    values = {name: float(np.mean(value)) for name, value in logs.items()}
     return "".join(
         f" - {name}: {value:.4f}" if abs(value) > 1e-3 else f" - {name}: {value:.4e}"
-        for name, value in numbers.items()
+        for name, value in values.items()
     )

@@ -1,8 +1,8 @@
-"""A `fit` on its way: what there is to know to go on with it, after a step, in another process.
+"""The resumable state of a running `fit`, also in another process.
 
-`get_state` takes all of it as plain values and arrays, `resume` takes it back: weights, optimizer,
-random generators, the order of the samples and the place in it, the sums of loss and metrics, the
-callbacks and the history. A run that is resumed ends with the same bits as one that never stopped.
+`get_state` returns it as plain values and arrays, `resume` restores it: weights, optimizer, random
+generators, the order of the samples and the position in it, the sums of loss and metrics, the
+callbacks and the history. A resumed run ends with the same bits as one that was never interrupted.
 """
 
 from fastcnn import random
@@ -16,10 +16,10 @@ def get_state(thing):
 
 
 def set_state(thing, state):
-    """Take over what `get_state` returned.
+    """Restore what `get_state` returned.
 
     Raises:
-        ValueError: other names, or a number where there was none.
+        ValueError: other names, or a non-numeric value for a numeric attribute.
     """
     if not isinstance(state, dict) or state.keys() != set(thing.state_names):
         raise ValueError(f"{MISFIT}: {type(thing).__name__} keeps {sorted(thing.state_names)}.")
@@ -34,11 +34,11 @@ def is_number(value):
 
 
 class Run:
-    """What a running `fit` knows.
+    """The state of a running `fit`.
 
     Attributes:
-        epoch: the epoch that runs, or, between two, the next one.
-        done: number of its steps done.
+        epoch: the current epoch or, between two epochs, the next one.
+        done: number of completed steps of that epoch.
     """
 
     def __init__(self, model, epochs, tracker, hooks, epoch):
@@ -51,7 +51,7 @@ class Run:
         self._resumed = None
 
     def get_state(self):
-        """Everything, as a dictionary of plain values and arrays."""
+        """The whole state as a dictionary of plain values and arrays."""
         model, store, optimizer = self.model, self.model._store, self.model.optimizer
         return {
             "epoch": self.epoch,
@@ -72,19 +72,19 @@ class Run:
         }
 
     def resume(self, state):
-        """Let the run go on from a state; `restore` does it when all callbacks have begun."""
+        """Resume from a state; `restore` applies it after all callbacks have started."""
         if not isinstance(state, dict):
             raise ValueError(f"{MISFIT}: it is a {type(state).__name__}.")
         self._resumed = state
 
     def restore(self):
-        """Take over the state given to `resume`, if any.
+        """Apply the state given to `resume`, if any.
 
-        Called after `on_train_begin`, and, where the state is of the middle of an epoch, once more
-        after `on_epoch_begin`: so callbacks can prepare what they need, and yet all is as it was.
+        Called after `on_train_begin` and, for a state from the middle of an epoch, again after
+        `on_epoch_begin`. Callbacks can thus prepare what they need before their state is restored.
 
         Raises:
-            ValueError: the state is of another model, optimizer, data or list of callbacks.
+            ValueError: the state belongs to another model, optimizer, data or list of callbacks.
         """
         state = self._resumed
         if state is None:
@@ -99,7 +99,7 @@ class Run:
             self._resumed = None
 
     def restore_once_more(self):
-        """`restore` after `on_epoch_begin` of an epoch that is resumed in its middle."""
+        """`restore` after `on_epoch_begin` of a partially completed epoch."""
         self.restore()
         self._resumed = None
 

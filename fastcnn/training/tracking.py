@@ -1,9 +1,9 @@
-"""What a run has seen so far: the mean loss and the metrics, without a cost in every step.
+"""Running means of loss and metrics, at little cost per step.
 
-A step only copies its losses, predictions and targets into a ring. When the ring is full, or when
-somebody asks for the logs (the progress bar, a few times a second), the metrics take in the whole
-ring at once. Metrics and loss add up sample by sample in float64, so the logs do not depend on when
-that happens, nor on the batch size.
+A step only copies its losses, predictions and targets into a ring buffer. When the ring is full, or
+when the logs are requested (by the progress bar, a few times a second), the metrics process all of
+it at once. Metrics and loss are summed sample by sample in float64, so the logs depend neither on
+when that happens nor on the batch size.
 """
 
 import numpy as np
@@ -13,11 +13,11 @@ from fastcnn.training.run import get_state, set_state
 
 RING_BYTES = 1 << 18
 RING_STEPS = 64
-MAX_RINGS = 8  # batch sizes for which space is kept
+MAX_RINGS = 8  # kept, one per batch size
 
 
 class Ring:
-    """Space for the results of some steps of one batch size."""
+    """Buffers for the results of several steps of one batch size."""
 
     def __init__(self, batch, head, with_metrics):
         size = batch.size
@@ -67,7 +67,7 @@ class Tracker:
             metric.reset_state()
 
     def add(self, head, batch, penalty=None):
-        """Take in a step: `head.losses`, `head.predictions`, the batch's targets, a penalty."""
+        """Record a step: `head.losses`, `head.predictions`, the batch's targets, a penalty."""
         if batch is not self._batch or self._filled == self._ring.steps:
             self._open(head, batch)
         slot = self._ring.slots[self._filled]
@@ -92,12 +92,12 @@ class Tracker:
                 self._ring = self._rings[batch] = Ring(batch, head, self._with_metrics)
 
     def release(self):
-        """Let go of batches and rings; what has been summed stays."""
+        """Drop batches and rings; keep the sums."""
         self._flush()
         self._batch = self._ring = None
         self._rings = {}
 
-    @np.errstate(all="ignore")  # NaN and infinity show in the logs
+    @np.errstate(all="ignore")  # NaN and infinity show up in the logs
     def _flush(self):
         steps, self._filled = self._filled, 0
         if not steps:
@@ -144,7 +144,7 @@ class Tracker:
         }
 
     def set_state(self, state):
-        """Take over what `get_state` returned."""
+        """Restore what `get_state` returned."""
         self.reset()
         self._total, self._penalties = float(state["total"]), float(state["penalties"])
         self._count = int(state["count"])
@@ -153,7 +153,7 @@ class Tracker:
 
 
 def unique_names(metrics, weighted_metrics):
-    """[(key in the logs, metric)]; a name that comes twice gets a number, or "weighted_" first."""
+    """[(key in the logs, metric)]; a repeated name gets a counter, or first "weighted_"."""
     names = {}
     for metric in metrics:
         names[_unused(metric.name, names)] = metric

@@ -1,4 +1,4 @@
-"""The loops: fit, evaluate, predict, and what they need to know from `compile`.
+"""The training loop: compile, fit and train_on_batch.
 
 A training step is: load a batch into its buffers, run the steps of the plan forward, let the head
 compute losses and the gradient, run the steps backward, update all weights in one pass. Nothing is
@@ -44,7 +44,7 @@ class Trainer(Evaluator):
     stop_training = False
     history: Any = None  # the `History` of the last `fit`
     _training = False
-    _run: Run | None = None  # the `Run` of the `fit` that is on its way
+    _run: Run | None = None  # the `Run` of the running `fit`
 
     def compile(
         self,
@@ -58,7 +58,7 @@ class Trainer(Evaluator):
         jit_compile: bool | str = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
-        """Say how the model is trained.
+        """Configure the model for training.
 
         Args:
             optimizer: a name such as "adam", or an `Optimizer`.
@@ -113,17 +113,17 @@ class Trainer(Evaluator):
                 or (x, y, sample_weight): a generator, a `utils.PyDataset`, or another iterable.
             y: targets (n,), (n, 1) or (n, ...), as the loss wants them.
             batch_size: samples per step; None is 32, or what `steps_per_epoch` leads to.
-            epochs: number of the last epoch.
+            epochs: index of the epoch to stop before, as in Keras.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 one line per epoch.
             callbacks: list of `Callback`.
             validation_split: the last part of the samples, before shuffling, that is kept for
                 validation instead of training.
             validation_data: (x, y) or (x, y, sample_weight), or what makes batches; overrides
                 `validation_split`.
-            shuffle: whether each epoch has a new order.
-            class_weight: dictionary from class to weight; a missing class counts 1.
+            shuffle: whether to draw a new order for each epoch.
+            class_weight: dictionary {class: weight}; the default weight is 1.
             sample_weight: array (n,).
-            initial_epoch: number of the first epoch, to go on where another `fit` ended.
+            initial_epoch: index of the first epoch, to continue an earlier `fit`.
             steps_per_epoch: number of steps of an epoch; None is one pass over the data.
             validation_steps: number of steps of a validation; None is one pass.
             validation_batch_size: None is `batch_size`.
@@ -132,7 +132,7 @@ class Trainer(Evaluator):
         Returns:
             `History`: its `history` is a dictionary of lists, one value per epoch.
 
-        Ctrl-C ends it after a whole step: the model is usable and the next fit goes on from there.
+        Ctrl-C ends it after a complete step: the model stays usable, the next fit continues there.
         """
         self._require_compiled("fit")
         number = check_count(epochs, "epochs", minimum=0)
@@ -232,7 +232,7 @@ class Trainer(Evaluator):
         return logs
 
     def _train_epoch(self, run, progress):
-        """The steps of an epoch that are not done; the logs of the whole epoch."""
+        """Run the remaining steps of an epoch; return the logs of the whole epoch."""
         tracker = run.tracker
         self._tracker_now = tracker
         if not run.done:
@@ -305,7 +305,7 @@ class Trainer(Evaluator):
 
     @contextmanager
     def _only_training(self):
-        """One training at a time: a second one would mix its steps in."""
+        """Allow one training at a time: the steps of a second one would interleave."""
         with self._lock:
             if self._training:
                 raise RuntimeError(f"The model {self.name!r} is being trained already.")

@@ -46,7 +46,7 @@ class DataSet(keras.utils.PyDataset):
         return self.batches[index]
 
 
-def test_what_makes_batches():
+def test_which_objects_count_as_batches():
     for arrays in (X, X.tolist(), (X,), None, memoryview(X)):
         assert not makes_batches(np.asarray(arrays) if isinstance(arrays, memoryview) else arrays)
     for batches in (iter([]), (n for n in ()), Iterable([]), DataSet([])):
@@ -90,7 +90,7 @@ def test_batches_of_any_size_and_kind():
     assert model().evaluate(Iterable(kinds), verbose=0) == pytest.approx(wanted, rel=1e-6)
 
 
-def test_many_batch_sizes_do_not_pile_up():
+def test_many_batch_sizes_do_not_accumulate_buffers():
     net = model()
     batches = [(X[:n], Y[:n]) for n in range(1, 40)]
     stream = Stream(Iterable(batches), net, net.loss_object)
@@ -233,7 +233,7 @@ class TestErrors:
         with pytest.raises(NotImplementedError, match=r"tf.data data sets are not supported"):
             model().fit(X, Y, validation_data=Dataset())
 
-    def test_batches_where_arrays_are_wanted(self):
+    def test_batches_instead_of_arrays_are_rejected(self):
         with pytest.raises(ValueError, match="`x` must be an array here"):
             model().train_on_batch(iter(cut()))
 

@@ -43,14 +43,14 @@ def test_shuffled_batches_hold_every_sample_once_and_keep_images_with_labels():
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
 
 
-def test_float_targets_go_with_their_images():
+def test_float_targets_stay_with_their_images():
     y = np.arange(30.0).reshape(10, 3)
     for batch in feed(shuffle=True, y=y, loss=losses.MeanSquaredError(), outputs=(None, 3)):
         batch.load()
         np.testing.assert_array_equal(batch.targets[:, 0] * 2 / 3, batch.x[:, 0])
 
 
-def test_buffers_stay_where_they_are():
+def test_buffers_are_reused():
     source = feed(n=8)
     assert len({id(batch) for batch in source} | {id(batch) for batch in source}) == 1
 
@@ -65,7 +65,7 @@ def test_batch_size_larger_than_the_set():
     ("dtype", "same"),
     [("uint8", True), ("float32", True), ("float64", True), ("int32", False), (">f4", False)],
 )
-def test_only_what_cannot_be_gathered_is_copied(dtype, same):
+def test_only_unsupported_dtypes_are_copied(dtype, same):
     array = np.ones((3, 2), dtype)
     ready = gatherable(array, "x")
     assert (ready is array) == same
@@ -73,7 +73,7 @@ def test_only_what_cannot_be_gathered_is_copied(dtype, same):
     assert gatherable(array[:, ::-1], "x").flags.c_contiguous
 
 
-def test_split_makes_views():
+def test_split_returns_views():
     samples = Samples(np.arange(20).reshape(10, 2), np.arange(10), sample_weight=np.arange(10))
     first, last = samples.split(0.25)
     assert (len(first), len(last)) == (7, 3)

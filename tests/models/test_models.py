@@ -75,7 +75,7 @@ class TestBuilding:
         with pytest.raises(ValueError, match="takes inputs of shape"):
             model.build((None, 5))
 
-    def test_sizes_that_stay_open(self):
+    def test_unknown_sizes(self):
         model = keras.Sequential([keras.Input((None, None, 1)), layers.Conv2D(2, 3)])
         assert model.output_shape == (None, None, None, 2)
         for size in (5, 9, 5):
@@ -112,7 +112,7 @@ class TestBuilding:
         with pytest.raises(ValueError, match="either a `name` or an `index`"):
             model.get_layer()
 
-    def test_a_layer_that_does_not_fit_leaves_the_model_as_it_was(self):
+    def test_rejected_layer_leaves_the_model_unchanged(self):
         model = small_net()
         with pytest.raises(ValueError, match="takes inputs of 4 axes"):
             model.add(layers.Conv2D(1, 1))
@@ -179,7 +179,7 @@ class TestWeights:
         weights[0][...] = 7
         assert (model.get_weights()[0] != 7).all()
 
-    def test_all_weights_live_in_one_aligned_array(self):
+    def test_all_weights_share_one_aligned_array(self):
         model = small_net()
         model(images())
         (block,) = model.store.blocks
@@ -223,7 +223,7 @@ class TestWeights:
 
 class TestCall:
     @pytest.mark.parametrize("backend", ["native", "reference"])
-    def test_result_is_fresh_and_does_not_depend_on_the_batch(self, backend):
+    def test_result_is_a_new_array_and_independent_of_the_batch(self, backend):
         keras.config.set_backend(backend)
         model = small_net()
         x = images(600)
@@ -264,11 +264,11 @@ class TestCall:
         keras.config.set_backend("native")
         np.testing.assert_array_equal(model(x), native)
 
-    def test_single_numbers_per_sample(self):
+    def test_one_value_per_sample(self):
         model = keras.Sequential([layers.Dense(1)])
         assert model(np.arange(3.0)).shape == (3, 1)
 
-    def test_many_threads_get_right_answers(self):
+    def test_concurrent_calls_return_correct_results(self):
         model = small_net()
         batches = [images(n % 5 + 1, seed=n) for n in range(16)]
         wanted = [model(x) for x in batches]
@@ -358,7 +358,7 @@ class TestProtocol:
             ) / 2e-6
             np.testing.assert_allclose(dx[index], slope, atol=1e-6, rtol=1e-4)
 
-    def test_plan_tells_what_runs(self):
+    def test_plan_shows_what_runs(self):
         model = small_net()
         assert "sparse" not in model.plan()
         model.compile("adam", "sparse_categorical_crossentropy")
@@ -403,7 +403,7 @@ class TestFusedSteps:
     """Neighbours that run as one step give what they give one after the other."""
 
     @pytest.mark.parametrize("name", FUSED)
-    def test_equals_the_layers_alone(self, name):
+    def test_fused_step_equals_separate_layers(self, name):
         x = np.random.default_rng(0).normal(size=(6, 9, 8, 3)).astype(np.float32)
         y = np.arange(6) % 4
         models = []
@@ -427,7 +427,7 @@ class TestFusedSteps:
 
 @pytest.mark.parametrize("normalized", [True, False])
 @pytest.mark.parametrize("flatten", [True, False])
-def test_a_large_batch_is_read_where_it_lies(flatten, normalized):
+def test_large_batch_is_read_without_copying(flatten, normalized):
     """All kinds of arrays give the same bits, none is kept, and training reads its own batches."""
     shape = (8, 8, 16) if flatten else (1024,)
     front = [layers.Flatten()] if flatten else []
@@ -463,7 +463,7 @@ def test_a_large_batch_is_read_where_it_lies(flatten, normalized):
     assert losses[0] == losses[1]
 
 
-def test_a_call_that_is_cut_short_leaves_no_array_behind(monkeypatch):
+def test_interrupted_call_keeps_no_reference_to_its_array(monkeypatch):
     """Ctrl-C while a layer reads the caller's array: the next call reads its own."""
     model = keras.Sequential([keras.Input((1024,)), layers.Dense(16, activation="tanh")])
     x, other = np.random.default_rng(3).random((2, 32, 1024), np.float32)

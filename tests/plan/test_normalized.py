@@ -47,7 +47,7 @@ def steps_of(model):
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("linear", LINEAR)
-def test_is_exact_on_whole_numbers(linear, bias, norm, behind):
+def test_is_exact_on_integers(linear, bias, norm, behind):
     rng = np.random.default_rng(0)
     tail = {"relu": [layers.ReLU()], "pool": [layers.MaxPooling2D()]}
     tail = [part for name in behind.split(", ") for part in tail.get(name, ())]
@@ -89,7 +89,7 @@ def test_follows_every_change_of_the_weights():
         assert np.abs(before - after).max() > 1e-3
 
 
-def test_training_with_frozen_parts():
+def test_training_with_frozen_layers():
     """A frozen convolution in front has no gradient, a frozen normalization no moving averages."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(8, 8, 8, 3)).astype(np.float32)
@@ -104,7 +104,7 @@ def test_training_with_frozen_parts():
             assert all(np.array_equal(a, b) for a, b in pairs) == (place == frozen)
 
 
-def test_what_stays_apart():
+def test_which_layers_are_not_fused():
     """Another activation in between, another axis, a regularizer of the activity."""
     norm = layers.BatchNormalization
     for parts in (
@@ -129,7 +129,7 @@ def test_training_and_predicting_write_the_same_array():
     assert step.forward(x, training=True) is step.forward(x)
 
 
-def test_a_large_batch_is_read_where_it_lies_though_layers_were_bound_anew():
+def test_large_batch_is_read_without_copying_after_layers_were_bound_again():
     stack = [layers.Dense(7), layers.BatchNormalization(), layers.Dense(3)]
     model = keras.Sequential([keras.Input((4096,)), *stack])
     model.compile("sgd", "mse")
@@ -151,7 +151,7 @@ def test_a_layer_shared_with_a_model_of_other_shapes():
     np.testing.assert_array_equal(model(x), model.forward(x))
 
 
-def test_weights_that_diverged_are_folded_in_silence():
+def test_diverged_weights_are_folded_without_warnings():
     model = net(layers.Conv2D(4, 3), layers.BatchNormalization())
     model.layers[1].gamma.assign(np.full(4, np.inf))
     with np.errstate(all="raise"):

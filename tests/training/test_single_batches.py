@@ -40,7 +40,7 @@ def test_kernels_are_bound_once_for_a_shape(monkeypatch):
     assert not binds
 
 
-def test_each_batch_counts_for_itself():
+def test_metrics_are_per_batch():
     x, y = data(24)
     model = compiled()
     for part in (slice(0, 8), slice(8, 16), slice(8, 16), slice(0, 24)):
@@ -60,7 +60,7 @@ def test_same_bits_as_fit():
         np.testing.assert_array_equal(weight, wanted)
 
 
-def test_weights_given_from_outside_count():
+def test_assigned_weights_take_effect():
     x, y = data(8)
     model = compiled()
     model.train_on_batch(x, y)
@@ -135,7 +135,7 @@ def test_many_shapes_keep_few_buffers():
     assert len(model._singles._batches) <= 4
 
 
-def test_threads_do_not_mix():
+def test_concurrent_calls_do_not_interfere():
     x, y = data(32)
     model = compiled()
     parts = [slice(begin, begin + 8) for begin in range(0, 32, 8)]
@@ -156,7 +156,7 @@ def test_threads_do_not_mix():
     assert not wrong
 
 
-def test_the_model_s_metrics():
+def test_metrics_of_the_model():
     x, y = data(16)
     model = net()
     assert model.metrics == []

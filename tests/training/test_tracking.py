@@ -54,7 +54,7 @@ def test_logs_are_the_means_over_all_samples():
     assert logs["mean_squared_error"] == pytest.approx(np.square(predictions - targets).mean())
 
 
-def test_looking_changes_nothing():
+def test_reading_the_logs_does_not_change_them():
     assert run(1)[0] == run(7)[0] == run(RING_STEPS)[0] == run(1000)[0]
 
 

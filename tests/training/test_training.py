@@ -38,7 +38,7 @@ def backend(request):
 
 
 class TestFit:
-    def test_it_learns(self, backend):
+    def test_fit_reduces_the_loss(self, backend):
         x, _ = data(200)
         y = (x.mean(axis=(1, 2, 3)) > 0).astype(int)
         model = compiled(keras.optimizers.Adam(0.01))
@@ -111,7 +111,7 @@ class TestFit:
         assert len(every_second["loss"]) == 4
         assert len(every_second["val_loss"]) == 2
 
-    def test_same_seed_same_run(self, backend):
+    def test_same_seed_gives_the_same_run(self, backend):
         x, y = data()
         runs = []
         for _ in range(2):
@@ -122,7 +122,7 @@ class TestFit:
         for first, second in zip(runs[0][1], runs[1][1], strict=True):
             np.testing.assert_array_equal(first, second)
 
-    def test_another_seed_another_order(self):
+    def test_different_seed_gives_a_different_order(self):
         x, y = data()
         first = compiled(seed=1)
         weights = first.get_weights()
@@ -151,7 +151,7 @@ class TestFit:
         assert shuffled == pytest.approx(model.evaluate(x, y, verbose=0)[0], rel=1e-6)
 
     @pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "int64", "float16", ">f4"])
-    def test_images_of_any_type_train_alike(self, dtype, backend):
+    def test_image_dtype_does_not_change_the_result(self, dtype, backend):
         rng = np.random.default_rng(0)
         x, y = rng.integers(0, 4, (40, 6, 6, 1)), rng.integers(0, 3, 40)
         wanted = compiled().fit(x.astype(np.float32), y, verbose=0).history
@@ -214,7 +214,7 @@ class TestFit:
         history = compiled().fit(x, y, initial_epoch=2, epochs=4, verbose=0)
         assert history.epoch == [2, 3]
 
-    def test_frozen_layers_stay(self):
+    def test_frozen_layers_do_not_change(self):
         x, y = data()
         model = compiled()
         model.layers[0].trainable = False
@@ -226,14 +226,14 @@ class TestFit:
         model.fit(x, y, verbose=0)
         assert (model.layers[0].get_weights()[0] != frozen[0]).any()
 
-    def test_nothing_to_train(self):
+    def test_fit_without_trainable_weights_warns(self):
         model = keras.Sequential([keras.Input((2,)), layers.Activation("softmax")])
         model.compile("sgd", "sparse_categorical_crossentropy")
         with pytest.warns(UserWarning, match="does not have any trainable weights"):
             history = model.fit(np.zeros((3, 2)), [0, 1, 0], verbose=0).history
         assert history["loss"][0] == pytest.approx(np.log(2))
 
-    def test_nan_in_the_data_is_seen_in_the_loss(self, backend):
+    def test_nan_in_the_data_shows_up_in_the_loss(self, backend):
         x, y = data()
         x[3, 2, 2, 0] = np.nan
         history = compiled().fit(x, y, verbose=0).history
