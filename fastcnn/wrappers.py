@@ -34,7 +34,7 @@ except ImportError:
 from fastcnn.models import Sequential, clone_model
 
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Self
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -70,7 +70,7 @@ class _Estimator(BaseEstimator):
         self.model_kwargs = model_kwargs
         self.fit_kwargs = fit_kwargs
 
-    def fit(self, X, y, **kwargs):  # noqa: N803 - scikit-learn's name
+    def fit(self, X: ArrayLike, y: ArrayLike, **kwargs: Any) -> Self:  # noqa: N803 - sklearn's name
         """Train on X (n, features) and y (n,); `kwargs` are passed to the model's `fit`."""
         settings = {**self._accepts, "multi_output": self._multi_output}
         X, y = validate_data(self, X, y, **settings)  # noqa: N806
@@ -119,7 +119,7 @@ class SKLearnClassifier(ClassifierMixin, _Estimator):
 
     __doc__ += str(_Estimator.__doc__).split("\n", 1)[1]
 
-    def decision_function(self, X):  # noqa: N803
+    def decision_function(self, X: ArrayLike) -> NDArray:  # noqa: N803
         """The model's output for X: (n, classes)."""
         return self._output(X)
 
@@ -155,7 +155,7 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
     __doc__ += str(_Estimator.__doc__).split("\n", 1)[1]
     _multi_output = True
 
-    def predict(self, X):  # noqa: N803
+    def predict(self, X: ArrayLike) -> NDArray:  # noqa: N803
         """The model's output for X as float64, with as many axes as y had in `fit`."""
         output = self._output(X).astype(np.float64)
         return output[:, 0] if self._y_ndim == 1 else output

@@ -8,7 +8,7 @@ import os
 import threading
 import weakref
 
-_watched = weakref.WeakSet()
+_watched: weakref.WeakSet = weakref.WeakSet()
 
 
 def watch(thing):

@@ -13,69 +13,7 @@ from fastcnn.layers.pooling import AveragePooling2D, AvgPool2D, MaxPool2D, MaxPo
 from fastcnn.layers.registry import deserialize, serialize
 
 if TYPE_CHECKING:
-    from fastcnn.layers.affine import (
-        RandomRotation as RandomRotation,
-        RandomTranslation as RandomTranslation,
-        RandomZoom as RandomZoom,
-    )
-    from fastcnn.layers.augmentation import (
-        RandomErasing as RandomErasing,
-        RandomFlip as RandomFlip,
-    )
-    from fastcnn.layers.colours import (
-        RandomBrightness as RandomBrightness,
-        RandomContrast as RandomContrast,
-    )
-    from fastcnn.layers.depthwise import (
-        DepthwiseConv2D as DepthwiseConv2D,
-        SeparableConv2D as SeparableConv2D,
-        SeparableConvolution2D as SeparableConvolution2D,
-    )
-    from fastcnn.layers.dropout import (
-        Dropout as Dropout,
-        SpatialDropout2D as SpatialDropout2D,
-    )
-    from fastcnn.layers.global_pooling import (
-        GlobalAveragePooling2D as GlobalAveragePooling2D,
-        GlobalAvgPool2D as GlobalAvgPool2D,
-        GlobalMaxPool2D as GlobalMaxPool2D,
-        GlobalMaxPooling2D as GlobalMaxPooling2D,
-    )
-    from fastcnn.layers.identity import (
-        ActivityRegularization as ActivityRegularization,
-        Identity as Identity,
-    )
-    from fastcnn.layers.noise import (
-        GaussianDropout as GaussianDropout,
-        GaussianNoise as GaussianNoise,
-    )
-    from fastcnn.layers.permuting import (
-        Permute as Permute,
-        RepeatVector as RepeatVector,
-    )
-    from fastcnn.layers.preprocessing import (
-        Normalization as Normalization,
-        Rescaling as Rescaling,
-    )
-    from fastcnn.layers.reshaping import (
-        Cropping2D as Cropping2D,
-        Reshape as Reshape,
-        UpSampling2D as UpSampling2D,
-        ZeroPadding2D as ZeroPadding2D,
-    )
-    from fastcnn.layers.resizing import (
-        CenterCrop as CenterCrop,
-        RandomCrop as RandomCrop,
-        Resizing as Resizing,
-    )
-    from fastcnn.layers.sample_normalization import (
-        LayerNormalization as LayerNormalization,
-        UnitNormalization as UnitNormalization,
-    )
-    from fastcnn.layers.transposed import (
-        Conv2DTranspose as Conv2DTranspose,
-        Convolution2DTranspose as Convolution2DTranspose,
-    )
+    from fastcnn.layers.parts import *  # noqa: F403
 
 if not TYPE_CHECKING:  # to a type checker only the names above exist
     __getattr__, __dir__ = attach(__name__, PARTS)

@@ -1,4 +1,72 @@
-"""Which module has which of the rarer layers: they are imported when first used."""
+"""The rarer layers by module: a table for imports on first use, and imports for type checkers."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastcnn.layers.affine import (
+        RandomRotation as RandomRotation,
+        RandomTranslation as RandomTranslation,
+        RandomZoom as RandomZoom,
+    )
+    from fastcnn.layers.augmentation import (
+        RandomErasing as RandomErasing,
+        RandomFlip as RandomFlip,
+    )
+    from fastcnn.layers.colours import (
+        RandomBrightness as RandomBrightness,
+        RandomContrast as RandomContrast,
+    )
+    from fastcnn.layers.depthwise import (
+        DepthwiseConv2D as DepthwiseConv2D,
+        SeparableConv2D as SeparableConv2D,
+        SeparableConvolution2D as SeparableConvolution2D,
+    )
+    from fastcnn.layers.dropout import (
+        Dropout as Dropout,
+        SpatialDropout2D as SpatialDropout2D,
+    )
+    from fastcnn.layers.global_pooling import (
+        GlobalAveragePooling2D as GlobalAveragePooling2D,
+        GlobalAvgPool2D as GlobalAvgPool2D,
+        GlobalMaxPool2D as GlobalMaxPool2D,
+        GlobalMaxPooling2D as GlobalMaxPooling2D,
+    )
+    from fastcnn.layers.group_normalization import GroupNormalization as GroupNormalization
+    from fastcnn.layers.identity import (
+        ActivityRegularization as ActivityRegularization,
+        Identity as Identity,
+    )
+    from fastcnn.layers.noise import (
+        GaussianDropout as GaussianDropout,
+        GaussianNoise as GaussianNoise,
+    )
+    from fastcnn.layers.permuting import (
+        Permute as Permute,
+        RepeatVector as RepeatVector,
+    )
+    from fastcnn.layers.preprocessing import (
+        Normalization as Normalization,
+        Rescaling as Rescaling,
+    )
+    from fastcnn.layers.reshaping import (
+        Cropping2D as Cropping2D,
+        Reshape as Reshape,
+        UpSampling2D as UpSampling2D,
+        ZeroPadding2D as ZeroPadding2D,
+    )
+    from fastcnn.layers.resizing import (
+        CenterCrop as CenterCrop,
+        RandomCrop as RandomCrop,
+        Resizing as Resizing,
+    )
+    from fastcnn.layers.sample_normalization import (
+        LayerNormalization as LayerNormalization,
+        UnitNormalization as UnitNormalization,
+    )
+    from fastcnn.layers.transposed import (
+        Conv2DTranspose as Conv2DTranspose,
+        Convolution2DTranspose as Convolution2DTranspose,
+    )
 
 PARTS = {
     "affine": (

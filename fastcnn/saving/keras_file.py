@@ -29,7 +29,7 @@ from fastcnn.saving.zip_file import Archive, open_archive
 
 if TYPE_CHECKING:
     from fastcnn.core.types import CustomObjects, Path
-    from fastcnn.models import Model
+    from fastcnn.models import Sequential
 
 KERAS_VERSION = "3.15.0"  # the version that defines this format
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
@@ -101,7 +101,7 @@ def load_model(
     custom_objects: CustomObjects = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Model:
+) -> Sequential:
     """Load a model from a .keras file written by this package or by Keras.
 
     Args:

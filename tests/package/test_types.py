@@ -30,7 +30,8 @@ def visible_names(path):
     names = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
-            names |= set(importlib.import_module(node.module).__all__)
+            module = importlib.import_module(node.module)
+            names |= set(getattr(module, "__all__", ())) or visible_names(Path(module.__file__))
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names |= {alias.asname or alias.name for alias in node.names}
         elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
