@@ -1,4 +1,4 @@
-"""Callbacks: a program's hooks into `fit`, `evaluate` and `predict`.
+"""Callbacks: hooks into `fit`, `evaluate` and `predict`.
 
     >>> import fastcnn as keras
     >>> class StopWhenGood(keras.callbacks.Callback):
@@ -6,8 +6,8 @@
     ...         if logs["accuracy"] > 0.95:
     ...             self.model.stop_training = True
 
-`self.model` and `self.params` (verbose, epochs, steps) are there when a hook runs. Batch hooks cost
-something in every step only if they are written: a class without them is not called for batches.
+`self.model` and `self.params` (verbose, epochs, steps) are set before any hook runs. Batch hooks
+cost nothing unless they are overridden: a class without them is not called for batches.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""BackupAndRestore: a run that was killed goes on where it was, and ends with the same bits."""
+"""BackupAndRestore: resume a killed run and end with bit-identical results."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ FILE = "training_state.npz"
 
 
 class BackupAndRestore(Callback):
-    """Saves the whole state of a run, and takes it up again when `fit` is called once more.
+    """Saves the complete state of a run, and resumes from it when `fit` is called again.
 
-    Everything is kept: weights, optimizer, learning rate, random generators of the package, order
-    of the samples and place in it, sums of loss and metrics, history, and of each callback what it
-    lists in `state_names`. So a run that was killed at any moment and started anew, with the same
-    model, data and arguments, ends with the same bits as one that was never killed. The file is
-    written whole or not at all.
+    Everything is saved: weights, optimizer, learning rate, the package's random generators, the
+    order of the samples and the position in it, sums of loss and metrics, history, and the
+    attributes that each callback lists in `state_names`. A run that was killed at any moment and
+    restarted with the same model, data and arguments is therefore bit-identical to one that was
+    never interrupted. The file is written atomically.
 
-    What is not kept: a generator's own state (it is asked once more for the batches that were done
-    before), and what draws from other random generators than the package's.
+    Not saved: the state of a data generator (it is asked again for the batches already consumed),
+    and random generators other than the package's.
 
     Args:
-        backup_dir: a folder; it is made if it is not there.
+        backup_dir: a folder; created if it does not exist.
         save_freq: "epoch", or a number of steps.
-        double_checkpoint: accepted and ignored: a file is never half-written.
-        delete_checkpoint: whether the state is deleted at the end of `fit`.
+        double_checkpoint: accepted and ignored: writes are atomic.
+        delete_checkpoint: whether to delete the state at the end of `fit`.
 
     Raises, in `fit`:
-        ValueError: the state there is of another model, optimizer, data or list of callbacks, or
-            the file is damaged.
+        ValueError: the saved state belongs to another model, optimizer, data or list of callbacks,
+            or the file is corrupt.
     """
 
     state_names = ("_steps",)
@@ -61,7 +61,9 @@ class BackupAndRestore(Callback):
         self._path = os.path.join(self.backup_dir, FILE)
         self._steps = 0
         if save_freq != "epoch":
-            self.on_train_batch_end = self._count_step  # else no step has to pay for it
+            self.on_train_batch_end = (
+                self._count_step
+            )  # set only if needed, to save a call per step
 
     def on_train_begin(self, logs=None):
         from fastcnn.saving.state import load_state
@@ -90,5 +92,5 @@ class BackupAndRestore(Callback):
         if self.delete_checkpoint:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)
-            with contextlib.suppress(OSError):  # not empty: the rest is not ours
+            with contextlib.suppress(OSError):  # not empty: it holds files of others
                 os.rmdir(self.backup_dir)

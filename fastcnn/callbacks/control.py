@@ -1,4 +1,4 @@
-"""Callbacks that steer a run: LambdaCallback, LearningRateScheduler, TerminateOnNaN."""
+"""Callbacks that control a run: LambdaCallback, LearningRateScheduler, TerminateOnNaN."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class LambdaCallback(Callback):
-    """A callback made of functions.
+    """A callback built from functions.
 
     Args:
         on_epoch_begin, on_epoch_end: functions of (epoch, logs).
         on_train_begin, on_train_end: functions of (logs).
         on_train_batch_begin, on_train_batch_end: functions of (batch, logs).
-        **kwargs: further hooks, by name.
+        **kwargs: any other hooks, by name.
     """
 
     def __init__(
@@ -53,12 +53,12 @@ class LearningRateScheduler(Callback):
 
     Args:
         schedule: function of (epoch, learning rate), or of (epoch), that returns a float.
-        verbose: 1 prints what is set.
+        verbose: 1 prints each new rate.
 
-    The rate is in the logs as `learning_rate`.
+    The rate is logged as `learning_rate`.
 
     Raises:
-        ValueError: the function returned something else than a float.
+        ValueError: the function did not return a float.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
@@ -83,7 +83,7 @@ class LearningRateScheduler(Callback):
             inspect.signature(self.schedule).bind(epoch, rate)
         except TypeError:
             return self.schedule(epoch)
-        except ValueError:  # no signature can be found
+        except ValueError:  # the signature cannot be determined
             pass
         return self.schedule(epoch, rate)
 
@@ -93,10 +93,10 @@ class LearningRateScheduler(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Ends training at the batch whose loss is NaN or infinite.
+    """Stops training at the first batch whose loss is NaN or infinite.
 
     Args:
-        raise_error: whether to raise RuntimeError instead of ending quietly.
+        raise_error: whether to raise RuntimeError instead of stopping silently.
     """
 
     def __init__(self, raise_error: bool = False) -> None:
@@ -108,6 +108,6 @@ class TerminateOnNaN(Callback):
         if loss is None or math.isfinite(loss):
             return
         if self.raise_error:
-            raise RuntimeError(f"The loss is {loss} at batch {batch}: training ends.")
+            raise RuntimeError(f"The loss is {loss} at batch {batch}: training stopped.")
         print(f"Batch {batch}: Invalid loss, terminating training", flush=True)
         self.model.stop_training = True

@@ -1,4 +1,4 @@
-"""CSVLogger: the logs of each epoch as a line of a CSV file."""
+"""CSVLogger: one row of a CSV file per epoch."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 class CSVLogger(Callback):
-    """Writes the logs of each epoch to a file.
+    """Writes the logs of each epoch to a CSV file.
 
     Args:
-        filename: the file's name.
-        separator: what stands between the values.
-        append: whether to go on with a file that is there (what `BackupAndRestore` needs), instead
-            of replacing it.
+        filename: path of the file.
+        separator: the string between values.
+        append: whether to append to an existing file (as `BackupAndRestore` requires) instead of
+            replacing it.
 
-    Columns are `epoch` and the names of the first epoch's logs in alphabetical order, with those
-    of a validation that comes later; a value that is missing is NA.
+    The columns are `epoch` and the keys of the first epoch's logs in alphabetical order, followed
+    by a `val_` column for each if the first epoch has no validation. Missing values are NA.
     """
 
     def __init__(self, filename: Path, separator: str = ",", append: bool = False) -> None:
@@ -64,7 +64,7 @@ class CSVLogger(Callback):
 
 
 def _cell(value):
-    """Several values as one text in brackets, as Keras writes them."""
+    """Format several values as one bracketed string, as Keras does."""
     if isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1):
         return f'"[{", ".join(map(str, value))}]"'
     return value

@@ -1,8 +1,8 @@
-"""Event files as TensorBoard reads them: scalars and histograms, written without its packages.
+"""TensorBoard event files: scalars and histograms, written without the tensorboard package.
 
-A file is a row of records (TensorFlow's TFRecord): length (uint64), masked CRC-32C of the length,
-data, masked CRC-32C of the data, all little-endian. The data are messages of the type
-`tensorboard.Event` in the wire format of Protocol Buffers. What is needed of them:
+A file is a sequence of records (TensorFlow's TFRecord): length (uint64), masked CRC-32C of the
+length, data, masked CRC-32C of the data, all little-endian. The data is a `tensorboard.Event`
+message in the Protocol Buffers wire format. The fields used:
 
     Event         1 wall_time (double)  2 step (int64)  3 file_version (string)  5 summary
     Summary       1 value, repeated
@@ -26,7 +26,7 @@ FLOAT, DOUBLE = 1, 2  # DataType
 SCALAR, TENSOR = 1, 2  # DataClass
 BINS = 30
 
-_numbers = itertools.count()
+_file_counter = itertools.count()
 
 
 def _crc_table():
@@ -42,7 +42,7 @@ _CRC_TABLE = _crc_table()
 
 
 def crc32c(data):
-    """The Castagnoli CRC of some bytes."""
+    """The CRC-32C (Castagnoli) of some bytes."""
     crc = 0xFFFFFFFF
     for byte in data:
         crc = crc >> 8 ^ _CRC_TABLE[(crc ^ byte) & 0xFF]
@@ -50,13 +50,13 @@ def crc32c(data):
 
 
 def masked_crc(data):
-    """The CRC as records hold it, so that a CRC of CRCs is no CRC of zeros."""
+    """The CRC as records store it: masked, as a CRC of data that contains CRCs is unreliable."""
     crc = crc32c(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)
 
 
 def varint(number):
-    """A non-negative integer, seven bits a byte, the lowest first."""
+    """A non-negative integer, seven bits per byte, least significant first."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -66,7 +66,7 @@ def varint(number):
 
 
 def field(number, value):
-    """A field of a message: an int as varint, a float as double, text and bytes with a length."""
+    """A field of a message: int as varint, float as double, str and bytes length-delimited."""
     if isinstance(value, int):
         return varint(number << 3) + varint(value)
     if isinstance(value, float):
@@ -76,7 +76,7 @@ def field(number, value):
 
 
 def tensor(array):
-    """The message for a float32 or float64 array."""
+    """A Tensor message for a float32 or float64 array."""
     array = np.asarray(array)
     dtype = FLOAT if array.dtype == np.float32 else DOUBLE
     shape = b"".join(field(2, field(1, size)) for size in array.shape)
@@ -88,32 +88,32 @@ def tensor(array):
 
 
 class EventWriter:
-    """Appends events to a new file in a folder, which is made if it is not there."""
+    """Appends events to a new file in a folder, which is created if it does not exist."""
 
     def __init__(self, folder):
         os.makedirs(folder, exist_ok=True)
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
-        path = os.path.join(folder, f"{name}.{os.getpid()}.{next(_numbers)}.v2")
+        path = os.path.join(folder, f"{name}.{os.getpid()}.{next(_file_counter)}.v2")
         self._file = open(path, "wb")  # noqa: SIM115
         self._write(field(3, "brain.Event:2"))
 
     def scalar(self, tag, value, step):
-        """Write a number."""
+        """Write a scalar."""
         self._summary(tag, np.float32(value), step, "scalars", SCALAR)
 
     def histogram(self, tag, values, step):
-        """Write how the values of an array are spread: rows of (left, right, count)."""
+        """Write a histogram of an array: rows of (left, right, count)."""
         values = np.asarray(values, np.float64).ravel()
         counts, edges = np.histogram(values[np.isfinite(values)], BINS)
         rows = np.stack([edges[:-1], edges[1:], counts.astype(np.float64)], axis=1)
         self._summary(tag, rows, step, "histograms", TENSOR)
 
     def flush(self):
-        """Let readers see what was written."""
+        """Flush the file, so that readers see all events."""
         self._file.flush()
 
     def close(self):
-        """End the file."""
+        """Close the file."""
         self._file.close()
 
     def _summary(self, tag, array, step, plugin, data_class):

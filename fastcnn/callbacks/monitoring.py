@@ -1,4 +1,4 @@
-"""Callbacks that watch one number: EarlyStopping, ModelCheckpoint, ReduceLROnPlateau."""
+"""Callbacks that monitor one value: EarlyStopping, ModelCheckpoint, ReduceLROnPlateau."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MODES = ("auto", "min", "max")
 
 
 class MonitorCallback(Callback):
-    """Base: which number, and which way is better.
+    """Base class: which value to monitor, and whether larger or smaller is better.
 
     Args:
-        monitor: a name in the logs.
-        mode: "min", "max", or "auto": losses and errors shall fall, accuracies rise.
-        min_delta: a smaller change is none.
+        monitor: a key of the logs.
+        mode: "min", "max", or "auto": losses and errors should decrease, accuracies increase.
+        min_delta: smallest change that counts as an improvement.
 
     Attributes:
         best: the best value so far, or None.
@@ -33,7 +33,7 @@ class MonitorCallback(Callback):
         super().__init__()
         if mode not in MODES:
             warn(
-                f"{type(self).__name__}: the mode {mode!r} is not one of {MODES}: 'auto' it is.",
+                f"{type(self).__name__}: the mode {mode!r} is not one of {MODES}: using 'auto'.",
             )
             mode = "auto"
         self.monitor = monitor
@@ -56,31 +56,31 @@ class MonitorCallback(Callback):
             return -1
         model = self.model
         for metric in (*model._metric_arguments, *model._weighted_metric_arguments):
-            is_it = metric == name if isinstance(metric, str) else metric.name == name
-            direction = metrics.direction(metric) if is_it else None
+            matches = metric == name if isinstance(metric, str) else metric.name == name
+            direction = metrics.direction(metric) if matches else None
             if direction is not None:
                 return 1 if direction == "up" else -1
         raise ValueError(
-            f"{type(self).__name__} cannot tell whether {self.monitor!r} shall rise or fall: pass "
-            "mode='max' or mode='min'."
+            f"{type(self).__name__} cannot infer whether {self.monitor!r} should increase or "
+            "decrease: pass mode='max' or mode='min'."
         )
 
 
 class EarlyStopping(MonitorCallback):
-    """Ends training when a number has not become better for some epochs.
+    """Stops training when a monitored value has stopped improving.
 
     Args:
-        monitor: a name in the logs.
-        min_delta: a smaller change is none.
-        patience: number of epochs to wait.
-        verbose: 1 prints when it ends training.
+        monitor: a key of the logs.
+        min_delta: smallest change that counts as an improvement.
+        patience: number of epochs without improvement to wait.
+        verbose: 1 prints a message when training is stopped.
         mode: "min", "max" or "auto".
-        baseline: what must be beaten, or waiting goes on.
-        restore_best_weights: whether the weights of the best epoch come back at the end.
-        start_from_epoch: epochs before this one do not count.
+        baseline: value to beat: an improvement that does not reach it does not reset the wait.
+        restore_best_weights: whether to restore the weights of the best epoch at the end.
+        start_from_epoch: epochs before this one are ignored.
 
     Attributes:
-        stopped_epoch, best_epoch, best, wait: how it went.
+        stopped_epoch, best_epoch, best, wait: the state of the callback.
     """
 
     state_names = ("wait", "stopped_epoch", "best", "best_weights", "best_epoch")
@@ -142,19 +142,19 @@ class EarlyStopping(MonitorCallback):
 
 
 class ReduceLROnPlateau(MonitorCallback):
-    """Lowers the learning rate when a number has not become better for some epochs.
+    """Reduces the learning rate when a monitored value has stopped improving.
 
     Args:
-        monitor: a name in the logs.
+        monitor: a key of the logs.
         factor: new rate = rate * factor, below 1.
-        patience: number of epochs to wait.
-        verbose: 1 prints what is set.
+        patience: number of epochs without improvement to wait.
+        verbose: 1 prints each new rate.
         mode: "min", "max" or "auto".
-        min_delta: a smaller change is none.
-        cooldown: number of epochs after a change in which nothing is counted.
-        min_lr: the lowest rate.
+        min_delta: smallest change that counts as an improvement.
+        cooldown: number of epochs after a reduction before counting resumes.
+        min_lr: lower bound on the rate.
 
-    The rate is in the logs as `learning_rate`.
+    The rate is logged as `learning_rate`.
     """
 
     state_names = ("best", "wait", "cooldown_counter")
@@ -218,18 +218,18 @@ class ReduceLROnPlateau(MonitorCallback):
 
 
 class ModelCheckpoint(MonitorCallback):
-    """Saves the model, or its weights, after each epoch or every so many steps.
+    """Saves the model, or its weights, after each epoch or every few steps.
 
     Args:
-        filepath: a name that ends in .keras, or with `save_weights_only` in .weights.h5 or .npz. It
-            may have `{epoch:02d}`, counted from 1, and names of the logs like `{val_loss:.2f}`.
-        monitor: a name in the logs, for `save_best_only`.
-        verbose: 1 prints what is saved.
-        save_best_only: only when the number became better.
-        save_weights_only: weights instead of the whole model.
+        filepath: a path that ends in .keras, or with `save_weights_only` in .weights.h5 or .npz. It
+            may contain `{epoch:02d}`, counted from 1, and keys of the logs like `{val_loss:.2f}`.
+        monitor: a key of the logs, for `save_best_only`.
+        verbose: 1 prints a message for each save.
+        save_best_only: save only when the monitored value improved.
+        save_weights_only: save weights instead of the whole model.
         mode: "min", "max" or "auto".
         save_freq: "epoch", or a number of steps.
-        initial_value_threshold: what must be beaten from the start.
+        initial_value_threshold: value that the first save has to beat.
     """
 
     state_names = ("best", "_steps")
@@ -261,7 +261,9 @@ class ModelCheckpoint(MonitorCallback):
                 f"save_weights_only={save_weights_only}. Received filepath={self.filepath!r}."
             )
         if save_freq != "epoch":
-            self.on_train_batch_end = self._count_step  # else no step has to pay for it
+            self.on_train_batch_end = (
+                self._count_step
+            )  # set only if needed, to save a call per step
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
@@ -281,7 +283,8 @@ class ModelCheckpoint(MonitorCallback):
             path = self.filepath.format(epoch=epoch + 1, **{**names, **logs})
         except KeyError as error:
             raise KeyError(
-                f"The file's name {self.filepath!r} asks for {error}. The logs have {list(logs)}."
+                f"The argument `filepath` contains the unknown key {error}: {self.filepath!r}. "
+                f"The logs contain {list(logs)}."
             ) from None
         if not self._is_wanted(epoch, logs, path):
             return
@@ -300,8 +303,8 @@ class ModelCheckpoint(MonitorCallback):
             value = logs.get(self.monitor)
             if value is None or np.ndim(value):
                 warn(
-                    f"ModelCheckpoint can save the best model only with a number {self.monitor!r} "
-                    f"in the logs, which have {list(logs)}: it saves every one.",
+                    f"ModelCheckpoint needs a scalar {self.monitor!r} in the logs to find the best "
+                    f"model. The logs contain {list(logs)}: saving every model.",
                 )
                 return True
             before = "None" if self.best is None else f"{self.best:.5f}"
@@ -317,18 +320,18 @@ class ModelCheckpoint(MonitorCallback):
 
 
 def watched(callback, logs, what):
-    """The number that the callback monitors, or None with a warning."""
+    """The value that the callback monitors; if it is missing, warn and return None."""
     value = (logs or {}).get(callback.monitor)
     if value is None:
         warn(
             f"{what} is conditioned on {callback.monitor!r}, which is not in the logs. "
-            f"They have: {', '.join(logs or {})}.",
+            f"Available: {', '.join(logs or {})}.",
         )
     return value
 
 
 def check_save_freq(save_freq):
-    """Accepts "epoch" and positive integers."""
+    """Accept "epoch" and positive integers, else raise ValueError."""
     is_count = isinstance(save_freq, int) and not isinstance(save_freq, bool) and save_freq >= 1
     if save_freq != "epoch" and not is_count:
         raise ValueError(

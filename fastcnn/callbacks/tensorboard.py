@@ -1,4 +1,4 @@
-"""TensorBoard: loss, metrics and learning rate as curves, weights as histograms."""
+"""TensorBoard: logs loss, metrics and learning rate as scalars, and weights as histograms."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class TensorBoard(Callback):
-    """Writes event files for `tensorboard --logdir logs`, which need no package to be written.
+    """Writes event files for `tensorboard --logdir logs`; no other package is needed.
 
-    In the folder `train`: `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` of each epoch,
-    `batch_<name>` of steps, histograms of the weights. In `validation`: `epoch_<name>`, and after
-    each evaluation `evaluation_<name>_vs_iterations`.
+    The folder `train` gets `epoch_loss`, `epoch_<metric>` and `epoch_learning_rate` for each epoch,
+    `batch_<name>` for steps, and histograms of the weights. The folder `validation` gets
+    `epoch_<name>`, and `evaluation_<name>_vs_iterations` after each evaluation.
 
     Args:
         log_dir: a folder.
-        histogram_freq: write histograms every so many epochs; 0 is never.
+        histogram_freq: number of epochs between histograms; 0 disables them.
         write_graph: accepted and ignored.
-        write_images: False.
+        write_images: must be False.
         write_steps_per_second: whether to write `epoch_steps_per_second`.
-        update_freq: "epoch", or "batch" (1) or a number of steps: write `batch_<name>`, too.
+        update_freq: "epoch", or "batch" (1) or a number of steps: also write `batch_<name>`.
         profile_batch: accepted and ignored.
-        embeddings_freq, embeddings_metadata: 0 and None.
+        embeddings_freq, embeddings_metadata: must be 0 and None.
     """
 
     state_names = ("_train_step",)
@@ -65,7 +65,9 @@ class TensorBoard(Callback):
                     "The argument `update_freq` must be 'epoch', 'batch' or a positive integer. "
                     f"Received update_freq={update_freq!r}."
                 )
-            self.on_train_batch_end = self._write_batch  # else no step has to pay for it
+            self.on_train_batch_end = (
+                self._write_batch
+            )  # set only if needed, to save a call per step
 
     def _writer(self, name):
         writer = self._writers.get(name)
@@ -88,17 +90,17 @@ class TensorBoard(Callback):
         self._writers = {}
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._began = time.perf_counter()
-        self._iterations = self.model.optimizer.iterations
+        self._epoch_start = time.perf_counter()
+        self._first_iteration = self.model.optimizer.iterations
 
     def on_epoch_end(self, epoch, logs=None):
         train = {k: v for k, v in (logs or {}).items() if not k.startswith("val_")}
         train["learning_rate"] = float(self.model.optimizer.learning_rate)
         if self.write_steps_per_second:
-            done = self.model.optimizer.iterations - self._iterations
-            train["steps_per_second"] = done / (time.perf_counter() - self._began)
-        held_back = {k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")}
-        for name, values in (("train", train), ("validation", held_back)):
+            steps = self.model.optimizer.iterations - self._first_iteration
+            train["steps_per_second"] = steps / (time.perf_counter() - self._epoch_start)
+        validation = {k[4:]: v for k, v in (logs or {}).items() if k.startswith("val_")}
+        for name, values in (("train", train), ("validation", validation)):
             for key, value in values.items():
                 self._writer(name).scalar(f"epoch_{key}", value, epoch)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
