@@ -1,4 +1,4 @@
-"""Losses: what training makes small, with their gradients.
+"""Losses: the functions that training minimizes, with their gradients.
 
     >>> import numpy as np
     >>> from fastcnn import losses
@@ -6,11 +6,11 @@
     >>> round(float(loss([1, 0], np.array([[0.25, 0.75], [0.5, 0.5]]))), 4)
     0.4904
 
-A loss has one value per sample (or per place, where the output has more axes), the mean over the
-last axis. Called with arrays it reduces them as Keras does: "sum_over_batch_size" is the mean of
-value * weight over all samples.
+A loss has one value per sample (or per position, if the output has more axes), the mean over the
+last axis. Calling it on arrays reduces these values as Keras does: "sum_over_batch_size" is the
+mean of value * weight over all samples.
 
-A loss of your own needs `values` and `gradient`:
+A custom loss implements `values` and `gradient`:
 
     >>> class MeanFourthPower(losses.Loss):
     ...     def values(self, y_true, y_pred):
@@ -164,8 +164,8 @@ def get(identifier: Any) -> Loss | None:
     """A loss from a name, config, class or instance.
 
     Raises:
-        ValueError: an unknown name (the error lists the valid ones) or a bare function, which has
-            no gradient here.
+        ValueError: an unknown name (the error lists the valid ones) or a plain function, which
+            has no gradient.
     """
     identifier = getattr(identifier, "loss_class", identifier)
     if callable(identifier) and not isinstance(identifier, (Loss, type)):
@@ -177,10 +177,10 @@ def get(identifier: Any) -> Loss | None:
 
 
 def serialize(loss: Loss) -> Config | None:
-    """The dictionary that Keras writes for a loss."""
+    """A loss as a dictionary in the format of Keras."""
     return registry.serialize(loss)
 
 
 def deserialize(name: Config, custom_objects: CustomObjects = None) -> Loss:
-    """The loss that `serialize` wrote."""
+    """The loss described by a dictionary from `serialize`."""
     return registry.deserialize(name, custom_objects)

@@ -31,7 +31,7 @@ class Loss(Configurable):
         dtype: None or `config.floatx()`.
     """
 
-    undoes: str | None = None  # the activation whose inverse is built into the form `on_logits`
+    undoes: str | None = None  # the activation that the form returned by `on_logits` includes
 
     def __init__(
         self,
@@ -48,32 +48,32 @@ class Loss(Configurable):
         self.name = name or snake_case(type(self).__name__)
 
     def values(self, y_true, y_pred):
-        """The loss of each row: y_pred (rows, size), y_true as `prepare` gives it; (rows,)."""
+        """The loss of each row, (rows,); y_pred is (rows, size), y_true as `prepare` returns it."""
         raise NotImplementedError(f"{type(self).__name__} must implement values(y_true, y_pred).")
 
     def gradient(self, y_true, y_pred):
-        """The gradient of each row's value at y_pred: (rows, size)."""
+        """The gradient of each row's value with respect to y_pred, (rows, size)."""
         raise NotImplementedError(f"{type(self).__name__} must implement gradient(y_true, y_pred).")
 
     def prepare(self, y, output_shape):
-        """Targets as the loss wants them, checked against the model's output (None, ..., size).
+        """Convert targets and check them against the shape of the output (None, ..., size).
 
-        Returns an array of the output's shape, in a type that batches can be gathered from.
+        Returns an array of the output's shape, in a dtype from which batches can be gathered.
         """
         return prepare_targets(y, output_shape, self.name)
 
     def on_logits(self):
-        """This loss as a function of what goes into the activation `undoes`, or None."""
+        """This loss as a function of the logits, the input of the activation `undoes`, or None."""
         return None
 
     def bind(self, z, targets, scale, losses, dz, probabilities=None):
         """A callable that writes losses (rows,) and dz = scale * gradient (rows, size).
 
-        A loss on logits writes `probabilities`, the activation of z, as well.
+        A loss on logits also writes `probabilities`, the activation of z.
         """
 
         def run():
-            with np.errstate(all="ignore"):  # NaN and infinity show in the loss
+            with np.errstate(all="ignore"):  # NaN and infinity show up in the loss
                 losses[...] = self.values(targets, z)
                 np.multiply(self.gradient(targets, z), scale[:, None], out=dz)
 
@@ -82,9 +82,9 @@ class Loss(Configurable):
     def __call__(
         self, y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> NDArray:
-        """The reduced loss of two arrays: a `Tensor` of one number (of all with reduction None).
+        """The reduced loss of two arrays: a scalar `Tensor`, or all values with reduction None.
 
-        As in Keras, arrays of one axis are one sample: its loss is the mean over that axis.
+        As in Keras, a 1-D array is one sample, whose loss is the mean over that axis.
         """
         y_pred, y_true = np.asarray(y_pred), np.asarray(y_true)
         if y_pred.dtype.kind != "f":
@@ -97,7 +97,7 @@ class Loss(Configurable):
         targets = self.prepare(y_true, (None, *y_pred.shape[1:]))
         if len(targets) != len(y_pred):
             raise ValueError(
-                f"y_true and y_pred must have equal length. Received {len(targets)} samples "
+                f"y_true and y_pred must have the same length. Received {len(targets)} samples "
                 f"and {len(y_pred)}."
             )
         size = y_pred.shape[-1]
@@ -117,13 +117,13 @@ class Loss(Configurable):
 
 
 def check_axis(axis):
-    """Classes, or the parts of a vector, are on the last axis."""
+    """Only the last axis can hold the classes or the elements of a vector."""
     if axis != -1:
         raise ValueError(f"The argument `axis` must be -1. Received axis={axis!r}.")
 
 
 def function_of(loss_class):
-    """Keras's function form: the values without reduction. `compile` takes it as a loss, too."""
+    """Keras's function form: the values without reduction. `compile` accepts it as a loss too."""
 
     signature = function_signature(loss_class, "y_true", "y_pred")
 

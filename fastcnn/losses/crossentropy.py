@@ -1,4 +1,4 @@
-"""Cross-entropies: losses of probabilities, or of what goes into softmax or sigmoid."""
+"""Cross-entropies: losses on probabilities, or on logits, the inputs of softmax or sigmoid."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ProbabilityLoss(Loss):
-    """Base of the cross-entropies, on probabilities or, with `from_logits`, on what is before."""
+    """Base of the cross-entropies, on probabilities or, with `from_logits`, on logits."""
 
     def __init__(self, from_logits, reduction, name, dtype):
         super().__init__(name, reduction, dtype)
@@ -30,7 +30,7 @@ class ProbabilityLoss(Loss):
         return type(self).from_config({**self.get_config(), "from_logits": True})
 
     def activation(self, z):
-        """The activation that `undoes` names, on rows."""
+        """The activation named by `undoes`, applied to rows."""
         raise NotImplementedError
 
     def bind(self, z, targets, scale, losses, dz, probabilities=None):
@@ -56,7 +56,7 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         from_logits: whether predictions are logits (before softmax) rather than probabilities.
         reduction, name, dtype: see `Loss`.
 
-    Shapes: y_true (n,) or (n, 1), y_pred (n, classes); further axes in between are allowed.
+    Shapes: y_true (n,) or (n, 1), y_pred (n, classes); more axes in between are allowed.
     """
 
     undoes = "softmax"
@@ -163,7 +163,7 @@ class CategoricalCrossentropy(ProbabilityLoss):
             return np.exp(_log_softmax(y_pred)) * y_true.sum(1, keepdims=True) - y_true
         total = y_pred.sum(1, keepdims=True)
         p = y_pred / total
-        open_target = y_true * _inside(p)  # clipped places have no gradient
+        open_target = y_true * _inside(p)  # clipped elements have no gradient
         return (open_target.sum(1, keepdims=True) - open_target / _clip(p)) / total
 
     def activation(self, z):
@@ -177,7 +177,7 @@ class CategoricalCrossentropy(ProbabilityLoss):
         scale = scale[:, None]
 
         @np.errstate(all="ignore")
-        def run():  # `values` and `gradient` from one exp, into arrays that are there
+        def run():  # `values` and `gradient` from one exp, without allocating
             y_true = self._smooth(targets)
             np.max(z, 1, out=column, keepdims=True)
             np.subtract(z, column, out=shifted)
@@ -208,7 +208,7 @@ class BinaryCrossentropy(ProbabilityLoss):
         label_smoothing: in [0, 1]; targets become target * (1 - s) + s / 2.
         reduction, name, dtype: see `Loss`.
 
-    Shapes: y_true and y_pred (n, ..., size); y_true may leave out a last axis of 1.
+    Shapes: y_true and y_pred (n, ..., size); y_true may omit a last axis of 1.
     """
 
     undoes = "sigmoid"
@@ -268,7 +268,7 @@ def _clip(p):
 
 
 def _inside(p):
-    """1 where `_clip` leaves p alone (NaN included), 0 where it does not."""
+    """1 where `_clip` leaves p unchanged (including NaN), else 0."""
     outside = (p < config.epsilon()) | (p > 1 - config.epsilon())
     return np.where(outside, 0, 1).astype(p.dtype)
 

@@ -1,7 +1,7 @@
-"""Hinge losses: a margin of 1 between right and wrong.
+"""Hinge losses: a margin of 1 between correct and wrong.
 
-`Hinge` and `SquaredHinge` take targets of -1 and 1. Where all targets of a batch are 0 or 1, 0
-stands for -1, as in Keras.
+`Hinge` and `SquaredHinge` take targets of -1 and 1. If all targets of a batch are 0 or 1, 0 counts
+as -1, as in Keras.
 """
 
 from __future__ import annotations
@@ -69,20 +69,20 @@ class CategoricalHinge(Loss):
         super().__init__(name, reduction, dtype)
 
     def values(self, y_true, y_pred):
-        right = (y_true * y_pred).sum(1)
+        correct = (y_true * y_pred).sum(1)
         wrong = ((1 - y_true) * y_pred).max(1)
-        return np.maximum(wrong - right + 1, 0)
+        return np.maximum(wrong - correct + 1, 0)
 
     def gradient(self, y_true, y_pred):
         others = (1 - y_true) * y_pred
         largest = others == others.max(1, keepdims=True)
-        shares = largest / largest.sum(1, keepdims=True)  # equal ones share the gradient
-        gradient = (1 - y_true) * shares - y_true
+        fractions = largest / largest.sum(1, keepdims=True)  # ties share the gradient
+        gradient = (1 - y_true) * fractions - y_true
         return np.where(self.values(y_true, y_pred)[:, None] == 0, 0, gradient)
 
 
 def _signs(y_true):
-    """Targets as -1 and 1."""
+    """Convert targets of 0 and 1 to -1 and 1."""
     if np.isin(y_true, (0, 1)).all():
         return 2 * y_true - 1
     return y_true

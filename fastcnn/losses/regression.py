@@ -1,7 +1,7 @@
-"""Losses of numbers and distributions: squared and absolute errors, Huber, cosine, divergence, ...
+"""Losses for regression and distributions: squared and absolute errors, Huber, divergence, ...
 
-All take y_true and y_pred of one shape (n, ..., size) and are a mean over the last axis, except
-`CosineSimilarity` and `KLDivergence`, which are a sum.
+All take y_true and y_pred of the same shape (n, ..., size) and average over the last axis, except
+`CosineSimilarity` and `KLDivergence`, which sum over it.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ class MeanSquaredLogarithmicError(Loss):
         super().__init__(name, reduction, dtype)
 
     def _differences(self, y_true, y_pred):
-        least = config.epsilon()
-        return np.log1p(np.maximum(y_pred, least)) - np.log1p(np.maximum(y_true, least))
+        epsilon = config.epsilon()
+        return np.log1p(np.maximum(y_pred, epsilon)) - np.log1p(np.maximum(y_true, epsilon))
 
     def values(self, y_true, y_pred):
         return np.square(self._differences(y_true, y_pred)).mean(1)
@@ -106,7 +106,7 @@ class Huber(Loss):
     """mean of e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2; e = y_pred - y_true
 
     Args:
-        delta: float, where the square turns into a line.
+        delta: float, the error at which the loss changes from quadratic to linear.
         reduction, name, dtype: see `Loss`.
     """
 
@@ -145,7 +145,7 @@ class LogCosh(Loss):
         super().__init__(name, reduction, dtype)
 
     def values(self, y_true, y_pred):
-        error = np.abs(y_pred - y_true)  # log(cosh(x)) is even and has no overflow this way
+        error = np.abs(y_pred - y_true)  # log(cosh(x)) is even; this form cannot overflow
         return (error + np.log1p(np.exp(-2 * error)) - np.log(2)).mean(1)
 
     def gradient(self, y_true, y_pred):
@@ -157,7 +157,7 @@ class CosineSimilarity(Loss):
     """-cosine of the angle between y_true and y_pred: -1 is best, 1 is worst
 
     Args:
-        axis: -1.
+        axis: must be -1.
         reduction, name, dtype: see `Loss`.
     """
 
@@ -229,7 +229,7 @@ def _clip(p):
 
 
 def _unit(rows):
-    """(rows of length 1, their lengths before); a row of zeros stays so."""
+    """(rows scaled to unit length, original lengths); a row of zeros is unchanged."""
     length = np.sqrt(np.maximum(np.square(rows).sum(1, keepdims=True), config.epsilon() ** 2))
     return rows / length, length
 
