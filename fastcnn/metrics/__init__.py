@@ -1,4 +1,4 @@
-"""Metrics: what is reported beside the loss.
+"""Metrics: values reported alongside the loss.
 
     >>> import numpy as np
     >>> from fastcnn import metrics
@@ -7,9 +7,9 @@
     >>> accuracy.result()
     0.5
 
-A metric adds up what it sees (`update_state`), tells the result so far (`result`) and starts anew
-(`reset_state`). Sums are formed one sample after the other in float64, so a result does not depend
-on how the samples are cut into batches.
+A metric accumulates samples (`update_state`), returns the result so far (`result`) and can be reset
+(`reset_state`). Sums are accumulated sample by sample in float64, so a result does not depend on
+how the samples are split into batches.
 """
 
 from __future__ import annotations
@@ -201,33 +201,35 @@ def get(identifier: Any) -> Metric | None:
 
 
 def check_metrics(metrics):
-    """A list from what was given to `compile`: strings as they are, the rest made metrics.
+    """The argument of `compile` as a list: strings unchanged, everything else as a `Metric`.
 
     Raises:
-        ValueError: an unknown metric, now and not in `fit`.
+        ValueError: an unknown metric; raised here rather than in `fit`.
     """
     if metrics is None:
         return []
     if isinstance(metrics, dict):
-        raise ValueError(f"Metrics must be a list for a model of one output. Received {metrics!r}.")
+        raise ValueError(
+            f"Metrics must be a list, as a model has one output. Received {metrics!r}."
+        )
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
     if len(metrics) == 1 and isinstance(metrics[0], (list, tuple)):
         metrics = list(metrics[0])  # one list for the one output
-    for place, metric in enumerate(metrics):
+    for index, metric in enumerate(metrics):
         if metric is None:
             raise ValueError(f"A metric must not be None. Received metrics={metrics!r}.")
         if isinstance(metric, str):
             registry.lookup(metric)
         else:
-            metrics[place] = get(metric)
+            metrics[index] = get(metric)
     return metrics
 
 
 def resolve(identifier, target_shape, output_shape):
-    """The metric for `identifier`; "accuracy" by the shapes of targets and output.
+    """The metric for `identifier`; the shapes of targets and output select the form of "accuracy".
 
-    One output: binary. Targets that lack the classes' axis: sparse. Else: categorical. A string
-    becomes the metric's name as it is.
+    It is binary for an output of size 1, sparse for targets without the axis of the classes, and
+    categorical otherwise. A string is also used as the name of the metric.
     """
     if not isinstance(identifier, str):
         return get(identifier)
@@ -244,17 +246,17 @@ def resolve(identifier, target_shape, output_shape):
 
 
 def direction(identifier):
-    """Whether "up" or "down" is better for a metric as it was given to `compile`, or None."""
+    """Whether "up" or "down" is better for a metric as passed to `compile`, or None."""
     if isinstance(identifier, str):
         return registry.lookup(identifier).direction
     return identifier.direction
 
 
 def serialize(metric: Metric) -> Config | None:
-    """The dictionary that Keras writes for a metric."""
+    """A metric as a dictionary in the format of Keras."""
     return registry.serialize(metric)
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Metric:
-    """The metric that `serialize` wrote."""
+    """The metric described by a dictionary from `serialize`."""
     return registry.deserialize(config, custom_objects)

@@ -1,4 +1,4 @@
-"""Accuracies: how often a prediction is right, and how often it is among the best k."""
+"""Accuracies: how often a prediction is correct, or the label is among the top k."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Accuracy(CountMetric):
     """How often y_pred equals y_true.
 
-    As a string, `metrics=["accuracy"]` stands for the sparse, categorical or binary form that fits
+    The string in `metrics=["accuracy"]` selects the sparse, categorical or binary form that fits
     the model's output and the targets.
     """
 
@@ -30,7 +30,7 @@ class Accuracy(CountMetric):
 
 @registry.register("sparse_categorical_accuracy")
 class SparseCategoricalAccuracy(CountMetric):
-    """How often the largest of y_pred (n, ..., classes) is at the label y_true (n, ...)."""
+    """How often the argmax of y_pred (n, ..., classes) equals the label y_true (n, ...)."""
 
     def __init__(
         self, name: str | None = "sparse_categorical_accuracy", dtype: DTypeLike | None = None
@@ -43,7 +43,7 @@ class SparseCategoricalAccuracy(CountMetric):
 
 @registry.register("categorical_accuracy")
 class CategoricalAccuracy(CountMetric):
-    """How often the largest of y_pred is where the largest of y_true is; both (n, ..., classes)."""
+    """How often the argmax of y_pred equals the argmax of y_true; both (n, ..., classes)."""
 
     def __init__(
         self, name: str | None = "categorical_accuracy", dtype: DTypeLike | None = None
@@ -56,7 +56,7 @@ class CategoricalAccuracy(CountMetric):
 
 @registry.register("binary_accuracy")
 class BinaryAccuracy(MeanMetric):
-    """How often y_pred > threshold agrees with y_true, mean over the last axis."""
+    """How often y_pred > threshold equals y_true; mean over the last axis."""
 
     direction = "up"
 
@@ -81,9 +81,9 @@ class BinaryAccuracy(MeanMetric):
 
 
 class _TopK(CountMetric):
-    """Base of both: whether fewer than k predictions are larger than that of the label.
+    """Base of both: a hit has fewer than k predictions above that of the label.
 
-    A label that is no class is among none.
+    A label outside [0, classes) never counts as a hit.
     """
 
     def __init__(self, k, name, dtype):
@@ -93,7 +93,7 @@ class _TopK(CountMetric):
     def get_config(self):
         return {**super().get_config(), "k": self.k}
 
-    def _is_among(self, labels, y_pred):
+    def _is_in_top_k(self, labels, y_pred):
         classes = y_pred.shape[-1]
         is_class = (labels >= 0) & (labels < classes)
         at_label = np.take_along_axis(y_pred, np.where(is_class, labels, 0)[..., None], -1)
@@ -103,7 +103,7 @@ class _TopK(CountMetric):
 
 @registry.register("top_k_categorical_accuracy")
 class TopKCategoricalAccuracy(_TopK):
-    """How often the largest of y_true is among the k largest of y_pred; both (n, ..., classes).
+    """How often the argmax of y_true is among the top k of y_pred; both (n, ..., classes).
 
     Args:
         k: a positive integer.
@@ -119,17 +119,17 @@ class TopKCategoricalAccuracy(_TopK):
         super().__init__(k, name, dtype)
 
     def values(self, y_true, y_pred):
-        return self._is_among(y_true.argmax(-1), y_pred)
+        return self._is_in_top_k(y_true.argmax(-1), y_pred)
 
 
 @registry.register("sparse_top_k_categorical_accuracy")
 class SparseTopKCategoricalAccuracy(_TopK):
-    """How often the label y_true (n, ...) is among the k largest of y_pred (n, ..., classes).
+    """How often the label y_true (n, ...) is among the top k of y_pred (n, ..., classes).
 
     Args:
         k: a positive integer.
         name: a string.
-        from_sorted_ids: False.
+        from_sorted_ids: must be False.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class SparseTopKCategoricalAccuracy(_TopK):
         super().__init__(k, name, dtype)
 
     def values(self, y_true, y_pred):
-        return self._is_among(_labels(y_true, y_pred).astype(np.int64), y_pred)
+        return self._is_in_top_k(_labels(y_true, y_pred).astype(np.int64), y_pred)
 
 
 def _labels(y_true, y_pred):

@@ -27,7 +27,7 @@ registry = Registry(
 
 
 def sequential_sum(total, values):
-    """total + values[0] + values[1] + ... in float64, strictly in this order."""
+    """total + values[0] + values[1] + ... in float64, in exactly this order."""
     terms = np.empty(len(values) + 1)
     terms[0] = total
     terms[1:] = values
@@ -42,8 +42,8 @@ class Metric(Configurable):
         name: a string, the key in logs and `History`; by default the class's name with a counter.
 
     Attributes:
-        direction: "up" or "down", what is better: callbacks with mode="auto" ask for it.
-        state_names: the attributes that hold the state, for `BackupAndRestore` within an epoch.
+        direction: "up" or "down", whichever is better; used by callbacks with mode="auto".
+        state_names: the attributes that hold the state, which `BackupAndRestore` saves.
     """
 
     direction: str | None = None
@@ -53,15 +53,15 @@ class Metric(Configurable):
         self.name = name or unique_name(snake_case(type(self).__name__))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        """Take in some samples."""
+        """Accumulate samples."""
         raise NotImplementedError(f"{type(self).__name__} must implement update_state.")
 
     def result(self) -> Any:
-        """The metric of all samples since the last reset: a float, an array or a dictionary."""
+        """The metric over all samples since the last reset: a float, an array or a dictionary."""
         raise NotImplementedError(f"{type(self).__name__} must implement result.")
 
     def reset_state(self) -> None:
-        """Forget all samples."""
+        """Discard all accumulated samples."""
         raise NotImplementedError(f"{type(self).__name__} must implement reset_state.")
 
     def __call__(self, y_true, y_pred, sample_weight=None):
@@ -74,7 +74,7 @@ class Metric(Configurable):
 
 
 class MeanMetric(Metric):
-    """Base of the metrics that are a (weighted) mean of one value per sample."""
+    """Base of the metrics that are a (weighted) mean over samples."""
 
     state_names = ("total", "count")
 
@@ -83,14 +83,14 @@ class MeanMetric(Metric):
         self.reset_state()
 
     def values(self, y_true, y_pred):
-        """One value per sample (or per place)."""
+        """One value per sample (or per position)."""
         raise NotImplementedError(f"{type(self).__name__} must implement values(y_true, y_pred).")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         self.add(np.asarray(self.values(np.asarray(y_true), np.asarray(y_pred))), sample_weight)
 
     def add(self, values, sample_weight=None):
-        """Take in values, each counted `sample_weight` times."""
+        """Accumulate values, weighted by `sample_weight`."""
         if sample_weight is not None:
             if not values.ndim:
                 values = np.broadcast_to(values, np.shape(sample_weight))
@@ -111,7 +111,7 @@ class MeanMetric(Metric):
 
 @registry.register("mean")
 class Mean(MeanMetric):
-    """The mean of what is given: `update_state(values, sample_weight=None)`."""
+    """The mean of the given values: `update_state(values, sample_weight=None)`."""
 
     def __init__(self, name: str | None = "mean", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
@@ -126,7 +126,7 @@ class Mean(MeanMetric):
 
 @registry.register("sum")
 class Sum(Mean):
-    """The sum of what is given: `update_state(values, sample_weight=None)`."""
+    """The sum of the given values: `update_state(values, sample_weight=None)`."""
 
     def __init__(self, name: str | None = "sum", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
@@ -152,7 +152,7 @@ class FunctionMetric(MeanMetric):
 
 
 class CountMetric(MeanMetric):
-    """A mean of yes and no: sums are whole numbers and exact in any order."""
+    """A mean of booleans: without weights, sums are integers and exact in any order."""
 
     direction = "up"
 
@@ -165,7 +165,7 @@ class CountMetric(MeanMetric):
 
 
 def weights_like(values, sample_weight):
-    """Weights (n,) or of more axes, spread over the shape of `values`; float64."""
+    """Weights of shape (n,) or with more axes, broadcast to the shape of `values`; float64."""
     weights = np.asarray(sample_weight, np.float64)
     if weights.ndim == values.ndim + 1 and weights.shape[-1] == 1:
         weights = weights[..., 0]
@@ -174,7 +174,7 @@ def weights_like(values, sample_weight):
 
 
 def same_axes(y_true, y_pred):
-    """y_true with a last axis of 1 added or taken away where y_pred has it otherwise."""
+    """y_true with a last axis of 1 added or removed to match the axes of y_pred."""
     if y_true.ndim == y_pred.ndim - 1 and y_pred.shape[-1] == 1:
         return y_true[..., None]
     if y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
@@ -183,12 +183,12 @@ def same_axes(y_true, y_pred):
 
 
 def is_function(identifier):
-    """Whether a metric was given as a function of (y_true, y_pred)."""
+    """Whether a metric was passed as a function of (y_true, y_pred)."""
     return inspect.isfunction(identifier)
 
 
 def function_of(metric_class):
-    """Keras's function form: one value for each sample."""
+    """Keras's function form: one value per sample."""
 
     signature = function_signature(metric_class, "y_true", "y_pred")
 

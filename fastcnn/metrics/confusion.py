@@ -1,9 +1,9 @@
-"""Metrics of right and wrong positives and negatives: precision, recall, AUC, F scores.
+"""Metrics built on the confusion matrix: precision, recall, and one rate at another.
 
-All of them keep two histograms: for targets that are true and for those that are false, how many
-predictions (or how much sample weight) exceeded exactly 0, 1, 2, ... of the thresholds. Everything
-else follows from them, in float64 and in the order of the samples, so results do not depend on how
-the samples are cut into batches.
+All of them keep two histograms, one for true and one for false targets: how many predictions (or
+how much sample weight) exceeded exactly 0, 1, 2, ... of the thresholds. Everything else is computed
+from them. They are accumulated in float64, sample by sample, so results do not depend on how the
+samples are split into batches.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-BELOW_ALL = -1e10  # what `top_k` makes of a prediction that is not among the k largest
+BELOW_ALL = -1e10  # rebins the predictions that are not in the top k
 
 
 class ConfusionMetric(Metric):
-    """Base: the histograms over `thresholds`, and the four counts for each threshold.
+    """Base class: the histograms over `thresholds`, and the four counts per threshold.
 
     Attributes:
         thresholds: list of floats in the user's order.
@@ -73,19 +73,19 @@ class ConfusionMetric(Metric):
         self._add(exceeded, is_true, weights.reshape(-1, labels))
 
     def _add(self, exceeded, is_true, weights):
-        """Count each prediction in its place of the histograms, one sample after the other."""
+        """Add each prediction to its bin of the histograms, sample by sample."""
         labels = exceeded.shape[1]
         shape = (2, labels, len(self.thresholds) + 1)
         if self.counts is None:
             self.counts = np.zeros(shape)
-        places = (is_true * labels + np.arange(labels)) * shape[2] + exceeded
-        np.add.at(self.counts.reshape(-1), places.reshape(-1), weights.reshape(-1))
+        bins = (is_true * labels + np.arange(labels)) * shape[2] + exceeded
+        np.add.at(self.counts.reshape(-1), bins.reshape(-1), weights.reshape(-1))
 
     def _exceeded(self, y_pred):
         """How many thresholds each prediction is above."""
         if not self._is_even:
             return np.searchsorted(self._sorted.astype(y_pred.dtype), y_pred, side="left")
-        steps = len(self.thresholds) - 1  # as Keras does it, so that rounding is the same
+        steps = len(self.thresholds) - 1  # as in Keras, for identical rounding
         exceeded = np.ceil(np.clip(y_pred, 0, 1) * y_pred.dtype.type(steps))
         exceeded = np.where(np.isnan(exceeded), 0, exceeded).astype(np.int64)
         if self._sorted[0] < 0 or self._sorted[-1] > 1:
@@ -93,13 +93,13 @@ class ConfusionMetric(Metric):
         return exceeded
 
     def _positives(self, truth):
-        """(labels, thresholds): predictions above each threshold for true or false targets."""
+        """(labels, thresholds): predictions above each threshold, for true or false targets."""
         counts = np.zeros((1, len(self.thresholds) + 1)) if self.counts is None else self.counts
         counts = counts[truth] if self.counts is not None else counts
         return np.cumsum(counts[:, ::-1], axis=1)[:, ::-1][:, 1:][:, self._ranks]
 
     def _total(self, truth):
-        """(labels, 1): all true, or all false, targets."""
+        """(labels, 1): the number of true or false targets."""
         return 0.0 if self.counts is None else self.counts[truth].sum(axis=1, keepdims=True)
 
     @property
@@ -119,13 +119,13 @@ class ConfusionMetric(Metric):
         return self._total(1) - self._positives(1)
 
     def precisions(self):
-        return share(self.true_positives, self.false_positives)
+        return fraction(self.true_positives, self.false_positives)
 
     def recalls(self):
-        return share(self.true_positives, self.false_negatives)
+        return fraction(self.true_positives, self.false_negatives)
 
     def specificities(self):
-        return share(self.true_negatives, self.false_positives)
+        return fraction(self.true_negatives, self.false_positives)
 
     def _one_or_all(self, values):
         """A float for one threshold, else one value per threshold."""
@@ -133,9 +133,9 @@ class ConfusionMetric(Metric):
 
 
 class _Thresholds(ConfusionMetric):
-    """Base of those with an argument `thresholds`: a float, a list, or None for 0.5."""
+    """Base of the metrics with an argument `thresholds`: a float, a list, or None for 0.5."""
 
-    default = 0.5  # the threshold if none is given
+    default = 0.5  # the threshold used for None
 
     def __init__(
         self,
@@ -143,15 +143,15 @@ class _Thresholds(ConfusionMetric):
         name: str | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        given: Any = self.default if thresholds is None else thresholds
-        given = list(given) if isinstance(given, (list, tuple)) else [given]
-        for threshold in given:
+        values: Any = self.default if thresholds is None else thresholds
+        values = list(values) if isinstance(values, (list, tuple)) else [values]
+        for threshold in values:
             if threshold is None or not (0 <= threshold <= 1 or threshold == BELOW_ALL):
                 raise ValueError(
-                    "The argument `thresholds` must hold floats in [0, 1]. "
+                    "The argument `thresholds` must be floats in [0, 1]. "
                     f"Received thresholds={thresholds!r}."
                 )
-        super().__init__(given, name, dtype)
+        super().__init__(values, name, dtype)
         self.init_thresholds = thresholds
 
     def get_config(self):
@@ -175,7 +175,7 @@ class TruePositives(_Thresholds):
 
 @registry.register("false_positives")
 class FalsePositives(TruePositives):
-    """Number of false targets with a prediction above the threshold. Args as `TruePositives`."""
+    """Number of false targets with a prediction above the threshold. Args: see `TruePositives`."""
 
     def result(self):
         return self._one_or_all(self.false_positives)
@@ -183,7 +183,7 @@ class FalsePositives(TruePositives):
 
 @registry.register("true_negatives")
 class TrueNegatives(TruePositives):
-    """Number of false targets without a prediction above it. Args as `TruePositives`."""
+    """Number of false targets with no prediction above the threshold. Args: see `TruePositives`."""
 
     def result(self):
         return self._one_or_all(self.true_negatives)
@@ -191,7 +191,7 @@ class TrueNegatives(TruePositives):
 
 @registry.register("false_negatives")
 class FalseNegatives(TruePositives):
-    """Number of true targets without a prediction above it. Args as `TruePositives`."""
+    """Number of true targets with no prediction above the threshold. Args: see `TruePositives`."""
 
     def result(self):
         return self._one_or_all(self.false_negatives)
@@ -203,9 +203,9 @@ class Precision(_Thresholds):
 
     Args:
         thresholds: float or list of floats above which a prediction is positive; None is 0.5, or
-            with `top_k` none at all.
+            no threshold with `top_k`.
         top_k: only the k largest predictions of a sample can be positive.
-        class_id: the column to look at, instead of all.
+        class_id: use only this column.
         name: a string.
     """
 
@@ -232,14 +232,14 @@ class Precision(_Thresholds):
 
 @registry.register("recall")
 class Recall(Precision):
-    """true positives / (true positives + false negatives). Args as `Precision`."""
+    """true positives / (true positives + false negatives). Args: see `Precision`."""
 
     def result(self):
         return self._one_or_all(self.recalls())
 
 
 class _At(ConfusionMetric):
-    """Base of those that ask for the best of one rate where another is at least `value`."""
+    """Base of the metrics that maximize one rate while another is at least `value`."""
 
     argument = ""
 
@@ -255,7 +255,7 @@ class _At(ConfusionMetric):
         self.class_id = class_id
 
     def best(self, rates, where):
-        """The largest rate at a threshold where `where` is at least the value."""
+        """The largest of `rates` over the thresholds at which `where` is at least the value."""
         return float(np.max(rates, where=where >= self.value, initial=0))
 
     def get_config(self):
@@ -269,12 +269,12 @@ class _At(ConfusionMetric):
 
 @registry.register("sensitivity_at_specificity")
 class SensitivityAtSpecificity(_At):
-    """The largest sensitivity (recall) at a threshold with at least this specificity.
+    """The largest sensitivity (recall) at which the specificity is at least `specificity`.
 
     Args:
         specificity: in [0, 1].
-        num_thresholds: how many, evenly from 0 to 1.
-        class_id: the column to look at, instead of all.
+        num_thresholds: number of thresholds, evenly spaced from 0 to 1.
+        class_id: use only this column.
         name: a string.
     """
 
@@ -296,7 +296,7 @@ class SensitivityAtSpecificity(_At):
 
 @registry.register("specificity_at_sensitivity")
 class SpecificityAtSensitivity(_At):
-    """The largest specificity where the sensitivity is at least this. Args likewise."""
+    """The largest specificity at which the sensitivity is at least `sensitivity`."""
 
     argument = "sensitivity"
 
@@ -316,7 +316,7 @@ class SpecificityAtSensitivity(_At):
 
 @registry.register("precision_at_recall")
 class PrecisionAtRecall(_At):
-    """The largest precision where the recall is at least this. Args likewise."""
+    """The largest precision at which the recall is at least `recall`."""
 
     argument = "recall"
 
@@ -336,7 +336,7 @@ class PrecisionAtRecall(_At):
 
 @registry.register("recall_at_precision")
 class RecallAtPrecision(_At):
-    """The largest recall where the precision is at least this. Args likewise."""
+    """The largest recall at which the precision is at least `precision`."""
 
     argument = "precision"
 
@@ -354,30 +354,30 @@ class RecallAtPrecision(_At):
         return self.best(self.recalls(), self.precisions())
 
 
-def share(part, rest):
+def fraction(part, rest):
     """part / (part + rest), 0 where both are 0."""
     total = part + rest
     return np.divide(part, total, out=np.zeros(total.shape), where=total != 0)
 
 
 def even_thresholds(count):
-    """`count` thresholds, evenly from 0 to 1; one is 0.5."""
+    """`count` thresholds, evenly spaced from 0 to 1; [0.5] for a count of 1."""
     if count < 1:
         raise ValueError(
             f"The argument `num_thresholds` must be > 0. Received num_thresholds={count!r}."
         )
-    return [0.5] if count == 1 else [place / (count - 1) for place in range(count)]
+    return [0.5] if count == 1 else [index / (count - 1) for index in range(count)]
 
 
 def is_evenly_distributed(thresholds):
-    """Whether these are even steps from 0 to 1, up to rounding."""
+    """Whether these are evenly spaced from 0 to 1, up to rounding."""
     count = len(thresholds)
     even = np.linspace(0, 1, count, dtype=np.float32)
     return count >= 3 and np.allclose(thresholds, even, atol=config.epsilon())
 
 
 def only_top_k(y_pred, k):
-    """Predictions with all but the k largest of a sample far below every threshold."""
+    """Predictions with all but the top k of each sample set far below every threshold."""
     order = np.argsort(-y_pred, axis=-1, kind="stable")
     kept = np.zeros(y_pred.shape, bool)
     np.put_along_axis(kept, order[..., :k], True, axis=-1)

@@ -1,4 +1,4 @@
-"""Metrics that are the mean of a loss, and what is built from squared errors."""
+"""Metrics that are the mean of a loss, and those built on squared errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import losses
-from fastcnn.losses import (  # noqa: F401 - Keras has them under both names
+from fastcnn.losses import (  # noqa: F401 - Keras exports them from both modules
     binary_crossentropy,
     categorical_crossentropy,
     categorical_hinge,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class LossMetric(MeanMetric):
-    """Base of those that are the mean of a loss over the samples.
+    """Base of the metrics that are the mean of a loss over the samples.
 
     Attributes:
         loss_class: the `Loss`.
@@ -114,7 +114,7 @@ class LogCoshError(LossMetric):
 
 @registry.register("cosine_similarity")
 class CosineSimilarity(LossMetric):
-    """mean of the cosine of the angle between y_true and y_pred: the loss, the other way round"""
+    """mean of the cosine of the angle between y_true and y_pred, the negated loss"""
 
     loss_class = losses.CosineSimilarity
     direction = "up"
@@ -125,7 +125,7 @@ class CosineSimilarity(LossMetric):
         dtype: DTypeLike | None = None,
         axis: Axes = -1,
     ) -> None:
-        losses.CosineSimilarity(axis)  # refuses every other axis
+        losses.CosineSimilarity(axis)  # raises for any other axis
         super().__init__(name, dtype)
 
     def values(self, y_true, y_pred):
@@ -174,7 +174,7 @@ class SquaredHinge(LossMetric):
 
 @registry.register("categorical_hinge")
 class CategoricalHinge(LossMetric):
-    """mean of max(largest wrong prediction - right prediction + 1, 0)"""
+    """mean of max(largest wrong prediction - correct prediction + 1, 0)"""
 
     loss_class = losses.CategoricalHinge
 
@@ -186,7 +186,7 @@ class CategoricalHinge(LossMetric):
 
 @registry.register("binary_crossentropy", "bce", "BCE")
 class BinaryCrossentropy(LossMetric):
-    """The mean of the loss of that name.
+    """The mean of the loss of the same name.
 
     Args:
         name: a string.
@@ -207,7 +207,7 @@ class BinaryCrossentropy(LossMetric):
 
 @registry.register("categorical_crossentropy")
 class CategoricalCrossentropy(LossMetric):
-    """The mean of the loss of that name.
+    """The mean of the loss of the same name.
 
     Args:
         name: a string.
@@ -231,7 +231,7 @@ class CategoricalCrossentropy(LossMetric):
 
 @registry.register("sparse_categorical_crossentropy")
 class SparseCategoricalCrossentropy(LossMetric):
-    """The mean of the loss of that name.
+    """The mean of the loss of the same name.
 
     Args:
         name: a string.
@@ -276,7 +276,7 @@ class R2Score(Metric):
     Args:
         class_aggregation: "uniform_average" over the outputs, "variance_weighted_average", or None
             for one score per output.
-        num_regressors: number of predictors, for the adjusted score; 0 is the plain one.
+        num_regressors: number of predictors, for the adjusted score; 0 for the unadjusted one.
         name: a string.
     """
 
@@ -302,7 +302,7 @@ class R2Score(Metric):
         self.reset_state()
 
     def reset_state(self):
-        self._sums = None  # rows: weights, targets, squared targets, squared errors, numbers
+        self._sums = None  # rows: weights, targets, squared targets, squared errors, counts
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_pred = np.asarray(y_pred, np.float64)
@@ -323,8 +323,8 @@ class R2Score(Metric):
     def result(self):
         if self._sums is None:
             return 0.0
-        count, total, squares, errors, numbers = self._sums
-        spread = squares - total * total / count
+        weight, total, squares, errors, counts = self._sums
+        spread = squares - total * total / weight
         with np.errstate(divide="ignore", invalid="ignore"):
             scores = 1 - errors / spread
         scores[np.isinf(scores)] = 0
@@ -332,9 +332,9 @@ class R2Score(Metric):
             scores = float(scores.mean())
         elif self.class_aggregation == "variance_weighted_average":
             scores = float((scores * spread).sum() / spread.sum())
-        freedom = numbers.sum() - self.num_regressors - 1
-        if self.num_regressors and freedom > 0:
-            scores = 1 - (1 - scores) * (numbers.sum() - 1) / freedom
+        degrees = counts.sum() - self.num_regressors - 1
+        if self.num_regressors and degrees > 0:
+            scores = 1 - (1 - scores) * (counts.sum() - 1) / degrees
         return scores
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""AUC and the F scores: single numbers for the quality of a classifier."""
+"""AUC and F scores: the quality of a classifier as a single value."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from fastcnn import activations, config
 from fastcnn.metrics.base import Metric, registry, weights_like
-from fastcnn.metrics.confusion import ConfusionMetric, even_thresholds, share
+from fastcnn.metrics.confusion import ConfusionMetric, even_thresholds, fraction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,17 +21,17 @@ SUMMATIONS = ("interpolation", "majoring", "minoring")
 
 @registry.register("auc")
 class AUC(ConfusionMetric):
-    """Area under a curve that is drawn by moving a threshold, as a sum over `thresholds`.
+    """Area under the ROC or precision-recall curve, approximated at a number of thresholds.
 
     Args:
-        num_thresholds: how many, evenly from 0 to 1.
+        num_thresholds: number of thresholds, evenly spaced from 0 to 1.
         curve: "ROC" (true positive rate over false positive rate) or "PR" (precision over recall).
-        summation_method: "interpolation" (trapezoids; for PR after Davis & Goadrich 2006),
+        summation_method: "interpolation" (trapezoids; for PR as in Davis & Goadrich 2006),
             "minoring" or "majoring".
         name: a string.
         thresholds: list of floats in [0, 1] instead of `num_thresholds`.
-        multi_label: one curve for each column of (n, labels); the result is the mean of the areas.
-        num_labels: number of columns, for a check.
+        multi_label: whether to average the areas of one curve per column of (n, labels).
+        num_labels: the expected number of columns.
         label_weights: list of one weight per column.
         from_logits: whether predictions are logits (before sigmoid).
     """
@@ -65,7 +65,7 @@ class AUC(ConfusionMetric):
                 f"Received num_thresholds={num_thresholds!r}."
             )
         inner = even_thresholds(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds)
-        ends = -config.epsilon(), 1 + config.epsilon()  # 0 and 1 themselves must lie between
+        ends = -config.epsilon(), 1 + config.epsilon()  # so that 0 and 1 are strictly inside
         super().__init__([ends[0], *inner, ends[1]], name, dtype)
         self._from_thresholds = thresholds is not None
         self.num_thresholds = len(self.thresholds)
@@ -91,7 +91,7 @@ class AUC(ConfusionMetric):
 
     def result(self):
         if self.curve == "ROC":
-            areas = self._areas(share(self.false_positives, self.true_negatives), self.recalls())
+            areas = self._areas(fraction(self.false_positives, self.true_negatives), self.recalls())
         elif self.summation_method == "interpolation":
             areas = self._interpolated_precision_recall()
         else:
@@ -101,7 +101,7 @@ class AUC(ConfusionMetric):
         return float(areas.mean())
 
     def _areas(self, x, y):
-        """(labels,): the area under each curve, whose x falls from threshold to threshold."""
+        """(labels,): the area under each curve, whose x decreases from threshold to threshold."""
         combine = {
             "interpolation": lambda a, b: (a + b) / 2,
             "minoring": np.minimum,
@@ -111,10 +111,10 @@ class AUC(ConfusionMetric):
         return ((x[:, :-1] - x[:, 1:]) * heights).sum(axis=1)
 
     def _interpolated_precision_recall(self):
-        """Between two thresholds true positives grow linearly with all positives.
+        """Between two thresholds, true positives grow linearly with all positives.
 
-        With p = all positives and t = a + s p true ones, the area is the integral of t / p over
-        t / (all true targets): s (dt + a log(p1 / p2)) / (all true targets).
+        With p = all positives and t = a + s p = true positives, the area is the integral of t / p
+        over t / (all true targets): s (dt + a log(p1 / p2)) / (all true targets).
         """
         true = self.true_positives
         positives = true + self.false_positives
@@ -149,10 +149,10 @@ class FBetaScore(Metric):
     """(1 + beta^2) precision * recall / (beta^2 precision + recall), for (n, classes).
 
     Args:
-        average: None for one score per class, "micro" over all places, "macro" the mean over the
-            classes, "weighted" that mean weighted by how often a class occurs.
+        average: None for one score per class, "micro" over all elements, "macro" for the mean over
+            the classes, "weighted" for their mean weighted by class frequency.
         beta: a positive float.
-        threshold: a prediction above it is positive; None: the largest of each sample.
+        threshold: predictions above it are positive; None selects the largest of each sample.
         name: a string.
     """
 
@@ -213,13 +213,13 @@ class FBetaScore(Metric):
         sums, epsilon = self._sums, config.epsilon()
         if self.average == "micro":
             sums = sums.sum(axis=1, keepdims=True)
-        right, wrong, missed = sums
-        precision, recall = right / (right + wrong + epsilon), right / (right + missed + epsilon)
+        hits, false_alarms, misses = sums
+        precision, recall = hits / (hits + false_alarms + epsilon), hits / (hits + misses + epsilon)
         factor = self.beta**2
         scores = (1 + factor) * precision * recall / (factor * precision + recall + epsilon)
         if self.average == "weighted":
-            occurring = right + missed
-            return float((scores * occurring / (occurring.sum() + epsilon)).sum())
+            occurrences = hits + misses
+            return float((scores * occurrences / (occurrences.sum() + epsilon)).sum())
         return scores if self.average is None else float(scores.mean())
 
     def get_config(self):

@@ -118,7 +118,7 @@ def test_functions_give_one_value_for_each_sample():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: metrics.Precision(thresholds=2.0), "`thresholds` must hold floats in"),
+        (lambda: metrics.Precision(thresholds=2.0), "`thresholds` must be floats in"),
         (lambda: metrics.AUC(curve="roc"), "`curve` must be in"),
         (lambda: metrics.AUC(summation_method="x"), "`summation_method` must be in"),
         (lambda: metrics.AUC(num_thresholds=1), "`num_thresholds` must be > 1"),
