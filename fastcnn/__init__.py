@@ -48,23 +48,23 @@ if TYPE_CHECKING:
     from fastcnn.regularizers import Regularizer as Regularizer
 
 LAZY = ("datasets", "keras", "testing", "wrappers")  # imported when first used
-ALIASES = {  # Keras has these base classes at the top as well
+ALIASES = {  # base classes that Keras also exports at the top level
     "Initializer": initializers,
     "Loss": losses,
     "Metric": metrics,
     "Optimizer": optimizers,
     "Regularizer": regularizers,
 }
-MISSING = {  # what is not there, and what to use
+MISSING = {  # unsupported names, and what to use instead
     "GradientTape": "write a `Layer` or a `Loss` with its gradient and train with `fit`",
     "Function": "use `Sequential`",
     "KerasTensor": "use `Sequential`",
-    "applications": "there are no pretrained networks; `load_weights` reads weights from files",
-    "mixed_precision": "numbers are float32",
+    "applications": "pretrained networks are not included; `load_weights` reads weights from files",
+    "mixed_precision": "computations are in float32",
     "nn": "use `activations`, as in `activations.softmax(x)`",
     "ops": "use NumPy",
-    "preprocessing": "images are read by `utils` (`image_dataset_from_directory`, `load_img`) and "
-    "changed by layers (`layers.RandomFlip`, ...)",
+    "preprocessing": "use `utils` to read images (`image_dataset_from_directory`, `load_img`) "
+    "and layers to augment them (`layers.RandomFlip`, ...)",
 }
 
 __all__ = [

@@ -1,12 +1,12 @@
-"""Optimizers: how gradients change weights, in one pass over a model's flat arrays.
+"""Optimizers: update the weights from their gradients, on the flat arrays of a model.
 
     >>> from fastcnn import optimizers
     >>> optimizer = optimizers.Adam(learning_rate=1e-3)
     >>> float(optimizer.learning_rate)
     0.001
 
-`base` says what all of them share and how to write one. Adam is one fused native kernel; the others
-are NumPy on the same arrays.
+`base` describes what they share and how to write one. Adam is one fused native kernel; the others
+use NumPy on the same arrays.
 """
 
 from __future__ import annotations
@@ -72,10 +72,10 @@ def get(identifier: Any) -> Optimizer | None:
 
 
 def serialize(optimizer: Optimizer) -> Config | None:
-    """The dictionary that Keras writes for an optimizer."""
+    """An optimizer as a dictionary in the format of Keras."""
     return registry.serialize(optimizer)
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Optimizer:
-    """The optimizer that `serialize` wrote."""
+    """The optimizer described by a dictionary from `serialize`."""
     return registry.deserialize(config, custom_objects)

@@ -1,4 +1,4 @@
-"""Adam and its kin: a mean of the gradients over a mean of their squares."""
+"""Adam, AdamW and Nadam: the mean of the gradients over the root of their mean square."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Adam(Optimizer):
         learning_rate: float, schedule or function.
         beta_1, beta_2: floats in [0, 1).
         epsilon: float.
-        amsgrad: whether the largest v so far takes the place of v (Reddi et al. 2018).
+        amsgrad: whether to use the largest v so far instead of v (Reddi et al. 2018).
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
@@ -84,15 +84,16 @@ class Adam(Optimizer):
         self._kernel()
 
     def _alpha(self):
-        """rate * sqrt(1 - beta_2^t) / (1 - beta_1^t), rounded as Keras does.
+        """rate * sqrt(1 - beta_2^t) / (1 - beta_1^t), rounded as in Keras.
 
-        Keras takes the powers in the weights' type: float32's 0.999 makes alpha 7e-6 smaller.
+        Keras computes the powers in the dtype of the weights: 0.999 in float32 makes alpha
+        smaller by 7e-6 of its value.
         """
-        number, t = self.weights.dtype.type, self._iterations
-        left_1 = float(number(1 - float(number(float(number(self.beta_1)) ** t))))
-        left_2 = float(number(1 - float(number(float(number(self.beta_2)) ** t))))
-        unbiased = number(float(number(math.sqrt(left_2))) / left_1)
-        return float(number(self.rate) * unbiased)
+        dtype, t = self.weights.dtype.type, self._iterations
+        left_1 = float(dtype(1 - float(dtype(float(dtype(self.beta_1)) ** t))))
+        left_2 = float(dtype(1 - float(dtype(float(dtype(self.beta_2)) ** t))))
+        unbiased = dtype(float(dtype(math.sqrt(left_2))) / left_1)
+        return float(dtype(self.rate) * unbiased)
 
     def _amsgrad_step(self, alpha):
         update_moments(self)
@@ -118,7 +119,7 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with weight decay (Loshchilov & Hutter 2019): w -= w * weight_decay * learning_rate.
 
-    Args: those of `Adam`; `weight_decay` comes second and is 0.004 by default.
+    Args: see `Adam`; `weight_decay` is the second argument, 0.004 by default.
     """
 
     def __init__(
@@ -195,10 +196,10 @@ class Nadam(Optimizer):
     def step(self):
         update_moments(self)
         t, scratch, change = self._iterations, self.scratch, self._change
-        now, following = self._factor(t), self._factor(t + 1)
-        self._product *= now
-        for_momentum = following / (1 - self._product * following)
-        for_gradient = (1 - now) / (1 - self._product)
+        factor, next_factor = self._factor(t), self._factor(t + 1)
+        self._product *= factor
+        for_momentum = next_factor / (1 - self._product * next_factor)
+        for_gradient = (1 - factor) / (1 - self._product)
         np.multiply(self.slots["velocity"], 1 / (1 - self.beta_2**t), out=scratch)
         np.sqrt(scratch, out=scratch)
         scratch += self.epsilon

@@ -1,4 +1,4 @@
-"""Adadelta and Adamax: in NumPy, in place, on the flat arrays of a model."""
+"""Adadelta and Adamax, in NumPy: in-place updates of the flat arrays of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @registry.register("adadelta")
 class Adadelta(Optimizer):
-    """Adadelta (Zeiler 2012): steps as large as the steps before them.
+    """Adadelta (Zeiler 2012): steps scaled by the size of the previous ones.
 
         a = rho a + (1 - rho) g^2
         change = g * sqrt(d + epsilon) / sqrt(a + epsilon)
@@ -80,7 +80,7 @@ class Adadelta(Optimizer):
 
 @registry.register("adamax")
 class Adamax(Optimizer):
-    """Adamax: Adam with the largest gradient in the place of the mean square (Kingma & Ba 2015).
+    """Adamax: Adam with the infinity norm instead of the mean square (Kingma & Ba 2015).
 
         m += (1 - beta_1) (g - m);  u = max(beta_2 u, |g|)
         w -= learning_rate / (1 - beta_1^t) * m / (u + epsilon)

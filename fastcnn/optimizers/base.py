@@ -1,6 +1,6 @@
 """What all optimizers share: learning rate, state, clipping, weight decay, moving averages.
 
-A new optimizer names its slots and writes `step`:
+A custom optimizer names its slots and implements `step`:
 
     >>> import numpy as np
     >>> from fastcnn import optimizers
@@ -14,9 +14,9 @@ A new optimizer names its slots and writes `step`:
     ...         self.scratch *= self.rate
     ...         self.weights -= self.scratch
 
-Everything is laid out like `Store.weights`, so one statement updates all weights of
-a model. An update is, as in Keras: clip the gradients, decay the weights, step, average the weights
-(EMA), apply the constraints. What is not asked for costs nothing.
+All arrays have the layout of `Store.weights`, so one statement updates all weights of a model. As
+in Keras, an update clips the gradients, decays the weights, takes the step, averages the weights
+(EMA) and applies the constraints. Options that are not used cost nothing.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FLUSH_EVERY = 16  # updates, see `Optimizer._flush`
 
 
 class LearningRate(float):
-    """A float that can also be assigned to and read like Keras's learning-rate variable."""
+    """A float that can also be read and assigned like the learning-rate variable of Keras."""
 
     def __new__(cls, value, optimizer):
         rate = super().__new__(cls, value)
@@ -67,7 +67,7 @@ class LearningRate(float):
 
 
 class Count(int):
-    """An int that can also be read like Keras's variable."""
+    """An int that can also be read like a variable of Keras."""
 
     def numpy(self):
         """The count as a NumPy scalar."""
@@ -78,7 +78,7 @@ class LearningRateSchedule(Configurable):
     """Base of all learning-rate schedules (see `optimizers.schedules`)."""
 
     def __call__(self, step: int) -> float:
-        """The learning rate, a float, for the update after `step` others."""
+        """The learning rate, a float, for the update that follows `step` others."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(step).")
 
 
@@ -88,21 +88,21 @@ class Optimizer(Configurable):
     Args:
         learning_rate: a float >= 0, a `LearningRateSchedule`, or a function without arguments.
         weight_decay: before each step, w -= w * weight_decay * learning rate.
-        clipnorm: the gradient of each weight is scaled down to this norm.
-        clipvalue: each number of the gradients is clipped to [-clipvalue, clipvalue].
-        global_clipnorm: all gradients are scaled down to this norm of them all together.
-        use_ema: whether to keep the exponential moving average of the weights; `fit` puts it in
-            the place of the weights at its end.
+        clipnorm: the gradient of each weight is scaled down so that its norm is at most this.
+        clipvalue: each element of the gradients is clipped to [-clipvalue, clipvalue].
+        global_clipnorm: all gradients are scaled down so that their joint norm is at most this.
+        use_ema: whether to track an exponential moving average of the weights, which replaces them
+            at the end of `fit`.
         ema_momentum: average = ema_momentum * average + (1 - ema_momentum) * w.
-        ema_overwrite_frequency: put the average in the place of the weights every so many updates.
+        ema_overwrite_frequency: number of updates after which the average replaces the weights.
         name: a string.
 
     Attributes:
-        iterations: number of updates done.
+        iterations: number of updates so far.
         slots: dictionary of the flat state arrays, by name.
         weights, gradients: the flat arrays that `step` works on.
-        scratch: one more such array, for what `step` likes.
-        rate: the learning rate of this step, a float.
+        scratch: another such array, free for use by `step`.
+        rate: the learning rate of the current step, a float.
 
     Raises:
         ValueError: an unknown argument, or a value out of range.
@@ -110,10 +110,10 @@ class Optimizer(Configurable):
     """
 
     slot_names: tuple[str, ...] = ()
-    # Slots that a Keras file holds weight by weight: m, v, m, v, ...
+    # Slots that a Keras file stores weight by weight: m, v, m, v, ...
     interleaved: tuple[str, ...] = ()
-    initial_slots: dict[str, float] = {}  # noqa: RUF012 - first values other than 0
-    in_numpy = True  # whether `step` is NumPy and leaves denormal numbers behind
+    initial_slots: dict[str, float] = {}  # noqa: RUF012 - initial values other than 0
+    in_numpy = True  # whether `step` uses NumPy, which does not flush denormal numbers
 
     def __init__(
         self,
@@ -171,10 +171,10 @@ class Optimizer(Configurable):
     # ---------------------------------------------------------------- what a subclass implements
 
     def bind(self):
-        """Prepare for updates of `self.weights`; `self.slots` is there. Called before the first."""
+        """Prepare updates of `self.weights`; called before the first one, with `self.slots` set."""
 
     def step(self):
-        """Update `self.weights` in place; `self.iterations` counts this update already."""
+        """Update `self.weights` in place; `self.iterations` already includes this update."""
         raise NotImplementedError(f"{type(self).__name__} must implement step().")
 
     def get_config(self) -> Config:
@@ -185,7 +185,7 @@ class Optimizer(Configurable):
             rate = schedules.serialize(rate)
         else:
             raise NotImplementedError(
-                f"The optimizer {self.name!r} has a function as its learning rate and no config."
+                f"The learning rate of optimizer {self.name!r} is a function, so it has no config."
             )
         return {
             "name": self.name,
@@ -234,8 +234,8 @@ class Optimizer(Configurable):
             return
         if isinstance(self._schedule, LearningRateSchedule):
             raise TypeError(
-                f"The optimizer {self.name!r} was made with a schedule as its learning rate, so "
-                "none can be assigned: make it with a float."
+                f"The optimizer {self.name!r} was created with a schedule as its learning rate, so "
+                "a rate cannot be assigned: create it with a float."
             )
         try:
             rate = float(value)
@@ -258,7 +258,7 @@ class Optimizer(Configurable):
         return self.store is not None
 
     def build(self, store: Store) -> None:
-        """Make the slots for a model's `Store`; weights that were there before keep their state."""
+        """Create the slots for a model's `Store`; weights already known keep their state."""
         if self.store is store:
             return
         size = store.trainable_size
@@ -267,36 +267,36 @@ class Optimizer(Configurable):
         before = dict(self._slices)
         if before and not any(variable in before for variable, _ in store.slices):
             raise ValueError(
-                f"The optimizer {self.name!r} belongs to another model: give each model its own."
+                f"The optimizer {self.name!r} belongs to another model: create one for each model."
             )
-        self._slices = [(variable, place) for variable, place in store.slices if variable.trainable]
+        self._slices = [(variable, part) for variable, part in store.slices if variable.trainable]
         for name, slot in slots.items():
             if name in self.initial_slots:
                 slot[...] = self.initial_slots[name]
-            for variable, place in self._slices:
+            for variable, part in self._slices:
                 if variable in before:
-                    slot[place] = self.slots[name][before[variable]]
+                    slot[part] = self.slots[name][before[variable]]
         self.slots = slots
         self.store = store
         self.rebind()
 
     def rebind(self):
-        """Bind anew, after the backend changed."""
+        """Bind again, after the store, the settings or the backend changed."""
         if self.store is None:
             return
         self.weights = self.store.weights
         self.gradients = self.store.gradients
         self.scratch = np.empty_like(self.weights)
         self._tiny = np.empty(self.weights.shape, bool)
-        self._views = [(self.gradients[place], self.scratch[place]) for _, place in self._slices]
+        self._views = [(self.gradients[part], self.scratch[part]) for _, part in self._slices]
         self._decayed = [
-            (self.weights[place], self.scratch[place])
-            for variable, place in self._slices
+            (self.weights[part], self.scratch[part])
+            for variable, part in self._slices
             if not (self._undecayed and self._undecayed(variable))
         ]
         self._constrained = [
-            (variable.constraint, self.weights[place].reshape(variable.shape))
-            for variable, place in self._slices
+            (variable.constraint, self.weights[part].reshape(variable.shape))
+            for variable, part in self._slices
             if variable.constraint is not None
         ]
         before = (
@@ -318,7 +318,7 @@ class Optimizer(Configurable):
         self.bind()
 
     def _quiet_step(self):
-        """`step` without NumPy's warnings of NaN and infinity: the loss tells of them."""
+        """`step` without NumPy's warnings of NaN and infinity, which show up in the loss."""
         with np.errstate(all="ignore"):
             self.step()
 
@@ -336,9 +336,8 @@ class Optimizer(Configurable):
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Raises NotImplementedError: gradients come from the layers' `backward`."""
         raise NotImplementedError(
-            "Gradients from outside are not taken (there is no GradientTape here): train with "
-            "`fit` or `train_on_batch`, and write what is new as a `Layer` or a `Loss` with its "
-            "gradient."
+            "External gradients are not supported (there is no GradientTape): train with `fit` or "
+            "`train_on_batch`, and write custom parts as a `Layer` or a `Loss` with its gradient."
         )
 
     def apply_gradients(self, grads_and_vars: Any) -> None:
@@ -348,12 +347,12 @@ class Optimizer(Configurable):
     def exclude_from_weight_decay(
         self, var_list: Sequence[Variable] | None = None, var_names: Sequence[str] | None = None
     ) -> None:
-        """Leave some weights out of the weight decay; call it before training.
+        """Exclude weights from weight decay; must be called before training.
 
         Args:
             var_list: list of `Variable`.
-            var_names: list of strings; weights with one of them in their path are left out, such
-                as "bias".
+            var_names: list of strings, such as "bias"; weights whose path contains one of them
+                are excluded.
         """
         if self.built:
             raise ValueError("`exclude_from_weight_decay` must be called before the first step.")
@@ -364,7 +363,7 @@ class Optimizer(Configurable):
         )
 
     def finalize_variable_values(self, var_list: Sequence[Variable] | None = None) -> None:
-        """Put the moving average in the place of the weights; without `use_ema` nothing happens."""
+        """Replace the weights by their moving average; does nothing without `use_ema`."""
         if self.use_ema and self.store is not None:
             self.weights[...] = self.slots["average"]
             self.store.scatter()
@@ -404,10 +403,10 @@ class Optimizer(Configurable):
             weights[...] = constraint(weights)
 
     def _flush(self):
-        """Set denormal numbers in the slots to 0, every few updates.
+        """Flush denormal numbers in the slots to 0, every few updates.
 
-        A moment whose gradient stays at exactly 0 (a unit that died) decays into them, and a CPU
-        is a hundred times slower on them. Native kernels and TensorFlow do this at once.
+        A moment whose gradient stays at exactly 0 (a dead unit) decays to denormal numbers, on
+        which a CPU is a hundred times slower. Native kernels and TensorFlow flush them immediately.
         """
         if self._iterations % FLUSH_EVERY:
             return
@@ -419,22 +418,22 @@ class Optimizer(Configurable):
     # -------------------------------------------------------------------------------------- state
 
     def slot(self, name, variable):
-        """A variable's part of a slot, in its shape: a view."""
+        """A variable's slice of a slot, as a view in the variable's shape."""
         return self.slots[name][dict(self._slices)[variable]].reshape(variable.shape)
 
     def scalars(self):
-        """The state beside the slots as Keras's files hold it: {name: NumPy scalar}."""
+        """The state other than the slots, as in files of Keras: {name: NumPy scalar}."""
         rate = {} if self._schedule is not None else {"learning_rate": np.float32(self.rate)}
         return {"iteration": np.int64(self._iterations), **rate}
 
     def set_scalars(self, scalars):
-        """Take over what `scalars` returned; without a learning rate it stays."""
+        """Restore what `scalars` returned; a missing learning rate is left unchanged."""
         self._iterations = int(scalars["iteration"])
         if self._schedule is None and "learning_rate" in scalars:
             self.learning_rate = float(scalars["learning_rate"])
 
     def variables_in_order(self, weights=None):
-        """[(name, array)], the state in the order of Keras's files: scalars first, then slots.
+        """The state as [(name, array)] in the order of files of Keras: scalars first, then slots.
 
         Slots are views in the shapes of `weights`, by default in the order of the store.
         """
@@ -450,24 +449,24 @@ class Optimizer(Configurable):
             for name in group
         ]
         scalars = [(name, np.asarray(value)) for name, value in self.scalars().items()]
-        first = 1 if self._schedule is not None else 2  # Keras makes others after the slots
+        first = 1 if self._schedule is not None else 2  # Keras creates the others after the slots
         return [*scalars[:first], *slots, *scalars[first:]]
 
     def get_state(self):
-        """The state beside the slots to the last bit: plain numbers."""
+        """The state other than the slots, exactly, as Python numbers."""
         return {"iterations": self._iterations, "rate": self.rate}
 
     def set_state(self, state):
-        """Take over what `get_state` returned."""
+        """Restore what `get_state` returned."""
         iterations = int(state["iterations"])
         if iterations < 0:
-            raise ValueError(f"There cannot have been {iterations} updates.")
+            raise ValueError(f"The number of updates must be >= 0. Received {iterations}.")
         self._iterations = iterations
         if self._schedule is None:
             self.learning_rate = float(state["rate"])
 
     def count_params(self):
-        """Numbers in the state as Keras counts them: slots, iterations and learning rate."""
+        """Number of elements of the state, as Keras counts: slots, iterations and learning rate."""
         return len(self.scalars()) + len(self.slots) * sum(v.size for v, _ in self._slices)
 
 

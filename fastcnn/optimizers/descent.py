@@ -1,4 +1,4 @@
-"""SGD, RMSprop, Adagrad and Lion: in NumPy, in place, on the flat arrays of a model."""
+"""SGD, RMSprop, Adagrad and Lion, in NumPy: in-place updates of the flat arrays of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @registry.register("sgd")
 class SGD(Optimizer):
-    """Gradient descent, with momentum (Polyak 1964, Nesterov 1983) if asked.
+    """Gradient descent with optional momentum (Polyak 1964, Nesterov 1983).
 
         w -= learning_rate * g                                       without momentum
         v = momentum * v - learning_rate * g;  w += v                with momentum
@@ -26,7 +26,7 @@ class SGD(Optimizer):
     Args:
         learning_rate: float, schedule or function.
         momentum: float in [0, 1].
-        nesterov: bool.
+        nesterov: whether to use Nesterov momentum.
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
@@ -71,10 +71,10 @@ class SGD(Optimizer):
 
 @registry.register("rmsprop")
 class RMSprop(Optimizer):
-    """RMSprop (Tieleman & Hinton 2012): what `compile` takes when nothing is said.
+    """RMSprop (Tieleman & Hinton 2012), the default optimizer of `compile`.
 
         v = rho v + (1 - rho) g^2
-        a = rho a + (1 - rho) g                                      centered only, else a = 0
+        a = rho a + (1 - rho) g                                      if centered, else a = 0
         change = learning_rate * g / sqrt(v - a^2 + epsilon)
         m = momentum * m + change;  w -= m                           without momentum: w -= change
 
@@ -83,7 +83,7 @@ class RMSprop(Optimizer):
         rho: float in [0, 1).
         momentum: float in [0, 1].
         epsilon: float.
-        centered: bool.
+        centered: whether to subtract the squared mean gradient.
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
@@ -160,7 +160,7 @@ class Adagrad(Optimizer):
 
     Args:
         learning_rate: float, schedule or function.
-        initial_accumulator_value: float, the first value of a.
+        initial_accumulator_value: float, the initial value of a.
         epsilon: float.
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
@@ -209,7 +209,7 @@ class Adagrad(Optimizer):
 
 @registry.register("lion")
 class Lion(Optimizer):
-    """Lion (Chen et al. 2023): only the sign of a mean gradient counts.
+    """Lion (Chen et al. 2023): uses only the sign of a mean gradient.
 
         w -= learning_rate * sign(beta_1 m + (1 - beta_1) g);  m = beta_2 m + (1 - beta_2) g
 

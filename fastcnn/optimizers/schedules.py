@@ -1,12 +1,12 @@
-"""Learning-rate schedules: the rate as a function of the number of updates done.
+"""Learning-rate schedules: the rate as a function of the number of updates so far.
 
     >>> from fastcnn.optimizers import schedules
     >>> rate = schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5)
     >>> rate(0), rate(200)
     (0.1, 0.025)
 
-`Adam(learning_rate=rate)` asks `rate(step)` before each update; step counts from 0. A schedule of
-your own subclasses `LearningRateSchedule` and writes `__call__(step)`.
+`Adam(learning_rate=rate)` calls `rate(step)` before each update; step counts from 0. A custom
+schedule subclasses `LearningRateSchedule` and implements `__call__(step)`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Decay(LearningRateSchedule):
         self.name = name or type(self).__name__
 
     def _decays(self, step, staircase=False):
-        """How many times `decay_steps` went by: a float, or its whole part."""
+        """step / decay_steps, rounded down with `staircase`."""
         decays = float(step) / self.decay_steps
         return math.floor(decays) if staircase else decays
 
@@ -52,7 +52,7 @@ class ExponentialDecay(_Decay):
     Args:
         initial_learning_rate, decay_rate: floats.
         decay_steps: a positive number.
-        staircase: whether step / decay_steps is rounded down, so the rate falls in stairs.
+        staircase: whether to round step / decay_steps down, so that the rate falls in steps.
         name: a string.
     """
 
@@ -86,7 +86,7 @@ class InverseTimeDecay(ExponentialDecay):
     Args:
         initial_learning_rate, decay_rate: floats.
         decay_steps: a positive number.
-        staircase: whether step / decay_steps is rounded down, so the rate falls in stairs.
+        staircase: whether to round step / decay_steps down, so that the rate falls in steps.
         name: a string.
     """
 
@@ -107,12 +107,12 @@ class InverseTimeDecay(ExponentialDecay):
 
 @registry.register("PolynomialDecay")
 class PolynomialDecay(_Decay):
-    """(initial - end) * (1 - step / decay_steps)^power + end, and `end` from `decay_steps` on.
+    """(initial - end) * (1 - step / decay_steps)^power + end, then `end` after `decay_steps`.
 
     Args:
         initial_learning_rate, end_learning_rate, power: floats.
         decay_steps: a positive number.
-        cycle: whether it starts anew, over twice, three times, ... the steps, instead of ending.
+        cycle: whether to start again over two, three, ... times the steps instead of ending.
         name: a string.
     """
 
@@ -150,16 +150,16 @@ class CosineDecay(_Decay):
     """Half a cosine from the rate down to `alpha` times it, after an optional linear warm-up.
 
         step < warmup_steps:  initial + (warmup_target - initial) * step / warmup_steps
-        then, from 0 to decay_steps:  top * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2
-                                             + alpha)
+        then, from 0 to decay_steps:  peak * ((1 - alpha) * (1 + cos(pi * step / decay_steps)) / 2
+                                              + alpha)
 
     Args:
-        initial_learning_rate: where the warm-up starts; without one, the top itself.
+        initial_learning_rate: the start of the warm-up, or the peak if there is no warm-up.
         decay_steps: a positive number.
-        alpha: float, the last rate as a fraction of the top.
+        alpha: float, the final rate as a fraction of the peak.
         name: a string.
-        warmup_target: the top that the warm-up reaches, or None for no warm-up.
-        warmup_steps: number of steps of the warm-up.
+        warmup_target: the peak reached by the warm-up, or None for no warm-up.
+        warmup_steps: length of the warm-up.
     """
 
     def __init__(
@@ -179,13 +179,13 @@ class CosineDecay(_Decay):
         self.warmup_steps = check_number(warmup_steps, "warmup_steps", 0)
 
     def __call__(self, step):
-        top = self.initial_learning_rate
+        peak = self.initial_learning_rate
         if self.warmup_target is not None:
             if step < self.warmup_steps:
-                return top + (self.warmup_target - top) * step / self.warmup_steps
-            top, step = self.warmup_target, step - self.warmup_steps
+                return peak + (self.warmup_target - peak) * step / self.warmup_steps
+            peak, step = self.warmup_target, step - self.warmup_steps
         cosine = 0.5 * (1 + math.cos(math.pi * min(self._decays(step), 1.0)))
-        return top * ((1 - self.alpha) * cosine + self.alpha)
+        return peak * ((1 - self.alpha) * cosine + self.alpha)
 
     def get_config(self):
         return {
@@ -198,14 +198,14 @@ class CosineDecay(_Decay):
 
 @registry.register("CosineDecayRestarts")
 class CosineDecayRestarts(LearningRateSchedule):
-    """Cosine decays one after the other (Loshchilov & Hutter 2016).
+    """A sequence of cosine decays (Loshchilov & Hutter 2016).
 
     Args:
-        initial_learning_rate: float, the top of the first decay.
-        first_decay_steps: a positive number, its length.
-        t_mul: each decay is so many times as long as the one before.
-        m_mul: each top is so many times as high as the one before.
-        alpha: float, the last rate of a decay as a fraction of `initial_learning_rate`.
+        initial_learning_rate: float, the peak of the first decay.
+        first_decay_steps: a positive number, the length of the first decay.
+        t_mul: ratio of the length of each decay to that of the previous one.
+        m_mul: ratio of each peak to the previous one.
+        alpha: float, the final rate of a decay as a fraction of `initial_learning_rate`.
         name: a string.
     """
 
@@ -228,12 +228,12 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.name = name
 
     def __call__(self, step):
-        restarts, done = self._place(float(step) / self.first_decay_steps)
+        restarts, done = self._position(float(step) / self.first_decay_steps)
         height = 0.5 * self.m_mul**restarts * (1 + math.cos(math.pi * done))
         return self.initial_learning_rate * ((1 - self.alpha) * height + self.alpha)
 
-    def _place(self, at):
-        """(which decay it is, how much of it is done), `at` counted in lengths of the first."""
+    def _position(self, at):
+        """(index of the decay, completed fraction); `at` is in lengths of the first decay."""
         grows = self.t_mul > 1
 
         def start(restarts):
@@ -242,7 +242,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         restarts = math.floor(
             math.log1p(at * (self.t_mul - 1)) / math.log(self.t_mul) if grows else at
         )
-        restarts += start(restarts + 1) <= at  # logarithms are not exact
+        restarts += start(restarts + 1) <= at  # corrects the rounding of the logarithms
         restarts -= start(restarts) > at
         return restarts, (at - start(restarts)) / self.t_mul**restarts
 
@@ -259,11 +259,11 @@ class CosineDecayRestarts(LearningRateSchedule):
 
 @registry.register("PiecewiseConstantDecay")
 class PiecewiseConstantDecay(LearningRateSchedule):
-    """values[0] up to and with step boundaries[0], then values[1] up to boundaries[1], ...
+    """values[0] up to and including step boundaries[0], values[1] up to boundaries[1], ...
 
     Args:
-        boundaries: increasing numbers of steps.
-        values: one more than boundaries.
+        boundaries: step numbers in increasing order.
+        values: list of floats, one more than boundaries.
         name: a string.
     """
 
@@ -275,7 +275,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     ) -> None:
         if len(values) != len(boundaries) + 1:
             raise ValueError(
-                "The argument `values` must have one entry more than `boundaries`. "
+                "The argument `values` must have one more entry than `boundaries`. "
                 f"Received boundaries={boundaries} and values={values}."
             )
         self.boundaries = [check_number(step, "boundaries") for step in boundaries]
@@ -301,10 +301,10 @@ def get(identifier):
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> Config | None:
-    """The dictionary that Keras writes for a schedule."""
+    """A schedule as a dictionary in the format of Keras."""
     return registry.serialize(learning_rate_schedule)
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> LearningRateSchedule:
-    """The schedule that `serialize` wrote."""
+    """The schedule described by a dictionary from `serialize`."""
     return registry.deserialize(config, custom_objects)

@@ -209,7 +209,7 @@ def test_errors_about_unsupported_features(model):
 
     with pytest.raises(NotImplementedError, match=r"Layers with `call` .*check_gradients` tells"):
         WithCall()
-    with pytest.raises(NotImplementedError, match=r"there is no GradientTape here.*train with `fi"):
+    with pytest.raises(NotImplementedError, match=r"there is no GradientTape.*train with `fi"):
         model.optimizer.apply_gradients([])
     hints = {"GradientTape": "train with `fit`", "ops": "use NumPy", "nn": "activations.softmax"}
     for name, hint in hints.items():

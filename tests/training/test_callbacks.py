@@ -272,7 +272,7 @@ class TestMonitoring:
         schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
         model.compile(keras.optimizers.SGD(schedule), "mse")
         reduce = keras.callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=100)
-        with pytest.raises(TypeError, match="was made with a schedule"):
+        with pytest.raises(TypeError, match="was created with a schedule"):
             model.fit(X, Y, epochs=2, verbose=0, callbacks=[reduce])
 
 

@@ -175,7 +175,7 @@ def test_arguments():
 
 
 def test_gradients_from_outside_are_refused():
-    with pytest.raises(NotImplementedError, match="there is no GradientTape here"):
+    with pytest.raises(NotImplementedError, match="there is no GradientTape"):
         optimizers.SGD().apply_gradients([])
 
 
@@ -187,7 +187,7 @@ def test_schedules_as_learning_rates():
     config = optimizer.get_config()
     assert config["learning_rate"]["class_name"] == "PiecewiseConstantDecay"
     assert optimizers.SGD.from_config(config).learning_rate == 0.5
-    with pytest.raises(TypeError, match="was made with a schedule as its learning rate"):
+    with pytest.raises(TypeError, match="was created with a schedule as its learning rate"):
         optimizer.learning_rate = 0.1
     optimizer.learning_rate = optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
     assert optimizer.learning_rate == 0.1 * 0.5**2
@@ -203,7 +203,7 @@ def test_schedules_as_learning_rates():
         (lambda s: s.ExponentialDecay(0.1, 0, 0.5), "`decay_steps` must be > 0"),
         (lambda s: s.CosineDecayRestarts(0.1, 0), "`first_decay_steps` must be > 0"),
         (lambda s: s.CosineDecayRestarts(0.1, 1, t_mul=0.5), "`t_mul` must be >= 1"),
-        (lambda s: s.PiecewiseConstantDecay([1], [1]), "`values` must have one entry more"),
+        (lambda s: s.PiecewiseConstantDecay([1], [1]), "`values` must have one more entry"),
     ],
 )
 def test_schedules_arguments(schedule, message):
