@@ -1,7 +1,7 @@
 """Write docs/keras.md from the code: `python docs/make_keras_table.py`.
 
-keras_api.json has what Keras offers (record_keras_api.py). For each of its names this script looks
-whether fastcnn has it and which of its arguments are not taken: those that are missing in the
+keras_api.json lists the API of Keras (record_keras_api.py). For each name in it this script checks
+whether fastcnn has it and which of its arguments are not supported: those missing from the
 signature, and those that the source passes to `refuse`. test_docs.py keeps the page current.
 """
 
@@ -20,25 +20,26 @@ HERE = Path(__file__).resolve().parent
 API = json.loads((HERE / "keras_api.json").read_text("utf-8"))
 
 HEAD = """\
-# What of Keras is here
+# Keras compatibility
 
-Written by `python docs/make_keras_table.py` from the code: do not edit. Keras: {version}.
+Generated from the code by `python docs/make_keras_table.py`; do not edit. Keras version: {version}.
 
-A script of the Sequential path runs with its import line changed to `import fastcnn as keras` (or
-`as tf`): `tests/keras/tutorials` has ten well-known tutorials, which end as they do with Keras. The
-tables list what this package has of Keras's names, and how it differs; below each is what is not
-there. An argument that is "not taken" raises an error that names it, unless it is left at its
-default. The functional API (`Model(inputs, outputs)`), layers with `call`, `tf.data` and
-`GradientTape` are not there; each says so in one sentence and names what to use.
+A script that uses the Sequential API runs with its import line changed to `import fastcnn as keras`
+(or `as tf`): `tests/keras/tutorials` has ten well-known tutorials, whose results match those of
+Keras. Each table lists the names of Keras that this package supports and how they differ; names
+that are not supported are listed below it. Passing an unsupported argument raises an error that
+names it, unless the value is the default. The functional API (`Model(inputs, outputs)`), layers
+with `call`, `tf.data` and `GradientTape` are not supported; using them raises an error that names
+the alternative.
 
-Everywhere: `data_format` is "channels_last" only; the dtype is "float32" ("float64" with
+In all modules, `data_format` must be "channels_last", and the dtype is "float32" ("float64" with
 `config.set_backend("reference")`).
 
-A layer of your own is written with `build`, `forward` and `backward` (see `fastcnn.layers.base`), a
-loss with `values` and `gradient`.
+A custom layer implements `build`, `forward` and `backward` (see `fastcnn.layers.base`), a custom
+loss `values` and `gradient`.
 """
 EVERYWHERE = {"data_format", "dtype", "name", "kwargs"}
-METHODS = {  # of Sequential: what scripts call; the rest is machinery of Keras's own
+METHODS = {  # the methods of Sequential that scripts call; the rest is internal to Keras
     *("add", "build", "compile", "compile_from_config", "count_params", "evaluate", "export"),
     *("fit", "from_config", "get_compile_config", "get_config", "get_layer", "get_weights"),
     *("layers", "load_weights", "losses", "metrics", "metrics_names", "non_trainable_variables"),
@@ -68,8 +69,8 @@ def refused(entry):
     return names
 
 
-def taken(entry):
-    """(names of the arguments that an entry takes, whether it takes any)."""
+def accepted(entry):
+    """(names of the arguments that an entry accepts, whether it accepts any name)."""
     if inspect.isclass(entry):
         return accepted_arguments(entry), False
     if not callable(entry):
@@ -79,22 +80,22 @@ def taken(entry):
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return set(), True
-    any_kind = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    return {p.name for p in parameters}, any_kind
+    accepts_any = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return {p.name for p in parameters}, accepts_any
 
 
 def differences(entry, arguments):
-    """What Keras takes and this entry does not, as text."""
+    """The arguments of Keras that this entry does not support, as text."""
     if arguments is None:
         return ""
-    names, anything = taken(entry)
+    names, accepts_any = accepted(entry)
     missing = [
         name
         for name in (argument.partition("=")[0] for argument in arguments if argument[0] != "*")
         if name not in EVERYWHERE
-        and ((name not in names and not anything) or name in refused(entry))
+        and ((name not in names and not accepts_any) or name in refused(entry))
     ]
-    return f"not taken: {', '.join(f'`{name}`' for name in missing)}" if missing else ""
+    return f"not supported: {', '.join(f'`{name}`' for name in missing)}" if missing else ""
 
 
 def find(module, name):
@@ -105,25 +106,25 @@ def find(module, name):
 
 
 def section(title, module, names):
-    """A module's table, and what it lacks."""
-    rows, lacking = [], []
+    """The table of a module, and the list of what it lacks."""
+    rows, missing = [], []
     for name, arguments in names.items():
         entry = find(module, name)
         if entry is None:
-            lacking.append(name)
+            missing.append(name)
             continue
-        own = getattr(entry, "__name__", name)
-        is_alias = inspect.isclass(entry) and own != name and own in names
-        text = f"another name of `{own}`" if is_alias else differences(entry, arguments)
+        own_name = getattr(entry, "__name__", name)
+        is_alias = inspect.isclass(entry) and own_name != name and own_name in names
+        text = f"alias of `{own_name}`" if is_alias else differences(entry, arguments)
         rows.append((name, text))
     lines = [f"## {title}", ""]
     if rows:
-        lines += ["| have | differs |", "|---|---|"]
+        lines += ["| supported | differences |", "|---|---|"]
         lines += [f"| `{name}` | {text} |" for name, text in rows]
         lines.append("")
-    if lacking:
-        listed = ", ".join(f"`{name}`" for name in lacking)
-        lines += [textwrap.fill(f"Have not: {listed}.", 100), ""]
+    if missing:
+        listed = ", ".join(f"`{name}`" for name in missing)
+        lines += [textwrap.fill(f"Not supported: {listed}.", 100), ""]
     return "\n".join(lines)
 
 
