@@ -1,8 +1,20 @@
 """Models: `Sequential`, and the functions that load, save and clone models."""
 
-from fastcnn.models.cloning import clone_model
-from fastcnn.models.loading import load_model, model_from_json, save_model
+from typing import TYPE_CHECKING
+
+from fastcnn.core.lazy import attach
 from fastcnn.models.sequential import Model, Sequential
+
+if TYPE_CHECKING:
+    from fastcnn.models.cloning import clone_model
+    from fastcnn.models.loading import load_model, model_from_json, save_model
+
+PARTS = {  # imported when first used
+    "cloning": ("clone_model",),
+    "loading": ("load_model", "model_from_json", "save_model"),
+}
+
+__getattr__, __dir__ = attach(__name__, PARTS)
 
 __all__ = [
     "Model",
