@@ -33,7 +33,7 @@ class Constraint(Configurable):
     """Base of all constraints."""
 
     def __call__(self, w: ArrayLike) -> NDArray:
-        """The array that takes the place of the weight w."""
+        """The array that replaces the weight w."""
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(w).")
 
 

@@ -7,7 +7,7 @@
 
 Without a `seed` they draw from the package's generator (`utils.set_random_seed`). With an integer
 seed every call returns the same values, as in Keras. Fans are counted as in Keras: for a kernel of
-shape (..., in, out) with k places in front, fan_in = k * in and fan_out = k * out.
+shape (..., in, out) with k elements in the leading axes, fan_in = k * in and fan_out = k * out.
 """
 
 from __future__ import annotations
@@ -322,8 +322,8 @@ def compute_fans(shape):
         return 1, 1
     if len(shape) == 1:
         return shape[0], shape[0]
-    places = math.prod(shape[:-2])
-    return shape[-2] * places, shape[-1] * places
+    window = math.prod(shape[:-2])
+    return shape[-2] * window, shape[-1] * window
 
 
 def _truncated_normal(generator, shape):

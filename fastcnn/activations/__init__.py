@@ -1,4 +1,4 @@
-"""Activations: elementwise functions (and softmax and its kin) with their gradients.
+"""Activations: elementwise functions, softmax and its relatives, with their gradients.
 
     >>> import numpy as np
     >>> from fastcnn import activations

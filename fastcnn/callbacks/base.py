@@ -101,7 +101,7 @@ class History(Callback):
 
     Attributes:
         history: dictionary of lists, one value per epoch: loss, metrics, val_...
-        epoch: list of the epochs' numbers.
+        epoch: list of epoch indices.
     """
 
     state_names = ("history", "epoch")

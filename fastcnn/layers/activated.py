@@ -173,8 +173,8 @@ class ActivatedLayer(Layer):
                 name="bias",
             )
 
-    # A step binds these to its arrays; `weights` are those of `weights_to_bind`, or others in their
-    # place (see plan/normalized.py).
+    # A step binds these to its arrays; `weights` are those of `weights_to_bind`, or folded ones
+    # (see plan/normalized.py).
 
     def bind_linear(self, x, z, weights, relu):
         """The bound forward kernel."""

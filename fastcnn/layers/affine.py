@@ -22,10 +22,10 @@ INTERPOLATIONS = ("nearest", "bilinear")
 
 
 class RandomAffine(Augmentation):
-    """Base: `draw` gives eight numbers an image, which say where its pixels come from.
+    """Base: `draw` returns eight coefficients per image that say where its pixels come from.
 
     Args:
-        fill_mode: what lies outside of the image: "reflect" (d c b a | a b c d | d c b a), "wrap"
+        fill_mode: what is outside the image: "reflect" (d c b a | a b c d | d c b a), "wrap"
             (a b c d | a b c d | a b c d), "nearest" (a a a a | a b c d | d d d d), or
             "constant": `fill_value`.
         interpolation: "bilinear" or "nearest".
@@ -132,7 +132,7 @@ class RandomTranslation(RandomAffine):
 
 @register
 class RandomRotation(RandomAffine):
-    """Turns each image about its centre by a random angle.
+    """Rotates each image about its center by a random angle.
 
     Args:
         factor: in [-1, 1], share of a full turn; v stands for (-v, v).
@@ -177,7 +177,7 @@ class RandomRotation(RandomAffine):
 
 @register
 class RandomZoom(RandomAffine):
-    """Shrinks or enlarges each image about its centre.
+    """Shrinks or enlarges each image about its center.
 
     Args:
         height_factor: in (-1, 1]; v stands for (-v, v). An image of which 1 + v times as much is

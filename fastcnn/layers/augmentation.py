@@ -69,8 +69,8 @@ class RandomFlip(Augmentation):
     """Mirrors about half of the images.
 
     Args:
-        mode: "horizontal" (left and right change places), "vertical", or
-            "horizontal_and_vertical": an image is turned both ways or neither, as in Keras.
+        mode: "horizontal" (swaps left and right), "vertical", or
+            "horizontal_and_vertical": flips an image in both directions or not at all, as in Keras.
         seed: see `SeededLayer`.
         data_format: None or "channels_last".
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
@@ -182,8 +182,8 @@ class RandomErasing(Augmentation):
         for side, length in zip(sides, shape[1:3], strict=True):
             extent = side * length
             start = generator.random(size) * (length - extent)
-            place = np.arange(length)
-            covered.append((place >= start[:, None]) & (place < (start + extent)[:, None]))
+            position = np.arange(length)
+            covered.append((position >= start[:, None]) & (position < (start + extent)[:, None]))
         rows, columns = covered
         erase = generator.random(size) < generator.uniform(*self.factor, size)
         mask = erase[:, None, None] & rows[:, :, None] & columns[:, None, :]

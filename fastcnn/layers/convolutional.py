@@ -110,7 +110,7 @@ class Conv2D(WindowedLayer):
         padding: "valid" (none) or "same" (output = ceil(input / stride), the odd extra pixel at
             the bottom and right).
         data_format: None or "channels_last".
-        dilation_rate: int or two ints, the distance of the window's places.
+        dilation_rate: int or two ints, the distance between the window's elements.
         groups: input channels and filters are cut into so many groups, each convolved by itself.
         activation: a name or an `ActivationFunction`; None is linear.
         use_bias: whether to add `bias`.

@@ -76,7 +76,7 @@ class DepthwiseConv2D(DepthwiseLayer):
         padding: "valid" or "same", as in `Conv2D`.
         depth_multiplier: m, filters a channel.
         data_format: None or "channels_last".
-        dilation_rate: int or two ints, the distance of the window's places.
+        dilation_rate: int or two ints, the distance between the window's elements.
         activation: a name or an `ActivationFunction`; None is linear.
         use_bias: whether to add `bias`.
         depthwise_initializer, bias_initializer: by default glorot_uniform and zeros.

@@ -81,9 +81,9 @@ class DropoutStep(Step):
 
 @register
 class Dropout(SeededLayer):
-    """Sets a share `rate` of the numbers to 0 in training, and divides the others by 1 - rate.
+    """Sets a fraction `rate` of the values to 0 in training and divides the others by 1 - rate.
 
-    Outside of training it returns its input. Which numbers are dropped follows from 64 random bits
+    Outside of training it returns its input. Which values are dropped follows from 64 random bits
     a step (see kernels/csrc/tiles/dropout.inc.h): the same for any number of threads.
 
     Args:
@@ -139,7 +139,7 @@ class Dropout(SeededLayer):
 
 @register
 class SpatialDropout2D(Dropout):
-    """Dropout of whole channels: each image loses a share `rate` of them (Tompson et al. 2014).
+    """Dropout of whole channels: each image loses a fraction `rate` of them (Tompson et al. 2014).
 
     Args:
         rate: in [0, 1].

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class GlobalPooling2D(Layer):
-    """Base: one number per image and channel.
+    """Base: one value per image and channel.
 
     Args:
         data_format: None or "channels_last".
@@ -36,8 +36,8 @@ class GlobalPooling2D(Layer):
 
     def compute_output_shape(self, input_shape):
         check_rank(self, input_shape, 4)
-        places = (1, 1) if self.keepdims else ()
-        return (input_shape[0], *places, input_shape[3])
+        image = (1, 1) if self.keepdims else ()
+        return (input_shape[0], *image, input_shape[3])
 
     def geometry(self, x):
         return {"pool_size": x.shape[1:3], "strides": (1, 1), "pads": (0, 0, 0, 0)}
@@ -88,7 +88,7 @@ class GlobalAveragePooling2D(GlobalPooling2D):
 
 @register
 class GlobalMaxPooling2D(GlobalPooling2D):
-    """The largest number of each channel of each image; places that share it share the gradient.
+    """The largest value of each channel of each image; positions that share it share the gradient.
 
     Input shape: (n, height, width, channels). Output shape: (n, channels).
 

@@ -1,7 +1,7 @@
-"""Grouped convolution: channels are cut into groups, each convolved by itself.
+"""Grouped convolution: channels are cut into groups, each convolved separately.
 
 One input channel a group is a depthwise convolution and uses its kernels as it is: kernel
-(kh, kw, 1, groups * m) and depthwise kernel (kh, kw, groups, m) are the same numbers in the same
+(kh, kw, 1, groups * m) and depthwise kernel (kh, kw, groups, m) have the same elements in the same
 order. Otherwise each group's channels are copied out, convolved by the plain kernels, and copied
 back.
 """

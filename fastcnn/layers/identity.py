@@ -33,7 +33,7 @@ class ActivityRegularization(Identity):
     """y = x, and l1 * sum |x| + l2 * sum x^2 over a batch, divided by its size, joins the loss.
 
     Args:
-        l1, l2: numbers >= 0.
+        l1, l2: floats >= 0.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Example:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Noise(SeededLayer, PlainLayer):
-    """Base: `apply` and `apply_backward` use call.noise, standard normal numbers like x."""
+    """Base: `apply` and `apply_backward` use call.noise, standard normal values shaped like x."""
 
     step_class = NoiseStep
     stddev = 0.0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
         RandomErasing as RandomErasing,
         RandomFlip as RandomFlip,
     )
-    from fastcnn.layers.colours import (
+    from fastcnn.layers.colors import (
         RandomBrightness as RandomBrightness,
         RandomContrast as RandomContrast,
     )
@@ -78,7 +78,7 @@ PARTS = {
         "RandomErasing",
         "RandomFlip",
     ),
-    "colours": (
+    "colors": (
         "RandomBrightness",
         "RandomContrast",
     ),

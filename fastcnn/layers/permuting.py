@@ -1,4 +1,4 @@
-"""Layers that arrange numbers anew: Permute, RepeatVector."""
+"""Layers that rearrange or repeat values: Permute, RepeatVector."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Permute(PlainLayer):
 
 @register
 class RepeatVector(PlainLayer):
-    """Each sample's vector n times, one below the other.
+    """Repeats each sample's vector n times.
 
     Args:
         n: a positive integer.

@@ -37,7 +37,7 @@ class ImageLayer(PlainLayer):
 
 
 class ViewLayer(Layer):
-    """A layer that only gives the numbers another shape: views, nothing is copied."""
+    """A layer that only changes the shape: a view, nothing is copied."""
 
     step_class = ViewStep
     is_view = True

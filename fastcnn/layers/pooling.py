@@ -26,7 +26,7 @@ class Pooling2D(Layer):
     Args:
         pool_size: int or two ints, (height, width) of the window.
         strides: int or two ints; by default `pool_size`.
-        padding: "valid" or "same"; padded places are never part of the result.
+        padding: "valid" or "same"; padding is never part of the result.
         data_format: None or "channels_last".
         name: a string.
         **kwargs: trainable, dtype, input_shape (see `Layer`).
@@ -144,7 +144,7 @@ class MaxPooling2D(Pooling2D):
 
 @register
 class AveragePooling2D(Pooling2D):
-    """The mean of each window's places that lie inside the image.
+    """The mean of each window's elements inside the image.
 
     Input shape: (n, height, width, channels). Output shape: (n, height', width', channels).
 

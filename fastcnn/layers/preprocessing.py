@@ -75,7 +75,7 @@ class Normalization(PlainLayer):
     Args:
         axis: the axis or axes that have moments of their own, by default the last; None: one mean
             and one variance for everything.
-        mean, variance: numbers or arrays along `axis`; None: `adapt` finds them (until then they
+        mean, variance: floats or arrays along `axis`; None: `adapt` finds them (until then they
             are 0 and 1).
         invert: the other way round, y = x * max(sqrt(variance), 1e-7) + mean.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
@@ -177,7 +177,7 @@ class Normalization(PlainLayer):
         """
         if self.input_mean is not None:
             raise ValueError(f"Layer {self.name!r} has a given `mean`: it cannot be adapted.")
-        batches = _pieces(data) if isinstance(data, np.ndarray) else iter(data)
+        batches = _chunks(data) if isinstance(data, np.ndarray) else iter(data)
         batches = (batch[0] if isinstance(batch, tuple) else batch for batch in batches)
         first = next(batches, None)
         if first is None:
@@ -250,13 +250,13 @@ class Normalization(PlainLayer):
         }
 
 
-def _pieces(array, numbers=2**20):
-    """`array` in pieces of about so many numbers, so that float64 copies stay small."""
+def _chunks(array, elements=2**20):
+    """`array` in chunks of about that many elements, so that float64 copies stay small."""
     if array.ndim < 1 or array.dtype.kind not in "fiub":
         raise ValueError(
             f"`adapt` takes an array of numbers with a batch axis. Received dtype {array.dtype} "
             f"and shape {array.shape}."
         )
-    step = max(numbers // max(math.prod(array.shape[1:]), 1), 1)
+    step = max(elements // max(math.prod(array.shape[1:]), 1), 1)
     for start in range(0, len(array), step):
         yield array[start : start + step]

@@ -7,7 +7,7 @@ import numpy as np
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
-CUBIC_STEPS = 1024  # a pixel: TensorFlow has the cubic's values in a table
+CUBIC_STEPS = 1024  # a pixel: TensorFlow looks up the cubic's values in a table
 
 
 def resize_matrix(size, new_size, interpolation, antialias=False):
@@ -16,20 +16,20 @@ def resize_matrix(size, new_size, interpolation, antialias=False):
     Output pixel i lies at (i + 0.5) * size / new_size - 0.5. "bilinear" weighs the two pixels
     beside it, "bicubic" four (Keys 1981, a = -0.5), "lanczos3" and "lanczos5" six and ten; with
     `antialias` as many more as the image shrinks. Pixels outside of the image are left out and the
-    others' weights scaled to a sum of 1. As in TensorFlow, its rounded places included.
+    others' weights scaled to a sum of 1. As in TensorFlow, including its rounded positions.
     """
     if interpolation == "nearest":
         step = np.float32(size) / np.float32(new_size)
         nearest = np.floor((np.arange(new_size, dtype=np.float32) + np.float32(0.5)) * step)
         return np.equal.outer(np.minimum(nearest, size - 1), np.arange(size)).astype(float)
-    place = (np.arange(new_size) + 0.5) * size / new_size - 0.5
+    position = (np.arange(new_size) + 0.5) * size / new_size - 0.5
     if interpolation == "bicubic" and not antialias:
-        place = np.round(place * CUBIC_STEPS) / CUBIC_STEPS
-    distance = np.abs(place[:, None] - np.arange(size))
+        position = np.round(position * CUBIC_STEPS) / CUBIC_STEPS
+    distance = np.abs(position[:, None] - np.arange(size))
     if antialias:
         distance /= max(size / new_size, 1)
     weights = _weights(distance, interpolation)
-    weights[np.abs(weights) < 1e-12] = 0  # what a sine leaves of a zero
+    weights[np.abs(weights) < 1e-12] = 0  # rounding errors of the sine
     return weights / weights.sum(1, keepdims=True)
 
 

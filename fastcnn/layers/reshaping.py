@@ -1,4 +1,4 @@
-"""Layers that move numbers or copy them: Reshape, ZeroPadding2D, Cropping2D, UpSampling2D."""
+"""Layers that move or copy values: Reshape, ZeroPadding2D, Cropping2D, UpSampling2D."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @register
 class Reshape(ViewLayer):
-    """Another shape for the same numbers. A view, nothing is copied.
+    """Changes the shape of each sample. A view, nothing is copied.
 
     Args:
         target_shape: shape of one sample; -1 once for the axis that follows from the others.
@@ -210,7 +210,7 @@ class UpSampling2D(PlainLayer):
         size: int or two ints, the factors (vertical, horizontal).
         data_format: None or "channels_last".
         interpolation: "nearest" repeats pixels; "bilinear", "bicubic", "lanczos3" and "lanczos5"
-            weigh their neighbours (pixel centres at half, Keys's cubic with a = -0.5, as in
+            weight their neighbors (pixel centers at half, Keys's cubic with a = -0.5, as in
             TensorFlow).
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 

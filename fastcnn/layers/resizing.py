@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Cut(ImageLayer):
     """Base: takes a window of each image and gives it the size that is asked for.
 
-    The window may reach beyond the image; `fill_value` is what lies there.
+    The window may reach beyond the image; `fill_value` is used there.
     """
 
     interpolation = "bilinear"
@@ -48,8 +48,8 @@ class Cut(ImageLayer):
         call.window = self.window(*call.x.shape[1:3])
 
     def apply(self, call):
-        place, size = call.window[:2], call.window[2:]
-        inside, taken = _overlap(place, size, call.x.shape[1:3])
+        corner, size = call.window[:2], call.window[2:]
+        inside, taken = _overlap(corner, size, call.x.shape[1:3])
         part = call.x[taken]
         if part.shape[1:3] != size:
             framed = np.full((len(part), *size, part.shape[3]), self.fill_value, self.dtype)
@@ -58,8 +58,8 @@ class Cut(ImageLayer):
         call.y[...] = self._resampling(size)(part) if self._resizes(size) else part
 
     def apply_backward(self, call):
-        place, size = call.window[:2], call.window[2:]
-        inside, taken = _overlap(place, size, call.x.shape[1:3])
+        corner, size = call.window[:2], call.window[2:]
+        inside, taken = _overlap(corner, size, call.x.shape[1:3])
         dy = self._resampling(size).transposed(call.dy) if self._resizes(size) else call.dy
         call.dx[...] = 0
         call.dx[taken] = dy[inside]
@@ -80,10 +80,10 @@ class Cut(ImageLayer):
         }
 
 
-def _overlap(place, size, image):
+def _overlap(corner, size, image):
     """Where a window and the image overlap, as indices of (the window, the image)."""
     inside, taken = [slice(None)], [slice(None)]
-    for begin, length, extent in zip(place, size, image, strict=True):
+    for begin, length, extent in zip(corner, size, image, strict=True):
         first, last = max(begin, 0), min(begin + length, extent)
         inside.append(slice(first - begin, last - begin))
         taken.append(slice(first, last))
@@ -99,7 +99,7 @@ def _largest_window(height, width, new_height, new_width):
 
 @register
 class Resizing(Cut):
-    """Gives images another size.
+    """Changes the size of images.
 
     Args:
         height, width: the new size.
@@ -214,7 +214,7 @@ class RandomCropStep(PlainStep):
 
 @register
 class RandomCrop(SeededLayer, Cut):
-    """Takes a window of the images at a place that each batch draws anew.
+    """Takes a window of the images, at a position drawn for each batch.
 
     Outside of training, and of an image that is not larger in both directions, it is the middle:
     outside of training the largest window that has the new size's shape, resized (bilinear).

@@ -1,4 +1,4 @@
-"""Normalization of each sample by itself: LayerNormalization, UnitNormalization."""
+"""Normalization of each sample separately: LayerNormalization, UnitNormalization."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SampleNormalization(PlainLayer):
 class LayerNormalization(SampleNormalization):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the moments of each sample
 
-    Mean and variance are those over `axis`, which gamma and beta lie along (Ba et al. 2016).
+    Mean and variance are those over `axis`, along which gamma and beta vary (Ba et al. 2016).
 
     Args:
         axis: an integer or a list of integers.

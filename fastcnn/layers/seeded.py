@@ -38,6 +38,6 @@ class SeededLayer(Layer):
 
 
 def draw_key(generator, key):
-    """Fill `key`, two int64 numbers, with 32 random bits each: what the dropout kernel takes."""
+    """Fill `key`, two int64 values, with 32 random bits each: the input of the dropout kernel."""
     bits = generator.bit_generator.random_raw()
     key[0], key[1] = bits & 0xFFFFFFFF, bits >> 32

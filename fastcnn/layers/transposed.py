@@ -44,7 +44,7 @@ class Conv2DTranspose(WindowedLayer):
             (input - 1) * stride + kernel + output_padding, "same"
             (input - 1) * stride + kernel % 2 + output_padding.
         data_format: None or "channels_last".
-        dilation_rate: int or two ints, the distance of the kernel's places.
+        dilation_rate: int or two ints, the distance between the kernel's elements.
         activation: a name or an `ActivationFunction`; None is linear.
         use_bias: whether to add `bias`.
         kernel_initializer, bias_initializer: by default glorot_uniform and zeros.

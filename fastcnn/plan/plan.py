@@ -92,7 +92,7 @@ class Plan:
         """`forward` that reads x where it is, without copying it first; not for training.
 
         Runs the first step that is not a view directly on x. Returns None if x cannot be used in
-        place; then nothing has happened.
+        place; then nothing has been computed.
         """
         flags = x.flags
         if x.dtype != np.float32 or not (flags.c_contiguous and flags.aligned):

@@ -1,4 +1,4 @@
-"""Random changes of the colours of images in training: RandomContrast, RandomBrightness."""
+"""Random color changes of images in training: RandomContrast, RandomBrightness."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RandomContrast(Augmentation):
         y = clip((x - mean) * f + mean, *value_range), f in [1 - factor[0], 1 + factor[1]]
 
     Args:
-        factor: in [0, 1], or two such numbers (lower, upper). One number is (0, factor), as in
+        factor: in [0, 1], or two such values (lower, upper). One value is (0, factor), as in
             Keras.
         value_range: (lowest, highest) value of a pixel.
         seed: see `SeededLayer`.
@@ -77,7 +77,7 @@ class RandomBrightness(Augmentation):
         y = clip(x + d * (value_range[1] - value_range[0]), *value_range), d in factor
 
     Args:
-        factor: in [-1, 1], or two such numbers (lower, upper); v stands for (-|v|, |v|).
+        factor: in [-1, 1], or two such values (lower, upper); v stands for (-|v|, |v|).
         value_range: (lowest, highest) value of a pixel.
         seed: see `SeededLayer`.
         **kwargs: data_format ("channels_last"), name, trainable, dtype, input_shape (see `Layer`).
