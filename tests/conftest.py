@@ -1,14 +1,14 @@
-"""What every test file shares: the machine's instruction sets, and settings put back afterwards."""
+"""Fixtures and options of all tests: instruction sets, random shapes, restored settings."""
 
 import os
 import signal
 
 import pytest
 
-# Threads of tests wait asleep: where others use the machine too, spinning ones wait for each other.
+# Let waiting threads sleep: on a shared machine, spinning threads slow each other down.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-# A shell's background jobs ignore Ctrl-C, and so would all that tests start.
+# Background jobs of a shell ignore Ctrl-C, and the processes that tests start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -16,7 +16,7 @@ import fastcnn
 from fastcnn import kernels
 
 ALL_SETS = ("avx512", "avx2", "baseline", "neon")
-RANDOM_SHAPES = 2000  # for each kernel
+RANDOM_SHAPES = 2000  # per kernel
 
 
 def pytest_addoption(parser):
@@ -24,12 +24,12 @@ def pytest_addoption(parser):
         "--shapes",
         type=int,
         default=int(os.environ.get("FASTCNN_TEST_SHAPES", RANDOM_SHAPES)),
-        help="random shapes for each kernel in test_exactness.py",
+        help="random shapes per kernel in test_exactness.py",
     )
 
 
 def pytest_collection_modifyitems(items):
-    """Mark what runs on every instruction set by itself, and need not be repeated on each."""
+    """Mark tests that already cover every instruction set and need not be repeated on each."""
     for item in items:
         if "instruction_set" in item.fixturenames:
             item.add_marker("every_set")
@@ -37,13 +37,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def random_shapes(request):
-    """How many random shapes each kernel is tested on."""
+    """Number of random shapes that each kernel is tested with."""
     return request.config.getoption("--shapes")
 
 
 @pytest.fixture(autouse=True)
-def _settings_as_they_were():
-    """No test leaves another backend, instruction set or thread count behind."""
+def _restore_settings():
+    """Restore the backend, instruction set and thread count after each test."""
     backend, instruction_set = fastcnn.config.backend(), kernels.instruction_set()
     yield
     fastcnn.config.set_backend(backend)
@@ -53,7 +53,7 @@ def _settings_as_they_were():
 
 @pytest.fixture(params=ALL_SETS)
 def instruction_set(request):
-    """Runs the test once on every instruction set of this machine, and proves that it ran."""
+    """Run the test with every instruction set of this machine, and check that each is active."""
     if request.param not in kernels.instruction_sets():
         pytest.skip(f"this machine does not have {request.param}")
     fastcnn.config.set_backend("native")

@@ -1,6 +1,6 @@
-"""fit, evaluate, predict and the callbacks against recorded Keras: history, order, names, files.
+"""fit, evaluate, predict and callbacks against recorded Keras: history, order, names, files.
 
-tests/keras/golden/record_pieces.py wrote what Keras does with the runs of tests/support/fits.py.
+tests/keras/golden/record_pieces.py recorded Keras's results for the runs of tests/support/fits.py.
 """
 
 import json
@@ -15,26 +15,26 @@ from tests.support import fits
 GOLDEN = json.loads((Path(__file__).parent / "golden/pieces.json").read_text())["fits"]
 
 
-def assert_same(result, wanted, place=""):
-    """Same structure, same texts, numbers within float32's rounding of a few dozen steps."""
+def assert_same(result, wanted, path=""):
+    """Same structure and strings; floats within float32's rounding over a few dozen steps."""
     if isinstance(wanted, dict):
-        assert list(result) == list(wanted), place
+        assert list(result) == list(wanted), path
         for key, value in wanted.items():
-            assert_same(result[key], value, f"{place}[{key!r}]")
+            assert_same(result[key], value, f"{path}[{key!r}]")
     elif isinstance(wanted, list) and all(isinstance(v, (int, float)) for v in wanted):
-        # weights share their rounding: what counts is the largest, not each by itself
+        # rounding errors spread over all weights: the bound is relative to the largest
         bound = max(2e-5 * np.abs(wanted).max(initial=0), 3e-6)
-        np.testing.assert_allclose(result, wanted, rtol=0, atol=bound, err_msg=place)
+        np.testing.assert_allclose(result, wanted, rtol=0, atol=bound, err_msg=path)
     elif isinstance(wanted, list):
-        assert len(result) == len(wanted), f"{place}: {result} instead of {wanted}"
-        for number, value in enumerate(wanted):
-            assert_same(result[number], value, f"{place}[{number}]")
+        assert len(result) == len(wanted), f"{path}: {result} instead of {wanted}"
+        for index, value in enumerate(wanted):
+            assert_same(result[index], value, f"{path}[{index}]")
     elif isinstance(wanted, float):
-        assert result == pytest.approx(wanted, rel=2e-5, abs=3e-6), place
+        assert result == pytest.approx(wanted, rel=2e-5, abs=3e-6), path
     else:
-        assert result == wanted, place
+        assert result == wanted, path
 
 
 @pytest.mark.parametrize("name", fits.FITS)
-def test_runs_are_keras_s(name, tmp_path):
+def test_runs_match_keras(name, tmp_path):
     assert_same(fits.run(keras, name, tmp_path), GOLDEN[name])

@@ -1,11 +1,11 @@
-"""Training and `summary()` against what real Keras did from the same weights and batches.
+"""Training and `summary()` against real Keras with the same weights and batches.
 
-keras/golden/keras.json holds Keras's figures, made by record.py. The loss of the first step must
-agree within 1e-5, and so must those of the steps after it for as long as Keras itself is steady:
-half way to where its float32 and its float64 part by 1e-6. From there on single batches tell
-nothing (a rounding error opens another relu; a hundred steps later Keras's own two are 2 percent
-apart; record.py says more), but the loss that `fit` reports for a hundred steps, their mean, must
-agree within 1e-3. Nets without a max-pool stay steady all the way.
+golden/keras.json has Keras's figures, recorded by record.py. The loss of the first step must agree
+within 1e-5. So must the following steps for as long as Keras itself is reproducible: half as many
+steps as until its float32 and float64 losses differ by 1e-6. After that, single batches are not
+comparable: a rounding error switches a relu, and a hundred steps later Keras's own two runs differ
+by 2 percent (see record.py). But the mean over a hundred steps, which `fit` reports, must agree
+within 1e-3. Networks without max-pooling remain reproducible throughout.
 """
 
 import json
@@ -25,12 +25,12 @@ LONG = [name for name, run in RUNS.items() if len(run["loss"]) == 100]
 
 
 def start(name, seed=0):
-    """The compiled network with the run's first weights."""
+    """The compiled network with the run's initial weights."""
     net = NETS[name]
     missing = [kind for kind in net.needs if not hasattr(fastcnn.layers, kind)]
     if missing:
         pytest.skip(f"fastcnn has no {', '.join(missing)} yet")
-    fastcnn.keras.backend.clear_session()  # the counter behind the layers' names
+    fastcnn.keras.backend.clear_session()  # resets the counters of layer names
     model = net.build(fastcnn)
     model.set_weights(net.weights(seed))
     return net.compile(model, fastcnn)
@@ -45,7 +45,7 @@ def data(run):
 
 
 def steps(model, images, labels):
-    """Train one batch at a time; yields the loss and the number of correct answers of each."""
+    """Train one batch at a time; yields the loss and the number of hits of each batch."""
     for i in range(0, len(images), BATCH):
         part = slice(i, i + BATCH)
         logs = model.fit(images[part], labels[part], BATCH, shuffle=False, verbose=0).history
@@ -54,14 +54,14 @@ def steps(model, images, labels):
 
 @pytest.mark.parametrize("name", RUNS)
 @pytest.mark.parametrize("backend", fastcnn.config.BACKENDS)
-def test_steps(name, backend):
+def test_steps_match_keras(name, backend):
     fastcnn.config.set_backend(backend)
     run = RUNS[name]
-    parted = np.flatnonzero(np.array(run["apart"]) > 1e-6)
-    steady = max(parted[0] // 2, 1) if len(parted) else len(run["loss"])
+    diverged = np.flatnonzero(np.array(run["apart"]) > 1e-6)
+    steady = max(diverged[0] // 2, 1) if len(diverged) else len(run["loss"])
     model = start(run["net"], run["seed"])
     images, labels = data(run)
-    # NumPy's BLAS sums otherwise with another number of threads: 1e-5 apart after 12 steps
+    # NumPy's BLAS changes its summation order with the thread count: 1e-5 apart after 12 steps
     count = min(steady, 100 if backend == "native" else 8)
     results = list(steps(model, images[: count * BATCH], labels[: count * BATCH]))
     loss, correct = np.array(results).T
@@ -70,7 +70,7 @@ def test_steps(name, backend):
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_weights_after_ten_steps(name):
+def test_weights_match_keras_after_ten_steps(name):
     run = RUNS[name]
     model = start(run["net"], run["seed"])
     images, labels = data(run)
@@ -80,7 +80,7 @@ def test_weights_after_ten_steps(name):
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_fit_of_a_hundred_steps(name):
+def test_fit_of_a_hundred_steps_matches_keras(name):
     run = RUNS[name]
     model = start(run["net"], run["seed"])
     history = model.fit(*data(run), batch_size=BATCH, shuffle=False, verbose=0).history
@@ -89,8 +89,8 @@ def test_fit_of_a_hundred_steps(name):
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_summary(name):
-    """Every cell that Keras prints is there, in its order."""
+def test_summary_matches_keras(name):
+    """Every cell that Keras prints appears, in the same order."""
     lines = []
     start(name).summary(print_fn=lambda text, **_: lines.append(text))
     text = "\n".join(lines)

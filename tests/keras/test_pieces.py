@@ -1,6 +1,6 @@
 """Losses, metrics, optimizers, schedules, regularizers and constraints against recorded Keras.
 
-tests/keras/golden/record_pieces.py wrote the numbers, from the same table (pieces.py).
+tests/keras/golden/record_pieces.py recorded Keras's values from the same tables (pieces.py).
 """
 
 import json
@@ -16,9 +16,10 @@ from tests.support import pieces
 
 GOLDEN = json.loads((Path(__file__).parent / "golden/pieces.json").read_text())
 
-# Ten steps in float32 are about 1e-6 from the same in float64, Keras's own as well: Adam and
-# RMSprop divide small gradients by their size. Keras rounds beta_2 to float32 before it takes
-# 1 - beta_2^t, which changes Adam's first steps by 6e-6 of themselves: fastcnn does not.
+# After ten steps, float32 differs from float64 by about 1e-6, in Keras as well: Adam and RMSprop
+# divide small gradients by their magnitude. Even in float64, Keras rounds beta_2 to float32 before
+# it computes 1 - beta_2^t, which changes Adam's first steps by a relative 6e-6. In float64, fastcnn
+# does not round it.
 AFTER_TEN_STEPS = {"rtol": 1e-5, "atol": 5e-6}
 FLOAT64 = {"rtol": 3e-7, "atol": 2e-8}
 FLOAT32 = {"rtol": 1e-5, "atol": 2e-6}
@@ -35,7 +36,7 @@ def tolerance(request):
 
 
 @pytest.mark.parametrize("name", pieces.OPTIMIZERS)
-def test_optimizers(name, tolerance):
+def test_optimizers_match_keras(name, tolerance):
     for result, wanted in zip(
         pieces.run_optimizer(keras, name), GOLDEN["optimizers"][name], strict=True
     ):
@@ -43,7 +44,7 @@ def test_optimizers(name, tolerance):
 
 
 @pytest.mark.parametrize("name", pieces.SCHEDULES)
-def test_schedules(name):
+def test_schedules_match_keras(name):
     schedule = pieces.SCHEDULES[name](optimizers.schedules)
     rates = [schedule(step) for step in pieces.SCHEDULE_STEPS]
     np.testing.assert_allclose(rates, GOLDEN["schedules"][name], rtol=2e-6, atol=1e-9)
@@ -52,7 +53,7 @@ def test_schedules(name):
 
 
 @pytest.mark.parametrize("name", pieces.LOSSES)
-def test_losses(name, tolerance):
+def test_losses_match_keras(name, tolerance):
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*has from_logits=True")
         results, weights = pieces.run_loss(keras, name)
@@ -62,13 +63,13 @@ def test_losses(name, tolerance):
 
 
 @pytest.mark.parametrize("name", pieces.METRICS)
-def test_metrics(name, tolerance):
+def test_metrics_match_keras(name, tolerance):
     for result, wanted in zip(pieces.run_metric(keras, name), GOLDEN["metrics"][name], strict=True):
         np.testing.assert_allclose(result, wanted, **tolerance)
 
 
 @pytest.mark.parametrize(("where", "name"), pieces.REGULARIZED)
-def test_regularizers_and_constraints(where, name):
+def test_regularizers_and_constraints_match_keras(where, name):
     wanted_history, wanted_weights = next(
         entry[2:] for entry in GOLDEN["regularized"] if entry[:2] == [where, name]
     )
@@ -99,7 +100,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_configs_are_keras_s(name):
+def test_configs_match_keras(name):
     module, thing = TABLES[name]
     if isinstance(thing, str):
         thing = module.get(thing)
@@ -117,11 +118,11 @@ def test_configs_are_keras_s(name):
         if module in (optimizers, metrics):
             given.pop("name")  # Keras counts the objects of a process
         given.pop("dtype", None)
-        given.pop("label_weights", None)  # Keras writes the text of a tensor
-        given.pop("delta", None)  # Keras forgets Huber's, and Identity's gain
+        given.pop("label_weights", None)  # Keras writes the repr of a tensor
+        given.pop("delta", None)  # Keras omits Huber's delta, and Identity's gain
         if recorded["class_name"] == "Identity":
             given.pop("gain", None)
-        for axes in ("input_axes", "output_axes"):  # new in Keras: older ones do not take them
+        for axes in ("input_axes", "output_axes"):  # new in Keras: older versions reject them
             assert given.pop(axes, None) is None
     assert plain(ours) == plain(theirs)
     again = module.deserialize(GOLDEN["configs"][name])
@@ -135,14 +136,14 @@ FLOATS = [
     for name, (module, thing) in TABLES.items()
     if module in CHECKED and not isinstance(thing, str)
     for key, value in thing.get_config().items()
-    if isinstance(value, float) and name != "initializer constant"  # it takes arrays, and NaN too
+    if isinstance(value, float) and name != "initializer constant"  # it accepts arrays and NaN
 ]
 
 
 @pytest.mark.parametrize("value", [{}, "a", float("nan"), float("inf"), HUGE])
 @pytest.mark.parametrize(("name", "key"), FLOATS)
-def test_a_number_is_a_finite_number(name, key, value):
-    """A file may say anything: it is refused when it is read, not in the middle of a step."""
+def test_non_finite_settings_are_rejected(name, key, value):
+    """A file can contain anything: reject it when it is read, not in the middle of a step."""
     module, thing = TABLES[name]
     config = module.serialize(thing)
     config["config"][key] = value

@@ -1,7 +1,7 @@
-"""Signatures are Keras's: names, order, defaults, what is keyword-only; and all have type hints.
+"""Signatures match Keras's in names, order, defaults and keyword-only arguments, and have hints.
 
-docs/keras_api.json holds those of real Keras. What differs on purpose stands in `DIFFERENT`, with
-the reason; an entry that is no longer a difference fails.
+docs/keras_api.json holds the signatures of real Keras. Deliberate differences are in `DIFFERENT`,
+with their reasons; an entry that is no longer a difference fails.
 """
 
 import ast
@@ -22,13 +22,13 @@ from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
 API = json.loads((DOCS / "keras_api.json").read_text("utf-8"))
-UNKNOWN = ["*args", "**kwargs"]  # what a decorator in Keras leaves of a signature
+UNKNOWN = ["*args", "**kwargs"]  # the signature of a decorated function in Keras
 
 INPUT_SHAPE = ["+input_shape=None", "+batch_input_shape=None", "+input_dim=None"]
-DIFFERENT = {  # {what: (what stands in Keras's signature (-) and in ours (+), the reason)}
+DIFFERENT = {  # {path: (lines in Keras's signature only (-) and in ours only (+), reason)}
     "layers.AveragePooling2D": (
         ["-pool_size", "+pool_size=(2, 2)"],
-        "the default that MaxPooling2D has, and that Keras 2 had",
+        "the default of MaxPooling2D, and of Keras 2",
     ),
     "layers.Identity": (
         [
@@ -40,14 +40,14 @@ DIFFERENT = {  # {what: (what stands in Keras's signature (-) and in ours (+), t
             "+name=None",
             *INPUT_SHAPE,
         ],
-        "shows what Keras takes in **kwargs",
+        "lists what Keras accepts in **kwargs",
     ),
-    "layers.Layer.__init__": (INPUT_SHAPE, "shows what Keras takes in **kwargs"),
+    "layers.Layer.__init__": (INPUT_SHAPE, "lists what Keras accepts in **kwargs"),
     "layers.LayerNormalization": (
         ["+*", "+rms_scaling=False"],
-        "shows what Keras takes in **kwargs",
+        "lists what Keras accepts in **kwargs",
     ),
-    "layers.SpatialDropout2D": (["+**kwargs"], "`trainable` and `input_shape`, as other layers"),
+    "layers.SpatialDropout2D": (["+**kwargs"], "`trainable` and `input_shape`, like other layers"),
     "layers.Layer.add_weight": (
         ["-*args", "+*"],
         "Keras's *args are shape, initializer and dtype",
@@ -55,18 +55,18 @@ DIFFERENT = {  # {what: (what stands in Keras's signature (-) and in ours (+), t
     "callbacks.ReduceLROnPlateau": (["-**kwargs"], "Keras ignores unknown arguments"),
     "optimizers.Optimizer.build": (
         ["-variables", "+store"],
-        "the state is laid out like a model's flat arrays",
+        "the state has the layout of a model's flat arrays",
     ),
     "optimizers.Optimizer.finalize_variable_values": (
         ["-var_list", "+var_list=None"],
-        "it is about all weights of the model",
+        "it applies to all weights of the model",
     ),
     "Sequential.export": (
         ["-format='tf_saved_model'", "+format='onnx'"],
-        "ONNX is the format that is written",
+        "ONNX is the only supported format",
     ),
 }
-SAME = {  # entries that are another one's under a second name
+SAME = {  # aliases of other entries
     "layers.AvgPool2D": "layers.AveragePooling2D",
     "Sequential.add_weight": "layers.Layer.add_weight",
     "Model.add_weight": "layers.Layer.add_weight",
@@ -75,7 +75,7 @@ SAME = {  # entries that are another one's under a second name
 
 
 def load(path):
-    """A module from its file."""
+    """Load a module from its file."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -86,12 +86,12 @@ parameters = load(DOCS / "record_keras_api.py").parameters
 
 
 def shared():
-    """{path: (our entry, Keras's parameters)} of the classes, functions and methods in both."""
+    """{path: (our entry, Keras's parameters)} of the classes, functions and methods of both."""
     found = {}
     for owner, names in {**API["modules"], **API["classes"]}.items():
         try:
             ours = attrgetter(owner)(fastcnn)
-        except (AttributeError, ImportError):  # not there, or it needs an extra
+        except (AttributeError, ImportError):  # missing, or requires an extra
             continue
         for name, theirs in names.items():
             entry = getattr(ours, name, None)
@@ -103,7 +103,7 @@ def shared():
 
 
 def difference(path):
-    """What stands in Keras's signature only (-), and in ours only (+)."""
+    """Parameters in Keras's signature only (-) and in ours only (+)."""
     entry, theirs = SHARED[path]
     lines = difflib.ndiff(theirs, parameters(entry))
     return [f"{line[0]}{line[2:]}" for line in lines if line[0] in "+-"]
@@ -118,13 +118,13 @@ def test_signature_matches_keras(path):
     assert difference(path) == wanted
 
 
-def test_deliberate_differences_are_of_entries_that_exist():
+def test_deliberate_differences_refer_to_existing_entries():
     assert {*DIFFERENT, *SAME, *SAME.values()} <= {*SHARED}
     assert all(wanted for wanted, _ in DIFFERENT.values())
 
 
 def annotated(entry):
-    """The function of ours whose annotations an entry has, or None."""
+    """The fastcnn function that carries an entry's annotations, or None."""
     function = entry.__init__ if inspect.isclass(entry) else entry
     function = inspect.unwrap(getattr(function, "__func__", function))
     is_ours = getattr(function, "__module__", "").startswith("fastcnn.")
@@ -132,7 +132,7 @@ def annotated(entry):
 
 
 def names_for_types(module):
-    """What a module imports under `if TYPE_CHECKING:`."""
+    """Names that a module imports under `if TYPE_CHECKING:`."""
     names = {}
     for node in ast.parse(inspect.getsource(module)).body:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -141,7 +141,7 @@ def names_for_types(module):
 
 
 def has_own_hints(function):
-    """Whether the function is written out, and not made from a class, which has the hints."""
+    """Whether a function has hints itself, rather than being generated from a class that does."""
     return not hasattr(function, "__signature__")
 
 
@@ -177,7 +177,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_supported_is_refused_by_name(name):
+def test_unsupported_arguments_are_rejected_by_name(name):
     with pytest.raises(NotImplementedError, match=f"`{name}`"):
         REFUSED[name]()
 
@@ -189,7 +189,7 @@ def test_defaults_given_explicitly_are_accepted():
     fastcnn.losses.MeanSquaredError(dtype="float32")
 
 
-def test_positional_arguments_mean_what_they_mean_in_keras():
+def test_positional_arguments_match_keras():
     dense = layers.Dense(3, "relu", True, "ones", "zeros", "l2", None, "l1", "non_neg")
     assert dense.kernel_regularizer.l2
     assert dense.activity_regularizer.l1
@@ -200,7 +200,7 @@ def test_positional_arguments_mean_what_they_mean_in_keras():
     assert float(huber) == 4.0
 
 
-def test_deserialize_takes_custom_objects():
+def test_deserialize_accepts_custom_objects():
     class Twice(layers.Dense):
         pass
 
@@ -214,5 +214,5 @@ def test_deserialize_takes_custom_objects():
     layer = layers.deserialize(config, {"Twice": Twice, "Half": Half})
     assert type(layer) is Twice
     assert type(layer.kernel_initializer) is Half
-    with pytest.raises(ValueError, match="Half"):  # they were for that call only
+    with pytest.raises(ValueError, match="Half"):  # custom objects apply to that call only
         fastcnn.initializers.deserialize(config["config"]["kernel_initializer"])

@@ -1,10 +1,10 @@
-"""Ten tutorials with nothing but their import lines changed end as they do with real Keras.
+"""Ten tutorials with only their imports changed give the same results as with real Keras.
 
-tests/keras/tutorials has the scripts, keras/golden/tutorials.json what real Keras made of them with
-several seeds (record_tutorials.py). What does not depend on chance must be equal. What does, losses
-and accuracies, must be one more draw from the distribution that Keras's own come from: their mean
-+- t s sqrt(1 + 1 / seeds), s their standard deviation, is where the next one of a normal
-distribution falls with the probability that Student's t stands for.
+The scripts are in tests/keras/tutorials, and golden/tutorials.json has the results of real Keras
+with several seeds (record_tutorials.py). Deterministic results must be equal. Random ones, losses
+and accuracies, must be plausible as another draw from Keras's distribution: they must be within
+the prediction interval mean +- t s sqrt(1 + 1 / seeds) of a normal distribution, where s is the
+standard deviation over Keras's seeds and t is Student's.
 """
 
 import json
@@ -21,11 +21,11 @@ from tests.keras import tutorials
 GOLDEN = json.loads(
     Path(__file__).with_name("golden").joinpath("tutorials.json").read_text("utf-8")
 )["scripts"]
-T = 5.45  # Student's t of 11 degrees of freedom, 1 - 0.0002: 50 figures, one in a hundred in all
+T = 5.45  # Student's t, 11 degrees of freedom, two-sided p = 0.0002: 1 % for all 50 figures
 SEEDS = 12
 
 
-def test_ten_with_their_figures():
+def test_all_ten_tutorials_have_recorded_figures():
     assert len(tutorials.NAMES) == 10
     assert sorted(GOLDEN) == tutorials.NAMES
     for name in tutorials.NAMES:
@@ -33,7 +33,7 @@ def test_ten_with_their_figures():
 
 
 @pytest.mark.parametrize("name", tutorials.NAMES)
-def test_only_import_lines_change(name):
+def test_only_imports_change(name):
     before, after = (tutorials.source(name, to).splitlines() for to in ("keras", "fastcnn"))
     changed = [new for old, new in zip(before, after, strict=True) if old != new]
     assert changed
@@ -42,7 +42,7 @@ def test_only_import_lines_change(name):
 
 
 @pytest.mark.parametrize("name", tutorials.NAMES)
-def test_ends_as_with_keras(name, tmp_path):
+def test_results_match_keras(name, tmp_path):
     variables = tutorials.run(name, "fastcnn", 0, tmp_path)
     golden = GOLDEN[name]
     facts = tutorials.facts(variables)

@@ -9,12 +9,12 @@ import pytest
 from fastcnn.kernels import spec
 from tests.support.paths import ROOT
 
-COUNT = 40  # calls of each kernel on each instruction set and algorithm, at both ends of a page
+COUNT = 40  # calls per kernel, instruction set and algorithm, at both ends of a page
 
 
 @pytest.fixture(scope="module")
 def outcomes(random_shapes):
-    """{kernel: None or what went wrong}."""
+    """{kernel: None or a description of the failure}."""
     count = str(max(COUNT, random_shapes // 10))
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.guarded_calls", count],
@@ -26,7 +26,7 @@ def outcomes(random_shapes):
 
 @pytest.mark.every_set
 @pytest.mark.parametrize("kernel", spec.ARRAYS)
-def test_memory_outside_the_arrays_is_not_touched(kernel, outcomes):
+def test_memory_outside_the_arrays_is_not_accessed(kernel, outcomes):
     assert outcomes[kernel] is None
 
 

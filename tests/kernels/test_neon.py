@@ -1,7 +1,7 @@
-"""The tiles for 64-bit ARM, cross-compiled and run under an emulator, against plain loops in C.
+"""The 64-bit ARM tiles, cross-compiled and run in an emulator, against plain loops in C.
 
-neon/driver.c tests every tile of every instruction set of that build. It can be built for this
-machine as well, with the same flags and every csrc/**/*.c.
+neon/driver.c tests every tile of every instruction set of that build. It can also be built for the
+host, with the same flags and every csrc/**/*.c.
 """
 
 import re
@@ -17,9 +17,9 @@ from fastcnn import kernels
 KERNELS = Path(kernels.__file__).parent
 DRIVER = Path(__file__).parent / "neon" / "driver.c"
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
-FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]  # as setup.py has them
+FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]  # same as in setup.py
 SOURCES = [KERNELS / "csrc" / name for name in ("isa/neon.c", "isa/baseline.c", "dispatch.c")]
-TRIALS = 300  # of each tile
+TRIALS = 300  # per tile
 
 
 def run(*command):
@@ -30,7 +30,7 @@ def run(*command):
 
 @pytest.fixture(scope="module")
 def passed(tmp_path_factory):
-    """{table: [tile]} of the tiles that passed the driver's tests."""
+    """{table: [tile]} for the tiles that passed the driver's tests."""
     for program in (COMPILER, EMULATOR):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
@@ -52,7 +52,7 @@ def passed(tmp_path_factory):
     return found
 
 
-def test_neon_is_the_best_instruction_set_of_this_build(passed):
+def test_neon_is_the_best_instruction_set_of_the_build(passed):
     assert list(passed) == ["neon", "baseline"]
 
 

@@ -1,4 +1,4 @@
-"""summary(): the table as Keras prints it."""
+"""summary(): the same table as Keras prints."""
 
 import numpy as np
 import pytest
@@ -49,14 +49,14 @@ Model: "sequential"
 """
 
 
-def test_the_tutorial_s_table_is_that_of_keras(tutorial, capsys, monkeypatch):
-    """As printed by Keras 3.15 on a stream of 80 columns."""
+def test_tutorial_summary_matches_keras(tutorial, capsys, monkeypatch):
+    """As printed by Keras 3.15 with 80 columns."""
     monkeypatch.setenv("COLUMNS", "80")
     assert tutorial.summary() is None
     assert capsys.readouterr().out == KERAS
 
 
-def test_print_fn_gets_the_text(tutorial, monkeypatch, capsys):
+def test_print_fn_receives_the_text(tutorial, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "80")
     texts = []
     tutorial.summary(print_fn=texts.append)
@@ -64,8 +64,8 @@ def test_print_fn_gets_the_text(tutorial, monkeypatch, capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_optimizer_s_state_is_counted_once_trained(tutorial, capsys, monkeypatch):
-    """Keras 3.15: 487,574 numbers, the step counter counted as eight bytes."""
+def test_optimizer_state_is_counted_after_training(tutorial, capsys, monkeypatch):
+    """As in Keras 3.15: 487,574 elements, with an eight-byte step counter."""
     monkeypatch.setenv("COLUMNS", "80")
     tutorial.compile("adam", "sparse_categorical_crossentropy")
     tutorial.summary()
@@ -77,7 +77,7 @@ def test_optimizer_s_state_is_counted_once_trained(tutorial, capsys, monkeypatch
     assert " Optimizer params: 487,574 (1.86 MB)\n" in out
 
 
-def test_a_model_that_is_not_built(capsys):
+def test_unbuilt_model(capsys):
     keras.Sequential([layers.Dense(3, name="mine")]).summary()
     out = capsys.readouterr().out
     row = next(line for line in out.splitlines() if "mine (Dense)" in line)
@@ -99,21 +99,21 @@ def test_frozen_layers_and_the_trainable_column(tutorial, capsys):
     assert [line.split("│")[-2].strip() for line in (conv, pool, second)] == ["N", "-", "Y"]
 
 
-def test_width(tutorial, capsys):
+def test_line_length(tutorial, capsys):
     tutorial.summary(line_length=120)
     assert max(map(len, capsys.readouterr().out.splitlines())) == 120
     with pytest.raises(ValueError, match="A width of 10 characters is too small"):
         tutorial.summary(line_length=10)
 
 
-def test_names_are_not_read_as_markup(capsys):
+def test_names_are_not_interpreted_as_markup(capsys):
     keras.Sequential([layers.Dense(1, name="[bold]x[/bold]")], name="[red]").summary()
     out = capsys.readouterr().out
     assert "[bold]x[/bold] (Dense)" in out
     assert 'Model: "[red]"' in out
 
 
-def test_sizes():
+def test_readable_sizes():
     assert [readable_size(size) for size in (0, 1023, 1024, 975144, 3 << 20)] == [
         "0.00 B",
         "1023.00 B",

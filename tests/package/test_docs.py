@@ -1,4 +1,4 @@
-"""The generated page of the documentation is what the code generates."""
+"""The generated documentation page is up to date."""
 
 import importlib.util
 
@@ -9,8 +9,8 @@ from tests.support.paths import ROOT
 DOCS = ROOT / "docs"
 
 
-def test_the_table_of_keras_s_features_is_current():
-    pytest.importorskip("sklearn")  # or `wrappers` would be missing in it
+def test_keras_table_is_up_to_date():
+    pytest.importorskip("sklearn")  # otherwise the table would lack `wrappers`
     spec = importlib.util.spec_from_file_location("make_table", DOCS / "make_keras_table.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

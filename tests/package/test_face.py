@@ -1,4 +1,4 @@
-"""The face of the package: names, import cost, the tutorial's script, the docstrings' examples."""
+"""The package's public interface: names, import cost, the tutorial's script, docstring examples."""
 
 import doctest
 import importlib
@@ -35,8 +35,8 @@ print(model.evaluate(test_images.reshape(-1,28,28,1),test_labels))
 """
 
 
-def test_the_tutorial_s_script_runs_word_for_word(monkeypatch, capsys):
-    """On a few made-up images whose brightness tells the class."""
+def test_tutorial_script_runs_unchanged(monkeypatch, capsys):
+    """On a few synthetic images whose brightness depends on the class."""
     rng = np.random.default_rng(0)
 
     def load_data():
@@ -75,7 +75,7 @@ def test_from_fastcnn_import_keras():
     assert run(code) == "Sequential"
 
 
-def test_modules_are_there_once():
+def test_modules_are_not_duplicated():
     """`from tensorflow.keras.layers import ...` becomes `from fastcnn.keras.layers import ...`."""
     code = """
 from fastcnn.keras.datasets import mnist
@@ -98,7 +98,7 @@ except ModuleNotFoundError as error:
     assert "fastcnn.nothing" in run(code)
 
 
-def test_names():
+def test_public_names_exist():
     for name in fastcnn.__all__:
         assert getattr(fastcnn, name) is not None
         assert name in dir(fastcnn)
@@ -117,8 +117,8 @@ def run(code, **settings):
     ).stdout.strip()
 
 
-def test_import_costs_little(tmp_path):
-    """Less than 0.2 s of work beyond NumPy (best of four); rich only when something is drawn."""
+def test_import_is_fast(tmp_path):
+    """Less than 0.2 s of CPU time beyond NumPy (best of four); rich and h5py are not imported."""
     code = (
         "import numpy, sys, time; begin = time.process_time(); import fastcnn;"
         "print(time.process_time() - begin, 'rich' in sys.modules, 'h5py' in sys.modules)"
@@ -137,7 +137,7 @@ OWN = [
 
 
 @pytest.mark.parametrize("name", ["fastcnn", *OWN])
-def test_examples_in_docstrings(name):
+def test_docstring_examples(name):
     module = importlib.import_module(name)
     assert module.__doc__
     backend = fastcnn.config.backend()

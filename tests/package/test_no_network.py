@@ -41,7 +41,7 @@ print("done")
 """
 
 
-def test_nothing_leaves_the_process(tmp_path):
+def test_no_connection_is_opened_and_no_process_started(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tmp_path)], cwd=ROOT, capture_output=True, text=True
     )

@@ -1,7 +1,7 @@
-"""A step of plain gradient descent goes down the slope that finite differences find.
+"""A step of plain gradient descent matches finite differences of the loss.
 
-The whole of it: layers, fused steps, loss, sample weights and optimizer, in float64 on the
-reference backend, by torch.autograd.gradcheck's numbers.
+End to end: layers, fused steps, loss, sample weights and optimizer, in float64 on the reference
+backend, with torch.autograd.gradcheck's tolerances.
 """
 
 import numpy as np
@@ -21,7 +21,7 @@ def _float64():
 
 
 def check(model, x, y, weights, count=12):
-    """Some weights of each array: what the step subtracts, against differences of the loss."""
+    """Compare the update of some elements of each weight with differences of the loss."""
     before = model.get_weights()
     model.train_on_batch(x, y, sample_weight=weights)
     steps = [old - new for old, new in zip(before, model.get_weights(), strict=True)]
@@ -29,23 +29,23 @@ def check(model, x, y, weights, count=12):
     rng = np.random.default_rng(0)
     for variable, step in zip(model.weights, steps, strict=True):
         values = variable.numpy()
-        for place in rng.choice(values.size, min(values.size, count), replace=False):
+        for index in rng.choice(values.size, min(values.size, count), replace=False):
             sides = []
             for change in (1e-6, -1e-6):
                 near = values.copy()
-                near.flat[place] += change
+                near.flat[index] += change
                 variable.assign(near)
                 sides.append(model.test_on_batch(x, y, sample_weight=weights))
             variable.assign(values)
             slope = (sides[0] - sides[1]) / 2e-6
-            error = abs(step.flat[place] - slope)
-            assert error <= 1e-5 + 1e-3 * abs(slope), (variable.path, place, slope)
+            error = abs(step.flat[index] - slope)
+            assert error <= 1e-5 + 1e-3 * abs(slope), (variable.path, index, slope)
 
 
 @pytest.mark.filterwarnings("ignore:The loss .* has from_logits=True")
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("name", pieces.LOSSES)
-def test_losses(name, weighted):
+def test_steps_match_differences_for_every_loss(name, weighted):
     kind, activation, loss = pieces.LOSSES[name]
     model = pieces.small_net(keras, activation=activation)
     model.compile(keras.optimizers.SGD(1.0), loss(keras))
@@ -55,7 +55,7 @@ def test_losses(name, weighted):
 
 
 @pytest.mark.parametrize("name", ["tutorial", "dnn", "lenet5", "cifar10"])
-def test_networks(name):
+def test_steps_match_differences_for_networks(name):
     net = NETS[name]
     model = net.build(keras)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=net.from_logits)

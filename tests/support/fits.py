@@ -1,8 +1,8 @@
-"""Runs of fit, evaluate and predict by name, with Keras or with fastcnn.
+"""Named runs of fit, evaluate and predict, for Keras or fastcnn.
 
-Every entry is a function of the module (`keras` or `fastcnn`) and of a folder for files. It returns
-what the run leaves behind as plain values: history, results, files, the order of the hooks.
-tests/keras/golden/record_pieces.py records what Keras does, test_fits.py compares.
+Every entry is a function of the module (`keras` or `fastcnn`) and a folder for files. It returns
+the outcome as plain values: history, results, files, the order of the hooks.
+tests/keras/golden/record_pieces.py records Keras's outcomes, test_fits.py compares.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ def compiled(keras, optimizer=None, loss="sparse_categorical_crossentropy", **se
 
 
 def fit(keras, *data, model=None, **settings):
-    """(history, weights) of a fit without shuffling, on the small data unless others are given."""
+    """History and weights of a fit without shuffling, by default on the small data."""
     model = model or compiled(keras)
     settings = {"shuffle": False, "verbose": 0, "batch_size": 8, **settings}
     history = model.fit(*(data or small_data()), **settings)
@@ -44,18 +44,18 @@ def fit(keras, *data, model=None, **settings):
 
 
 def batches(count=None, size=8, weights=False):
-    """A generator of `count` batches of the small data, from the start again when they end."""
+    """Generate `count` batches of the small data, starting over at its end."""
     x, y = small_data()
     w = sample_weights(len(x))
-    number = 0
-    while count is None or number < count:
-        rows = slice(number % 5 * size, (number % 5 + 1) * size)
+    index = 0
+    while count is None or index < count:
+        rows = slice(index % 5 * size, (index % 5 + 1) * size)
         yield (x[rows], y[rows], w[rows]) if weights else (x[rows], y[rows])
-        number += 1
+        index += 1
 
 
 class Recorder:
-    """Which hooks are called with which numbers and keys; made a callback of either library."""
+    """A callback of either library that records the hooks called, with their indices and keys."""
 
     PAIRS = ("train", "epoch", "train_batch", "test", "test_batch", "predict", "predict_batch")
     HOOKS = tuple(f"on_{name}_{when}" for name in PAIRS for when in ("begin", "end"))
@@ -65,8 +65,8 @@ class Recorder:
 
         def recording(hook):
             def method(self, *arguments, logs=None):
-                *place, logs = (*arguments, logs) if logs is not None else arguments or (None,)
-                calls.append([hook, *place, sorted(logs or {})])
+                *index, logs = (*arguments, logs) if logs is not None else arguments or (None,)
+                calls.append([hook, *index, sorted(logs or {})])
 
             return method
 
@@ -159,9 +159,9 @@ def steps_per_epoch(keras, folder):
 @case
 def generators(keras, folder):
     endless = fit(keras, batches(), epochs=3, steps_per_epoch=4, batch_size=None)
-    whole = fit(keras, batches(5), epochs=1, batch_size=None)
+    finite = fit(keras, batches(5), epochs=1, batch_size=None)
     weighted = fit(keras, batches(weights=True), epochs=2, steps_per_epoch=5, batch_size=None)
-    return [endless, whole, weighted]
+    return [endless, finite, weighted]
 
 
 def py_dataset(keras):
@@ -241,7 +241,7 @@ def single_batches(keras, folder):
 
 @case
 def metrics_of_all_kinds(keras, folder):
-    """Names, order and values, with two metrics of one name."""
+    """Names, order and values, with two metrics of the same name."""
     x, y = small_data()
     model = compiled(
         keras,
@@ -275,7 +275,7 @@ def learning_rate_schedule(keras, folder):
 
 @case
 def regularized_convolutions(keras, folder):
-    """Penalties where layers run as one step without them."""
+    """Penalties on layers that would be fused into one step without them."""
     layers, regularizers = keras.layers, keras.regularizers
     model = keras.Sequential(
         [
@@ -367,10 +367,10 @@ def csv_logger(keras, folder):
             validation_freq=2,
             callbacks=[logger],
         )
-    return [[numbers(cell) for cell in line.split(";")] for line in path.read_text().splitlines()]
+    return [[parsed(cell) for cell in line.split(";")] for line in path.read_text().splitlines()]
 
 
-def numbers(text):
+def parsed(text):
     try:
         return float(text)
     except ValueError:
@@ -428,7 +428,7 @@ def lambda_callback(keras, folder):
 
 @case
 def what_callbacks_print(keras, folder):
-    """Lines that callbacks print, without numbers that rounding could change."""
+    """Lines that callbacks print, without the digits that rounding could change."""
     callbacks = [
         keras.callbacks.EarlyStopping("loss", patience=2, verbose=1, restore_best_weights=True),
         keras.callbacks.ReduceLROnPlateau("loss", patience=1, verbose=1),

@@ -1,10 +1,10 @@
-"""Runs kernels on memory that ends, or begins, at a page that must not be touched.
+"""Run kernels on arrays that end or begin at an inaccessible page.
 
-`python -m tests.support.guarded_calls COUNT [KERNEL ...]` makes `COUNT` calls of each kernel
-(random_calls.py) on every instruction set and algorithm, in a process of its own for each kernel,
-and prints one line of JSON for each: [kernel, null or what went wrong]. Touching a forbidden page
-ends that process with a signal. Inputs lie on pages that cannot be written. Working memory is
-guarded in the same way, and full of NaN.
+`python -m tests.support.guarded_calls COUNT [KERNEL ...]` calls each kernel `COUNT` times
+(random_calls.py) with every instruction set and algorithm. Each kernel runs in a separate process,
+and the program prints one line of JSON for it: [kernel, null or a description of the failure].
+Access to a guard page ends that process with a signal. Inputs are on read-only pages. Working
+memory is guarded in the same way and filled with NaN.
 """
 
 import ctypes
@@ -31,10 +31,10 @@ libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 
 
 class Guarded:
-    """Arrays between two forbidden pages each, given back together."""
+    """Arrays, each between two inaccessible pages, that are released together."""
 
     def __init__(self, at_end):
-        self.at_end = at_end  # of the memory, or at its beginning
+        self.at_end = at_end  # whether arrays end at the guard page, or begin after one
         self.maps = []
 
     def array(self, shape, dtype=np.float32):
@@ -42,12 +42,12 @@ class Guarded:
         dtype = np.dtype(dtype)
         size = int(np.prod(shape)) * dtype.itemsize
         pages = -(-size // PAGE) or 1
-        whole = (pages + 2) * PAGE
+        total = (pages + 2) * PAGE
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
-        base = libc.mmap(None, whole, FORBIDDEN, flags, -1, 0)
+        base = libc.mmap(None, total, FORBIDDEN, flags, -1, 0)
         if base in (None, ctypes.c_void_p(-1).value):
             raise MemoryError(os.strerror(ctypes.get_errno()))
-        self.maps.append((base, whole))
+        self.maps.append((base, total))
         self.protect(base + PAGE, pages * PAGE, READ_WRITE)
         start = base + PAGE + (pages * PAGE - size if self.at_end else 0)
         array = np.ndarray(shape, dtype, (ctypes.c_char * size).from_address(start))
@@ -60,12 +60,12 @@ class Guarded:
         copy = self.array(array.shape, array.dtype)
         copy[...] = array
         if not writable:
-            base, whole = self.maps[-1]
-            self.protect(base + PAGE, whole - 2 * PAGE, READ)
+            base, total = self.maps[-1]
+            self.protect(base + PAGE, total - 2 * PAGE, READ)
         return copy
 
     def aligned(self, shape, dtype=np.float32, zero=False):
-        """A replacement for kernels.memory.aligned."""
+        """Replaces the extension's `aligned`, which allocates working memory."""
         array = self.array(shape, dtype)
         if zero:
             array[...] = 0
@@ -83,15 +83,15 @@ class Guarded:
 
 
 def check(kernel, count, say):
-    """Make the calls; `say` reports which one is next."""
-    for number in range(count):
-        call = draw(kernel, number)
+    """Make the calls; `say` reports each one before it starts."""
+    for trial in range(count):
+        call = draw(kernel, trial)
         expected = None if kernel in TOLERANCES else call.reference()
         for name in kernels.instruction_sets():
             kernels.set_instruction_set(name)
             for algorithm in algorithms(call):
                 for at_end in (True, False):
-                    say(number, name, algorithm, "end" if at_end else "begin")
+                    say(trial, name, algorithm, "end" if at_end else "begin")
                     guarded = Guarded(at_end)
                     native.aligned = guarded.aligned
                     arrays = [
@@ -111,7 +111,7 @@ def check(kernel, count, say):
 
 
 def outcome(kernel, count):
-    """None, or what went wrong in the process that made this kernel's calls."""
+    """None, or a description of the failure of the process that calls this kernel."""
     receiver, sender = os.pipe()
     child = os.fork()
     if child == 0:

@@ -1,7 +1,8 @@
-"""Losses, optimizers, schedules, metrics and regularizers by name, made with Keras or with fastcnn.
+"""Named losses, optimizers, schedules, metrics and regularizers, for Keras or fastcnn.
 
-Every entry is a function of the module (`keras` or `fastcnn`), so keras/golden/record_pieces.py
-can record what Keras does with exactly what test_pieces.py runs. Data follow from seeds.
+Every entry is a function of the module (`keras` or `fastcnn`), so that
+tests/keras/golden/record_pieces.py records exactly what test_pieces.py runs. Data are generated
+from seeds.
 """
 
 import numpy as np
@@ -54,7 +55,7 @@ OPTIMIZERS = {
 
 
 def small_net(keras, outputs=3, activation="softmax", seed=5):
-    """A net of 6 inputs and two Dense layers with weights from a seed."""
+    """A network with 6 inputs and two Dense layers, with weights from a seed."""
     model = keras.Sequential(
         [
             keras.Input((6,)),
@@ -68,7 +69,7 @@ def small_net(keras, outputs=3, activation="softmax", seed=5):
 
 
 def small_data(n=40, seed=6):
-    """(x, integer labels of 3 classes)."""
+    """(x, integer labels in 3 classes)."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n, 6)).astype("f4"), rng.integers(0, 3, n)
 
@@ -153,16 +154,16 @@ LOSSES = {
         None,
         lambda k: k.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.3),
     ),
-    "mse": ("numbers", None, lambda k: "mse"),
-    "mse sum": ("numbers", None, lambda k: k.losses.MeanSquaredError(reduction="sum")),
-    "mse class": ("numbers", "tanh", lambda k: k.losses.MeanSquaredError()),
-    "mae": ("numbers", None, lambda k: "mae"),
-    "mape": ("numbers", None, lambda k: "mape"),
+    "mse": ("real", None, lambda k: "mse"),
+    "mse sum": ("real", None, lambda k: k.losses.MeanSquaredError(reduction="sum")),
+    "mse class": ("real", "tanh", lambda k: k.losses.MeanSquaredError()),
+    "mae": ("real", None, lambda k: "mae"),
+    "mape": ("real", None, lambda k: "mape"),
     "msle": ("positive", "softplus", lambda k: "msle"),
-    "huber": ("numbers", None, lambda k: "huber"),
-    "huber delta": ("numbers", None, lambda k: k.losses.Huber(delta=0.4)),
-    "log_cosh": ("numbers", None, lambda k: k.losses.LogCosh()),
-    "cosine": ("numbers", None, lambda k: k.losses.CosineSimilarity()),
+    "huber": ("real", None, lambda k: "huber"),
+    "huber delta": ("real", None, lambda k: k.losses.Huber(delta=0.4)),
+    "log_cosh": ("real", None, lambda k: k.losses.LogCosh()),
+    "cosine": ("real", None, lambda k: k.losses.CosineSimilarity()),
     "kl_divergence": ("distribution", "softmax", lambda k: "kl_divergence"),
     "poisson": ("positive", "softplus", lambda k: "poisson"),
     "hinge": ("signs", "tanh", lambda k: "hinge"),
@@ -173,7 +174,7 @@ LOSSES = {
 
 
 def targets(kind, n, size=3, seed=7):
-    """Targets (n, size), or labels (n,), of one of the kinds that losses and metrics take."""
+    """Targets (n, size), or labels (n,), of a kind that losses and metrics accept."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, size, n)
     if kind == "labels":
@@ -184,11 +185,11 @@ def targets(kind, n, size=3, seed=7):
         return rng.integers(0, 2, (n, size)).astype("f4")
     if kind == "signs":
         return rng.choice([-1.0, 1.0], (n, size)).astype("f4")
-    numbers = rng.normal(size=(n, size)).astype("f4")
-    if kind == "numbers":
-        return numbers
-    numbers = np.abs(numbers) + 0.1
-    return numbers / numbers.sum(1, keepdims=True) if kind == "distribution" else numbers
+    values = rng.normal(size=(n, size)).astype("f4")
+    if kind == "real":
+        return values
+    values = np.abs(values) + 0.1
+    return values / values.sum(1, keepdims=True) if kind == "distribution" else values
 
 
 def sample_weights(n, seed=8):
@@ -196,8 +197,9 @@ def sample_weights(n, seed=8):
 
 
 def run_loss(keras, name):
-    """Of eight samples, without weights and with them: the losses of ten steps of training, and
-    the net's weights after the first and the last.
+    """Train for ten steps on eight samples, without and with sample weights.
+
+    Returns the losses of the steps, and the network's weights after the first and the last.
     """
     kind, activation, make = LOSSES[name]
     x, _ = small_data(8)
@@ -218,7 +220,7 @@ def run_loss(keras, name):
 
 # ---------------------------------------------------------------------------------------- metrics
 
-# kind of target, kind of prediction ("p" probabilities of 3, "p1" of 1, "z" numbers), the metric
+# kind of target; kind of prediction: "p" for 3 probabilities, "p1" for one, "z" for reals; metric
 METRICS = {
     "accuracy": ("labels", "labels", lambda m: m.Accuracy()),
     "binary_accuracy": ("bits", "p", lambda m: m.BinaryAccuracy()),
@@ -259,14 +261,14 @@ METRICS = {
     "f1 macro": ("bits", "p", lambda m: m.F1Score(average="macro", threshold=0.4)),
     "f2 micro": ("bits", "p", lambda m: m.FBetaScore(average="micro", beta=2.0, threshold=0.4)),
     "f1 weighted": ("one-hot", "p", lambda m: m.F1Score(average="weighted")),
-    "mse": ("numbers", "z", lambda m: m.MeanSquaredError()),
-    "rmse": ("numbers", "z", lambda m: m.RootMeanSquaredError()),
-    "mae": ("numbers", "z", lambda m: m.MeanAbsoluteError()),
-    "mape": ("numbers", "z", lambda m: m.MeanAbsolutePercentageError()),
+    "mse": ("real", "z", lambda m: m.MeanSquaredError()),
+    "rmse": ("real", "z", lambda m: m.RootMeanSquaredError()),
+    "mae": ("real", "z", lambda m: m.MeanAbsoluteError()),
+    "mape": ("real", "z", lambda m: m.MeanAbsolutePercentageError()),
     "msle": ("positive", "p", lambda m: m.MeanSquaredLogarithmicError()),
-    "log_cosh": ("numbers", "z", lambda m: m.LogCoshError()),
-    "cosine": ("numbers", "z", lambda m: m.CosineSimilarity()),
-    "r2": ("numbers", "z", lambda m: m.R2Score()),
+    "log_cosh": ("real", "z", lambda m: m.LogCoshError()),
+    "cosine": ("real", "z", lambda m: m.CosineSimilarity()),
+    "r2": ("real", "z", lambda m: m.R2Score()),
     "binary_crossentropy": ("bits", "p", lambda m: m.BinaryCrossentropy(label_smoothing=0.1)),
     "categorical_crossentropy": ("one-hot", "p", lambda m: m.CategoricalCrossentropy()),
     "sparse_categorical_crossentropy": (
@@ -283,7 +285,7 @@ METRICS = {
 
 
 def metric_data(name, n=30):
-    """(targets, predictions) that suit the metric."""
+    """Valid (targets, predictions) for a metric."""
     kind, prediction, _ = METRICS[name]
     size = 1 if prediction == "p1" else 3
     y_true = targets(kind, n, size)
@@ -298,7 +300,7 @@ def metric_data(name, n=30):
 
 
 def run_metric(keras, name):
-    """Results after each of three batches without weights, then of one more with weights."""
+    """Results after each of three batches without weights, then of all samples with weights."""
     y_true, y_pred = metric_data(name)
     metric, results = METRICS[name][2](keras.metrics), []
     for rows in (slice(0, 7), slice(7, 20), slice(20, 30)):
@@ -331,7 +333,7 @@ CONSTRAINTS = {
 
 
 def run_regularized(keras, where, name):
-    """(losses of `fit` and its validation, weights after it) with a regularizer or constraint."""
+    """(history of `fit` with validation, final weights) with a regularizer or constraint."""
     table = CONSTRAINTS if where == "kernel_constraint" else REGULARIZERS
     keras.utils.clear_session()
     model = keras.Sequential(

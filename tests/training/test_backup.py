@@ -1,4 +1,4 @@
-"""BackupAndRestore: the same bits as without a kill; other runs and damaged files are refused."""
+"""BackupAndRestore: same bits as an uninterrupted run; rejects other runs' and damaged files."""
 
 import contextlib
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:The data ran out")
 
 @pytest.fixture(scope="module", params=resumes.KINDS)
 def wanted(request):
-    """(kind, result of a run that nobody kills)."""
+    """(kind, result of an uninterrupted run)."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The data ran out")
         return request.param, resumes.run(request.param)
@@ -30,22 +30,22 @@ def wanted(request):
 
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 5])
 def test_resumed_runs_have_the_same_bits(wanted, save_freq, tmp_path):
-    """Here an exception ends them; tests.support.resumes kills them for good."""
+    """Here an exception ends the runs; tests.support.resumes kills the process."""
     kind, result = wanted
     chance = random.Random(f"{kind} {save_freq}")
     for trial in range(5):
         hook = resumes.HOOKS[trial % len(resumes.HOOKS)]
-        number = chance.randrange(4 if "epoch" in hook else 30)
+        index = chance.randrange(4 if "epoch" in hook else 30)
         backup = tmp_path / str(trial)
         try:
-            resumed = resumes.run(kind, backup, save_freq, (hook, number))
+            resumed = resumes.run(kind, backup, save_freq, (hook, index))
         except resumes.Killed:
             resumed = resumes.run(kind, backup, save_freq)
-        assert resumed == result, (hook, number)
+        assert resumed == result, (hook, index)
 
 
-def test_kills():
-    """A few here; `python -m tests.support.resumes 50` is the long run (docs/trust.md)."""
+def test_killed_processes_resume_with_the_same_bits():
+    """A short run; `python -m tests.support.resumes 50` is the long one (docs/trust.md)."""
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "tests.support.resumes", "8"],
         capture_output=True,
@@ -91,7 +91,7 @@ def resume(folder, model=None, data=(X, Y), callbacks=(), **settings):
     return (model or net()).fit(*data, callbacks=callbacks, **settings)
 
 
-def test_history_goes_on_and_the_backup_is_deleted_at_the_end(tmp_path):
+def test_history_continues_and_the_backup_is_deleted_at_the_end(tmp_path):
     folder = tmp_path / "deep" / "backup"
     killed(folder)
     assert [path.name for path in folder.iterdir()] == [FILE]
@@ -101,14 +101,14 @@ def test_history_goes_on_and_the_backup_is_deleted_at_the_end(tmp_path):
     assert not folder.exists()
 
 
-def test_other_files_in_the_folder_stay(tmp_path):
+def test_other_files_in_the_folder_are_kept(tmp_path):
     killed(tmp_path)
     (tmp_path / "mine").write_text("x")
     resume(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_finished_run_that_was_killed_before_it_could_delete_its_backup(tmp_path):
+def test_finished_run_killed_before_deleting_its_backup(tmp_path):
     class FailAtEnd(Fail):
         def on_train_end(self, logs=None):
             raise resumes.Killed
@@ -137,7 +137,7 @@ def test_a_finished_run_that_was_killed_before_it_could_delete_its_backup(tmp_pa
         ({"shuffle": False}, "The state is that of other data"),
     ],
 )
-def test_backups_of_other_runs_are_refused(change, message, tmp_path):
+def test_backups_of_other_runs_are_rejected(change, message, tmp_path):
     killed(tmp_path)
     if "model" in change:
         change = {"model": change["model"]()}
@@ -145,7 +145,7 @@ def test_backups_of_other_runs_are_refused(change, message, tmp_path):
         resume(tmp_path, **change)
 
 
-def test_backups_of_other_data_are_refused(tmp_path):
+def test_backups_of_other_data_are_rejected(tmp_path):
     model = net()
     callbacks = [BackupAndRestore(tmp_path, save_freq=1), resumes.Killer("train_batch_end", 2)]
     with pytest.raises(resumes.Killed):
@@ -155,7 +155,7 @@ def test_backups_of_other_data_are_refused(tmp_path):
         net().fit(X[:32], Y[:32], verbose=0, batch_size=8, callbacks=callbacks)
 
 
-def test_arguments():
+def test_invalid_arguments_are_rejected():
     with pytest.raises(ValueError, match="`backup_dir` must be the name of a folder"):
         BackupAndRestore("")
     with pytest.raises(ValueError, match="`save_freq` must be 'epoch' or a positive integer"):
@@ -174,7 +174,7 @@ class TestFiles:
         "floats": np.array([0.1, np.inf], np.float32),
     }
 
-    def test_what_is_written_is_read(self, tmp_path):
+    def test_round_trip(self, tmp_path):
         save_state(tmp_path / "s", self.STATE)
         again = load_state(tmp_path / "s")
         assert list(again) == list(self.STATE)
@@ -184,13 +184,13 @@ class TestFiles:
         np.testing.assert_array_equal(again["list"][1]["array"], np.arange(6).reshape(2, 3))
         assert again["floats"].dtype == np.float32
 
-    def test_objects_are_not_written(self, tmp_path):
+    def test_unsupported_objects_are_not_written(self, tmp_path):
         for thing in (object(), np.array(["x"]), {1, 2}, b"bytes"):
             with pytest.raises(TypeError, match="A backup cannot contain"):
                 save_state(tmp_path / "s", {"thing": thing})
         assert not list(tmp_path.iterdir())
 
-    def test_truncated_and_longer_files_are_refused(self, tmp_path):
+    def test_truncated_and_extended_files_are_rejected(self, tmp_path):
         path = tmp_path / "s"
         save_state(path, self.STATE)
         data = path.read_bytes()
@@ -202,16 +202,16 @@ class TestFiles:
         with pytest.raises(ValueError, match="not a valid zip file"):
             load_state(path)
 
-    def test_damaged_bytes_are_refused_or_harmless(self, tmp_path):
-        """Whatever a byte is changed to: a clear exception, or a state that is read."""
+    def test_changed_bytes_are_rejected_or_harmless(self, tmp_path):
+        """Flipping any bit results in a clear exception or in a state that can be read."""
         path = tmp_path / "s"
         save_state(path, self.STATE)
         data = path.read_bytes()
         chance = random.Random(0)
         for _ in range(600):
-            place = chance.randrange(len(data))
+            position = chance.randrange(len(data))
             changed = bytearray(data)
-            changed[place] ^= 1 << chance.randrange(8)
+            changed[position] ^= 1 << chance.randrange(8)
             path.write_bytes(changed)
             with contextlib.suppress(ValueError, OSError):
                 load_state(path)
@@ -231,7 +231,7 @@ class TestFiles:
             b"\xff",
         ],
     )
-    def test_hostile_texts(self, text, tmp_path):
+    def test_hostile_json_is_rejected(self, text, tmp_path):
         with open(tmp_path / "s", "wb") as file:
             np.savez(
                 file,
@@ -244,7 +244,7 @@ class TestFiles:
         with pytest.raises(ValueError, match="is damaged"):
             load_state(tmp_path / "s")
 
-    def test_a_list_of_floats_takes_at_most_five_times_its_bytes(self, tmp_path):
+    def test_lists_of_floats_take_at_most_five_times_their_file_size(self, tmp_path):
         save_state(tmp_path / "s", {"loss": np.random.default_rng(0).random(10**6).tolist()})
         tracemalloc.start()
         load_state(tmp_path / "s")
@@ -252,7 +252,7 @@ class TestFiles:
         tracemalloc.stop()
         assert peak < 5 * (tmp_path / "s").stat().st_size + (1 << 20)
 
-    def test_packed_arrays_and_gaps_are_refused(self, tmp_path):
+    def test_compressed_arrays_and_gaps_are_rejected(self, tmp_path):
         text = np.frombuffer(b"{}", np.uint8)
         with open(tmp_path / "s", "wb") as file:
             np.savez_compressed(file, **{"state.json": text, "0": np.zeros(10**6)})
@@ -294,7 +294,7 @@ class TestFiles:
             lambda state: state.clear(),
         ],
     )
-    def test_hostile_states(self, change, tmp_path):
+    def test_hostile_states_are_rejected(self, change, tmp_path):
         killed(tmp_path)
         state = load_state(tmp_path / FILE)
         change(state)
@@ -306,13 +306,13 @@ class TestFiles:
         for first, second in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(first, second)
 
-    def test_what_is_no_state_at_all(self, tmp_path):
+    def test_values_that_are_not_states_are_rejected(self, tmp_path):
         for state in ([], 7, None, "x"):
             save_state(tmp_path / FILE, state)
             with pytest.raises(ValueError, match="backup is not one of this run"):
                 resume(tmp_path)
 
-    def test_the_file_names_neither_code_nor_paths(self, tmp_path):
+    def test_file_contains_neither_code_names_nor_paths(self, tmp_path):
         killed(tmp_path)
         state = load_state(tmp_path / FILE)
         text = json.dumps(state, default=lambda array: array.tolist())

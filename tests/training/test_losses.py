@@ -1,4 +1,4 @@
-"""Losses: known values, gradients by finite differences, targets that do not fit."""
+"""Losses: known values, gradients against finite differences, invalid targets."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ CASES = {
 
 
 def rows(name, n=5, size=4):
-    """Targets and predictions that suit the loss, float64."""
+    """Valid targets and predictions for a loss, float64."""
     rng = np.random.default_rng(0)
     y_pred = rng.normal(size=(n, size)) if "logits" in name else rng.uniform(0.1, 0.9, (n, size))
     if name.startswith("sparse"):
@@ -52,7 +52,7 @@ def test_every_registered_loss_is_tested_here():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_gradients_are_those_of_finite_differences(name):
+def test_gradients_match_finite_differences(name):
     loss = CASES[name]()
     y_true, y_pred = rows(name)
     gradient = loss.gradient(y_true, y_pred)
@@ -64,7 +64,7 @@ def test_gradients_are_those_of_finite_differences(name):
 
 
 @pytest.mark.parametrize("name", ["sparse", "categorical", "binary"])
-def test_clipped_probabilities_have_finite_loss_and_no_gradient(name):
+def test_clipped_probabilities_have_finite_loss_and_zero_gradient(name):
     loss = CASES[name]()
     y_true = np.array([0]) if name == "sparse" else np.array([[1.0, 0.0]])
     y_pred = np.array([[0.0, 1.0]])
@@ -87,7 +87,7 @@ def test_known_values():
     assert losses.MeanAbsoluteError()([[0, 1]], [[1, 3]]) == pytest.approx(1.5)
 
 
-def test_unnormalized_probabilities_are_divided_by_their_sum():
+def test_probabilities_are_normalized_by_their_sum():
     p = np.array([[0.2, 0.6]])
     assert losses.SparseCategoricalCrossentropy()([1], p) == pytest.approx(-np.log(0.75))
     assert losses.CategoricalCrossentropy()([[0, 1]], p) == pytest.approx(-np.log(0.75))
@@ -113,7 +113,7 @@ def test_reductions_and_weights():
 
 @pytest.mark.parametrize("backend", ["native", "reference"])
 @pytest.mark.parametrize("name", [name for name in CASES if "logits" in name])
-def test_a_head_on_logits_agrees_with_the_loss_of_probabilities(name, backend):
+def test_head_on_logits_matches_loss_on_probabilities(name, backend):
     keras.config.set_backend(backend)
     loss = CASES[name]()
     y_true, z = rows(name)
@@ -134,8 +134,8 @@ def test_a_head_on_logits_agrees_with_the_loss_of_probabilities(name, backend):
     np.testing.assert_allclose(head.dz, wanted, atol=1e-6)
 
 
-def test_outputs_with_more_axes_count_as_rows():
-    """A (n, 2, 3, classes) output: the loss is the mean over all places."""
+def test_outputs_with_more_axes_are_treated_as_rows():
+    """For an (n, 2, 3, classes) output, the loss is the mean over all positions."""
     rng = np.random.default_rng(0)
     z = rng.normal(size=(4, 2, 3, 5)).astype(np.float32)
     labels = rng.integers(0, 5, (4, 2, 3))
@@ -153,7 +153,7 @@ class TestTargets:
     def prepare(self, y, shape=(None, 3), loss="sparse_categorical_crossentropy"):
         return losses.get(loss).prepare(np.asarray(y), shape)
 
-    def test_labels_of_any_integer_kind(self):
+    def test_labels_of_any_integer_dtype(self):
         for y in ([0, 2], [[0], [2]], np.array([0, 2], np.uint8), [0.0, 2.0]):
             labels = self.prepare(y)
             assert labels.dtype == np.int64
@@ -171,17 +171,17 @@ class TestTargets:
             (["a"], "takes integer labels. Received dtype <U1"),
         ],
     )
-    def test_labels_that_do_not_fit(self, y, message):
+    def test_invalid_labels_are_rejected(self, y, message):
         with pytest.raises(ValueError, match=message):
             self.prepare(y)
 
-    def test_float_targets_take_or_leave_a_last_axis_of_one(self):
+    def test_float_targets_may_omit_a_last_axis_of_size_one(self):
         assert self.prepare([1, 0], (None, 1), "binary_crossentropy").shape == (2, 1)
         assert self.prepare([[1], [0]], (None, 1), "mse").shape == (2, 1)
         with pytest.raises(ValueError, match=r"the output's shape \(None, 3\). Received targets"):
             self.prepare([[1, 2]], (None, 3), "mse")
 
-    def test_integer_labels_for_a_categorical_loss(self):
+    def test_categorical_loss_rejects_integer_labels(self):
         with pytest.raises(ValueError, match="use sparse_categorical_crossentropy or"):
             self.prepare([0, 1], (None, 3), "categorical_crossentropy")
 
@@ -196,19 +196,19 @@ class TestLookup:
         assert losses.get(None) is None
 
     @pytest.mark.parametrize("name", CASES)
-    def test_config(self, name):
+    def test_config_round_trip(self, name):
         loss = CASES[name]()
         again = losses.deserialize(losses.serialize(loss))
         assert type(again) is type(loss)
         assert again.get_config() == loss.get_config()
 
-    def test_unknown(self):
+    def test_unknown_losses_are_rejected(self):
         with pytest.raises(ValueError, match=r"Unknown loss: 'sparse'.* Valid loss names are: bin"):
             losses.get("sparse")
         with pytest.raises(ValueError, match="A loss needs a gradient: subclass"):
             losses.get(lambda y_true, y_pred: 0)
 
-    def test_keras_configs(self):
+    def test_configs_match_keras(self):
         """Recorded from Keras 3.15."""
         assert losses.SparseCategoricalCrossentropy().get_config() == {
             "name": "sparse_categorical_crossentropy",
@@ -225,7 +225,7 @@ class TestLookup:
         }
 
 
-def test_nan_reaches_the_loss():
+def test_nan_propagates_to_the_loss():
     for name in CASES:
         y_true, y_pred = rows(name)
         y_pred[0, :] = np.nan
@@ -233,8 +233,8 @@ def test_nan_reaches_the_loss():
 
 
 @pytest.mark.parametrize("name", ["mean_squared_error", "categorical_crossentropy", "hinge"])
-def test_arrays_of_one_axis_are_one_sample(name):
-    """As in Keras: `losses.mean_squared_error(y_test, predictions)` is one number."""
+def test_one_dimensional_arrays_are_one_sample(name):
+    """As in Keras: `losses.mean_squared_error(y_test, predictions)` is a scalar."""
     y_true, y_pred = np.array([0, 1, 0]), np.array([0.25, 0.5, 0.25])
     function = getattr(losses, name)
     (wanted,) = function(y_true[None], y_pred[None])

@@ -1,4 +1,4 @@
-"""Metrics: values, sums that do not depend on the batches, names by shapes."""
+"""Metrics: values, results independent of the batch size, names resolved by shapes."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_sample_weights():
     assert metric([1, 1], p, sample_weight=[3, 1]) == 0.75
 
 
-def test_state():
+def test_state_accumulates_until_reset():
     metric = metrics.MeanSquaredError()
     assert metric.result() == 0
     metric([[0]], [[2]])
@@ -41,7 +41,7 @@ def test_state():
 
 
 @pytest.mark.parametrize("name", ["mse", "mae", "binary_accuracy", "sparse_categorical_accuracy"])
-def test_results_do_not_depend_on_the_batches(name):
+def test_results_do_not_depend_on_batch_size(name):
     rng = np.random.default_rng(0)
     y_pred = rng.normal(size=(1000, 3)).astype(np.float32)
     y_true = rng.integers(0, 3, 1000) if "sparse" in name else rng.normal(size=(1000, 3))
@@ -54,7 +54,7 @@ def test_results_do_not_depend_on_the_batches(name):
     assert len(results) == 1
 
 
-def test_sequential_sum_is_python_s_own():
+def test_sequential_sum_equals_a_python_loop():
     values = np.random.default_rng(0).normal(size=100).astype(np.float32)
     total = 0.5
     for value in values:
@@ -72,7 +72,7 @@ def test_sequential_sum_is_python_s_own():
         ((None,), (None, 1), metrics.BinaryAccuracy),
     ],
 )
-def test_accuracy_resolves_by_shapes_and_keeps_its_name(target_shape, output_shape, wanted):
+def test_accuracy_is_resolved_by_shapes_and_keeps_its_name(target_shape, output_shape, wanted):
     for name in ("accuracy", "acc"):
         metric = metrics.resolve(name, target_shape, output_shape)
         assert type(metric) is wanted
@@ -101,7 +101,7 @@ def test_a_function_is_a_metric():
     assert metric(np.array([[0, 0]]), np.array([[1, 4]])) == 4
 
 
-def test_functions_give_one_value_for_each_sample():
+def test_functions_return_one_value_per_sample():
     p = np.array([[0.1, 0.9], [0.8, 0.2], [0.4, 0.6]])
     sparse = metrics.sparse_categorical_accuracy([1, 1, 1], p)
     assert sparse.tolist() == [1, 0, 1]
@@ -143,12 +143,12 @@ def test_functions_give_one_value_for_each_sample():
         (lambda: metrics.R2Score()([1], [1]), r"shape \(n, outputs\). Received shapes \(1,\)"),
     ],
 )
-def test_arguments(make, message):
+def test_invalid_arguments_are_rejected(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_nothing_seen_yet():
+def test_result_is_zero_before_the_first_update():
     for name in metrics.registry.names():
         metric_class = metrics.registry.lookup(name)
         argument = getattr(metric_class, "argument", "")
@@ -167,7 +167,7 @@ def test_adjusted_r2():
     assert both < plain
 
 
-def test_names_that_come_twice_are_counted():
+def test_duplicate_names_are_numbered():
     from fastcnn.training.tracking import unique_names
 
     a, b, c, d = (metrics.Mean(name) for name in "aaba")
@@ -176,7 +176,7 @@ def test_names_that_come_twice_are_counted():
     ]  # fmt: skip
 
 
-def test_names_are_counted_in_the_process_as_in_keras():
+def test_default_names_are_numbered_per_process_as_in_keras():
     from fastcnn.core.registry import reset_names
 
     reset_names()
@@ -184,7 +184,7 @@ def test_names_are_counted_in_the_process_as_in_keras():
     assert [metrics.MeanSquaredError().name for _ in range(2)] == ["mean_squared_error"] * 2
 
 
-def test_a_label_that_is_no_class_is_not_among_the_largest():
+def test_label_outside_the_classes_never_counts_as_a_hit():
     scores = [[0.1, 0.9], [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]]
     result = metrics.sparse_top_k_categorical_accuracy([1, 0, 2, -1], scores, k=2)
     assert np.asarray(result).tolist() == [1.0, 1.0, 0.0, 0.0]

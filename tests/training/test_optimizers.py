@@ -1,4 +1,4 @@
-"""Optimizers: updates against plain loops, state that survives, arguments."""
+"""Optimizers: updates against plain loops, preserved state, arguments."""
 
 import math
 
@@ -17,7 +17,7 @@ def backend(request):
 
 
 def run(optimizer, steps=5, size=7):
-    """Train two weights of `size` numbers on fixed gradients; (weights, gradients of each step)."""
+    """Train two weights of `size` elements; (initial weights, gradients per step, result)."""
     rng = np.random.default_rng(0)
     first, second = (Variable(rng.normal(size=size).astype(np.float32)) for _ in range(2))
     start = np.concatenate([first.numpy(), second.numpy()]).astype(np.float64)
@@ -34,7 +34,7 @@ def run(optimizer, steps=5, size=7):
     return start, gradients, np.concatenate([first.numpy(), second.numpy()])
 
 
-def test_adam_is_the_formula():
+def test_adam_matches_its_formula():
     w, gradients, result = run(optimizers.Adam(0.01, beta_1=0.8, beta_2=0.99, epsilon=1e-5))
     m = v = 0
     for t, g in enumerate(gradients, 1):
@@ -45,7 +45,7 @@ def test_adam_is_the_formula():
 
 
 @pytest.mark.parametrize(("momentum", "nesterov"), [(0, False), (0.9, False), (0.9, True)])
-def test_sgd_is_the_formula(momentum, nesterov):
+def test_sgd_matches_its_formula(momentum, nesterov):
     w, gradients, result = run(optimizers.SGD(0.1, momentum, nesterov))
     v = 0
     for g in gradients:
@@ -54,7 +54,7 @@ def test_sgd_is_the_formula(momentum, nesterov):
     np.testing.assert_allclose(result, w, rtol=1e-5, atol=1e-6)
 
 
-def test_rmsprop_is_the_formula():
+def test_rmsprop_matches_its_formula():
     w, gradients, result = run(optimizers.RMSprop(0.01))
     v = 0
     for g in gradients:
@@ -73,13 +73,13 @@ def test_padding_stays_zero(name):
         variable.gradient[...] = 1
     optimizer.update()
     used = np.zeros(store.read().size, bool)
-    for _, place in store.slices:
-        used[place] = True
+    for _, where in store.slices:
+        used[where] = True
     assert (store.read()[~used] == 0).all()
     assert (store.read()[used] < 1).all()
 
 
-def test_state_follows_its_weights_into_another_store():
+def test_state_moves_with_its_weights_to_another_store():
     a, b, c = (Variable(np.ones(size, np.float32)) for size in (3, 4, 5))
     optimizer = optimizers.Adam()
     optimizer.build(Store([a, b]))
@@ -93,10 +93,10 @@ def test_state_follows_its_weights_into_another_store():
     np.testing.assert_array_equal(optimizer.slot("momentum", b), momentum)
     assert (optimizer.slot("momentum", c) == 0).all()
     assert optimizer.iterations == 1
-    assert optimizer.iterations.numpy() == 1  # Keras has a variable there
+    assert optimizer.iterations.numpy() == 1  # a variable in Keras
 
 
-def test_one_optimizer_is_not_for_two_models():
+def test_an_optimizer_cannot_be_shared_by_two_models():
     optimizer = optimizers.Adam()
     optimizer.build(Store([Variable(np.ones(3, np.float32))]))
     with pytest.raises(ValueError, match="belongs to another model"):
@@ -126,7 +126,7 @@ def test_lookup_and_config():
         optimizers.get("adan")
 
 
-def test_keras_config():
+def test_config_matches_keras():
     """Recorded from Keras 3.15."""
     assert optimizers.Adam(name="adam").get_config() == {
         "name": "adam",
@@ -147,7 +147,7 @@ def test_keras_config():
     }
 
 
-def test_arguments():
+def test_invalid_arguments_are_rejected():
     with pytest.raises(ValueError, match=r"`beta_1` must be in \[0, 1\). Received beta_1=1"):
         optimizers.Adam(beta_1=1)
     with pytest.raises(ValueError, match=r"`momentum` must be in \[0, 1\]. Received momentum=2"):
@@ -174,7 +174,7 @@ def test_arguments():
         optimizers.Adagrad(initial_accumulator_value=[1])
 
 
-def test_gradients_from_outside_are_refused():
+def test_external_gradients_are_rejected():
     with pytest.raises(NotImplementedError, match="there is no GradientTape"):
         optimizers.SGD().apply_gradients([])
 
@@ -206,21 +206,21 @@ def test_schedules_as_learning_rates():
         (lambda s: s.PiecewiseConstantDecay([1], [1]), "`values` must have one more entry"),
     ],
 )
-def test_schedules_arguments(schedule, message):
+def test_invalid_schedule_arguments_are_rejected(schedule, message):
     with pytest.raises(ValueError, match=message):
         schedule(optimizers.schedules)
 
 
 @pytest.mark.parametrize("t_mul", [1.0, 1 + 1e-9, 2.0])
-def test_cosine_restarts_after_any_number_of_steps(t_mul):
-    """A file may say that there were so many: once decay after decay was counted."""
+def test_cosine_restarts_handle_any_step_count(t_mul):
+    """A file can contain any step count, so decays must not be counted one by one."""
     rate = optimizers.schedules.CosineDecayRestarts(0.1, 3, t_mul=t_mul)
     assert 0 <= rate(2**62) <= 0.1
     assert rate(0) == rate(3) == 0.1
     assert rate(6) == pytest.approx(0.1 if t_mul < 2 else 0.05, abs=1e-6)
 
 
-def test_weights_can_be_left_out_of_the_decay():
+def test_weights_can_be_excluded_from_weight_decay():
     kernel, bias = (Variable(np.ones(3, np.float32), name=name) for name in ("kernel", "bias"))
     optimizer = optimizers.SGD(1.0, weight_decay=0.5)
     optimizer.exclude_from_weight_decay(var_names=["bias"])
@@ -235,8 +235,8 @@ def test_weights_can_be_left_out_of_the_decay():
 @pytest.mark.parametrize(
     "name", [name for name in optimizers.registry.names() if name not in ("adam", "adamw")]
 )
-def test_moments_do_not_stay_denormal(name):
-    """A weight whose gradient is 0 from some step on: its moments become 0 and not denormal."""
+def test_denormal_moments_are_flushed(name):
+    """If a weight's gradient becomes and stays 0, its moments become 0 rather than denormal."""
     weight = Variable(np.ones(3, np.float32))
     settings = {"momentum": 0.5} if name == "sgd" else {}
     optimizer = optimizers.registry.lookup(name)(**settings)
@@ -247,14 +247,14 @@ def test_moments_do_not_stay_denormal(name):
     tiny = np.finfo("f4").tiny
     for _ in range(3 * 16):
         for slot in optimizer.slots.values():
-            slot[slot < 1e-30] *= 1e-10  # hurry
+            slot[slot < 1e-30] *= 1e-10  # speed up the decay
         optimizer.update()
     for slot in optimizer.slots.values():
         assert ((slot == 0) | (np.abs(slot) >= tiny)).all()
 
 
-def test_state_and_order_of_keras_files():
-    """Recorded from Keras 3.15: what `optimizer.variables` lists for a kernel and a bias."""
+def test_state_has_the_order_of_keras_files():
+    """Recorded from Keras 3.15: `optimizer.variables` for a kernel and a bias."""
     kernel, bias = (Variable(np.ones(2, np.float32), name=name) for name in ("kernel", "bias"))
     optimizer = optimizers.Adam(amsgrad=True, use_ema=True)
     optimizer.build(Store([kernel, bias]))

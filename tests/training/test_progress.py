@@ -1,4 +1,4 @@
-"""The progress bar: what it writes, and when."""
+"""The progress bar: its text and when it is redrawn."""
 
 import io
 import math
@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 
 class Clock:
-    """Stands in for time.perf_counter."""
+    """Replaces time.perf_counter."""
 
     def __init__(self, monkeypatch):
         self.now = 100.0
@@ -39,7 +39,7 @@ def fit(capsys, **settings):
 LOGS = r"loss: \d\.\d{4}(e-\d\d)? - mae: \d\.\d{4}(e-\d\d)?"
 
 
-def test_verbose_1_on_a_stream_writes_each_epoch_once(capsys):
+def test_verbose_1_writes_each_epoch_once_to_a_stream(capsys):
     lines = fit(capsys, epochs=2).splitlines()
     assert lines[0] == "Epoch 1/2"
     assert re.fullmatch(rf"3/3 ━{{20}} 0s \d+us/step - {LOGS}", lines[1])
@@ -47,7 +47,7 @@ def test_verbose_1_on_a_stream_writes_each_epoch_once(capsys):
     assert len(lines) == 4
 
 
-def test_verbose_2(capsys):
+def test_verbose_2_writes_one_line_per_epoch(capsys):
     lines = fit(capsys, verbose=2, epochs=2, validation_split=0.5).splitlines()
     assert lines[0] == "Epoch 1/2"
     wanted = rf"2/2 - 0s - \d+(us|ms)/step - {LOGS} - val_{LOGS.replace('mae', 'val_mae')}"
@@ -58,7 +58,7 @@ def test_verbose_0_writes_nothing(capsys):
     assert fit(capsys, verbose=0, epochs=2) == ""
 
 
-def test_one_epoch_has_no_epoch_line(capsys):
+def test_single_epoch_has_no_epoch_line(capsys):
     assert fit(capsys).startswith("3/3 ━")
 
 
@@ -72,27 +72,27 @@ def test_evaluate_and_predict(capsys):
     assert re.fullmatch(r"3/3 ━{20} 0s \d+us/step", lines[1])
 
 
-def test_a_terminal_is_redrawn_at_most_every_interval(monkeypatch):
+def test_terminal_is_redrawn_at_most_once_per_interval(monkeypatch):
     clock, stream = Clock(monkeypatch), Terminal()
     bar = ProgressBar(1000, stream=stream)
-    asked = []
+    drawn = []
 
     def logs():
-        asked.append(clock.now)
+        drawn.append(clock.now)
         return {"loss": 0.5}
 
     for step in range(1, 1001):
         clock.now += 0.004
         if clock.now >= bar.due:
             bar.update(step, clock.now, logs)
-    assert len(asked) == pytest.approx(4 / 0.052, abs=2)
-    assert np.diff(asked).min() >= 0.05
+    assert len(drawn) == pytest.approx(4 / 0.052, abs=2)
+    assert np.diff(drawn).min() >= 0.05
     bar.finish(1000, {"loss": 0.5})
-    assert stream.getvalue().count("\r") == len(asked) + 1
+    assert stream.getvalue().count("\r") == len(drawn) + 1
     assert stream.getvalue().count("\n") == 1
 
 
-def test_what_a_terminal_shows(monkeypatch):
+def test_terminal_output(monkeypatch):
     clock, stream = Clock(monkeypatch), Terminal()
     bar = ProgressBar(1875, stream=stream)
     clock.now += 3.0
@@ -101,14 +101,14 @@ def test_what_a_terminal_shows(monkeypatch):
     bar.update(51, clock.now, lambda: {"accuracy": 0.5, "loss": 0.00012})
     frames = plain(stream.getvalue()).split("\r")[1:]
     assert frames[0].rstrip() == f"   1/1875 {'━' * 20} 1:33:42 3s/step - loss: 1.2500"
-    # the first step, in which buffers are made, stays out of ms/step
+    # ms/step excludes the first step, which allocates buffers
     assert frames[1].rstrip() == (
         f"  51/1875 {'━' * 20} 3s 2ms/step - accuracy: 0.5000 - loss: 1.2000e-04"
     )
     assert "\x1b[1m  51/1875\x1b[0m" in stream.getvalue()
 
 
-def test_shorter_lines_wipe_what_longer_ones_left(monkeypatch):
+def test_shorter_lines_overwrite_longer_ones_completely(monkeypatch):
     clock, stream = Clock(monkeypatch), Terminal()
     bar = ProgressBar(3, stream=stream)
     clock.now += 1
@@ -118,7 +118,7 @@ def test_shorter_lines_wipe_what_longer_ones_left(monkeypatch):
     assert len(second) >= len(first)
 
 
-def test_a_number_of_steps_that_is_not_known():
+def test_unknown_number_of_steps():
     out = Terminal()
     bar = ProgressBar(None, stream=out)
     start = bar._start
@@ -132,7 +132,7 @@ def test_a_number_of_steps_that_is_not_known():
     assert "12/12" in out.getvalue()
 
 
-def test_validation_time_is_not_time_per_step(monkeypatch):
+def test_validation_time_is_excluded_from_time_per_step(monkeypatch):
     clock, stream = Clock(monkeypatch), io.StringIO()
     bar = ProgressBar(11, stream=stream)
     clock.now += 1
@@ -144,7 +144,7 @@ def test_validation_time_is_not_time_per_step(monkeypatch):
     assert stream.getvalue() == f"11/11 {'━' * 20} 62s 100ms/step\n"
 
 
-def test_streams_without_the_bar_s_character_or_isatty():
+def test_streams_without_unicode_or_isatty():
     class Ascii(io.StringIO):
         encoding = "ascii"
 
@@ -154,7 +154,7 @@ def test_streams_without_the_bar_s_character_or_isatty():
     assert not progress.is_live(object())
 
 
-def test_a_broken_off_bar_ends_its_line(monkeypatch):
+def test_interrupted_bar_ends_its_line(monkeypatch):
     clock, stream = Clock(monkeypatch), Terminal()
     bar = ProgressBar(2, stream=stream)
     bar.close()

@@ -1,7 +1,8 @@
-"""The same bits after 100 steps: any number of threads, any repeat, alone or beside others.
+"""Same bits after 100 steps with any thread count, in every repeat, alone or beside other runs.
 
-Two nets: the tutorial's, and one with augmentation, batch normalisation, dropout and the layers
-that have kernels of their own. One instruction set; between sets results agree within rounding.
+Two networks: the tutorial's, and one with augmentation, batch normalization, dropout and layers
+with dedicated kernels. This holds within an instruction set; between sets, results agree within
+rounding.
 """
 
 import os
@@ -23,22 +24,22 @@ THREADS = (1, 2, 3, 4, 8)
 
 
 @pytest.fixture(autouse=True)
-def _small_work_is_shared_too():
+def _share_small_work():
     before = native.set_work_per_thread(1)
     yield
     native.set_work_per_thread(before)
 
 
 def tutorial(seed, n):
-    """The tutorial's net and n images of its size."""
+    """The tutorial's network and n images of its input size."""
     net = NETS["tutorial"]
     model = net.compile(net.build(keras), keras)
     model.set_weights(net.weights(seed))
     return model, *net.data(n, seed)
 
 
-def regularised(seed, n):
-    """A net of many kinds of layers and n small images."""
+def regularized(seed, n):
+    """A network with many kinds of layers, and n small images."""
     model = keras.Sequential(
         [
             keras.Input((12, 12, 2)),
@@ -67,7 +68,7 @@ def regularised(seed, n):
     return model, x, rng.integers(0, 5, n)
 
 
-BUILDERS = {"tutorial": tutorial, "regularised": regularised}
+BUILDERS = {"tutorial": tutorial, "regularized": regularized}
 
 
 def trained(build, seed=0, batch_size=24):
@@ -82,7 +83,7 @@ def trained(build, seed=0, batch_size=24):
 
 @pytest.fixture(scope="module")
 def results():
-    """What one thread makes of each net, per instruction set."""
+    """Cache of each network's single-threaded result, per instruction set."""
     return {}
 
 
@@ -96,14 +97,14 @@ def alone(results, name):
 
 @pytest.mark.parametrize("threads", THREADS)
 @pytest.mark.parametrize("name", BUILDERS)
-def test_any_number_of_threads(name, threads, instruction_set, results):
+def test_any_number_of_threads_gives_the_same_bits(name, threads, instruction_set, results):
     expected = alone(results, name)
     keras.config.set_num_threads(threads)
     assert trained(BUILDERS[name]) == expected
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_ten_repeats(name, results):
+def test_ten_repeats_give_the_same_bits(name, results):
     expected = alone(results, name)
     for repeat in range(10):
         keras.config.set_num_threads(1 + repeat % 3)
@@ -111,7 +112,7 @@ def test_ten_repeats(name, results):
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_eight_python_threads_train_as_one_after_the_other(name):
+def test_eight_python_threads_match_sequential_training(name):
     keras.config.set_num_threads(2)
     expected = [trained(BUILDERS[name], seed, 8) for seed in range(8)]
     assert len(set(expected)) == 8
@@ -128,13 +129,13 @@ def test_eight_python_threads_train_as_one_after_the_other(name):
     assert found == expected
 
 
-def test_another_process_and_other_threads_of_the_system(results):
-    """A process of its own, with OMP_NUM_THREADS and every layer's chance from one seed."""
+def test_other_processes_with_other_thread_counts_give_the_same_bits(results):
+    """Separate processes with different OMP_NUM_THREADS, and all layers seeded."""
     program = (
         "import sys, hashlib, fastcnn\n"
-        "from tests.training.test_same_bits import regularised, trained\n"
+        "from tests.training.test_same_bits import regularized, trained\n"
         "fastcnn.kernels.native.set_work_per_thread(1)\n"
-        "print(hashlib.sha256(trained(regularised)).hexdigest(), fastcnn.config.num_threads())\n"
+        "print(hashlib.sha256(trained(regularized)).hexdigest(), fastcnn.config.num_threads())\n"
     )
     found = set()
     for count in ("1", "2"):
@@ -148,8 +149,8 @@ def test_another_process_and_other_threads_of_the_system(results):
     assert len(found) == 1
 
 
-def test_one_seed_fixes_a_whole_run():
-    """`set_random_seed`: initial weights, order of the samples, dropout."""
+def test_one_seed_determines_a_complete_run():
+    """`set_random_seed` determines initial weights, sample order and dropout."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64, 8, 8, 1)).astype("f4"), rng.integers(0, 3, 64)
 

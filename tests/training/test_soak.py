@@ -12,7 +12,7 @@ spec.loader.exec_module(soak)
 def test_memory_does_not_grow():
     growth, drift = soak.soak(40_000)
     assert growth <= soak.MOST_GROWTH
-    assert drift < 1  # generous: a short run does not measure speed
+    assert drift < 1  # generous: a short run cannot measure speed
 
 
 def test_predictions_from_many_threads_are_correct():

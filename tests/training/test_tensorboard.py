@@ -1,4 +1,4 @@
-"""Event files: what is written, byte by byte, and that the `tensorboard` package reads it."""
+"""Event files: their exact bytes, and that the `tensorboard` package can read them."""
 
 import struct
 import warnings
@@ -26,14 +26,14 @@ def run(folder, epochs=2, **settings):
     return model, history.history
 
 
-def test_crc_of_rfc_3720():
+def test_crc_matches_rfc_3720():
     assert events.crc32c(bytes(32)) == 0x8A9136AA
     assert events.crc32c(b"\xff" * 32) == 0x62A8AB43
     assert events.crc32c(bytes(range(32))) == 0x46DD794E
     assert events.crc32c(b"123456789") == 0xE3069283
 
 
-def test_numbers_of_the_wire_format():
+def test_wire_format_encoding():
     assert events.varint(1) == b"\x01"
     assert events.varint(300) == b"\xac\x02"
     assert events.field(2, "testing") == b"\x12\x07testing"
@@ -41,19 +41,19 @@ def test_numbers_of_the_wire_format():
 
 
 def records(path):
-    """The data of each record, with their checksums verified."""
-    data, place = path.read_bytes(), 0
-    while place < len(data):
-        length = struct.unpack("<Q", data[place : place + 8])[0]
-        assert data[place + 8 : place + 12] == events.masked_crc(data[place : place + 8])
-        event = data[place + 12 : place + 12 + length]
-        assert data[place + 12 + length : place + 16 + length] == events.masked_crc(event)
+    """Yield the data of each record after verifying its checksums."""
+    data, start = path.read_bytes(), 0
+    while start < len(data):
+        length = struct.unpack("<Q", data[start : start + 8])[0]
+        assert data[start + 8 : start + 12] == events.masked_crc(data[start : start + 8])
+        event = data[start + 12 : start + 12 + length]
+        assert data[start + 12 + length : start + 16 + length] == events.masked_crc(event)
         yield event
-        place += 16 + length
-    assert place == len(data)
+        start += 16 + length
+    assert start == len(data)
 
 
-def test_records_are_whole(tmp_path):
+def test_records_are_complete(tmp_path):
     run(tmp_path, histogram_freq=1)
     (path,) = (tmp_path / "train").iterdir()
     first, *rest = records(path)
@@ -63,7 +63,7 @@ def test_records_are_whole(tmp_path):
 
 
 def loaded(folder):
-    """{tag: [(step, value)]} as the `tensorboard` package reads a folder."""
+    """{tag: [(step, value)]} as read by the `tensorboard` package, and its accumulator."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
@@ -114,13 +114,13 @@ def test_tensorboard_reads_batches_and_histograms(tmp_path):
     assert accumulator.SummaryMetadata(paths[0]).plugin_data.plugin_name == "histograms"
 
 
-def test_every_run_has_its_own_file(tmp_path):
+def test_every_run_writes_its_own_file(tmp_path):
     for _ in range(2):
         run(tmp_path, update_freq="batch")
     assert len(list((tmp_path / "train").iterdir())) == 2
 
 
-def test_evaluation_alone(tmp_path):
+def test_evaluation_without_training(tmp_path):
     model, _ = run(tmp_path / "other")
     callback = keras.callbacks.TensorBoard(str(tmp_path / "logs"))
     model.evaluate(*small_data(), verbose=0, callbacks=[callback])
@@ -131,7 +131,7 @@ def test_evaluation_alone(tmp_path):
     assert not (tmp_path / "logs" / "train").exists()
 
 
-def test_arguments():
+def test_invalid_arguments_are_rejected():
     with pytest.raises(ValueError, match="`update_freq` must be 'epoch', 'batch' or a positive"):
         keras.callbacks.TensorBoard("x", update_freq="step")
     with pytest.raises(NotImplementedError, match="`write_images` is not supported yet"):

@@ -1,4 +1,4 @@
-"""The running logs: the same whenever they are looked at."""
+"""Running logs: independent of when they are read."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from fastcnn.training.tracking import RING_STEPS, Tracker
 
 
 class Bag:
-    """Stands in for a head or a batch."""
+    """Replaces a head or a batch."""
 
     def __init__(self, **attributes):
         self.__dict__.update(attributes)
 
 
 def run(peek_every, loss_is_sum=False, weights=None):
-    """Logs after 200 steps of 5 samples and one of 3, looked at every so many steps."""
+    """Logs after 200 steps of 5 samples and one of 3, read every `peek_every` steps."""
     rng = np.random.default_rng(0)
     tracker = Tracker([metrics.get("mse")], [metrics.get("mae")], loss_is_sum)
     batches = {
@@ -47,7 +47,7 @@ def run(peek_every, loss_is_sum=False, weights=None):
     ]
 
 
-def test_logs_are_the_means_over_all_samples():
+def test_logs_are_means_over_all_samples():
     logs, (losses, predictions, targets, _) = run(1000)
     assert list(logs) == ["loss", "mean_absolute_error", "mean_squared_error"]
     assert logs["loss"] == pytest.approx(losses.mean(dtype=float))
@@ -58,7 +58,7 @@ def test_reading_the_logs_does_not_change_them():
     assert run(1)[0] == run(7)[0] == run(RING_STEPS)[0] == run(1000)[0]
 
 
-def test_weights():
+def test_sample_weights():
     logs, (losses, predictions, targets, weights) = run(9, weights=True)
     assert logs["loss"] == pytest.approx((losses * weights).mean(dtype=float))
     errors = np.abs(predictions - targets).mean(1)
@@ -66,8 +66,8 @@ def test_weights():
     assert logs["mean_squared_error"] == pytest.approx(np.square(predictions - targets).mean())
 
 
-def test_sums_over_batches():
-    """With reduction "sum" Keras logs the mean of the batches' sums, weighted by their size."""
+def test_sum_reduction_logs_the_weighted_mean_of_batch_sums():
+    """With reduction "sum", Keras logs the mean of the batch sums, weighted by batch size."""
     logs, (losses, *_) = run(1000, loss_is_sum=True)
     sums = [losses[begin : begin + 5].sum() for begin in range(0, 1000, 5)]
     wanted = (sum(sums) * 5 + losses[1000:].sum() * 3) / 1003

@@ -1,15 +1,15 @@
-"""Record what real Keras does, for test_golden.py: `python -m tests.keras.golden.record`.
+"""Record real Keras's results for test_golden.py: `python -m tests.keras.golden.record`.
 
-Needs Keras with TensorFlow. Writes keras.json beside this file: the lines of each network's
+Requires Keras with TensorFlow. Writes keras.json next to this file: the lines of each network's
 `summary()`, and for each run of RUNS the loss and accuracy of every step (Adam's defaults, batch
-32, no shuffling), what one `fit` over the same batches reports, and the norms of the weights.
-Weights and images follow from a seed (shapes.py) or are the first of Fashion-MNIST, so the
-file holds none.
+size 32, no shuffling), the logs of one `fit` over the same batches, and the norms of the weights.
+Weights and images are generated from a seed (shapes.py) or are the first of Fashion-MNIST, so the
+file does not contain any.
 
-Each run is made twice, in float32 and in float64. `apart`, the relative difference of the two
-losses, is how far Keras is from itself: a max-pool and a relu turn a rounding error into another
-choice, Adam makes every small gradient count, and a hundred steps later single batches differ by a
-percent.
+Each run is done twice, in float32 and in float64. `apart`, the relative difference of the two
+losses, shows how reproducible Keras itself is: a rounding error can change which element wins a
+max-pool or passes a relu, Adam amplifies small gradients, and after a hundred steps the losses of
+single batches differ by a percent.
 """
 
 import json
@@ -29,7 +29,7 @@ from tests.support.shapes import NETS
 
 HERE = Path(__file__).resolve().parent
 BATCH = 32
-# net, images, seed, steps. Seeds on which Keras's float32 and float64 stay together longest.
+# net, images, seed, steps. With these seeds Keras's float32 and float64 agree for longest.
 RUNS = (
     ("tutorial", "recipe", 7, 100),
     ("tutorial", "fashion_mnist", 1, 100),
@@ -41,7 +41,7 @@ RUNS = (
 
 
 def run_data(net, images, seed, steps):
-    """Images float32 and labels int64 of a run."""
+    """A run's images (float32) and labels (int64)."""
     if images == "recipe":
         return net.data(steps * BATCH, seed)
     (pixels, labels), _ = fashion_mnist.load_data()
@@ -65,7 +65,7 @@ def significant(value, digits=9):
 
 
 def step_by_step(net, images, labels, seed):
-    """[(loss, accuracy), ...] of every step, and the norms of the weights after ten."""
+    """[(loss, accuracy), ...] of every step, and the norms of the weights after ten steps."""
     model, results = start(net, seed), []
     for i in range(0, len(images), BATCH):
         model.reset_metrics()
@@ -99,7 +99,7 @@ def record(name, source, seed, steps):
 
 
 def summary(net):
-    """The cells of the table, row by row, and the totals below it, without the drawing."""
+    """The cells of the table, row by row, and the totals below it, without borders."""
     keras.backend.clear_session()
     lines = []
     net.build(keras).summary(print_fn=lambda text, line_break=None: lines.append(text))

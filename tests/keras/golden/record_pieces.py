@@ -1,8 +1,8 @@
-"""Record what real Keras does with pieces.py: `python -m tests.keras.golden.record_pieces`.
+"""Record real Keras's results for pieces.py: `python -m tests.keras.golden.record_pieces`.
 
-Needs Keras with TensorFlow. Writes pieces.json beside this file, for test_pieces.py. Losses,
-metrics and optimizers run in float64, so that what is recorded is the formula and not one library's
-rounding; what Keras cannot do in float64 (regularizers, `fit`) in float32.
+Requires Keras with TensorFlow. Writes pieces.json next to this file, for test_pieces.py. Losses,
+metrics and optimizers run in float64, so that the record reflects the formula and not one library's
+rounding. What Keras cannot run in float64 (regularizers, `fit`) runs in float32.
 """
 
 import json
@@ -23,7 +23,7 @@ HERE = Path(__file__).resolve().parent
 
 
 def rounded(value, digits=9):
-    """Numbers to nine digits in plain lists."""
+    """Convert arrays to lists and round floats to `digits` significant digits."""
     if isinstance(value, dict):
         return {key: rounded(entry, digits) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,9 +1,9 @@
 """Record the tutorials with real Keras: `python -m tests.keras.golden.record_tutorials`.
 
-Needs Keras with TensorFlow, tensorboard and Pillow. Writes tutorials.json beside this file, for
-test_tutorials.py: of each script what does not depend on chance, which is the same for all seeds,
-and the figures that do, one for each seed. Names of scripts record only those anew. Takes about two
-minutes a seed.
+Requires Keras with TensorFlow, tensorboard and Pillow. Writes tutorials.json next to this file, for
+test_tutorials.py: each script's deterministic facts, which are the same for all seeds, and its
+random figures, one per seed. Given names of scripts, it records only those again. Takes about two
+minutes per seed.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ def run(name, seed):
 def record(name):
     facts, figures = zip(*(run(name, seed) for seed in SEEDS), strict=True)
     if any(other != facts[0] for other in facts):
-        raise SystemExit(f"{name}: what should not depend on the seed does.")
+        raise SystemExit(f"{name}: facts that should not depend on the seed differ.")
     collected = {key: [float(f"{run[key]:.7g}") for run in figures] for key in figures[0]}
     print(name, collected["test_accuracy"], flush=True)
     return {"facts": facts[0], "figures": collected}

@@ -1,10 +1,10 @@
-"""Ten well-known tutorials as scripts for real Keras, and what runs them with it or with fastcnn.
+"""Ten well-known tutorials as scripts for real Keras, and functions to run them.
 
-Each script is written anew from the calls that its tutorial makes, with fewer epochs, without plots
+Each script is rewritten from the calls that its tutorial makes, with fewer epochs, without plots
 and without tf.data; its docstring names the tutorial. It imports Keras or TensorFlow. `run` runs it
-as it is, or with nothing but its import lines changed. Data sets that cannot be had everywhere are
-replaced for both by stand-ins of their shapes and dtypes (data.py). A script leaves its results in
-variables: `model`, `history`, `test_accuracy` and whatever else it made.
+unchanged, or with only its imports changed. For both libraries, data sets that are not available
+everywhere are replaced with stand-ins of the same shapes and dtypes (data.py). A script leaves its
+results in variables: `model`, `history`, `test_accuracy` and any others that it sets.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ NAMES = sorted(path.stem for path in HERE.glob("[a-z]*.py") if path.stem != "dat
 
 
 def source(name, library):
-    """The text of a script: as it is for "keras", with its import lines changed for "fastcnn"."""
+    """The text of a script: unchanged for "keras", with its imports changed for "fastcnn"."""
     text = (HERE / f"{name}.py").read_text("utf-8")
     if library == "fastcnn":
         text = re.sub(r"^import keras$", "import fastcnn as keras", text, flags=re.MULTILINE)
@@ -45,11 +45,11 @@ def run(name, library, seed, folder):
 
 
 def facts(variables):
-    """What must depend neither on the library nor on chance, as it comes back from JSON.
+    """Results that depend neither on the library nor on chance, after a JSON round trip.
 
-    The history's keys in their order and how many values each has, the epochs, `History.params`;
-    the model's layers, weights and output; of the script's own variables the shape and dtype of
-    every array, and every whole number, text and list of such.
+    The history's keys in order with their lengths, the epochs and `History.params`; the model's
+    layers, weights and output; of the script's own variables the shape and dtype of every array,
+    and every integer, string and list of these.
     """
     model, history = variables["model"], variables["history"]
     found = {
@@ -73,13 +73,13 @@ def facts(variables):
 
 
 def is_plain(value):
-    """Whether a value is a whole number, a text or a list of such."""
+    """Whether a value is an integer, a string or a list of these."""
     if isinstance(value, list | tuple):
         return all(map(is_plain, value))
     return isinstance(value, int | str)
 
 
 def figures(variables):
-    """What depends on chance: the last value of each key of the history, and `test_accuracy`."""
+    """Random results: the last value of each key of the history, and `test_accuracy`."""
     last = {key: float(values[-1]) for key, values in variables["history"].history.items()}
     return {**last, "test_accuracy": float(variables["test_accuracy"])}

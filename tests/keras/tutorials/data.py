@@ -1,7 +1,7 @@
-"""Stand-ins for the data sets of the tutorials: small, of the same shapes and dtypes.
+"""Stand-ins for the tutorials' data sets: small, with the same shapes and dtypes.
 
-Everything is made of Fashion-MNIST, which the tests have: "MNIST" is another part of it, "CIFAR-10"
-its pictures in colours, the folder of photographs five of its classes as PNG files.
+All are derived from Fashion-MNIST, which is available to the tests: "MNIST" is another part of it,
+"CIFAR-10" its images in color, and the folder of photographs five of its classes as PNG files.
 """
 
 import contextlib
@@ -26,25 +26,25 @@ def _all():
 
 
 def fashion():
-    """(x_train, y_train), (x_test, y_test) as `fashion_mnist.load_data` gives it, but less."""
+    """(x_train, y_train), (x_test, y_test) like `fashion_mnist.load_data`, but smaller."""
     (x, y), (x_test, y_test) = _all()
     return (x[:TRAIN].copy(), y[:TRAIN].copy()), (x_test[:TEST].copy(), y_test[:TEST].copy())
 
 
 def mnist():
-    """Other pictures of Fashion-MNIST as `mnist.load_data` gives its own."""
+    """Other images of Fashion-MNIST, in the format of `mnist.load_data`."""
     (x, y), (x_test, y_test) = _all()
     return (x[-TRAIN:].copy(), y[-TRAIN:].copy()), (x_test[-TEST:].copy(), y_test[-TEST:].copy())
 
 
 def cifar10():
-    """Pictures of 32x32 in two colours of chance each, labels (n, 1), as `cifar10.load_data`."""
+    """32x32 images in two random colors each and labels (n, 1), like `cifar10.load_data`."""
     (x, y), (x_test, y_test) = fashion()
-    return (coloured(x, 1), y[:, None]), (coloured(x_test, 2), y_test[:, None])
+    return (colored(x, 1), y[:, None]), (colored(x_test, 2), y_test[:, None])
 
 
-def coloured(x, seed):
-    """Grey pictures (n, 28, 28) in the middle of (n, 32, 32, 3), from one colour to another."""
+def colored(x, seed):
+    """Map gray images (n, 28, 28), centered in (n, 32, 32, 3), to a gradient between two colors."""
     rng = np.random.default_rng(seed)
     share = np.pad(x, ((0, 0), (2, 2), (2, 2)))[..., None] / np.float32(255)
     dark, light = (rng.integers(low, low + 128, (len(x), 1, 1, 3)) for low in (0, 128))
@@ -53,7 +53,7 @@ def coloured(x, seed):
 
 @contextlib.contextmanager
 def stand_ins(keras):
-    """Within it `keras.datasets`, of Keras or of fastcnn, has these data sets."""
+    """Replace the data sets in `keras.datasets`, of Keras or fastcnn, within the context."""
     with contextlib.ExitStack() as stack:
         for name, load in (("fashion_mnist", fashion), ("mnist", mnist), ("cifar10", cifar10)):
             module = getattr(keras.datasets, name)
@@ -62,19 +62,19 @@ def stand_ins(keras):
 
 
 def write_photos(folder):
-    """A folder for each of five classes, with pictures as PNG files."""
+    """Write a folder of PNG images for each of five classes."""
     (x, y), _ = _all()
     for label, flower in enumerate(FLOWERS):
         (folder / flower).mkdir(parents=True)
-        pictures = coloured(x[y == label][:PHOTOS_OF_EACH], label)
-        for number, picture in enumerate(pictures):
-            (folder / flower / f"{number:04}.png").write_bytes(png(picture))
+        images = colored(x[y == label][:PHOTOS_OF_EACH], label)
+        for index, image in enumerate(images):
+            (folder / flower / f"{index:04}.png").write_bytes(png(image))
 
 
-def png(picture):
-    """The bytes of a PNG file of a uint8 picture (height, width, 3)."""
-    height, width, _ = picture.shape
-    rows = np.pad(picture.reshape(height, -1), ((0, 0), (1, 0)))  # each row begins with its filter
+def png(image):
+    """The bytes of a PNG file of a uint8 image (height, width, 3)."""
+    height, width, _ = image.shape
+    rows = np.pad(image.reshape(height, -1), ((0, 0), (1, 0)))  # each row starts with its filter
     parts = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
         (b"IDAT", zlib.compress(rows.tobytes(), 1)),

@@ -24,7 +24,7 @@ x_test = x_test.reshape(-1, 784).astype("float32") / 255.0
 
 
 class CustomCallback(keras.callbacks.Callback):
-    """Notes which hooks were called, and with which logs."""
+    """Records which hooks were called, and with which logs."""
 
     def __init__(self):
         super().__init__()
@@ -78,7 +78,7 @@ seen = noted.seen
 
 
 class EarlyStoppingAtMinLoss(keras.callbacks.Callback):
-    """Stops when the loss has not fallen for `patience` epochs; keeps the best weights."""
+    """Stops when the loss has not decreased for `patience` epochs; keeps the best weights."""
 
     def __init__(self, patience=0):
         super().__init__()
@@ -105,7 +105,7 @@ class EarlyStoppingAtMinLoss(keras.callbacks.Callback):
 
 
 class CustomLearningRateScheduler(keras.callbacks.Callback):
-    """Sets the learning rate of each epoch by a schedule of (epoch, rate so far)."""
+    """Sets the learning rate of each epoch with a schedule of (epoch, current rate)."""
 
     def __init__(self, schedule):
         super().__init__()
@@ -126,7 +126,7 @@ model.fit(
     verbose=0,
     callbacks=[
         EarlyStoppingAtMinLoss(patience=1),
-        # too large a rate: the loss of the third epoch is worse than the second's
+        # the rate is too large: the loss is worse in the third epoch than in the second
         CustomLearningRateScheduler(lambda epoch, lr: 3.0 if epoch == 2 else lr),
     ],
 )

@@ -52,13 +52,13 @@ history = model.fit(
 test_accuracy = accuracy_of(model)
 assert os.listdir(checkpoint_dir) == ["cp.weights.h5"]
 
-# a new model knows nothing, and everything with the weights
+# a new model is untrained until it loads the weights
 model = create_model()
 assert accuracy_of(model) < 0.4
 model.load_weights(checkpoint_path)
 assert accuracy_of(model) == test_accuracy
 
-# a file for every five epochs
+# one file every five epochs
 checkpoint_path = "training_2/cp-{epoch:04d}.weights.h5"
 checkpoint_dir = os.path.dirname(checkpoint_path)
 batch_size = 32
@@ -84,14 +84,14 @@ latest = create_model()
 latest.load_weights(checkpoint_path.format(epoch=10))
 assert accuracy_of(latest) == accuracy_of(model)
 
-# by hand
+# manually
 os.makedirs("checkpoints")
 model.save_weights("./checkpoints/my_checkpoint.weights.h5")
 model = create_model()
 model.load_weights("./checkpoints/my_checkpoint.weights.h5")
 assert accuracy_of(model) == accuracy_of(latest)
 
-# the whole model
+# the entire model
 model = create_model()
 model.fit(train_images, train_labels, epochs=5, verbose=0)
 model.save("my_model.keras")
