@@ -129,7 +129,7 @@ def section(title, module, names):
 
 
 def page():
-    """The whole page."""
+    """Return the complete page."""
     parts = [HEAD.format(version=API["keras"])]
     methods = {name: a for name, a in API["classes"]["Sequential"].items() if name in METHODS}
     parts.append(section("Sequential", fastcnn.Sequential, methods))

@@ -1,10 +1,10 @@
-"""Record what Keras offers a Sequential script: `python docs/record_keras_api.py`.
+"""Record Keras's public API for Sequential scripts: `python docs/record_keras_api.py`.
 
-Needs Keras. Writes keras_api.json beside this file: for each public module the names, and for the
-classes that scripts derive from or call methods of the methods, each with its parameters as they
-stand in a signature: ["x", "axis=-1", "*", "name=None", "**kwargs"]; null for a property. A default
-that is not a plain value is written as "...". make_keras_table.py and test_signatures.py
-compare the record with this package.
+Requires Keras. Writes keras_api.json next to this file. It holds the names in each public module,
+and the methods of the classes that scripts subclass or call. Each comes with its parameters as in
+its signature: ["x", "axis=-1", "*", "name=None", "**kwargs"], or null for a property. A default
+that is not a plain value is written as "...". make_keras_table.py and test_signatures.py compare
+the record with this package.
 """
 
 import inspect
@@ -49,19 +49,19 @@ CLASSES = (
     "regularizers.Regularizer",
     "constraints.Constraint",
 )
-CALLED = ("__init__", "__call__")  # the special methods that are part of what is offered
+CALLED = ("__init__", "__call__")  # special methods that are part of the public API
 PLAIN = (type(None), bool, int, float, str)
 
 
 def is_plain(value):
-    """Whether a default is a value that its repr says all about."""
+    """Whether a default is a value that its repr describes completely."""
     if isinstance(value, (tuple, list)):
         return all(map(is_plain, value))
     return isinstance(value, PLAIN)
 
 
 def parameters(entry):
-    """The parameters of a class or function as strings, without `self`; [] if they are unknown."""
+    """Parameters of a class or function as strings, without `self`; [] if unknown."""
     try:
         found = list(inspect.signature(entry).parameters.values())
     except (TypeError, ValueError):
@@ -84,7 +84,7 @@ def parameters(entry):
 
 
 def public(module):
-    """{name: parameters} of what a module offers."""
+    """{name: parameters} of a module's public names."""
     names = {}
     for name in sorted(dir(module)):
         entry = getattr(module, name)
@@ -96,7 +96,7 @@ def public(module):
 
 
 def methods(cls):
-    """{name: parameters} of a class's public methods; None for properties."""
+    """{name: parameters} of a class's public methods; parameters are None for properties."""
     found = {}
     for name in sorted(dir(cls)):
         entry = getattr(cls, name)
@@ -107,7 +107,7 @@ def methods(cls):
 
 
 def rows(entries):
-    """A dictionary as JSON, one entry a line."""
+    """Format a dictionary as JSON, one entry per line."""
     lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())
     return "{\n" + ",\n".join(lines) + "\n}"
 
