@@ -1,4 +1,4 @@
-"""Callbacks: which hook is called when and with what."""
+"""Callbacks: when each hook is called and with which arguments."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ HOOKS = [f"on_{of}_{at}" for of in ("epoch", "train", "test", "predict") for at 
 
 
 class Recorder(Callback):
-    """Writes down the name of every hook that is called, and the keys of its logs."""
+    """Records the name of every hook that is called, and the keys of its logs."""
 
     def __init__(self):
         super().__init__()
@@ -20,8 +20,8 @@ class Recorder(Callback):
 
 def _record(hook):
     def method(self, *arguments, logs=None):
-        *place, logs = (*arguments, logs) if logs is not None else arguments
-        self.calls.append((hook, *place, sorted(logs or {})))
+        *index, logs = (*arguments, logs) if logs is not None else arguments
+        self.calls.append((hook, *index, sorted(logs or {})))
 
     return method
 
@@ -64,7 +64,7 @@ def test_fit_calls_all_hooks_in_order(model):
     assert recorder.params == {"verbose": 0, "epochs": 1, "steps": 2}
 
 
-def test_evaluate_and_predict_call_theirs(model):
+def test_evaluate_and_predict_call_their_hooks(model):
     recorder = Recorder()
     model.evaluate(X, Y, verbose=0, callbacks=recorder)
     assert [call[0] for call in recorder.calls] == [
@@ -88,7 +88,7 @@ def test_batch_logs_are_running_means(model):
     seen = []
 
     class Watch(Callback):
-        def on_batch_end(self, batch, logs=None):  # the old name works as well
+        def on_batch_end(self, batch, logs=None):  # the old name still works
             seen.append(logs["loss"])
 
     model.fit(X, Y, batch_size=1, shuffle=False, verbose=0, callbacks=[Watch()])
@@ -113,13 +113,13 @@ def test_only_implemented_batch_hooks_are_called():
     assert hooks.wants["on_test_batch_end"] == [single]
 
 
-def test_stopping(model):
+def test_stop_training_ends_fit(model):
     class Stop(Callback):
         def __init__(self, hook):
             super().__init__()
             setattr(self, hook, self.stop)
 
-        def stop(self, number, logs=None):
+        def stop(self, index, logs=None):
             self.model.stop_training = True
 
     assert model.fit(X, Y, epochs=9, verbose=0, callbacks=[Stop("on_epoch_end")]).epoch == [0]
@@ -128,7 +128,7 @@ def test_stopping(model):
     assert model.optimizer.iterations == steps + 1
 
 
-def test_what_callbacks_add_to_the_logs_is_kept_in_history(model):
+def test_values_added_to_the_logs_are_kept_in_history(model):
     class Add(Callback):
         def on_epoch_end(self, epoch, logs=None):
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
@@ -154,7 +154,7 @@ def test_a_callback_may_use_the_model(model):
     assert history == wanted
 
 
-def test_learning_rate_set_in_a_callback_counts(model):
+def test_learning_rate_set_in_a_callback_is_used(model):
     class Freeze(Callback):
         def on_epoch_begin(self, epoch, logs=None):
             self.model.optimizer.learning_rate = 0.0
@@ -164,12 +164,12 @@ def test_learning_rate_set_in_a_callback_counts(model):
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 
 
-def test_not_a_callback(model):
+def test_objects_that_are_not_callbacks_are_rejected(model):
     with pytest.raises(ValueError, match=r"must be an instance of `keras.callbacks.Callback`"):
         model.fit(X, Y, verbose=0, callbacks=[print])
 
 
-def test_lists_in_lists_and_other_lists():
+def test_nested_lists_and_callback_lists():
     first, second = Callback(), keras.callbacks.History()
     hooks = CallbackList([first, [second]], add_history=True)
     assert hooks.callbacks == [first, second]
@@ -178,7 +178,7 @@ def test_lists_in_lists_and_other_lists():
 
 
 class TestMonitoring:
-    def test_which_way_is_better(self, model):
+    def test_mode_is_inferred_from_the_metric(self, model):
         stop = keras.callbacks.EarlyStopping
         for monitor, mode, wanted in [
             ("val_loss", "auto", -1),
@@ -199,20 +199,20 @@ class TestMonitoring:
             with pytest.raises(ValueError, match=r"cannot infer whether .* pass mode='max' or"):
                 callback.is_improvement(2.0, 1.0)
 
-    def test_unknown_mode(self):
+    def test_unknown_mode_warns_and_becomes_auto(self):
         with pytest.warns(UserWarning, match="the mode 'best' is not one of") as warned:
             assert keras.callbacks.EarlyStopping(mode="best").mode == "auto"
         assert warned[0].filename == __file__
 
     @pytest.mark.parametrize("kind", ["EarlyStopping", "ReduceLROnPlateau"])
-    def test_a_number_that_is_not_there(self, model, kind):
+    def test_missing_monitored_value_warns(self, model, kind):
         with pytest.warns(
             UserWarning, match="'val_loss', which is not in the logs. Available: "
         ) as w:
             model.fit(X, Y, verbose=0, callbacks=[getattr(keras.callbacks, kind)()])
         assert w[0].filename == __file__
 
-    def test_the_best_model_of_a_number_that_is_not_there(self, model, tmp_path):
+    def test_checkpoint_is_saved_if_the_monitored_value_is_missing(self, model, tmp_path):
         path = str(tmp_path / "m.weights.h5")
         checkpoint = keras.callbacks.ModelCheckpoint(
             path, save_best_only=True, save_weights_only=True
@@ -221,7 +221,7 @@ class TestMonitoring:
             model.fit(X, Y, verbose=0, callbacks=[checkpoint])
         assert (tmp_path / "m.weights.h5").exists()
 
-    def test_best_weights_come_back(self, model):
+    def test_best_weights_are_restored(self, model):
         class Wreck(Callback):
             def on_epoch_begin(self, epoch, logs=None):
                 if epoch == 1:
@@ -255,16 +255,16 @@ class TestMonitoring:
             ({"filepath": "m.keras", "save_freq": 0}, "`save_freq` must be 'epoch' or a positive"),
         ],
     )
-    def test_checkpoint_arguments(self, arguments, message):
+    def test_invalid_checkpoint_arguments_are_rejected(self, arguments, message):
         with pytest.raises(ValueError, match=message):
             keras.callbacks.ModelCheckpoint(**arguments)
 
-    def test_a_name_that_is_not_in_the_logs(self, model, tmp_path):
+    def test_unknown_key_in_filepath_is_rejected(self, model, tmp_path):
         checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "{nothing}.keras"))
         with pytest.raises(KeyError, match=r"unknown key 'nothing'.*The logs contain"):
             model.fit(X, Y, verbose=0, callbacks=[checkpoint])
 
-    def test_factor(self):
+    def test_factor_must_be_below_one(self):
         with pytest.raises(ValueError, match="`factor` must be below 1"):
             keras.callbacks.ReduceLROnPlateau(factor=1.0)
 
@@ -281,7 +281,7 @@ def print_nothing(y_true, y_pred):
 
 
 class TestControl:
-    def test_schedules_of_any_signature(self, model):
+    def test_schedule_may_take_the_epoch_only(self, model):
         schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
         scheduler = keras.callbacks.LearningRateScheduler(schedule)
         history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[scheduler]).history
@@ -301,7 +301,7 @@ class TestControl:
             model.fit(X, Y, verbose=0, callbacks=[scheduler])
 
     @pytest.mark.parametrize("value", [np.nan, np.inf])
-    def test_nan_and_inf_end_training(self, model, value, capsys):
+    def test_nan_and_inf_terminate_training(self, model, value, capsys):
         x = X.copy()
         x[2, 0] = value
         terminate = keras.callbacks.TerminateOnNaN
@@ -314,7 +314,7 @@ class TestControl:
         with pytest.raises(RuntimeError, match=r"The loss is (nan|inf) at batch 0"):
             model.fit(x[2:], Y[2:], batch_size=1, verbose=0, callbacks=[terminate(True)])
 
-    def test_lambda_callbacks_cost_nothing_for_other_hooks(self):
+    def test_lambda_callbacks_do_not_implement_other_hooks(self):
         callback = keras.callbacks.LambdaCallback(on_test_batch_end=lambda batch, logs: None)
         hooks = CallbackList([callback])
         assert hooks.wants["on_test_batch_end"] == [callback]
@@ -322,7 +322,7 @@ class TestControl:
 
 
 class TestCSVLogger:
-    def test_values_of_several_numbers(self, model, tmp_path):
+    def test_values_with_several_elements(self, model, tmp_path):
         path = tmp_path / "log.csv"
         model.compile("sgd", "mse", metrics=[keras.metrics.Precision([0.2, 0.4], name="p")])
         model.fit(X, Y, verbose=0, callbacks=[keras.callbacks.CSVLogger(path)])
@@ -330,7 +330,7 @@ class TestCSVLogger:
         assert header == "epoch,loss,p,val_loss,val_p"
         assert row.endswith('"""[0.0, 0.0]""",NA,NA') or '"""[' in row
 
-    def test_append_makes_a_file_that_is_not_there(self, model, tmp_path):
+    def test_append_creates_a_missing_file(self, model, tmp_path):
         path = tmp_path / "log.csv"
         for _ in range(2):
             model.fit(X, Y, verbose=0, callbacks=[keras.callbacks.CSVLogger(path, append=True)])
