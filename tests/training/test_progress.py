@@ -1,6 +1,7 @@
 """The progress bar: its text and when it is redrawn."""
 
 import io
+import itertools
 import math
 import re
 
@@ -25,6 +26,11 @@ class Clock:
         monkeypatch.setattr(progress.time, "perf_counter", lambda: self.now)
 
 
+def let_time_pass_evenly(monkeypatch):
+    """100 us from one look at the clock to the next: a loaded machine may take milliseconds."""
+    monkeypatch.setattr(progress.time, "perf_counter", itertools.count(100.0, 1e-4).__next__)
+
+
 def plain(text):
     return re.sub(r"\x1b\[\d+m", "", text)
 
@@ -39,7 +45,8 @@ def fit(capsys, **settings):
 LOGS = r"loss: \d\.\d{4}(e-\d\d)? - mae: \d\.\d{4}(e-\d\d)?"
 
 
-def test_verbose_1_writes_each_epoch_once_to_a_stream(capsys):
+def test_verbose_1_writes_each_epoch_once_to_a_stream(capsys, monkeypatch):
+    let_time_pass_evenly(monkeypatch)
     lines = fit(capsys, epochs=2).splitlines()
     assert lines[0] == "Epoch 1/2"
     assert re.fullmatch(rf"3/3 ━{{20}} 0s \d+us/step - {LOGS}", lines[1])
@@ -62,7 +69,8 @@ def test_single_epoch_has_no_epoch_line(capsys):
     assert fit(capsys).startswith("3/3 ━")
 
 
-def test_evaluate_and_predict(capsys):
+def test_evaluate_and_predict(capsys, monkeypatch):
+    let_time_pass_evenly(monkeypatch)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.evaluate(np.ones((70, 2)), np.zeros(70))
