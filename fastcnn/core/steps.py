@@ -115,6 +115,15 @@ class Step:
             self._calls.clear()  # calls of other batch sizes still refer to the smaller buffer
         return buffer[: shape[0]]
 
+    def bound(self, x):
+        """The `Call` of the batch x."""
+        call = self._calls.get(len(x))
+        return call if call is not None and call.x is x else self._bind(x)
+
+    def _bind(self, x):
+        """A new `Call` for the batch x, for steps that are run by `bound`."""
+        raise NotImplementedError
+
     def _remember(self, call):
         """Store the call of a batch size; the number of stored sizes is bounded."""
         size = len(call.x)

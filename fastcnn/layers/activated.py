@@ -68,11 +68,6 @@ class ActivatedStep(Step):
         if call.dx is not None:
             call.input_gradient = self.layer.bind_input_gradient(dz, call.dx)
 
-    def bound(self, x):
-        """The `Call` of the batch x."""
-        call = self._calls.get(len(x))
-        return call if call is not None and call.x is x else self._bind(x)
-
     def _bind(self, x):
         call = Call(x)
         call.bound_dz = None

@@ -155,7 +155,7 @@ class SeparableStep(ActivatedStep):
         )  # fmt: skip
         b = None if layer.bias is None else layer.bias.value
         arrays = call.middle, layer.pointwise_kernel.value, b, call.z
-        return InTurn(depthwise, bind_pointwise("conv2d_forward", *arrays, relu=relu))
+        return kernels.Sequence(depthwise, bind_pointwise("conv2d_forward", *arrays, relu=relu))
 
     def bind_gradients(self, call, dz):
         layer, geometry = self.layer, self.layer.geometry(call.x)
@@ -168,7 +168,7 @@ class SeparableStep(ActivatedStep):
             weights.append(bind_pointwise("conv2d_backward_weights", *arrays))
             arrays = call.x, d_middle, layer.depthwise_kernel.gradient, None
             weights.append(kernels.bind("depthwise_conv2d_backward_weights", *arrays, **geometry))
-        call.weight_gradients = InTurn(*weights)
+        call.weight_gradients = kernels.Sequence(*weights)
         if call.dx is not None:
             arrays = d_middle, layer.depthwise_kernel.value, call.dx
             call.input_gradient = kernels.bind(
@@ -269,17 +269,6 @@ class SeparableConv2D(DepthwiseLayer):
 
     def output_channels(self, input_channels):
         return self.filters
-
-
-class InTurn:
-    """Several bound kernels, called one after the other."""
-
-    def __init__(self, *kernels):
-        self.kernels = kernels
-
-    def __call__(self, version=None):
-        for kernel in self.kernels:
-            kernel(version)
 
 
 SeparableConvolution2D = SeparableConv2D

@@ -67,11 +67,6 @@ class BatchNormalizationStep(Step):
 
     # ------------------------------------------------------------------------------------ binding
 
-    def bound(self, x):
-        """The `Call` of the batch x."""
-        call = self._calls.get(len(x))
-        return call if call is not None and call.x is x else self._bind(x)
-
     def _rows(self, role, array):
         """`array` as rows of channels, and the pairs (its axes, the rows' axes) to be copied."""
         axis = self.layer.axis

@@ -91,11 +91,6 @@ class MaxPoolStep(Step):
             call.backward()
         return call.dx
 
-    def bound(self, x):
-        """The `Call` of the batch x."""
-        call = self._calls.get(len(x))
-        return call if call is not None and call.x is x else self._bind(x)
-
     def _bind(self, x):
         layer, call = self.layer, Call(x)
         call.y = self._buffer("y", layer.compute_output_shape(x.shape))

@@ -74,15 +74,11 @@ class ViewStep(Step):
 class PlainStep(Step):
     """A `PlainLayer`: the layer computes, the step keeps the arrays."""
 
-    def bound(self, x):
-        """The `Call` of the batch x."""
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x:
-            call = Call(x)
-            call.y = self._buffer("y", self.layer.compute_output_shape(x.shape))
-            self.layer.prepare(call)
-            self._remember(call)
-        return call
+    def _bind(self, x):
+        call = Call(x)
+        call.y = self._buffer("y", self.layer.compute_output_shape(x.shape))
+        self.layer.prepare(call)
+        return self._remember(call)
 
     def forward(self, x, training=False):
         call = self.bound(x)
