@@ -23,6 +23,7 @@ class Store:
         slices: list of (variable, its slice of the flat arrays), in their order.
         trainable_size: number of elements of the trainable variables, padding included.
         blocks: the blocks that hold the variables.
+        is_current: whether the same variables are trainable as when the store was made.
         lock: held by whoever runs kernels with the variables or writes them.
     """
 
@@ -34,7 +35,9 @@ class Store:
                 Block(new, dtype)
         self.dtype = np.dtype(dtype)
         self.blocks = sorted({v.block for v in variables}, key=lambda block: block.number)
-        self._revisions = [(block, block.revision) for block in self.blocks]
+        self.is_current = True
+        for block in self.blocks:
+            block.add_store(self)
         locks = [block.lock for block in self.blocks]
         self.lock = locks[0] if len(locks) == 1 else Locks(locks)
         floats = [variable for variable in variables if variable.dtype != "int64"]
@@ -110,12 +113,6 @@ class Store:
         """Record that values were written: kernels prepare the weights again."""
         for block in self.blocks:
             block.touch()
-
-    @property
-    def is_current(self):
-        """Whether the same variables are trainable as when the store was made."""
-        # a list, not a generator: this is asked at every prediction
-        return self._revisions == [(block, block.revision) for block in self.blocks]
 
 
 class Locks:

@@ -12,6 +12,7 @@ import itertools
 import math
 import sys
 import threading
+import weakref
 
 import numpy as np
 
@@ -107,9 +108,10 @@ class Variable:
 
     @trainable.setter
     def trainable(self, value):
-        if value != self._trainable and self.block is not None:
-            self.block.revision += 1
+        changed = value != self._trainable
         self._trainable = value
+        if changed and self.block is not None:
+            self.block.outdate()
 
     @property
     def gradient(self):
@@ -190,7 +192,7 @@ class Block:
 
     Attributes:
         version: int that changes with every write.
-        revision: int that changes when a variable is frozen or made trainable.
+        stores: the `Store`s that are laid out for the variables that are trainable.
         lock: held while the variables' kernels run or their values are written.
         number: blocks are locked in ascending order of this number.
     """
@@ -215,7 +217,8 @@ class Block:
         self.values = aligned(size, dtype, zero=True)
         self.gradients = aligned(size, dtype, zero=True)
         self.version = 1
-        self.revision = 0
+        self.stores = weakref.WeakSet()
+        self._stores_lock = forks.Lock()
         self.lock = threading.RLock()
         self.number = next(self._numbers)
         for variable, part in self.slices.items():
@@ -225,6 +228,17 @@ class Block:
             variable.move_into(self, np.empty(variable.shape, variable.dtype), None)
 
         forks.watch(self)
+
+    def add_store(self, store):
+        """Mark the store as outdated when a variable is frozen or made trainable."""
+        with self._stores_lock:
+            self.stores.add(store)
+
+    def outdate(self):
+        """Record that other variables are trainable: stores and plans are made again."""
+        with self._stores_lock:
+            for store in self.stores:
+                store.is_current = False
 
     def touch(self):
         """Record that `values` was written: kernels prepare the weights again."""

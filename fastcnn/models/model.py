@@ -194,9 +194,11 @@ class Model(Trainer, Saveable, Layer):
                 buffer = self._inputs.get(x.shape)
             if buffer is None or self._plan is None or x.dtype.kind not in "fiub":
                 return self._call_first(x, training)
-            if not self._is_current():
+            store = self._store
+            if not store.is_current or self._generation != config.generation():
                 self._assemble()
-            with self._store.lock:
+                store = self._store
+            with store.lock:
                 y = None
                 if x.nbytes >= IN_PLACE and not training:
                     y = self._plan.forward_in_place(x, training)
