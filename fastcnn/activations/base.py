@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.core.arguments import function_signature
+from fastcnn.core.arguments import FunctionSignature
 from fastcnn.core.registry import Registry
 from fastcnn.core.tensor import tensor
 
@@ -109,7 +109,7 @@ def register(name, *aliases):
     def add(cls):
         cls.name = name
         function = cls()
-        function.__signature__ = function_signature(cls, "x")
+        function.__wrapped__ = FunctionSignature(cls, "x")
         return registry.register(name, *aliases)(function)
 
     return add

@@ -1,5 +1,6 @@
 """Argument checks that several modules share; each error shows the value received."""
 
+import functools
 import inspect
 import math
 import os
@@ -108,18 +109,35 @@ def hand_on(scope, *used):
     return arguments
 
 
-def function_signature(cls, *arrays):
-    """The signature of a function of `arrays` that takes the settings of a loss, metric, ..."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    has_settings = cls.__init__ is not object.__init__  # whose signature is slow to find
-    settings = inspect.signature(cls).parameters.values() if has_settings else ()
-    return inspect.Signature(
-        [
-            *(inspect.Parameter(name, kind, annotation="ArrayLike") for name in arrays),
-            *(p for p in settings if p.name not in ("reduction", "name", "dtype")),
-        ],
-        return_annotation="NDArray",
-    )
+class FunctionSignature:
+    """The signature of a function of `arrays` that takes the settings of a loss, metric, ...
+
+    As the `__wrapped__` of a function it has the signature made when somebody asks for it: making
+    all of them would be a tenth of the package's import.
+    """
+
+    def __init__(self, cls, *arrays):
+        self._cls, self._arrays = cls, arrays
+
+    def __call__(self):  # only what can be called has a signature
+        raise NotImplementedError
+
+    @functools.cached_property
+    def __signature__(self):
+        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+        has_settings = self._cls.__init__ is not object.__init__  # whose signature is slow to find
+        settings = inspect.signature(self._cls).parameters.values() if has_settings else ()
+        return inspect.Signature(
+            [
+                *(inspect.Parameter(name, kind, annotation="ArrayLike") for name in self._arrays),
+                *(p for p in settings if p.name not in ("reduction", "name", "dtype")),
+            ],
+            return_annotation="NDArray",
+        )
+
+    def bind(self, *args, **kwargs):
+        """The arguments given, by name."""
+        return self.__signature__.bind(*args, **kwargs).arguments
 
 
 def refuse(value, name, default=None):

@@ -6,10 +6,8 @@ speed, based on measurements. `algorithms` lists those that can run a given shap
 """
 
 import math
-from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
 
 UNKNOWN_SIZE = 1024  # size assumed for an unknown (None) dimension
 
@@ -33,20 +31,17 @@ NARROW_QUADS = 54  # filter elements x groups of four window positions: "narrow"
 NARROW_CHANNELS = 3  # of the image: with more, lists of the nonzero gradients are faster
 
 
-class ConvShape(NamedTuple):
+class ConvShape:  # a NamedTuple would take longer to import than the rest of this file
     """The shapes that the choice depends on; a size of None is unknown.
 
     filter (kh, kw, ic, oc), image (n, h, w, ic), output (n, oh, ow, oc), which is the pool's output
     where there is a `pool_size`. The others are (vertical, horizontal).
     """
 
-    filter: tuple
-    image: tuple
-    output: tuple
-    strides: tuple
-    dilation: tuple
-    pool_size: tuple | None = None
-    pool_strides: tuple | None = None
+    def __init__(self, filter, image, output, strides, dilation, pool_size=None, pool_strides=None):
+        self.filter, self.image, self.output = filter, image, output
+        self.strides, self.dilation = strides, dilation
+        self.pool_size, self.pool_strides = pool_size, pool_strides
 
     @property
     def taps(self):
@@ -163,47 +158,41 @@ def narrow_data_wins(shape):
 # -------------------------------------------------------------------------------------- the table
 
 
-class Algorithm(NamedTuple):
-    """A row of the table: its name, and two functions of a `ConvShape`."""
-
-    name: str
-    can_run: Callable[[ConvShape], bool]
-    is_best: Callable[[ConvShape], bool]  # compared with the rows above it
-
-
 def _winograd(kernel, can_run=fits_winograd):
-    return Algorithm("winograd", can_run, partial(winograd_wins, kernel))
+    return "winograd", can_run, partial(winograd_wins, kernel)
 
 
+# Rows of a kernel: an algorithm's name, and two functions of a `ConvShape`: whether it can run, and
+# whether it is the best one compared with the rows above it.
 ALGORITHMS = {
     "conv2d_forward": (
-        Algorithm("direct", always, always),
+        ("direct", always, always),
         _winograd("conv2d_forward"),
     ),
     "conv2d_backward_data": (
-        Algorithm("direct", always, always),
+        ("direct", always, always),
         _winograd("conv2d_backward_data"),
-        Algorithm("columns", has_contiguous_columns, columns_win),
+        ("columns", has_contiguous_columns, columns_win),
     ),
     "conv2d_backward_weights": (
-        Algorithm("taps", always, always),
-        Algorithm("rows", always, rows_win),
+        ("taps", always, always),
+        ("rows", always, rows_win),
         _winograd("conv2d_backward_weights"),
     ),
     "conv2d_max_pool2d_forward": (
-        Algorithm("registers", pools_pairs, always),
+        ("registers", pools_pairs, always),
         _winograd("conv2d_max_pool2d_forward", pools_pairs_by_winograd),
-        Algorithm("rows", always, never),
+        ("rows", always, never),
     ),
     "conv2d_max_pool2d_backward_data": (
-        Algorithm("expand", always, always),
-        Algorithm("sparse", fits_sparse, sparse_wins),
-        Algorithm("narrow", fits_narrow_data, narrow_data_wins),
+        ("expand", always, always),
+        ("sparse", fits_sparse, sparse_wins),
+        ("narrow", fits_narrow_data, narrow_data_wins),
     ),
     "conv2d_max_pool2d_backward_weights": (
-        Algorithm("expand", always, always),
-        Algorithm("sparse", fits_sparse, sparse_wins),
-        Algorithm("narrow", fits_narrow_weights, always),
+        ("expand", always, always),
+        ("sparse", fits_sparse, sparse_wins),
+        ("narrow", fits_narrow_weights, always),
     ),
 }
 
@@ -236,7 +225,7 @@ def forced(kernel, algorithm):
     Raises:
         ValueError: `kernel` has no algorithm of this name.
     """
-    names = tuple(row.name for row in ALGORITHMS.get(kernel, ()))
+    names = tuple(name for name, _, _ in ALGORITHMS.get(kernel, ()))
     if algorithm not in names:
         raise ValueError(f"The algorithms of `{kernel}` are {names}. Received {algorithm!r}.")
     _forced[kernel] = algorithm

@@ -12,7 +12,6 @@ channels, o output channels, c channels that are both.
 import inspect
 import math
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
@@ -67,19 +66,9 @@ TYPES = {
 MAX_POOL_BYTE = 255  # window elements that one byte can number; the value 255 itself is CLOSED
 
 
-class Array(NamedTuple):
-    """What a kernel expects of one array."""
-
-    label: str
-    axes: str
-    optional: bool
-    written: bool
-    types: tuple | None  # None: float
-
-
 @cache
 def _parsed(name):
-    """(the `Array`s, the products as (letter, letters of its factors)) of the kernel `name`."""
+    """(`arrays_of`, the products as (letter, letters of its factors)) of the kernel `name`."""
     if name not in ARRAYS:
         raise ValueError(f"There is no kernel {name!r}. The kernels are {', '.join(ARRAYS)}.")
     arrays, products = [], []
@@ -90,12 +79,15 @@ def _parsed(name):
         label, axes = entry.split(":")
         axes, _, kind = axes.partition("/")
         types = TYPES.get(kind, (kind,)) if kind else None
-        arrays.append(Array(label, axes.strip("?!"), "?" in axes, "!" in axes, types))
+        arrays.append((label, axes.strip("?!"), "?" in axes, "!" in axes, types))
     return arrays, products
 
 
 def arrays_of(name):
-    """The `Array`s that the kernel `name` takes, in order."""
+    """The arrays that the kernel `name` takes: [(label, axes, optional, written, types)].
+
+    types: a tuple of names, or None for floats.
+    """
     return _parsed(name)[0]
 
 
@@ -130,8 +122,8 @@ def check(name, arrays, config, floats):
         _check_windows(name, config, sizes)
     for letter, factors in products:
         _check_product(name, letter, factors, sizes)
-    for array, entry in zip(arrays, expected, strict=True):
-        if entry.label == "argmax" and array is not None:
+    for array, (label, *_) in zip(arrays, expected, strict=True):
+        if label == "argmax" and array is not None:
             _check_argmax(name, array, config["pool_size"])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config
-from fastcnn.core.arguments import function_signature, refuse
+from fastcnn.core.arguments import FunctionSignature, refuse
 from fastcnn.core.registry import Configurable, Registry, snake_case
 from fastcnn.core.tensor import tensor
 from fastcnn.data.targets import prepare_targets
@@ -125,14 +125,14 @@ def check_axis(axis):
 def function_of(loss_class):
     """Keras's function form: the values without reduction. `compile` accepts it as a loss too."""
 
-    signature = function_signature(loss_class, "y_true", "y_pred")
+    signature = FunctionSignature(loss_class, "y_true", "y_pred")
 
     def function(*args, **kwargs):
-        settings = signature.bind(*args, **kwargs).arguments
+        settings = signature.bind(*args, **kwargs)
         y_true, y_pred = settings.pop("y_true"), settings.pop("y_pred")
         return loss_class(reduction=None, **settings)(y_true, y_pred)
 
-    function.__signature__ = signature
+    function.__wrapped__ = signature
     function.__name__ = function.__qualname__ = snake_case(loss_class.__name__)
     function.__doc__ = loss_class.__doc__
     function.loss_class = loss_class

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config
-from fastcnn.core.arguments import function_signature
+from fastcnn.core.arguments import FunctionSignature
 from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
 from fastcnn.core.tensor import tensor
 
@@ -190,15 +190,15 @@ def is_function(identifier):
 def function_of(metric_class):
     """Keras's function form: one value per sample."""
 
-    signature = function_signature(metric_class, "y_true", "y_pred")
+    signature = FunctionSignature(metric_class, "y_true", "y_pred")
 
     def function(*args, **kwargs):
-        settings = signature.bind(*args, **kwargs).arguments
+        settings = signature.bind(*args, **kwargs)
         y_true, y_pred = settings.pop("y_true"), settings.pop("y_pred")
         values = metric_class(**settings).values(np.asarray(y_true), np.asarray(y_pred))
         return tensor(np.asarray(values, config.floatx()))
 
-    function.__signature__ = signature
+    function.__wrapped__ = signature
     function.__name__ = function.__qualname__ = snake_case(metric_class.__name__)
     function.__doc__ = metric_class.__doc__
     function.metric_class = metric_class

@@ -83,7 +83,7 @@ def public_call(name):
 
 def _sizes(kernel, rng, any_pads):
     """({letter: size}, keywords)."""
-    letters = {letter for entry in spec.arrays_of(kernel) for letter in entry.axes}
+    letters = {letter for _, axes, *_ in spec.arrays_of(kernel) for letter in axes}
     keywords = spec.keywords_of(kernel)
     sizes = {letter: int(rng.choice(CHANNELS)) for letter in sorted(letters & set("ioc"))}
     sizes["n"] = int(rng.choice((0, 1, 1, 2, 2, 3, 5, 9, 17, 33)))
