@@ -1,17 +1,96 @@
-"""All weights of a model, as used by its optimizer, its checkpoints and its locks.
+"""The memory of weights.
 
-A model that was built from new layers has one `Block`, and its store is that block. A model that
-shares layers with another one has several: its own and those of the model that ran first. Weights
-never move, so models that share layers can be used alternately without copying anything.
+A `Block` holds the values and gradients of variables that were built together. A `Store` is all
+weights of a model, as used by its optimizer, its checkpoints and its locks. A model that was built
+from new layers has one block, and its store is that block. A model that shares layers with another
+one has several: its own and those of the model that ran first. Weights never move, so models that
+share layers can be used alternately without copying anything.
 """
+
+import itertools
+import threading
+import weakref
 
 import numpy as np
 
 from fastcnn.core import forks
-from fastcnn.core.memory import aligned
-from fastcnn.core.variables import Block, padded
+from fastcnn.core.memory import ALIGNMENT, aligned
 
 _building = forks.Lock()  # two threads must not give a variable two blocks
+
+
+class Block:
+    """The memory of variables that were built together: aligned arrays of values and gradients.
+
+        values     [ kernel | bias | kernel | ... trainable ... | moving_mean | ... others ... ]
+        gradients  [ the same layout; memory that is never written costs nothing               ]
+
+    Each variable starts on a multiple of 64 bytes (16 floats); the padding stays zero.
+
+    Attributes:
+        version: int that changes with every write.
+        stores: the `Store`s that are laid out for the variables that are trainable.
+        lock: held while the variables' kernels run or their values are written.
+        number: blocks are locked in ascending order of this number.
+    """
+
+    _numbers = itertools.count()
+
+    def __init__(self, variables, dtype):
+        dtype = np.dtype(dtype)
+        counters = [variable for variable in variables if variable.dtype == "int64"]
+        floats = [variable for variable in variables if variable.dtype != "int64"]
+        for variable in floats:
+            if variable.dtype != dtype.name:
+                raise ValueError(
+                    "All weights of a model must have one dtype. Expected "
+                    f"{dtype.name}, received {variable.dtype} for {variable.path!r}."
+                )
+        self.slices = {}
+        size = 0
+        for variable in sorted(floats, key=lambda variable: not variable.trainable):
+            self.slices[variable] = slice(size, size + variable.size)
+            size += padded(variable.size, dtype)
+        self.values = aligned(size, dtype, zero=True)
+        self.gradients = aligned(size, dtype, zero=True)
+        self.version = 1
+        self.stores = weakref.WeakSet()
+        self._stores_lock = forks.Lock()
+        self.lock = threading.RLock()
+        self.number = next(self._numbers)
+        for variable, part in self.slices.items():
+            views = (array[part].reshape(variable.shape) for array in (self.values, self.gradients))
+            variable.move_into(self, *views)
+        for variable in counters:  # integers keep separate arrays
+            variable.move_into(self, np.empty(variable.shape, variable.dtype), None)
+
+        forks.watch(self)
+
+    def add_store(self, store):
+        """Mark the store as outdated when a variable is frozen or made trainable."""
+        with self._stores_lock:
+            self.stores.add(store)
+
+    def outdate(self):
+        """Record that other variables are trainable: stores and plans are made again."""
+        with self._stores_lock:
+            for store in self.stores:
+                store.is_current = False
+
+    def touch(self):
+        """Record that `values` was written: kernels prepare the weights again."""
+        self.version += 1
+
+    def after_fork(self):
+        """In a child process: a kernel may have been preparing the weights."""
+        forks.release(self.lock)
+        self.touch()
+
+
+def padded(size, dtype):
+    """`size` rounded up, so that the next variable in a block is aligned."""
+    step = ALIGNMENT // np.dtype(dtype).itemsize
+    return -(-size // step) * step
 
 
 class Store:

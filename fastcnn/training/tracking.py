@@ -9,7 +9,7 @@ when that happens nor on the batch size.
 import numpy as np
 
 from fastcnn.metrics import Mean, sequential_sum
-from fastcnn.training.run import get_state, set_state
+from fastcnn.training.run_state import get_state, set_state
 
 RING_BYTES = 1 << 18
 RING_STEPS = 64

@@ -19,7 +19,7 @@ from fastcnn.training.evaluator import Evaluator, batch_size_of
 from fastcnn.training.interrupt import Interrupt
 from fastcnn.training.loop import BatchLoop
 from fastcnn.training.progress import ProgressBar
-from fastcnn.training.run import Run
+from fastcnn.training.run_state import Run
 
 if TYPE_CHECKING:
     from collections.abc import Collection

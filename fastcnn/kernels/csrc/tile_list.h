@@ -26,7 +26,7 @@
     /* Gradients behind a max-pool: */                                                             \
     T(ptrdiff_t, sparse_sum_block, (ptrdiff_t rows, ptrdiff_t columns))                            \
     T(void, sparse_sum, (const struct sparse_sum *p))                                              \
-    /* the entries of sparse sums, see lists.inc.h */                                              \
+    /* the entries of sparse sums, see sparse_lists.inc.h */                                       \
     T(void, lists_by_position,                                                                     \
       (const float *dy, const uint8_t *argmax, ptrdiff_t windows, ptrdiff_t channels,              \
        int positions, int32_t stride, float *values, int32_t *offsets, int32_t *starts,            \

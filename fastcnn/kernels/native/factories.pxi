@@ -3,12 +3,13 @@
 # uses: team (Sequence), conv_direct (Conv2DForward), conv_backward_data (ColumnsBackwardData,
 #       Conv2DBackwardData), conv_backward_weights (RowsBackwardWeights, TapsBackwardWeights),
 #       conv_winograd (Winograd, WinogradBackwardWeights), conv_max_pool (Conv2DMaxPool2DForward),
-#       conv_sparse (SparseBackwardData, SparseBackwardWeights), conv_narrow (NarrowBackwardData,
-#       NarrowBackwardWeights), depthwise (DepthwiseBackwardData, DepthwiseBackwardWeights,
-#       DepthwiseForward), dense (DenseBackwardData, DenseBackwardWeights, DenseForward), pool
-#       (Pool2D), activations (Activation, Relu), softmax (Softmax, SoftmaxSparseCrossentropy),
-#       dropout (Dropout), batch_norm (BatchNormGradients, BatchNormMeans, BatchNormPass,
-#       BatchNormScales), optimizer (AdamUpdate), gather (Gather), affine (AffineTransform)
+#       conv_max_pool_backward_sparse (SparseBackwardData, SparseBackwardWeights),
+#       conv_max_pool_backward_narrow (NarrowBackwardData, NarrowBackwardWeights), depthwise
+#       (DepthwiseBackwardData, DepthwiseBackwardWeights, DepthwiseForward), dense
+#       (DenseBackwardData, DenseBackwardWeights, DenseForward), pool (Pool2D), activations
+#       (Activation, Relu), softmax (Softmax, SoftmaxSparseCrossentropy), dropout (Dropout),
+#       batch_norm (BatchNormGradients, BatchNormMeans, BatchNormPass, BatchNormScales), optimizer
+#       (AdamUpdate), gather (Gather), affine (AffineTransform)
 
 def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
     algorithm = choice.choose("conv2d_forward", w.shape, x.shape, y.shape, strides, dilation)

@@ -13,8 +13,8 @@
 #     |   |   |   `-- RowsBackwardWeights, TapsBackwardWeights
 #     |   |   `-- Conv2DMaxPool2D (conv_max_pool)
 #     |   |       |-- Conv2DMaxPool2DForward
-#     |   |       |-- SparseBackwardData, SparseBackwardWeights (conv_sparse)
-#     |   |       `-- NarrowBackwardData, NarrowBackwardWeights (conv_narrow)
+#     |   |       |-- SparseBackwardData, SparseBackwardWeights (conv_max_pool_backward_sparse)
+#     |   |       `-- NarrowBackwardData, NarrowBackwardWeights (conv_max_pool_backward_narrow)
 #     |   `-- DepthwiseConv2D (depthwise)
 #     |       `-- DepthwiseForward, DepthwiseBackwardData, DepthwiseBackwardWeights
 #     |-- WinogradTiles (conv_winograd)
@@ -59,8 +59,8 @@ include "conv_backward_data.pxi"
 include "conv_backward_weights.pxi"
 include "conv_winograd.pxi"
 include "conv_max_pool.pxi"
-include "conv_sparse.pxi"
-include "conv_narrow.pxi"
+include "conv_max_pool_backward_sparse.pxi"
+include "conv_max_pool_backward_narrow.pxi"
 include "depthwise.pxi"
 include "dense.pxi"
 include "pool.pxi"

@@ -1,10 +1,10 @@
 /* The body of every tile, compiled once for each instruction set. */
-#include "max_pool.inc.h"
+#include "max_pool_2x2.inc.h"
 #include "product.inc.h"
 #include "product_max_pool.inc.h"
 #include "winograd.inc.h"
 #include "sparse_sum.inc.h"
-#include "lists.inc.h"
+#include "sparse_lists.inc.h"
 #include "narrow_sum.inc.h"
 #include "narrow_data.inc.h"
 #include "transpose.inc.h"

@@ -1,6 +1,7 @@
 # Gradients behind a max-pool for filters of few elements, such as a first layer's. Each channel of
 # a window has its maximum at another position: a quad holds side by side what four positions need,
-# and a permutation picks the right value for every lane. No lists are needed (cf. conv_sparse.pxi).
+# and a permutation picks the right value for every lane. No lists are needed, as they are in
+# conv_max_pool_backward_sparse.pxi.
 # uses: team (ceil_div), geometry (sum_tasks), conv_max_pool (Conv2DMaxPool2D)
 
 cdef Py_ssize_t QUADS_SIZE = 5000  # elements of a block's quads: the first-level cache less dy
