@@ -1,26 +1,38 @@
-"""The package's random number generator, used for weights, shuffling and dropout.
+"""The random number generators used for weights, shuffling and dropout: one for each thread.
 
-`utils.set_random_seed(seed)` seeds it and makes runs reproducible. Without a seed it is initialized
-from the operating system's entropy.
+`utils.set_random_seed(seed)` seeds that of the calling thread and makes its runs reproducible,
+whatever other threads draw. Called in the main thread it also seeds the threads that draw their
+first number later: each gets a stream of its own, in the order in which they start to draw. Without
+a seed the generators are initialized from the operating system's entropy.
 """
+
+import itertools
+import threading
 
 import numpy as np
 
-_generator = None
+_own = threading.local()  # `generator`: that of the thread
+_seed = None  # the last one set in the main thread
+_streams = itertools.count()  # of the threads that start to draw after that
 
 
 def generator():
-    """The package's NumPy `Generator`."""
-    global _generator
-    if _generator is None:
-        _generator = np.random.default_rng()
-    return _generator
+    """The calling thread's NumPy `Generator`."""
+    try:
+        return _own.generator
+    except AttributeError:
+        key = () if _is_main() else (next(_streams),)
+        sequence = np.random.SeedSequence(_seed, spawn_key=key)
+        _own.generator = np.random.default_rng(sequence)
+        return _own.generator
 
 
 def set_seed(seed):
-    """Reset the package's generator to `seed` (see `utils.set_random_seed`)."""
-    global _generator
-    _generator = np.random.default_rng(seed)
+    """Reset the calling thread's generator to `seed` (see `utils.set_random_seed`)."""
+    global _seed, _streams
+    if _is_main():
+        _seed, _streams = seed, itertools.count()
+    _own.generator = np.random.default_rng(seed)
 
 
 def get_state():
@@ -31,3 +43,7 @@ def get_state():
 def set_state(state):
     """Restore a state that `get_state` returned."""
     generator().bit_generator.state = state
+
+
+def _is_main():
+    return threading.current_thread() is threading.main_thread()

@@ -90,6 +90,10 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
 def set_random_seed(seed: int) -> None:
     """Seed Python's `random`, `np.random` and this package, which makes runs reproducible.
 
+    Each thread has its own generator of this package, so other threads do not change a run. Called
+    in a thread, it seeds that thread; called in the main thread, also the threads that draw their
+    first number later.
+
     Raises:
         ValueError: `seed` is not an integer from 0 to 2**32 - 1.
 

@@ -9,12 +9,13 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn import kernels, layers
+from fastcnn import kernels, layers, random
 from fastcnn.kernels import native
 from tests.support.paths import ROOT
 from tests.support.shapes import NETS
@@ -149,25 +150,49 @@ def test_other_processes_with_other_thread_counts_give_the_same_bits(results):
     assert len(found) == 1
 
 
-def test_one_seed_determines_a_complete_run():
-    """`set_random_seed` determines initial weights, sample order and dropout."""
+def shuffled(seed):
+    """The weights after a short `fit` that draws them, the order and dropout without seeds."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(64, 8, 8, 1)).astype("f4"), rng.integers(0, 3, 64)
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.RandomFlip(),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=2, verbose=0)
+    return b"".join(weight.tobytes() for weight in model.get_weights())
 
-    def run(seed):
-        keras.utils.set_random_seed(seed)
-        model = keras.Sequential(
-            [
-                keras.Input((8, 8, 1)),
-                layers.RandomFlip(),
-                layers.Conv2D(4, 3, activation="relu"),
-                layers.Flatten(),
-                layers.Dropout(0.5),
-                layers.Dense(3, activation="softmax"),
-            ]
-        )
-        model.compile("sgd", "sparse_categorical_crossentropy")
-        model.fit(x, y, epochs=2, verbose=0)
-        return b"".join(weight.tobytes() for weight in model.get_weights())
 
-    assert run(1) == run(1) != run(2)
+def test_one_seed_determines_a_complete_run():
+    """`set_random_seed` determines initial weights, sample order and dropout."""
+    assert shuffled(1) == shuffled(1) != shuffled(2)
+
+
+def test_threads_that_shuffle_do_not_change_each_other():
+    expected = [shuffled(seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            assert list(pool.map(shuffled, range(4))) == expected
+
+
+def test_threads_without_a_seed_draw_different_numbers_from_that_of_the_main_thread():
+    def draw():
+        return random.generator().random()
+
+    def drawn():
+        keras.utils.set_random_seed(5)
+        found = [draw()]
+        for _ in range(2):
+            with ThreadPoolExecutor(1) as pool:
+                found.append(pool.submit(draw).result())
+        return found
+
+    assert drawn() == drawn()
+    assert len(set(drawn())) == 3
