@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import refuse
@@ -102,6 +103,8 @@ class History(Callback):
     Attributes:
         history: dictionary of lists, one value per epoch: loss, metrics, val_...
         epoch: list of epoch indices.
+        model: the model, or None if it does not exist any longer. The model keeps its history, so
+            the history must not keep the model: the memory of both would stay occupied.
     """
 
     state_names = ("history", "epoch")
@@ -110,6 +113,16 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list] = {}
         self.epoch: list[int] = []
+
+    @property
+    def model(self):
+        return self._model and self._model()
+
+    def set_model(self, model):
+        self._model = model if model is None else weakref.ref(model)
+
+    def __getstate__(self):
+        return {**vars(self), "_model": None}
 
     def on_train_begin(self, logs=None):
         self.epoch = []

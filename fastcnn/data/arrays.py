@@ -163,8 +163,33 @@ def class_weights(y, class_weight):
     return table[which.reshape(-1)]
 
 
+class Order:
+    """The order of the samples in a pass.
+
+    Attributes:
+        indices: int64 array of all samples.
+        labels, weights: the samples' labels (or other targets) and weights in this order.
+    """
+
+    def __init__(self, samples):
+        self._samples = samples
+        self.indices = np.arange(len(samples))
+        self.labels, self.weights = samples.y, samples.weights
+
+    def set(self, indices):
+        self.indices = indices
+        samples = self._samples
+        if samples.y is not None and samples.y.dtype == np.int64:
+            self.labels = samples.y[indices]
+        if samples.weights is not None:
+            self.weights = samples.weights[indices]
+
+
 class Batch:
     """The buffers of one batch size: `load` fills them, steps read them.
+
+    A batch does not refer to its `Feed`, which refers to its batches: without a circle, the user's
+    arrays are freed as soon as a `fit` has ended.
 
     Attributes:
         x: (size, ...) float images, the model's own input buffer.
@@ -173,13 +198,12 @@ class Batch:
         begin: position of the batch's first sample in this epoch's order.
     """
 
-    def __init__(self, feed, size, x):
-        self._feed = feed
+    def __init__(self, samples, order, size, x):
+        self._order = order
         self.size = size
         self.begin = 0
         self.x = x
         self._indices = np.empty(size, np.int64)
-        samples = feed.samples
         self._gather = kernels.bind("gather", samples.x, self._indices, x)
         self.targets = self._gather_targets = self.weights = None
         y = samples.y
@@ -194,16 +218,16 @@ class Batch:
 
     def load(self):
         """Fill the buffers with the batch that starts at `begin`."""
-        feed = self._feed
+        order = self._order
         positions = slice(self.begin, self.begin + self.size)
-        self._indices[...] = feed.order[positions]
+        self._indices[...] = order.indices[positions]
         self._gather()
         if self._gather_targets is not None:
             self._gather_targets()
         elif self.targets is not None:
-            self.targets[...] = feed.labels[positions]
+            self.targets[...] = order.labels[positions]
         if self.weights is not None:
-            self.weights[...] = feed.weights[positions]
+            self.weights[...] = order.weights[positions]
 
 
 class Feed:
@@ -232,9 +256,7 @@ class Feed:
         self._first = 0
         self._batch_now = None
         self.shuffle = shuffle
-        self.order = np.arange(len(samples))
-        self.labels = samples.y
-        self.weights = samples.weights
+        self._order = Order(samples)
         self._input_buffer = input_buffer
         self._batches = {}
 
@@ -242,7 +264,7 @@ class Feed:
         """Yield each `Batch`, not loaded yet."""
         first, self._first = self._first, 0
         if self.shuffle and not first:
-            self._take_order(random.generator().permutation(len(self.samples)))
+            self._order.set(random.generator().permutation(len(self.samples)))
         full = len(self.samples) // self.batch_size
         batch = self._batch_now = self._batch(self.batch_size)
         for step in range(first, full):
@@ -254,14 +276,6 @@ class Feed:
             batch.begin = full * self.batch_size
             yield batch
 
-    def _take_order(self, order):
-        self.order = order
-        samples = self.samples
-        if samples.y is not None and samples.y.dtype == np.int64:
-            self.labels = samples.y[order]
-        if samples.weights is not None:
-            self.weights = samples.weights[order]
-
     @property
     def position(self):
         """Number of batches consumed in this pass."""
@@ -270,7 +284,7 @@ class Feed:
 
     def get_state(self):
         """Plain values and arrays from which `set_state` resumes after this batch."""
-        return {"position": self.position, "order": self.order if self.shuffle else None}
+        return {"position": self.position, "order": self._order.indices if self.shuffle else None}
 
     def set_state(self, state):
         """Start the next pass where `get_state` was called.
@@ -284,14 +298,14 @@ class Feed:
         if order is not None:
             if not np.array_equal(np.sort(order), np.arange(len(self.samples))):
                 raise ValueError("The state is that of other data.")
-            self._take_order(order)
+            self._order.set(order)
         self._first = position
 
     def _batch(self, size):
         batch = self._batches.get(size)
         if batch is None:
             x = self._input_buffer(size, self.samples.x.shape[1:])
-            batch = self._batches[size] = Batch(self, size, x)
+            batch = self._batches[size] = Batch(self.samples, self._order, size, x)
         return batch
 
 

@@ -94,11 +94,11 @@ class StreamBatch:
         self.targets = targets
         self.weights = weights
         self.pending = None
-        self.runs = {}  # {what makes a step: (tracker, step)}, see `Evaluator._run_single`
+        self.runs = {}  # {name of the step: (tracker, step)}, see `Evaluator._run_single`
 
     def load(self):
         """Fill the buffers with the pending samples."""
-        samples = self.pending
+        samples, self.pending = self.pending, None  # the user's arrays may be freed
         self.x[...] = samples.x
         if self.targets is not None:
             self.targets[...] = samples.y

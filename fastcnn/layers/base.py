@@ -304,6 +304,11 @@ class Layer(Configurable):
             self._step = self.step_class(self)
         return self._step
 
+    @property
+    def _buffers(self):
+        """What the layer keeps of calls by hand; models keep their buffers in their plan."""
+        return {} if self._step is None else self._step._buffers
+
     def release(self) -> None:
         """Forget the buffers and kernels that calls by hand have left; the next one makes new."""
         self._step = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,7 +31,7 @@ class Singles(BatchBuffers):
     """What `train_on_batch` and `test_on_batch` keep from call to call."""
 
     def __init__(self, model):
-        super().__init__(model)
+        super().__init__(weakref.proxy(model))  # the model keeps this object
         self._plan, self._optimizer = model._plan, model.optimizer
 
     def is_for(self, model):
@@ -266,14 +267,14 @@ class Evaluator:
             if singles is None or not singles.is_for(self):
                 singles = self._singles = Singles(self)
             batch = singles.batch_of(samples)
-            if make_step not in batch.runs:
+            kind = make_step.__name__
+            if kind not in batch.runs:
                 tracker = self._tracker(samples.y.shape)
-                batch.runs[make_step] = tracker, make_step(tracker)
-            tracker, step = batch.runs[make_step]
+                batch.runs[kind] = tracker, make_step(tracker)
+            tracker, step = batch.runs[kind]
             self._tracker_now = tracker
             tracker.reset()
             step(batch)
-            batch.pending = None  # keep no reference to the caller's arrays
             return tracker.logs()
 
     def _epochs(self, x, y, sample_weight, batch_size, steps):

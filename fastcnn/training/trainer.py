@@ -7,6 +7,7 @@ allocated in a repeated step; what it costs outside the kernels is written in CO
 
 from __future__ import annotations
 
+import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -162,7 +163,8 @@ class Trainer(Evaluator):
             finally:
                 self._run = None
                 tracker.release()
-                self._tracker_now.release()  # the validation's, if that was interrupted
+                if self._tracker_now is not None:  # as after a `compile` in a callback
+                    self._tracker_now.release()  # the validation's, if that was interrupted
             if number:
                 self.optimizer.finalize_variable_values(self.trainable_weights)
             hooks.call("on_train_end", logs)
@@ -260,22 +262,35 @@ class Trainer(Evaluator):
     def _train_step(self, tracker):
         """A function that trains on one batch and adds its results to `tracker`."""
         self._require_current_optimizer()
-        plan, lock, weights_lock = self._plan, self._lock, self._store.lock
-        head, update, add = plan.head, self.optimizer.update, tracker.add
-        if not plan.backward:
-            update = None
+        compiled = self.optimizer, self.loss_object, self._leaves
+        model = weakref.proxy(self)  # the model keeps the function, for `train_on_batch`
+        lock, add = self._lock, tracker.add
+
+        def bound():
+            plan = model._plan
+            return plan, model._store.lock, model.optimizer.update if plan.backward else None
+
+        plan, weights_lock, update = bound()
+        if update is None:
             warn("The model does not have any trainable weights.")
 
         def step(batch):
-            with lock, weights_lock:
-                if self._plan is not plan:  # a callback changed the model
-                    raise RuntimeError("The model was compiled or changed while it was training.")
-                batch.load()
-                dy = plan.compute_loss(batch, True)
-                if update is not None:
-                    plan.backpropagate(dy)
-                    update()
-                add(head, batch, plan.penalty)
+            nonlocal plan, weights_lock, update
+            with lock:
+                if model._plan is not plan:  # a callback changed the model, or only a setting
+                    model._require_current_optimizer()
+                    if (model.optimizer, model.loss_object, model._leaves) != compiled:
+                        raise RuntimeError(
+                            "The model was compiled or changed while it was training."
+                        )
+                    plan, weights_lock, update = bound()
+                with weights_lock:
+                    batch.load()
+                    dy = plan.compute_loss(batch, True)
+                    if update is not None:
+                        plan.backpropagate(dy)
+                        update()
+                    add(plan.head, batch, plan.penalty)
 
         return step
 

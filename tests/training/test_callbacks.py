@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
+from fastcnn import layers
 from fastcnn.callbacks import Callback, CallbackList
 from fastcnn.callbacks.base import BATCH_HOOKS
 
@@ -335,3 +336,60 @@ class TestCSVLogger:
         for _ in range(2):
             model.fit(X, Y, verbose=0, callbacks=[keras.callbacks.CSVLogger(path, append=True)])
         assert [line[:2] for line in path.read_text().splitlines()] == ["ep", "0,", "0,"]
+
+
+def changing(change):
+    """A `fit` of two epochs during which `change(model)` is called after each step."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((64, 4), np.float32), rng.integers(0, 3, 64)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(8), layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"])
+    hook = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: change(model, x))
+    model.fit(x, y, 16, epochs=2, verbose=0, callbacks=[hook])
+    return model.get_weights()
+
+
+@pytest.fixture
+def _settings():
+    before = keras.config.num_threads()
+    yield
+    keras.config.set_num_threads(before)
+
+
+SETTINGS = {
+    "threads": lambda model: keras.config.set_num_threads(3 - keras.config.num_threads()),
+    "instruction set": lambda model: keras.kernels.set_instruction_set(None),
+    "frozen and trainable again": lambda model: [
+        setattr(model.layers[0], "trainable", value) for value in (False, True)
+    ],
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.usefixtures("_settings")
+def test_callback_may_change_settings_and_predict(setting):
+    """The run goes on with kernels bound again, and with the same results."""
+
+    def change(model, x):
+        SETTINGS[setting](model)
+        model.predict(x[:4], verbose=0)
+
+    keras.config.set_num_threads(1)
+    expected = changing(lambda model, x: None)
+    for found, wanted in zip(changing(change), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model, x: model.compile("sgd", "mse"),
+        lambda model, x: model.compile(model.optimizer, "mse"),
+        lambda model, x: model.add(layers.Activation("relu")),
+    ],
+)
+def test_callback_that_compiles_or_changes_the_model_stops_it_with_an_error(change):
+    with pytest.raises(RuntimeError, match="compiled or changed while it was training"):
+        changing(change)
