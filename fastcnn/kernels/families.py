@@ -1,47 +1,86 @@
-"""The kernels by family: each family is a file in `reference/` and, where public, in `functions/`.
+"""The kernels by family, and what each expects of its arrays, in one line each.
 
-The files are imported when one of their names is first used, to keep `import fastcnn` quick.
+A family is a file in `reference/` and, where public, in `functions/`. These files are imported when
+one of their names is first used, to keep `import fastcnn` quick.
+
+The language of a line: `name:axes`, one letter an axis; a letter is the same size wherever it
+stands, a digit is that size, `*` stands for any further axes. After the axes: `?` may be None,
+`!` is written to, `/type` the type where it is not float, or a row of `TYPES`. An array called
+`argmax` has the `argmax_type` of the pool. `o=im` says that the size o is i times m.
+
+The letters of windows: (h, w) the image, (k, l) the filter, (p, q) the output; n images, i input
+channels, o output channels, c channels that are both.
 """
 
 FAMILIES = {
-    "activations": (
-        "elu_backward",
-        "elu_forward",
-        "relu_backward",
-        "relu_forward",
-        "sigmoid_backward",
-        "sigmoid_forward",
-        "softmax_backward",
-        "softmax_forward",
-        "tanh_backward",
-        "tanh_forward",
-    ),
-    "affine": ("affine_transform_backward", "affine_transform_forward"),
-    "conv": ("conv2d_backward_data", "conv2d_backward_weights", "conv2d_forward"),
-    "conv_max_pool": (
-        "conv2d_max_pool2d_backward_data",
-        "conv2d_max_pool2d_backward_weights",
-        "conv2d_max_pool2d_forward",
-    ),
-    "dense": ("dense_backward_data", "dense_backward_weights", "dense_forward"),
-    "depthwise": (
-        "depthwise_conv2d_backward_data",
-        "depthwise_conv2d_backward_weights",
-        "depthwise_conv2d_forward",
-    ),
-    "loss": ("softmax_sparse_crossentropy",),
-    "normalization": (
-        "batch_norm_backward",
-        "batch_norm_forward",
-        "batch_norm_forward_training",
-    ),
-    "pool": (
-        "average_pool2d_backward",
-        "average_pool2d_forward",
-        "max_pool2d_backward",
-        "max_pool2d_forward",
-    ),
-    "regularization": ("dropout",),
+    "activations": {
+        "elu_backward": "dy:* y:* dx:*!",
+        "elu_forward": "x:* y:*!",
+        "relu_backward": "dy:* y:* dx:*!",
+        "relu_forward": "x:* y:*!",
+        "sigmoid_backward": "dy:* y:* dx:*!",
+        "sigmoid_forward": "x:* y:*!",
+        "softmax_backward": "dy:nc y:nc dx:nc!",
+        "softmax_forward": "x:nc y:nc!",
+        "tanh_backward": "dy:* y:* dx:*!",
+        "tanh_forward": "x:* y:*!",
+    },
+    "affine": {
+        "affine_transform_backward": "dy:nhwc transforms:n8 dx:nhwc!",
+        "affine_transform_forward": "x:nhwc transforms:n8 y:nhwc!",
+    },
+    "conv": {
+        "conv2d_backward_data": "dy:npqo w:klio dx:nhwi!",
+        "conv2d_backward_weights": "x:nhwi dy:npqo dw:klio! db:o?!",
+        "conv2d_forward": "x:nhwi w:klio b:o? y:npqo!",
+    },
+    "conv_max_pool": {
+        "conv2d_max_pool2d_backward_data": "dy:npqo argmax:npqo/uint8 w:klio dx:nhwi!",
+        "conv2d_max_pool2d_backward_weights": "x:nhwi dy:npqo argmax:npqo/uint8 dw:klio! db:o?!",
+        "conv2d_max_pool2d_forward": "x:nhwi w:klio b:o? y:npqo! argmax:npqo?!/uint8",
+    },
+    "dense": {
+        "dense_backward_data": "dy:no w:io dx:ni!",
+        "dense_backward_weights": "x:ni dy:no dw:io! db:o?!",
+        "dense_forward": "x:ni w:io b:o? y:no!",
+    },
+    "depthwise": {
+        "depthwise_conv2d_backward_data": "dy:npqo w:klim dx:nhwi! o=im",
+        "depthwise_conv2d_backward_weights": "x:nhwi dy:npqo dw:klim! db:o?! o=im",
+        "depthwise_conv2d_forward": "x:nhwi w:klim b:o? y:npqo! o=im",
+    },
+    "loss": {
+        "softmax_sparse_crossentropy": (
+            "logits:nc labels:n/int64 scale:n losses:n! probabilities:nc! dlogits:nc!"
+        ),
+    },
+    "normalization": {
+        "batch_norm_backward": (
+            "x:mc dy:mc y:mc? gamma:c? mean:c variance:c dx:mc?! dgamma:c?! dbeta:c?!"
+        ),
+        "batch_norm_forward": "x:mc gamma:c? beta:c? mean:c variance:c y:mc!",
+        "batch_norm_forward_training": "x:mc gamma:c? beta:c? mean:c! variance:c! y:mc!",
+    },
+    "pool": {
+        "average_pool2d_backward": "dy:npqc dx:nhwc!",
+        "average_pool2d_forward": "x:nhwc y:npqc!",
+        "max_pool2d_backward": "dy:npqc argmax:npqc/argmax dx:nhwc!",
+        "max_pool2d_forward": "x:nhwc y:npqc! argmax:npqc?!/argmax",
+    },
+    "regularization": {
+        "dropout": "x:* key:2/int64 y:*!",
+    },
 }
 # Used by layers only: they change their arguments, or do what NumPy's indexing does.
-INTERNAL = {"data": ("gather",), "optimizer": ("adam_update",)}
+INTERNAL = {
+    "data": {
+        "gather": "source:m*/source indices:n/int64 out:n*!",
+    },
+    "optimizer": {
+        "adam_update": "w:z! g:z m:z! v:z! hyper:4/float64",
+    },
+}
+TYPES = {
+    "argmax": ("uint8", "int32"),
+    "source": ("uint8", "float32", "float64"),
+}

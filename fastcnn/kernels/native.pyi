@@ -1,6 +1,7 @@
 """Types of the compiled extension: its functions, and the class of what they return.
 
 The functions that bind a kernel take the arrays of `kernels.reference`'s function of that name.
+Written by tools/native_stub.py.
 """
 
 from numpy.typing import NDArray
@@ -23,16 +24,33 @@ def set_num_threads(count: int, exact: bool) -> None: ...
 def set_work_per_thread(work: float) -> None: ...
 def num_threads() -> int: ...
 def has_openmp() -> bool: ...
-def conv2d_forward(
+def elu_backward(dy: NDArray, y: NDArray, dx: NDArray, *, alpha: float) -> Kernel: ...
+def elu_forward(x: NDArray, y: NDArray, *, alpha: float) -> Kernel: ...
+def relu_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def relu_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def sigmoid_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def sigmoid_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def softmax_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def softmax_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def tanh_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def tanh_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def affine_transform_backward(
+    dy: NDArray,
+    transforms: NDArray,
+    dx: NDArray,
+    *,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: float,
+) -> Kernel: ...
+def affine_transform_forward(
     x: NDArray,
-    w: NDArray,
-    b: NDArray | None,
+    transforms: NDArray,
     y: NDArray,
     *,
-    strides: Pair,
-    pads: Pads,
-    dilation: Pair,
-    relu: bool,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: float,
 ) -> Kernel: ...
 def conv2d_backward_data(
     dy: NDArray, w: NDArray, dx: NDArray, *, strides: Pair, pads: Pads, dilation: Pair
@@ -47,19 +65,16 @@ def conv2d_backward_weights(
     pads: Pads,
     dilation: Pair,
 ) -> Kernel: ...
-def conv2d_max_pool2d_forward(
+def conv2d_forward(
     x: NDArray,
     w: NDArray,
     b: NDArray | None,
     y: NDArray,
-    argmax: NDArray | None,
     *,
     strides: Pair,
     pads: Pads,
     dilation: Pair,
     relu: bool,
-    pool_size: Pair,
-    pool_strides: Pair,
 ) -> Kernel: ...
 def conv2d_max_pool2d_backward_data(
     dy: NDArray,
@@ -86,16 +101,24 @@ def conv2d_max_pool2d_backward_weights(
     pool_size: Pair,
     pool_strides: Pair,
 ) -> Kernel: ...
-def depthwise_conv2d_forward(
+def conv2d_max_pool2d_forward(
     x: NDArray,
     w: NDArray,
     b: NDArray | None,
     y: NDArray,
+    argmax: NDArray | None,
     *,
     strides: Pair,
     pads: Pads,
     dilation: Pair,
     relu: bool,
+    pool_size: Pair,
+    pool_strides: Pair,
+) -> Kernel: ...
+def dense_backward_data(dy: NDArray, w: NDArray, dx: NDArray) -> Kernel: ...
+def dense_backward_weights(x: NDArray, dy: NDArray, dw: NDArray, db: NDArray | None) -> Kernel: ...
+def dense_forward(
+    x: NDArray, w: NDArray, b: NDArray | None, y: NDArray, *, relu: bool
 ) -> Kernel: ...
 def depthwise_conv2d_backward_data(
     dy: NDArray, w: NDArray, dx: NDArray, *, strides: Pair, pads: Pads, dilation: Pair
@@ -110,33 +133,17 @@ def depthwise_conv2d_backward_weights(
     pads: Pads,
     dilation: Pair,
 ) -> Kernel: ...
-def dense_forward(
-    x: NDArray, w: NDArray, b: NDArray | None, y: NDArray, *, relu: bool
+def depthwise_conv2d_forward(
+    x: NDArray,
+    w: NDArray,
+    b: NDArray | None,
+    y: NDArray,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    relu: bool,
 ) -> Kernel: ...
-def dense_backward_data(dy: NDArray, w: NDArray, dx: NDArray) -> Kernel: ...
-def dense_backward_weights(x: NDArray, dy: NDArray, dw: NDArray, db: NDArray | None) -> Kernel: ...
-def max_pool2d_forward(
-    x: NDArray, y: NDArray, argmax: NDArray | None, *, pool_size: Pair, strides: Pair, pads: Pads
-) -> Kernel: ...
-def max_pool2d_backward(
-    dy: NDArray, argmax: NDArray, dx: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
-) -> Kernel: ...
-def average_pool2d_forward(
-    x: NDArray, y: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
-) -> Kernel: ...
-def average_pool2d_backward(
-    dy: NDArray, dx: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
-) -> Kernel: ...
-def relu_forward(x: NDArray, y: NDArray) -> Kernel: ...
-def relu_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
-def tanh_forward(x: NDArray, y: NDArray) -> Kernel: ...
-def tanh_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
-def sigmoid_forward(x: NDArray, y: NDArray) -> Kernel: ...
-def sigmoid_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
-def elu_forward(x: NDArray, y: NDArray, *, alpha: float) -> Kernel: ...
-def elu_backward(dy: NDArray, y: NDArray, dx: NDArray, *, alpha: float) -> Kernel: ...
-def softmax_forward(x: NDArray, y: NDArray) -> Kernel: ...
-def softmax_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
 def softmax_sparse_crossentropy(
     logits: NDArray,
     labels: NDArray,
@@ -145,7 +152,19 @@ def softmax_sparse_crossentropy(
     probabilities: NDArray,
     dlogits: NDArray,
 ) -> Kernel: ...
-def dropout(x: NDArray, key: NDArray, y: NDArray, *, rate: float) -> Kernel: ...
+def batch_norm_backward(
+    x: NDArray,
+    dy: NDArray,
+    y: NDArray | None,
+    gamma: NDArray | None,
+    mean: NDArray,
+    variance: NDArray,
+    dx: NDArray | None,
+    dgamma: NDArray | None,
+    dbeta: NDArray | None,
+    *,
+    epsilon: float,
+) -> Kernel: ...
 def batch_norm_forward(
     x: NDArray,
     gamma: NDArray | None,
@@ -168,36 +187,18 @@ def batch_norm_forward_training(
     epsilon: float,
     relu: bool,
 ) -> Kernel: ...
-def batch_norm_backward(
-    x: NDArray,
-    dy: NDArray,
-    y: NDArray | None,
-    gamma: NDArray | None,
-    mean: NDArray,
-    variance: NDArray,
-    dx: NDArray | None,
-    dgamma: NDArray | None,
-    dbeta: NDArray | None,
-    *,
-    epsilon: float,
+def average_pool2d_backward(
+    dy: NDArray, dx: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
 ) -> Kernel: ...
-def adam_update(w: NDArray, g: NDArray, m: NDArray, v: NDArray, hyper: NDArray) -> Kernel: ...
+def average_pool2d_forward(
+    x: NDArray, y: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
+) -> Kernel: ...
+def max_pool2d_backward(
+    dy: NDArray, argmax: NDArray, dx: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads
+) -> Kernel: ...
+def max_pool2d_forward(
+    x: NDArray, y: NDArray, argmax: NDArray | None, *, pool_size: Pair, strides: Pair, pads: Pads
+) -> Kernel: ...
+def dropout(x: NDArray, key: NDArray, y: NDArray, *, rate: float) -> Kernel: ...
 def gather(source: NDArray, indices: NDArray, out: NDArray) -> Kernel: ...
-def affine_transform_forward(
-    x: NDArray,
-    transforms: NDArray,
-    y: NDArray,
-    *,
-    interpolation: str,
-    fill_mode: str,
-    fill_value: float,
-) -> Kernel: ...
-def affine_transform_backward(
-    dy: NDArray,
-    transforms: NDArray,
-    dx: NDArray,
-    *,
-    interpolation: str,
-    fill_mode: str,
-    fill_value: float,
-) -> Kernel: ...
+def adam_update(w: NDArray, g: NDArray, m: NDArray, v: NDArray, hyper: NDArray) -> Kernel: ...

@@ -1,13 +1,4 @@
-"""What each kernel expects of its arrays, in one line each, and the check that enforces it.
-
-The language of a line: `name:axes`, one letter an axis; a letter is the same size wherever it
-stands, a digit is that size, `*` stands for any further axes. After the axes: `?` may be None,
-`!` is written to, `/type` the type where it is not float, or a row of `TYPES`. An array called
-`argmax` has the `argmax_type` of the pool. `o=im` says that the size o is i times m.
-
-The letters of windows: (h, w) the image, (k, l) the filter, (p, q) the output; n images, i input
-channels, o output channels, c channels that are both.
-"""
+"""Checks the arrays that a kernel is bound to against its line in `families`."""
 
 import inspect
 import math
@@ -16,52 +7,13 @@ from functools import cache
 import numpy as np
 
 from fastcnn.kernels import reference
+from fastcnn.kernels.families import FAMILIES, INTERNAL, TYPES
 from fastcnn.kernels.shapes import check_image, output_size
 
 ARRAYS = {
-    "conv2d_forward": "x:nhwi w:klio b:o? y:npqo!",
-    "conv2d_backward_data": "dy:npqo w:klio dx:nhwi!",
-    "conv2d_backward_weights": "x:nhwi dy:npqo dw:klio! db:o?!",
-    "conv2d_max_pool2d_forward": "x:nhwi w:klio b:o? y:npqo! argmax:npqo?!/uint8",
-    "conv2d_max_pool2d_backward_data": "dy:npqo argmax:npqo/uint8 w:klio dx:nhwi!",
-    "conv2d_max_pool2d_backward_weights": "x:nhwi dy:npqo argmax:npqo/uint8 dw:klio! db:o?!",
-    "depthwise_conv2d_forward": "x:nhwi w:klim b:o? y:npqo! o=im",
-    "depthwise_conv2d_backward_data": "dy:npqo w:klim dx:nhwi! o=im",
-    "depthwise_conv2d_backward_weights": "x:nhwi dy:npqo dw:klim! db:o?! o=im",
-    "max_pool2d_forward": "x:nhwc y:npqc! argmax:npqc?!/argmax",
-    "max_pool2d_backward": "dy:npqc argmax:npqc/argmax dx:nhwc!",
-    "average_pool2d_forward": "x:nhwc y:npqc!",
-    "average_pool2d_backward": "dy:npqc dx:nhwc!",
-    "dense_forward": "x:ni w:io b:o? y:no!",
-    "dense_backward_data": "dy:no w:io dx:ni!",
-    "dense_backward_weights": "x:ni dy:no dw:io! db:o?!",
-    "relu_forward": "x:* y:*!",
-    "relu_backward": "dy:* y:* dx:*!",
-    "tanh_forward": "x:* y:*!",
-    "tanh_backward": "dy:* y:* dx:*!",
-    "sigmoid_forward": "x:* y:*!",
-    "sigmoid_backward": "dy:* y:* dx:*!",
-    "elu_forward": "x:* y:*!",
-    "elu_backward": "dy:* y:* dx:*!",
-    "softmax_forward": "x:nc y:nc!",
-    "softmax_backward": "dy:nc y:nc dx:nc!",
-    "softmax_sparse_crossentropy": (
-        "logits:nc labels:n/int64 scale:n losses:n! probabilities:nc! dlogits:nc!"
-    ),
-    "batch_norm_forward": "x:mc gamma:c? beta:c? mean:c variance:c y:mc!",
-    "batch_norm_forward_training": "x:mc gamma:c? beta:c? mean:c! variance:c! y:mc!",
-    "batch_norm_backward": (
-        "x:mc dy:mc y:mc? gamma:c? mean:c variance:c dx:mc?! dgamma:c?! dbeta:c?!"
-    ),
-    "affine_transform_forward": "x:nhwc transforms:n8 y:nhwc!",
-    "affine_transform_backward": "dy:nhwc transforms:n8 dx:nhwc!",
-    "dropout": "x:* key:2/int64 y:*!",
-    "adam_update": "w:z! g:z m:z! v:z! hyper:4/float64",
-    "gather": "source:m*/source indices:n/int64 out:n*!",
-}
-TYPES = {
-    "argmax": ("uint8", "int32"),
-    "source": ("uint8", "float32", "float64"),
+    name: line
+    for family in (*FAMILIES.values(), *INTERNAL.values())
+    for name, line in family.items()
 }
 MAX_POOL_BYTE = 255  # window elements that one byte can number; the value 255 itself is CLOSED
 

@@ -2,12 +2,14 @@
 
 import ast
 import importlib
+import shutil
 from pathlib import Path
 
 import pytest
 
 import fastcnn
 from fastcnn.kernels import native
+from tools import native_stub
 
 PACKAGE = Path(fastcnn.__file__).parent
 LAZY = (
@@ -56,6 +58,11 @@ def test_the_stub_of_the_extension_has_its_functions():
     functions = {name for name in functions if not name.startswith("_")}
     stub = ast.parse((PACKAGE / "kernels" / "native.pyi").read_text("utf-8")).body
     assert functions == {node.name for node in stub if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.skipif(not shutil.which("ruff"), reason="ruff formats the stub")
+def test_the_stub_of_the_extension_is_up_to_date():
+    assert native_stub.STUB.read_text("utf-8") == native_stub.stub()
 
 
 def test_the_package_is_marked_as_typed():

@@ -49,3 +49,57 @@ cdef class Activation(Kernel):
             self.forward(&self.x[start], &self.out[start], size, self.alpha)
         else:
             self.backward(&self.dy[start], &self.x[start], &self.out[start], size, self.alpha)
+
+
+def relu_forward(x, y):
+    cdef Relu kernel = Relu()
+    kernel.bind(None, x, y)
+    return kernel
+
+
+def relu_backward(dy, y, dx):
+    cdef Relu kernel = Relu()
+    kernel.bind(dy, y, dx)
+    return kernel
+
+
+def tanh_forward(x, y):
+    cdef Activation kernel = Activation()
+    kernel.bind(None, x, y, 0)
+    kernel.forward = kernel.table.tanh_forward
+    return kernel
+
+
+def tanh_backward(dy, y, dx):
+    cdef Activation kernel = Activation()
+    kernel.bind(dy, y, dx, 0)
+    kernel.backward = kernel.table.tanh_backward
+    return kernel
+
+
+def sigmoid_forward(x, y):
+    cdef Activation kernel = Activation()
+    kernel.bind(None, x, y, 0)
+    kernel.forward = kernel.table.sigmoid_forward
+    return kernel
+
+
+def sigmoid_backward(dy, y, dx):
+    cdef Activation kernel = Activation()
+    kernel.bind(dy, y, dx, 0)
+    kernel.backward = kernel.table.sigmoid_backward
+    return kernel
+
+
+def elu_forward(x, y, *, alpha):
+    cdef Activation kernel = Activation()
+    kernel.bind(None, x, y, alpha)
+    kernel.forward = kernel.table.elu_forward
+    return kernel
+
+
+def elu_backward(dy, y, dx, *, alpha):
+    cdef Activation kernel = Activation()
+    kernel.bind(dy, y, dx, alpha)
+    kernel.backward = kernel.table.elu_backward
+    return kernel

@@ -112,3 +112,17 @@ cdef class AffineTransform(Kernel):
         if 0 <= row < self.dx.shape[1] and 0 <= column < self.dx.shape[2]:
             for c in range(self.dx.shape[3]):
                 self.dx[n, row, column, c] += weight * self.dy[n, oh, ow, c]
+
+
+def affine_transform_forward(x, transforms, y, *, interpolation, fill_mode, fill_value):
+    cdef AffineTransform kernel = AffineTransform()
+    kernel.bind(transforms, interpolation, fill_mode, fill_value, x.shape)
+    kernel.x, kernel.y = x, y
+    return kernel
+
+
+def affine_transform_backward(dy, transforms, dx, *, interpolation, fill_mode, fill_value):
+    cdef AffineTransform kernel = AffineTransform()
+    kernel.bind(transforms, interpolation, fill_mode, fill_value, dx.shape)
+    kernel.dy, kernel.dx, kernel.backward = dy, dx, True
+    return kernel

@@ -5,7 +5,7 @@
 # are combined in double precision, one block after the other: the same bits for any number of
 # threads. The variance is that of two passes (each block's deviations are taken from its own mean
 # while it is in the cache), and blocks are combined as in Chan, Golub & LeVeque (1979).
-# uses: team (Kernel, ceil_div)
+# uses: team (Kernel, Sequence, ceil_div)
 
 cdef Py_ssize_t NARROW = 16        # with fewer channels, this many rows are treated as one
 cdef Py_ssize_t BLOCK_SIZE = 8192  # elements: 32 KB
@@ -206,3 +206,35 @@ cdef class BatchNormGradients(Kernel):
             by_channel[3, c] = <float>(-scale * inverse * inverse * product / rows)
         if self.gradient is not None:
             self.gradient.spread()
+
+
+cdef BatchNormPass batch_norm_pass(x, dy, y, out, bint relu):
+    cdef BatchNormPass kernel = BatchNormPass()
+    kernel.bind(x, dy, y, out, relu)
+    return kernel
+
+
+def batch_norm_forward(x, gamma, beta, mean, variance, y, *, epsilon, relu):
+    cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu)
+    apply.tile = apply.table.batch_norm_apply
+    return Sequence(BatchNormScales(None, apply, gamma, beta, mean, variance, epsilon), apply)
+
+
+def batch_norm_forward_training(x, gamma, beta, mean, variance, y, *, epsilon, relu):
+    cdef BatchNormPass moments = batch_norm_pass(x, None, None, None, False)
+    cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu)
+    moments.tile = moments.table.batch_norm_moments
+    apply.tile = apply.table.batch_norm_apply
+    scales = BatchNormScales(moments, apply, gamma, beta, mean, variance, epsilon)
+    return Sequence(moments, scales, apply)
+
+
+def batch_norm_backward(x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, *, epsilon):
+    cdef BatchNormPass sums = batch_norm_pass(x, dy, y, None, False), gradient = None
+    sums.tile = sums.table.batch_norm_sums
+    if dx is not None:
+        gradient = batch_norm_pass(x, dy, y, dx, False)
+        gradient.tile = gradient.table.batch_norm_gradient
+    gradients = BatchNormGradients(sums, gradient, gamma, mean, variance, dgamma, dbeta, epsilon)
+    last = () if gradient is None else (gradient,)
+    return Sequence(BatchNormMeans(sums, mean), sums, gradients, *last)

@@ -128,3 +128,15 @@ cdef class DenseBackwardWeights(Kernel):
         p.x_pixel, p.x_step, p.pixels = 1, inputs, min(self.block_rows, inputs - first)
         p.w_step = p.y_pixel = outputs
         product_blocks(self.table, &p, outputs)
+
+
+def dense_forward(x, w, b, y, *, relu):
+    return DenseForward(x, w, b, y, relu)
+
+
+def dense_backward_data(dy, w, dx):
+    return DenseBackwardData(dy, w, dx)
+
+
+def dense_backward_weights(x, dy, dw, db):
+    return DenseBackwardWeights(x, dy, dw, db)

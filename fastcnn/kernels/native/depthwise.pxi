@@ -179,3 +179,15 @@ cdef class DepthwiseBackwardWeights(DepthwiseConv2D):
             p.x = p.x + c
             p.dy = &self.dy[n, 0, 0, 0] + c
             self.table.depthwise_weights(&p)
+
+
+def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
+    return DepthwiseForward(x, w, b, y, strides, pads, dilation, relu)
+
+
+def depthwise_conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
+    return DepthwiseBackwardData(dy, w, dx, strides, pads, dilation)
+
+
+def depthwise_conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
+    return DepthwiseBackwardWeights(x, dy, dw, db, strides, pads, dilation)

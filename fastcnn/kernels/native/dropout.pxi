@@ -20,3 +20,7 @@ cdef class Dropout(Kernel):
         p.first, p.rate, p.scale = <unsigned int>start, self.rate, self.scale
         cdef Py_ssize_t size = min(ELEMENTS_PER_TASK, self.x.shape[0] - start)
         self.table.dropout(&self.x[start], &self.y[start], size, &p)
+
+
+def dropout(x, key, y, *, rate):
+    return Dropout(x, key, y, rate)

@@ -29,3 +29,7 @@ cdef class Gather(Kernel):
             memcpy(&self.out[i, 0], &self.float32[row, 0], size * sizeof(float))
         else:
             self.table.from_float64(&self.float64[row, 0], &self.out[i, 0], size)
+
+
+def gather(source, indices, out):
+    return Gather(source, indices, out)

@@ -22,3 +22,7 @@ cdef class AdamUpdate(Kernel):
             &self.w[at], &self.g[at], &self.m[at], &self.v[at],
             min(ELEMENTS_PER_TASK, self.w.shape[0] - at), hyper,
         )
+
+
+def adam_update(w, g, m, v, hyper):
+    return AdamUpdate(w, g, m, v, hyper)

@@ -49,3 +49,31 @@ cdef class Pool2D(Kernel):
             p.argmax8 = &self.argmax8[n, oh, 0, 0] if self.argmax8 is not None else NULL
             p.argmax32 = &self.argmax32[n, oh, 0, 0] if self.argmax32 is not None else NULL
             self.tile(&p)
+
+
+def max_pool2d_forward(x, y, argmax, *, pool_size, strides, pads):
+    cdef Pool2D kernel = Pool2D()
+    kernel.bind(x, y, argmax, pool_size, strides, pads)
+    kernel.tile = kernel.table.max_pool2d_forward
+    return kernel
+
+
+def max_pool2d_backward(dy, argmax, dx, *, pool_size, strides, pads):
+    cdef Pool2D kernel = Pool2D()
+    kernel.bind(dx, dy, argmax, pool_size, strides, pads)
+    kernel.tile, kernel.backward = kernel.table.max_pool2d_backward, True
+    return kernel
+
+
+def average_pool2d_forward(x, y, *, pool_size, strides, pads):
+    cdef Pool2D kernel = Pool2D()
+    kernel.bind(x, y, None, pool_size, strides, pads)
+    kernel.tile = kernel.table.average_pool2d_forward
+    return kernel
+
+
+def average_pool2d_backward(dy, dx, *, pool_size, strides, pads):
+    cdef Pool2D kernel = Pool2D()
+    kernel.bind(dx, dy, None, pool_size, strides, pads)
+    kernel.tile, kernel.backward = kernel.table.average_pool2d_backward, True
+    return kernel

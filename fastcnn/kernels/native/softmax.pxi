@@ -64,3 +64,19 @@ cdef class SoftmaxSparseCrossentropy(Kernel):
         for c in range(classes):
             self.dlogits[n, c] = p[c] * self.scale[n]
         self.dlogits[n, label] = (p[label] - 1) * self.scale[n]
+
+
+def softmax_forward(x, y):
+    cdef Softmax kernel = Softmax()
+    kernel.bind(None, x, y)
+    return kernel
+
+
+def softmax_backward(dy, y, dx):
+    cdef Softmax kernel = Softmax()
+    kernel.bind(dy, y, dx)
+    return kernel
+
+
+def softmax_sparse_crossentropy(logits, labels, scale, losses, probabilities, dlogits):
+    return SoftmaxSparseCrossentropy(logits, labels, scale, losses, probabilities, dlogits)

@@ -1,0 +1,90 @@
+# Convolutions, which several algorithms compute: choose one, build the kernel and bind it. Python
+# looks these functions up by name; they take the arguments of `reference`.
+# uses: team (Sequence), conv_direct (Conv2DForward), conv_backward_data (ColumnsBackwardData,
+#       Conv2DBackwardData), conv_backward_weights (RowsBackwardWeights, TapsBackwardWeights),
+#       conv_winograd (Winograd, WinogradBackwardWeights), conv_max_pool (Conv2DMaxPool2DForward),
+#       conv_max_pool_backward_sparse (SparseBackwardData, SparseBackwardWeights),
+#       conv_max_pool_backward_narrow (NarrowBackwardData, NarrowBackwardWeights), pool
+#       (max_pool2d_backward)
+
+def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
+    algorithm = choice.choose("conv2d_forward", w.shape, x.shape, y.shape, strides, dilation)
+    if algorithm == "winograd":
+        return Winograd(x, w, b, y, None, (pads[0], pads[2]), relu, False, False)
+    return Conv2DForward(x, w, b, y, strides, pads, dilation, relu)
+
+
+def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
+    algorithm = choice.choose(
+        "conv2d_backward_data", w.shape, dx.shape, dy.shape, strides, dilation
+    )
+    if algorithm == "winograd":
+        pads = w.shape[0] - 1 - pads[0], w.shape[1] - 1 - pads[2]
+        return Winograd(dy, w, None, dx, None, pads, False, False, True)
+    if algorithm == "columns":
+        return ColumnsBackwardData(dy, w, dx, strides, pads, dilation)
+    return Conv2DBackwardData(dy, w, dx, strides, pads, dilation)
+
+
+def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
+    algorithm = choice.choose(
+        "conv2d_backward_weights", dw.shape, x.shape, dy.shape, strides, dilation
+    )
+    if algorithm == "winograd":
+        return WinogradBackwardWeights(x, dy, dw, db, (pads[0], pads[2]))
+    kind = RowsBackwardWeights if algorithm == "rows" else TapsBackwardWeights
+    return kind(x, dy, dw, db, strides, pads, dilation)
+
+
+def conv2d_max_pool2d_forward(
+    x, w, b, y, argmax, *, strides, pads, dilation, relu, pool_size, pool_strides
+):
+    algorithm = choice.choose(
+        "conv2d_max_pool2d_forward", w.shape, x.shape, y.shape, strides, dilation,
+        pool_size, pool_strides,
+    )
+    if algorithm == "winograd":
+        return Winograd(x, w, b, y, argmax, (pads[0], pads[2]), relu, True, False)
+    return Conv2DMaxPool2DForward(
+        x, w, b, y, argmax, strides, pads, dilation, relu, pool_size, pool_strides, algorithm
+    )
+
+
+def conv2d_max_pool2d_backward_data(
+    dy, argmax, w, dx, *, strides, pads, dilation, pool_size, pool_strides
+):
+    algorithm = choice.choose(
+        "conv2d_max_pool2d_backward_data", w.shape, dx.shape, dy.shape, strides, dilation,
+        pool_size, pool_strides,
+    )
+    if algorithm != "expand":
+        kind = SparseBackwardData if algorithm == "sparse" else NarrowBackwardData
+        return kind(dy, argmax, w, dx, strides, pads, dilation, pool_size, pool_strides)
+    size = output_sizes(dx.shape[1:3], w.shape[:2], strides, pads, dilation)
+    full = aligned((len(dy), *size, w.shape[3]))
+    inner = conv2d_backward_data(full, w, dx, strides=strides, pads=pads, dilation=dilation)
+    unpool = max_pool2d_backward(
+        dy, argmax, full, pool_size=pool_size, strides=pool_strides, pads=(0, 0, 0, 0)
+    )
+    return Sequence(unpool, inner, algorithm="expand")
+
+
+def conv2d_max_pool2d_backward_weights(
+    x, dy, argmax, dw, db, *, strides, pads, dilation, pool_size, pool_strides
+):
+    algorithm = choice.choose(
+        "conv2d_max_pool2d_backward_weights", dw.shape, x.shape, dy.shape, strides,
+        dilation, pool_size, pool_strides,
+    )
+    if algorithm != "expand":
+        kind = SparseBackwardWeights if algorithm == "sparse" else NarrowBackwardWeights
+        return kind(x, dy, argmax, dw, db, strides, pads, dilation, pool_size, pool_strides)
+    size = output_sizes(x.shape[1:3], dw.shape[:2], strides, pads, dilation)
+    full = aligned((len(dy), *size, dw.shape[3]))
+    inner = conv2d_backward_weights(
+        x, full, dw, db, strides=strides, pads=pads, dilation=dilation
+    )
+    unpool = max_pool2d_backward(
+        dy, argmax, full, pool_size=pool_size, strides=pool_strides, pads=(0, 0, 0, 0)
+    )
+    return Sequence(unpool, inner, algorithm="expand")
