@@ -20,6 +20,7 @@ import numpy as np
 from fastcnn import random
 from fastcnn.core.arguments import check_count, check_data_format, refuse
 from fastcnn.core.tensor import tensor
+from fastcnn.utils.image_file import decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
 
     from fastcnn.core.types import Path
 
-FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+FORMATS = ("BMP", "GIF", "JPEG", "PNG")
 CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
 MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 LABEL_MODES = ("int", "categorical", "binary", None)
@@ -53,7 +55,7 @@ def image_dataset_from_directory(
     format: str = "tf",
     verbose: bool = True,
 ) -> Any:
-    """Batches of the images below a folder.
+    """Batches of the images below a folder: BMP, GIF, JPEG and PNG files.
 
     Args:
         directory: a folder with one subfolder per class.
@@ -71,7 +73,7 @@ def image_dataset_from_directory(
         validation_split: the fraction of images in the "validation" subset.
         subset: "training", "validation" or "both"; only with `validation_split`.
         interpolation: "bilinear" or "nearest".
-        follow_links: whether links to folders are followed.
+        follow_links: whether links to folders are followed; each folder is read once.
         crop_to_aspect_ratio: whether to cut the middle out of an image rather than to distort it.
         format: "tf"; the batches are NumPy's arrays.
         verbose: whether to print what was found.
@@ -202,11 +204,21 @@ def find_images(directory, labels, class_names=None, follow_links=False):
 
 
 def _walk(folder, follow_links):
-    """The images in a folder and its subfolders, in alphabetical order."""
-    paths = []
+    """The images in a folder and its subfolders, in alphabetical order.
+
+    Of several links to one folder only the first is followed: links may form loops.
+    """
+    paths, visited = [], set()
     for parent, folders, files in os.walk(folder, followlinks=follow_links):
+        if follow_links:
+            status = os.stat(parent)
+            identity = status.st_dev, status.st_ino
+            if identity in visited:
+                folders.clear()
+                continue
+            visited.add(identity)
         folders.sort()
-        paths += [os.path.join(parent, f) for f in sorted(files) if f.lower().endswith(FORMATS)]
+        paths += [os.path.join(parent, f) for f in sorted(files) if f.lower().endswith(EXTENSIONS)]
     return paths
 
 
@@ -286,23 +298,14 @@ class ImageFolder:
         return read_image(path, self.color_mode, self.image_size, self._nearest, self._crop)
 
 
-def pillow():
-    """The module PIL.Image."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ImportError("Images require Pillow: pip install 'fastcnn[images]'.") from None
-    return Image
-
-
 def read_image(path, color_mode, image_size, nearest=False, crop=False):
     """Read an image file as a float32 array (height, width, channels) from 0 to 255.
 
     Raises:
-        OSError: the file cannot be read or is not an image.
+        OSError: the file cannot be read or is not a valid image.
+        ValueError: the image has too many pixels.
     """
-    with pillow().open(path) as image:
-        pixels = np.asarray(image.convert(MODES[color_mode]), np.float32)
+    pixels = np.asarray(decode(path, FORMATS).convert(MODES[color_mode]))
     pixels = pixels.reshape(*pixels.shape[:2], CHANNELS[color_mode])
     if crop:
         pixels = _center_crop(pixels, image_size)

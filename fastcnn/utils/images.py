@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.core.arguments import check_data_format
-from fastcnn.utils.image_folder import MODES, pillow
+from fastcnn.utils.image_file import decode, pillow
+from fastcnn.utils.image_folder import MODES
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # decoded without other programs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,14 +32,19 @@ def load_img(
     interpolation: str = "nearest",
     keep_aspect_ratio: bool = False,
 ) -> Any:
-    """Load an image file as a Pillow image.
+    """Load a BMP, GIF, JPEG, PNG, PPM, TIFF or WebP file as a Pillow image.
 
     Args:
-        path: a file.
+        path: a path, or an open binary file.
         color_mode: "rgb", "rgba" or "grayscale".
         target_size: None or (height, width).
         interpolation: a name of Pillow's, such as "nearest", "bilinear", "bicubic" or "lanczos".
         keep_aspect_ratio: whether to cut the middle out of the image rather than to distort it.
+
+    Raises:
+        OSError: the file cannot be read or is not a valid image of these formats.
+        ValueError: an unknown mode or interpolation, or the image has more than
+            `PIL.Image.MAX_IMAGE_PIXELS` pixels.
     """
     image_module = pillow()
     if color_mode not in MODES:
@@ -52,8 +60,7 @@ def load_img(
             f"The argument `interpolation` must be one of {tuple(resampling)}. "
             f"Received interpolation={interpolation!r}."
         )
-    with image_module.open(path) as image:
-        image = image.convert(MODES[color_mode])
+    image = decode(path, FORMATS).convert(MODES[color_mode])
     if target_size is not None:
         height, width = target_size
         box = _middle(image.size, width, height) if keep_aspect_ratio else None

@@ -1,6 +1,9 @@
 """Images in folders as batches; resizing against values recorded from Keras."""
 
+import io
+import os
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -184,11 +187,84 @@ def test_errors(folder, settings, message):
 def test_files_that_are_not_images(folder, monkeypatch):
     (folder / "cats" / "0.png").write_bytes(b"not an image")
     data = image_dataset_from_directory(folder, shuffle=False, verbose=False)
-    with pytest.raises(OSError, match="cannot identify image file"):
+    with pytest.raises(OSError, match=r"cats/0\.png: cannot identify image file"):
         data[0]
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ImportError, match=r"pip install 'fastcnn\[images\]'"):
         data[0]
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n%%EOF\n"
+
+
+def test_no_other_program_decodes_an_image(folder, tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "gs"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/started\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    path = folder / "cats" / "0.png"
+    path.write_bytes(POSTSCRIPT)
+    data = image_dataset_from_directory(folder, shuffle=False, verbose=False)
+    for read in (
+        lambda: data[0],
+        lambda: keras.utils.load_img(path),
+        lambda: keras.utils.load_img(io.BytesIO(POSTSCRIPT)),
+    ):
+        with pytest.raises(OSError, match="cannot identify image file"):
+            read()
+    assert not (tmp_path / "started").exists()
+
+
+def test_images_with_too_many_pixels(folder, monkeypatch):
+    path = folder / "cats" / "0.png"
+    data = image_dataset_from_directory(folder, shuffle=False, verbose=False, image_size=6)
+    for limit in (20, 47):  # Pillow refuses twice its limit, and warns from there on
+        monkeypatch.setattr(image_module, "MAX_IMAGE_PIXELS", limit)
+        for read in (lambda: data[0], lambda: keras.utils.load_img(path)):
+            with pytest.raises(ValueError, match=r"cats/0\.png: .*(8 x 6|48) pixels"):
+                read()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", image_module.DecompressionBombWarning)
+        with pytest.raises(ValueError, match=r"has 8 x 6 pixels, more than the 47 allowed"):
+            data[0]
+    for limit in (48, None):
+        monkeypatch.setattr(image_module, "MAX_IMAGE_PIXELS", limit)
+        assert data[0][0].shape == (12, 6, 6, 3)
+
+
+def test_damaged_images(folder):
+    path = folder / "cats" / "0.png"
+    whole = path.read_bytes()
+    data = image_dataset_from_directory(folder, shuffle=False, verbose=False, batch_size=1)
+    pixels = whole.index(b"IDAT") + 4
+    for size in range(pixels):
+        path.write_bytes(whole[:size])
+        with pytest.raises(OSError, match=r"cats/0\.png: "):
+            data[0]
+
+
+def test_files_that_are_not_regular(folder):
+    fifo, device = folder / "cats" / "pipe.png", folder / "dogs" / "device.png"
+    os.mkfifo(fifo)
+    device.symlink_to("/dev/zero")
+    data = image_dataset_from_directory(folder, shuffle=False, verbose=False, batch_size=1)
+    for path in (fifo, device):
+        with pytest.raises(OSError, match=rf"{path.name}: it is not a regular file"):
+            data[data.file_paths.index(str(path))]
+        with pytest.raises(OSError, match=rf"{path.name}: it is not a regular file"):
+            keras.utils.load_img(path)
+
+
+def test_loops_of_links(folder):
+    (folder / "cats" / "again").symlink_to(folder / "cats")
+    (folder / "dogs" / "more" / "up").symlink_to("..")
+    (folder / "dogs" / "cats").symlink_to(folder / "cats")
+    settings = {"shuffle": False, "verbose": False}
+    data = image_dataset_from_directory(folder, **settings)
+    assert np.bincount(data.labels).tolist() == [5, 7]
+    data = image_dataset_from_directory(folder, follow_links=True, **settings)
+    assert np.bincount(data.labels).tolist() == [5, 7 + 5]
 
 
 class TestSingleImages:

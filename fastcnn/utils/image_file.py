@@ -1,0 +1,67 @@
+"""One image file, decoded by Pillow.
+
+Pillow recognizes a file by its content, not by its name, and for some formats starts another
+program (Ghostscript for PostScript). A file is therefore decoded only if it is a regular file of
+one of the expected formats and has no more pixels than Pillow considers safe. Every error names the
+file.
+"""
+
+import contextlib
+import os
+import stat
+
+
+def pillow():
+    """The module PIL.Image."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("Images require Pillow: pip install 'fastcnn[images]'.") from None
+    return Image
+
+
+def decode(path, formats):
+    """Decode an image file completely; return the Pillow image.
+
+    Args:
+        path: a path, or an open binary file.
+        formats: the formats allowed, by Pillow's names.
+
+    Raises:
+        OSError: the file cannot be read, or is not a valid image of these formats.
+        ValueError: it has more than `PIL.Image.MAX_IMAGE_PIXELS` pixels.
+    """
+    image_module = pillow()
+    limit = image_module.MAX_IMAGE_PIXELS  # Pillow itself only warns, up to twice as many
+    with _open(path) as file:
+        name = getattr(file, "name", "the image")
+        try:
+            image = image_module.open(file, formats=formats)
+            too_large = limit is not None and image.width * image.height > limit
+            if not too_large:
+                image.load()
+        except image_module.UnidentifiedImageError:
+            raise OSError(
+                f"{name}: cannot identify image file. Supported formats: {', '.join(formats)}."
+            ) from None
+        except (image_module.DecompressionBombError, image_module.DecompressionBombWarning) as e:
+            raise ValueError(f"{name}: {e}") from None
+        except MemoryError:
+            raise
+        except Exception as error:  # Pillow's decoders raise almost any type on damaged files
+            raise OSError(f"{name}: cannot decode the image: {error}") from error
+    if too_large:
+        raise ValueError(
+            f"{name}: the image has {image.width} x {image.height} pixels, more than the {limit} "
+            "allowed. To read it, raise `PIL.Image.MAX_IMAGE_PIXELS`."
+        )
+    return image
+
+
+def _open(path):
+    """The open file; a FIFO or a device, which could block or act when it is opened, is refused."""
+    if hasattr(path, "read"):
+        return contextlib.nullcontext(path)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(f"{os.fspath(path)}: it is not a regular file.")
+    return open(path, "rb")
