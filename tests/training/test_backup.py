@@ -228,6 +228,9 @@ class TestFiles:
             b'[{"__array__": 0}, {"__array__": 0}]',
             b'[{"__floats__": 0}, {"__floats__": 0}]',
             b'{"__floats__": 1}',
+            b'{"__integers__": 0}',
+            b'{"__integers__": 2}',
+            b'{"__integers__": 3}',
             b"\xff",
         ],
     )
@@ -239,18 +242,55 @@ class TestFiles:
                     "state.json": np.frombuffer(text, np.uint8),
                     "0": np.zeros(2),
                     "1": np.zeros(2, "u1"),
+                    "2": np.array([0, -(2**63)]),
+                    "3": np.zeros((2, 2), int),
                 },
             )
         with pytest.raises(ValueError, match="is damaged"):
             load_state(tmp_path / "s")
 
-    def test_lists_of_floats_take_at_most_five_times_their_file_size(self, tmp_path):
-        save_state(tmp_path / "s", {"loss": np.random.default_rng(0).random(10**6).tolist()})
+    @pytest.mark.parametrize("kind", ["floats", "integers"])
+    def test_lists_take_a_few_times_their_file_size(self, kind, tmp_path):
+        generator = np.random.default_rng(0)
+        if kind == "floats":
+            values, times = generator.random(10**6), 5
+        else:
+            values, times = generator.integers(-(2**30) + 1, 2**30, 10**6), 6
+        save_state(tmp_path / "s", {"values": values.tolist()})
         tracemalloc.start()
-        load_state(tmp_path / "s")
+        again = load_state(tmp_path / "s")
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        assert peak < 5 * (tmp_path / "s").stat().st_size + (1 << 20)
+        assert again["values"] == values.tolist()
+        assert peak < times * (tmp_path / "s").stat().st_size + (1 << 20)
+
+    def test_history_of_a_long_run(self, tmp_path):
+        count = 200_000
+        state = {
+            "epoch": list(range(count)),
+            "loss": [0.5] * count,
+            "seconds": [np.float32(0.25)] * count,
+            "step": [np.int64(7)] * count,
+        }
+        save_state(tmp_path / "s", state)
+        again = load_state(tmp_path / "s")
+        assert again == state
+        assert {type(value) for value in again["epoch"] + again["step"]} == {int}
+        assert {type(value) for value in again["loss"] + again["seconds"]} == {float}
+
+    @pytest.mark.parametrize(
+        "state",
+        [
+            {"values": [None] * 60_000},
+            {"text": "x" * (1 << 20)},
+            {"lists": [[0.5]] * 10_001},
+            {"deep": json.loads("[" * 20 + "]" * 20)},
+        ],
+    )
+    def test_a_state_that_cannot_be_loaded_is_not_written(self, state, tmp_path):
+        with pytest.raises(ValueError, match="A backup can have at most"):
+            save_state(tmp_path / "s", state)
+        assert not list(tmp_path.iterdir())
 
     def test_compressed_arrays_and_gaps_are_rejected(self, tmp_path):
         text = np.frombuffer(b"{}", np.uint8)
