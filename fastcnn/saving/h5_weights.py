@@ -17,7 +17,11 @@ from fastcnn.saving.window import Window
 
 
 def to_bytes(model):
-    """The model's weights and its optimizer's state as an in-memory HDF5 file."""
+    """The model's weights and its optimizer's state as an in-memory HDF5 file.
+
+    Raises:
+        ValueError: the file exceeds the limits on files.
+    """
     import h5py
 
     buffer = io.BytesIO()
@@ -32,6 +36,7 @@ def to_bytes(model):
             group.attrs["name"] = model.optimizer.name
             for index, array in enumerate(weights.state_arrays(model)):
                 group[str(index)] = array
+    read_datasets(Window(buffer, "The weights cannot be saved"))
     return buffer
 
 

@@ -62,11 +62,20 @@ def save_model(path, model):
 
 
 def write_model(file, model):
-    """Write a model in .keras format to a seekable binary file."""
+    """Write a model in .keras format to a seekable binary file.
+
+    Raises:
+        ValueError: the file exceeds the limits on files.
+    """
+    name = "The model cannot be saved"
+    config = model_to_json(model)
+    serialization.check_limits(config, name)
+    buffer = h5_weights.to_bytes(model)
+    named = weights.named_weights(model) if model.built else {}
+    if len(buffer.getbuffer()) > _weights_limit(model, named):
+        raise ValueError(f"{name}: its optimizer has more than {MAX_STATES - 1} values per weight.")
     date = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     metadata = json.dumps({"keras_version": KERAS_VERSION, "date_saved": date})
-    config = model_to_json(model)
-    buffer = h5_weights.to_bytes(model)
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(METADATA, metadata)
         archive.writestr(CONFIG, config)
@@ -152,10 +161,7 @@ def read_model(file, name, custom_objects=None, compile=True):
     named = weights.named_weights(model) if model.built else {}
     if len(named) > MAX_TENSORS:
         raise ValueError(f"{name}: the model has more than {MAX_TENSORS} weights.")
-    values = sum(variable.size for variable in named.values())
-    arrays = MAX_STATES * len(named) + 2 * sum(1 for _ in weights.groups(model)) + MAX_SCALARS
-    limit = MAX_STATES * 8 * values + FORMAT_BYTES * arrays
-    window = archive.window(WEIGHTS, limit, packed=False)
+    window = archive.window(WEIGHTS, _weights_limit(model, named), packed=False)
     tensors, state = weights.split_state(h5_weights.read_tensors(window))
     weights.check_fit(window.name, tensors, named)
     if not model.built:
@@ -166,6 +172,13 @@ def read_model(file, name, custom_objects=None, compile=True):
         if not restored:
             warn_about_state(window.name, model.optimizer)
     return model
+
+
+def _weights_limit(model, named):
+    """Maximum size in bytes of the file of a model's weights and its optimizer's state."""
+    values = sum(variable.size for variable in named.values())
+    arrays = MAX_STATES * len(named) + 2 * sum(1 for _ in weights.groups(model)) + MAX_SCALARS
+    return MAX_STATES * 8 * values + FORMAT_BYTES * arrays
 
 
 def warn_about_state(name, optimizer):

@@ -13,7 +13,7 @@ import numpy as np
 
 from fastcnn.saving import weights
 from fastcnn.saving.atomic import atomic_write
-from fastcnn.saving.zip_file import open_archive
+from fastcnn.saving.zip_file import Archive, open_archive
 
 HEADER_BYTES = 1 << 16
 HEADER = re.compile(
@@ -23,10 +23,16 @@ HEADER = re.compile(
 
 
 def save_weights(path, model):
-    """Write the weights of a model to `path`, atomically."""
+    """Write the weights of a model to `path`, atomically.
+
+    Raises:
+        ValueError: the file exceeds the limits on files.
+        OSError: the file cannot be written.
+    """
     named = weights.named_weights(model)
     with atomic_write(path) as file:
         np.savez(file, **{name: variable.value for name, variable in named.items()})
+        Archive(file, "The weights cannot be saved")  # or it could not be opened again
 
 
 def load_weights(path, model):

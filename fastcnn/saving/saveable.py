@@ -42,7 +42,8 @@ class Saveable:
             zipped: None or True.
 
         Raises:
-            ValueError: another file extension, or something that cannot be serialized.
+            ValueError: another file extension, something that cannot be serialized, or a model so
+                large that `load_model` would refuse its file.
             FileExistsError: the file exists and `overwrite` is False.
             OSError: the file cannot be written.
         """
@@ -68,7 +69,8 @@ class Saveable:
             max_shard_size: None.
 
         Raises:
-            ValueError: another file extension, or the model is not built.
+            ValueError: another file extension, the model is not built, or it is so large that
+                `load_weights` would refuse its file.
             FileExistsError: the file exists and `overwrite` is False.
             OSError: the file cannot be written.
         """

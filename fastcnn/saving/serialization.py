@@ -20,14 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.saving.limits import (
-    MAX_HEADER,
-    MAX_NESTING,
-    MAX_NODES,
-    MAX_OBJECTS,
-    MAX_OTHERS,
-    MAX_THRESHOLDS,
-)
+from fastcnn.saving.limits import MAX_HEADER, MAX_NESTING, MAX_NODES, ObjectCount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,6 +33,7 @@ _in_scope: list[dict[str, Any]] = []
 
 MAX_ERROR = 1000  # characters of an error message, which may quote the file
 MAX_NAME = 200  # characters of a class name
+POLICIES = ("DTypePolicy", "FloatDTypePolicy")
 
 # Arguments that this package may not support, with the value that has no effect.
 NEUTRAL = {
@@ -289,6 +283,33 @@ def _small(text):
     return number if abs(number) < 1 << 63 else _refuse_number(text)
 
 
+def check_limits(text, name):
+    """Raise ValueError for a configuration that `parse` or a `Deserializer` finds too large."""
+    count = ObjectCount()
+    nodes = [parse(text, name)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, list):
+            nodes.extend(node)
+        elif isinstance(node, dict):
+            nodes.extend(node.values())
+            _count_object(node, name, count)
+
+
+def _count_object(tree, name, count):
+    class_name, module, config = tree.get("class_name"), tree.get("module"), tree.get("config")
+    if not isinstance(class_name, str) or class_name in POLICIES:
+        return
+    if len(class_name) > MAX_NAME:
+        raise ValueError(f"{name}: the class name {reprlib.repr(class_name)} is not valid.")
+    table = tables().get(module) if isinstance(module, str) else None
+    if table is not None and isinstance(config, dict):
+        try:
+            count.add(table.module, class_name, config)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+
+
 class Deserializer:
     """Creates objects from a parsed configuration.
 
@@ -301,7 +322,7 @@ class Deserializer:
         self.name = name
         self._custom = custom_objects or {}
         self._tables = tables()
-        self._counts = {}
+        self._count = ObjectCount()
 
     def error(self, message):
         """A ValueError that names the configuration."""
@@ -320,27 +341,31 @@ class Deserializer:
             raise self.error(f"the class name {reprlib.repr(class_name)} is not valid.")
         if class_name == "__numpy__" or class_name == "__tensor__":
             return self._array(tree)
-        if class_name in ("DTypePolicy", "FloatDTypePolicy"):
+        if class_name in POLICIES:
             return self._policy(tree)
         if class_name in ("function", "type"):
             return self._function(tree)
-        entry, known = self._entry(tree, class_name)
+        entry, table = self._entry(tree, class_name)
         config = tree.get("config")
         if config is None:
             config = {}
         if not isinstance(config, dict):
             raise self.error(f"the configuration of {class_name} is not a dictionary.")
-        if known:
+        if table is not None:
             config = self._known_arguments(entry, class_name, config)
+            try:
+                self._count.add(table.module, class_name, config)
+            except ValueError as error:
+                raise self.error(error) from None
         config = {key: self.make(item) for key, item in config.items()}
         return self.call(class_name, entry.from_config, config)
 
     def _entry(self, tree, class_name):
-        """(class, whether it is part of this package) for a class name."""
+        """(class, its table or None for a custom class) for a class name."""
         module, registered = tree.get("module"), tree.get("registered_name")
         custom = self._custom_entry(registered, class_name)
         if custom is not None:
-            return custom, False
+            return custom, None
         if class_name in ("Functional", "Model"):
             raise self.error(
                 "it contains a functional model (`Model(inputs, outputs)`); only `Sequential` "
@@ -358,11 +383,7 @@ class Deserializer:
             raise self.error(f"it contains something that is not supported: {error}") from None
         if not isinstance(entry, type):
             raise self.error(f"{class_name!r} is not a class.")
-        count = self._counts[table.module] = self._counts.get(table.module, 0) + 1
-        limit = MAX_OBJECTS.get(table.module, MAX_OTHERS)
-        if count > limit:
-            raise self.error(f"it contains more than {limit} objects of {table.module}.")
-        return entry, True
+        return entry, table
 
     def _custom_entry(self, *names):
         for name in names:
@@ -384,9 +405,6 @@ class Deserializer:
                 raise self.error(
                     f"{class_name} has the argument {argument}, which is not supported."
                 )
-        thresholds = kept.get("num_thresholds")
-        if isinstance(thresholds, (int, float)) and thresholds > MAX_THRESHOLDS:
-            raise self.error(f"{class_name} has more than {MAX_THRESHOLDS} thresholds.")
         return kept
 
     def _array(self, tree):

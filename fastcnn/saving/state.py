@@ -2,9 +2,9 @@
 
 `state.json` holds everything but the arrays, in whose places it has {"__array__": number}; array 0
 is the member `0.npy`. Lists of floats or of integers (a history may be long) are kept as arrays,
-too: {"__floats__": number}, {"__integers__": number}. Nothing is packed, the text is short, and each
-array is used once, so the memory that a file can ask for is at most six times its size (a list of
-Python integers and the array that it comes from; five times for floats). No pickle.
+too: {"__floats__": number}, {"__integers__": number}. Nothing is packed, the text is short, and
+each array is used once, so the memory that a file can ask for is at most six times its size (a list
+of Python integers and the array that it comes from; five times for floats). No pickle.
 """
 
 import json

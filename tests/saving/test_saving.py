@@ -10,6 +10,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
+from fastcnn.saving import hdf5, zip_file
 from fastcnn.saving.limits import MAX_HEADER
 
 
@@ -434,6 +435,96 @@ class TestUnsupportedFiles:
     def test_too_large_configuration(self, tmp_path):
         with pytest.raises(ValueError, match=r"config.json"):
             self.load(tmp_path, lambda config: " " * MAX_HEADER + json.dumps(config))
+
+
+def nested(depth):
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
+    for _ in range(depth):
+        model = keras.Sequential([keras.Input((2,)), model])
+    return model
+
+
+def with_metrics(*metrics):
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(1)])
+    model.compile("adam", "mse", metrics=metrics)
+    return model
+
+
+def with_layer(layer):
+    return keras.Sequential([keras.Input((2,)), layer])
+
+
+def with_weights(count, optimizer=None):
+    model = keras.Sequential([keras.Input((2,)), *(layers.PReLU() for _ in range(count))])
+    if optimizer is not None:
+        model.compile(optimizer, "mse")
+        model.optimizer.build(model.store)
+    return model
+
+
+def auc(thresholds):
+    return keras.metrics.AUC(num_thresholds=thresholds)
+
+
+class TestLimits:
+    """A model is refused when it is saved rather than when its file is loaded."""
+
+    @pytest.mark.parametrize(
+        ("make", "message"),
+        [
+            (lambda: with_weights(1001), "more than 1000 objects of keras.layers"),
+            (lambda: nested(8), "nested more than 16 levels"),
+            (lambda: with_layer(layers.ReLU(max_value=np.inf)), "Infinity is not a valid number"),
+            (lambda: with_layer(layers.Rescaling(np.nan)), "NaN is not a valid number"),
+            (lambda: with_layer(layers.Dropout(0.5, seed=2**64)), "is not a valid number"),
+            (lambda: with_layer(layers.Rescaling([1.0] * 60_000)), "more than 50000 values"),
+            (lambda: with_layer(layers.Dense(1, name="x" * (1 << 20))), "more than 1048576"),
+            (lambda: with_metrics(auc(60_000), auc(60_000)), "AUC has more than 100000 thresholds"),
+            (
+                lambda: with_metrics(*[auc(2) for _ in range(201)]),
+                "more than 200 objects",
+            ),
+        ],
+    )
+    def test_models_that_could_not_be_loaded(self, make, message, tmp_path):
+        path = tmp_path / "m.keras"
+        path.write_bytes(b"old")
+        model = make()
+        with pytest.raises(ValueError, match=f"The model cannot be saved: .*{message}"):
+            model.save(path)
+        assert path.read_bytes() == b"old"
+        assert [entry.name for entry in tmp_path.iterdir()] == ["m.keras"]
+        json.loads(model.to_json())  # Keras has no such limits
+
+    @pytest.mark.parametrize("ending", [".weights.h5", ".npz"])
+    def test_weights_that_could_not_be_loaded(self, ending, tmp_path, monkeypatch):
+        for module in (hdf5, zip_file):
+            monkeypatch.setattr(module, "MAX_TENSORS", 10)
+        path = tmp_path / f"m{ending}"
+        with_weights(10).save_weights(path)
+        with_weights(10).load_weights(path)
+        old = path.read_bytes()
+        with pytest.raises(ValueError, match="The weights cannot be saved: "):
+            with_weights(14).save_weights(path)
+        assert path.read_bytes() == old
+        if ending == ".weights.h5":
+            with pytest.raises(ValueError, match="more than 10 arrays"):
+                with_weights(5, "adam").save_weights(path)
+        assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: with_weights(998),  # and the input, and the model itself
+            lambda: nested(3),
+            lambda: with_metrics(*[auc(500) for _ in range(200)]),
+            lambda: with_layer(layers.Rescaling([1.0] * 40_000)),
+        ],
+    )
+    def test_models_at_the_limits_are_loaded(self, make, tmp_path):
+        model = make()
+        model.save(tmp_path / "m.keras")
+        equal(model, keras.models.load_model(tmp_path / "m.keras"))
 
 
 def layer(config):
