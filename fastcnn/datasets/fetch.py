@@ -208,11 +208,13 @@ def _missing(dataset, cache):
 
 def _download(mirror, dataset, cache, temp):
     """Step 4: download the files that are missing in the cache from one mirror."""
+    from fastcnn.datasets.download import download
+
     print(f"fastcnn: downloading {dataset.name} from {mirror}", file=sys.stderr)
     with _progress_bar() as progress:
         for file in _missing(dataset, cache):
             part = temp / file.served_as
-            _fetch_url(mirror + file.served_as, part, file.size + CHUNK, progress)
+            download(mirror + file.served_as, part, file.size + CHUNK, TIMEOUT, progress)
             _store(part, cache / file.name, file)
 
 
@@ -225,31 +227,6 @@ def _unpack_debian(dataset, cache, temp):
         if not candidates:
             raise FileNotFoundError(f"the package has no {file.name} in {dataset.debian_folder}.")
         _store(candidates[0], cache / file.name, file)
-
-
-def _fetch_url(url, target, limit, progress):
-    """Download `url` into the file `target`, at most `limit` bytes."""
-    import http.client
-    import urllib.request
-
-    request = urllib.request.Request(url, headers={"User-Agent": "fastcnn"})
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as reply, open(target, "wb") as out:
-            expected = reply.length
-            task = progress.add_task(target.name, total=expected)
-            received = 0
-            while chunk := reply.read(CHUNK // 8):
-                received += len(chunk)
-                if received > limit:
-                    raise ValueError(f"{url}: expected at most {limit} bytes, found more.")
-                out.write(chunk)
-                progress.update(task, completed=received)
-    except http.client.HTTPException as error:
-        raise OSError(f"{url}: the response was truncated or not HTTP: {error!r}") from error
-    except OSError as error:
-        raise OSError(f"{url}: {error}") from error
-    if expected is not None and received != expected:
-        raise OSError(f"{url}: expected {expected} bytes, found {received}.")
 
 
 def _store(source, target, file):

@@ -1,15 +1,17 @@
 """Step 4 of the search: downloads from a server on 127.0.0.1, with every kind of bad response."""
 
+import contextlib
 import dataclasses
 import gzip
 import os
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from standins import CONTENTS, NAMES, ZIPPED, Mirror, damage, files_below, fill, load
 
-from fastcnn.datasets import fetch
+from fastcnn.datasets import download, fetch
 
 
 def test_download(dataset, cache, mirrors, capsys):
@@ -111,6 +113,48 @@ def test_server_that_times_out(dataset, cache, mirrors, monkeypatch, capsys):
         released.set()
     assert name in mirrors[1].asked
     assert "timed out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("opening", "step"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0"),
+        (b"HTTP/1.1 200 OK\r\nx: ", b"x"),
+        (b"", b"H"),
+    ],
+)
+def test_server_that_trickles(dataset, cache, mirrors, monkeypatch, capsys, opening, step):
+    monkeypatch.setattr(download, "PERIOD", 0.3)
+    server = socket.create_server(("127.0.0.1", 0))
+    stop = threading.Event()
+
+    def serve():
+        connection, _ = server.accept()
+        with contextlib.suppress(OSError), connection:
+            connection.recv(4096)
+            connection.sendall(opening)
+            while not stop.wait(0.02):
+                connection.sendall(step)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    slow = f"http://127.0.0.1:{server.getsockname()[1]}/"
+    mirrors[0].files = ZIPPED
+    try:
+        assert load(dataclasses.replace(dataset, mirrors=(slow, mirrors[0].url))) == cache
+    finally:
+        stop.set()
+        thread.join()
+        server.close()
+    assert "the server is too slow" in capsys.readouterr().err
+
+
+def test_slow_but_steady_server(dataset, cache, mirrors, monkeypatch):
+    monkeypatch.setattr(download, "PERIOD", 0)
+    monkeypatch.setattr(download, "MIN_SPEED", 1)
+    mirrors[0].files = ZIPPED
+    assert load(dataclasses.replace(dataset, mirrors=(mirrors[0].url,))) == cache
 
 
 def test_damaged_cache_is_repaired(dataset, cache, mirrors):
