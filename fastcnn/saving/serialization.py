@@ -12,6 +12,7 @@ the error names it.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import inspect
 import json
 import math
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Config, CustomObjects
 
 _registered: dict[str, Any] = {}
-_in_scope: list[dict[str, Any]] = []
+_in_scope: contextvars.ContextVar[tuple[dict[str, Any], ...]] = contextvars.ContextVar(
+    "in_scope", default=()
+)
 
 MAX_ERROR = 1000  # characters of an error message, which may quote the file
 MAX_NAME = 200  # characters of a class name
@@ -127,12 +130,15 @@ def get_custom_objects() -> dict[str, Any]:
 
 @contextlib.contextmanager
 def custom_object_scope(custom_objects: CustomObjects) -> Iterator[None]:
-    """Context manager: inside it, model files may refer to these objects, {name: class}."""
-    _in_scope.append(dict(custom_objects or {}))
+    """Context manager: inside it, model files may refer to these objects, {name: class}.
+
+    Other threads do not see them, as in Keras.
+    """
+    before = _in_scope.set((dict(custom_objects or {}), *_in_scope.get()))
     try:
         yield
     finally:
-        _in_scope.pop()
+        _in_scope.reset(before)
 
 
 CustomObjectScope = custom_object_scope
@@ -140,7 +146,7 @@ CustomObjectScope = custom_object_scope
 
 def custom_object(*names):
     """The object registered or in scope under one of the names, or None."""
-    for objects in (*reversed(_in_scope), _registered):
+    for objects in (*_in_scope.get(), _registered):
         for name in names:
             if isinstance(name, str) and name in objects:
                 return objects[name]

@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import threading
 import zipfile
 
 import numpy as np
@@ -193,9 +194,36 @@ class TestCustomLayers:
         assert other.layers[0].start == 2.5
         with keras.utils.custom_object_scope({"Scale": Scale}):
             equal(model, keras.models.load_model(tmp_path / "m.keras"))
+        with pytest.raises(ValueError, match="contains 'Scale'"):
+            keras.models.load_model(tmp_path / "m.keras")
         model.save_weights(tmp_path / "w.npz")
         with np.load(tmp_path / "w.npz", allow_pickle=False) as arrays:  # trainable ones first
             assert arrays["layers/scale/vars/0"].shape == (3,)
+
+    def test_scopes_belong_to_their_thread(self):
+        names = ("Scale", "Other")
+
+        def found():
+            return [keras.utils.get_registered_object(name) for name in names]
+
+        def enter_and_leave():
+            with keras.utils.custom_object_scope({"Other": str}):
+                entered.set()
+                left.wait(10)
+                results.append(found())
+
+        entered, left, results = threading.Event(), threading.Event(), []
+        thread = threading.Thread(target=enter_and_leave)
+        with keras.utils.custom_object_scope({"Scale": Scale}):
+            thread.start()
+            entered.wait(10)
+            results.append(found())
+            with keras.utils.CustomObjectScope({"Scale": int}):  # the inner scope comes first
+                results.append(found())
+        results.append(found())
+        left.set()
+        thread.join()
+        assert results == [[Scale, None], [int, None], [None, None], [None, str]]
 
     def test_registered(self, tmp_path, monkeypatch):
         monkeypatch.setattr("fastcnn.saving.serialization._registered", {})

@@ -75,17 +75,64 @@ class TestAtomicWrite:
         with pytest.raises(IsADirectoryError):
             write(tmp_path)
 
-    def test_long_file_name(self, tmp_path):
-        write(tmp_path / ("x" * 250))
+    @pytest.mark.parametrize("name", ["x" * 250, "\u6a21" * 83, "\udc80" * 250, "\u00e9" * 100])
+    def test_long_file_name(self, name, tmp_path):
+        for content in (b"old", b"new"):
+            write(tmp_path / name, content)
+            assert (tmp_path / name).read_bytes() == content
+        assert os.listdir(tmp_path) == [name]
+
+    @pytest.mark.parametrize("mode", [0o444, 0o400, 0])
+    def test_read_only_file_is_kept(self, mode, path):
+        path.chmod(mode)
+        with pytest.raises(PermissionError, match="read-only and is not replaced"):
+            write(path)
+        path.chmod(0o600)
+        assert path.read_bytes() == b"old"
+        assert os.listdir(path.parent) == ["file"]
+
+    def test_path_is_not_a_regular_file(self, tmp_path):
+        fifo, link = tmp_path / "fifo", tmp_path / "link"
+        os.mkfifo(fifo)
+        link.symlink_to("/dev/null")
+        for path in (fifo, link):
+            with pytest.raises(OSError, match="is not a regular file"):
+                write(path)
+        assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+        assert sorted(os.listdir(tmp_path)) == ["fifo", "link"]
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+    def test_owner_of_the_old_file_is_kept(self, path):
+        os.chown(path, NOBODY, NOBODY)
+        path.chmod(0o640)
+        write(path)
+        new = path.stat()
+        assert (new.st_uid, new.st_gid, stat.S_IMODE(new.st_mode)) == (NOBODY, NOBODY, 0o640)
+
+    def test_owner_that_cannot_be_kept(self, path, monkeypatch):
+        def refuse(*args):
+            raise PermissionError
+
+        old = path.stat()
+        changed = os.stat_result((*old[:4], old.st_uid + 1, old.st_gid + 1, *old[6:]))
+        monkeypatch.setattr(os, "stat", lambda path: changed)
+        monkeypatch.setattr(os, "fchown", refuse)
+        write(path)
+        assert path.read_bytes() == b"new"
 
     def test_leftovers_of_killed_processes_are_removed(self, path):
         (path.parent / ".file.0123456789ab.tmp").write_bytes(b"half")
-        (path.parent / ".other.0123456789ab.tmp").write_bytes(b"half")
-        os.mkfifo(path.parent / ".file.pipe.tmp")
-        (path.parent / ".file.link.tmp").symlink_to("/etc/passwd")
         write(path)
-        left = sorted(os.listdir(path.parent))
-        assert left == [".file.link.tmp", ".other.0123456789ab.tmp", "file"]
+        assert os.listdir(path.parent) == ["file"]
+
+    def test_files_of_others_are_kept(self, path):
+        for name in (".file.precious.tmp", ".other.0123456789ab.tmp", ".file.0123456789ab.tmp~"):
+            (path.parent / name).write_bytes(b"mine")
+        os.mkfifo(path.parent / ".file.0123456789ab.tmp")
+        (path.parent / ".file.0123456789ac.tmp").symlink_to("/etc/passwd")
+        before = sorted(os.listdir(path.parent))
+        write(path)
+        assert sorted(os.listdir(path.parent)) == before
 
     def test_file_that_another_process_is_writing_is_kept(self, path):
         other = path.parent / ".file.0123456789ab.tmp"
