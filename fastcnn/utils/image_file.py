@@ -10,6 +10,8 @@ import contextlib
 import os
 import stat
 
+import numpy as np
+
 
 def pillow():
     """The module PIL.Image."""
@@ -56,6 +58,19 @@ def decode(path, formats):
             "allowed. To read it, raise `PIL.Image.MAX_IMAGE_PIXELS`."
         )
     return image
+
+
+def convert(image, mode):
+    """`image.convert(mode)`, but scaling 16 bits per pixel to 8 as TensorFlow does.
+
+    Pillow clips the values of 16-bit gray images instead, so that almost all pixels become white.
+    """
+    has_16_bits = image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in ("PNG", "PPM")  # Pillow 9, and .pgm files
+    )
+    if has_16_bits:
+        image = pillow().fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert(mode)
 
 
 def _open(path):

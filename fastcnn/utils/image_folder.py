@@ -20,7 +20,7 @@ import numpy as np
 from fastcnn import random
 from fastcnn.core.arguments import check_count, check_data_format, refuse
 from fastcnn.core.tensor import tensor
-from fastcnn.utils.image_file import decode
+from fastcnn.utils.image_file import convert, decode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -305,7 +305,7 @@ def read_image(path, color_mode, image_size, nearest=False, crop=False):
         OSError: the file cannot be read or is not a valid image.
         ValueError: the image has too many pixels.
     """
-    pixels = np.asarray(decode(path, FORMATS).convert(MODES[color_mode]))
+    pixels = np.asarray(convert(decode(path, FORMATS), MODES[color_mode]))
     pixels = pixels.reshape(*pixels.shape[:2], CHANNELS[color_mode])
     if crop:
         pixels = _center_crop(pixels, image_size)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.core.arguments import check_data_format
-from fastcnn.utils.image_file import decode, pillow
+from fastcnn.utils.image_file import convert, decode, pillow
 from fastcnn.utils.image_folder import MODES
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # decoded without other programs
+GRAY = ("L", "I;16", "I;16B", "I")
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def load_img(
 
     Args:
         path: a path, or an open binary file.
-        color_mode: "rgb", "rgba" or "grayscale".
+        color_mode: "rgb", "rgba" or "grayscale", which keeps 16 and 32 bits per pixel.
         target_size: None or (height, width).
         interpolation: a name of Pillow's, such as "nearest", "bilinear", "bicubic" or "lanczos".
         keep_aspect_ratio: whether to cut the middle out of the image rather than to distort it.
@@ -60,7 +61,9 @@ def load_img(
             f"The argument `interpolation` must be one of {tuple(resampling)}. "
             f"Received interpolation={interpolation!r}."
         )
-    image = decode(path, FORMATS).convert(MODES[color_mode])
+    image = decode(path, FORMATS)
+    if color_mode != "grayscale" or image.mode not in GRAY:
+        image = convert(image, MODES[color_mode])
     if target_size is not None:
         height, width = target_size
         box = _middle(image.size, width, height) if keep_aspect_ratio else None

@@ -113,6 +113,17 @@ def test_color_modes(folder, tmp_path):
     assert data[0][0][0, 0, 0].tolist() == [10, 10, 10, 255]
 
 
+def test_16_bits_are_scaled_as_tensorflow_scales_them(tmp_path):
+    wanted = np.arange(0, 65536, 256 * 4 + 3)
+    (tmp_path / "a").mkdir()
+    image_module.fromarray(wanted.astype(np.uint16)[None]).save(tmp_path / "a" / "0.png")
+    settings = {"image_size": (1, len(wanted)), "verbose": False}
+    for mode, channels in (("grayscale", 1), ("rgb", 3), ("rgba", 3)):
+        images, _ = image_dataset_from_directory(tmp_path, color_mode=mode, **settings)[0]
+        for channel in range(channels):
+            np.testing.assert_array_equal(images[0, 0, :, channel], wanted // 256)
+
+
 def test_fit_and_predict(folder):
     train, test = image_dataset_from_directory(
         folder, image_size=6, validation_split=0.25, subset="both", seed=1, verbose=False
@@ -281,6 +292,18 @@ class TestSingleImages:
         middle = keras.utils.load_img(path, target_size=(6, 6), keep_aspect_ratio=True)
         np.testing.assert_array_equal(keras.utils.img_to_array(middle), pixels[:, 1:7])
         assert np.asarray(keras.utils.array_to_img([[[-1.0], [1.0]]])).tolist() == [[0, 255]]
+
+    @pytest.mark.parametrize("name", ["a.png", "a.tiff", "a.pgm"])
+    def test_16_bits(self, tmp_path, name):
+        wanted = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
+        path = tmp_path / name
+        image_module.fromarray(wanted).save(path)
+        image = keras.utils.load_img(path, color_mode="grayscale")
+        assert image.mode in ("I;16", "I")
+        np.testing.assert_array_equal(keras.utils.img_to_array(image)[..., 0], wanted)
+        for mode in ("rgb", "rgba"):
+            array = keras.utils.img_to_array(keras.utils.load_img(path, color_mode=mode))
+            np.testing.assert_array_equal(array[..., :3], np.stack([wanted // 256] * 3, axis=-1))
 
     def test_errors(self, tmp_path):
         with pytest.raises(ValueError, match="`color_mode` must be one of"):
