@@ -6,15 +6,17 @@ model.predict(keras.utils.img_to_array(image)[None])
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.core.arguments import check_data_format
+from fastcnn.core.arguments import check_data_format, warn
 from fastcnn.utils.image_file import convert, decode, pillow
 from fastcnn.utils.image_folder import MODES
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # decoded without other programs
+JPEG = ("jpg", "jpeg")  # as file formats or extensions
 GRAY = ("L", "I;16", "I;16B", "I")
 
 if TYPE_CHECKING:
@@ -93,7 +95,8 @@ def array_to_img(
 ) -> Any:
     """Convert an array (height, width, channels) to a Pillow image.
 
-    `scale` rescales its values to the range 0 to 255.
+    `scale` rescales its values to the range 0 to 255. Without it, gray values above 255 are kept in
+    an image of 32 bits per pixel.
     """
     check_data_format(data_format)
     x = np.asarray(x, dtype or np.float32)
@@ -104,9 +107,11 @@ def array_to_img(
         )
     if scale:
         x = x - x.min()
-        x = x * (255 / (x.max() or 1))
-    x = x.astype(np.uint8)
-    return pillow().fromarray(x[..., 0] if x.shape[2] == 1 else x)
+        x = x / (x.max() or 1) * 255
+    if x.shape[2] == 1:
+        dtype = np.int32 if x.max(initial=0) > 255 else np.uint8
+        return pillow().fromarray(x[..., 0].astype(dtype))
+    return pillow().fromarray(x.astype(np.uint8))
 
 
 def save_img(
@@ -117,5 +122,21 @@ def save_img(
     scale: bool = True,
     **kwargs: Any,
 ) -> None:
-    """Write an array (height, width, channels) to an image file; `kwargs` are passed to Pillow."""
-    array_to_img(x, data_format, scale).save(path, format=file_format, **kwargs)
+    """Write an array (height, width, channels) to an image file.
+
+    Args:
+        path: a path, or an open binary file.
+        x: the array, see `array_to_img`. JPEG has no transparency: a fourth channel is dropped with
+            a warning.
+        file_format: the name of a format; by default that of the path's extension.
+        scale: whether to rescale the values to the range 0 to 255.
+        kwargs: passed to Pillow.
+    """
+    image = array_to_img(x, data_format, scale)
+    if file_format is not None and file_format.lower() in JPEG:
+        file_format = "jpeg"
+    name = os.fspath(path) if isinstance(path, (str, os.PathLike)) else ""
+    if image.mode == "RGBA" and (file_format or os.path.splitext(name)[1][1:].lower()) in JPEG:
+        warn("The JPEG format does not support RGBA images: the fourth channel is dropped.")
+        image = image.convert("RGB")
+    image.save(path, format=file_format, **kwargs)

@@ -293,6 +293,41 @@ class TestSingleImages:
         np.testing.assert_array_equal(keras.utils.img_to_array(middle), pixels[:, 1:7])
         assert np.asarray(keras.utils.array_to_img([[[-1.0], [1.0]]])).tolist() == [[0, 255]]
 
+    @pytest.mark.parametrize(
+        ("name", "file_format"),
+        [
+            ("a.jpg", None),
+            ("a.JPEG", None),
+            ("a", "jpg"),
+            ("a", "JPG"),
+            ("a", "jpeg"),
+            ("a", "JPEG"),
+        ],
+    )
+    def test_jpeg_without_transparency(self, tmp_path, name, file_format):
+        pixels = np.full((8, 8, 4), 100.0)
+        for path in (tmp_path / name, str(tmp_path / name)):
+            with pytest.warns(UserWarning, match="JPEG format does not support RGBA"):
+                keras.utils.save_img(path, pixels, file_format=file_format, scale=False)
+            image = image_module.open(path)
+            assert (image.format, image.mode) == ("JPEG", "RGB")
+            np.testing.assert_allclose(np.asarray(image), 100, atol=2)
+        keras.utils.save_img(path, pixels[..., :3], file_format=file_format)  # no warning
+
+    def test_files_in_memory(self):
+        pixels = np.arange(8 * 8 * 4).reshape(8, 8, 4)
+        file = io.BytesIO()
+        keras.utils.save_img(file, pixels, file_format="png", scale=False)
+        image = keras.utils.load_img(file, color_mode="rgba")
+        np.testing.assert_array_equal(keras.utils.img_to_array(image), pixels)
+
+    def test_scaling(self):
+        for low, high in ((0.0, 1.0), (-3.0, 7.0), (0.1, 0.3), (5.0, 5.0)):
+            image = keras.utils.array_to_img(np.array([[[low], [high]]]))
+            assert np.asarray(image).tolist() == [[0, 255 if high > low else 0]]
+        image = keras.utils.array_to_img(np.array([[[0], [65535]]]), scale=False)
+        assert np.asarray(image).tolist() == [[0, 65535]]
+
     @pytest.mark.parametrize("name", ["a.png", "a.tiff", "a.pgm"])
     def test_16_bits(self, tmp_path, name):
         wanted = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
