@@ -15,11 +15,13 @@
     PReLU               alpha (1, 1, channels)                  weight (channels,)
 
 PyTorch's images are channels-first, so its Flatten orders the features differently: the weights of
-the layers after a Flatten are reordered. The name of a weight is the layer's name, a dot and the
-name above; `names` overrides the layer names.
+the layers after a Flatten are reordered (see `torch_layout`). The name of a weight is the layer's
+name, a dot and the name above; `names` overrides the layer names.
 """
 
 import numpy as np
+
+from fastcnn.utils.torch_layout import layouts
 
 COUNTER = "num_batches_tracked"  # in PyTorch's batch normalization, without counterpart here
 
@@ -37,7 +39,8 @@ def to_torch_state_dict(model, names=None):
         {name: array}; the arrays are new, float32 and C-contiguous.
 
     Raises:
-        ValueError: a layer whose weights have no counterpart in PyTorch.
+        ValueError: a layer whose weights have no counterpart in PyTorch, or an order of features
+            that cannot be inferred, such as that of a `Permute` before a Flatten.
     """
     state = {}
     for name, weight, forth, _ in _entries(model, names):
@@ -57,7 +60,7 @@ def from_torch_state_dict(model, state_dict, names=None):
         names: see `to_torch_state_dict`.
 
     Raises:
-        ValueError: names or shapes do not match.
+        ValueError: names or shapes do not match, or see `to_torch_state_dict`.
     """
     entries = list(_entries(model, names))
     wanted = [name for name, *_ in entries]
@@ -84,44 +87,44 @@ def from_torch_state_dict(model, state_dict, names=None):
 
 def _as_array(tensor):
     if hasattr(tensor, "detach"):
-        tensor = tensor.detach().cpu().numpy()
-    return np.asarray(tensor)
+        tensor = tensor.detach().cpu()
+        try:
+            return tensor.numpy()
+        except TypeError:  # NumPy has no bfloat16; float32 holds all its values
+            return tensor.float().numpy()
+    array = np.asarray(tensor)
+    return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
 
 
 def _entries(model, names):
     """Yield (name in PyTorch, Variable, function to PyTorch's layout, inverse function)."""
     model._require_built("has no weights yet")
-    leaves = model.leaves()
-    with_weights = [layer.name for layer in leaves if layer.weights]
-    if isinstance(names, (list, tuple)):
-        if len(names) != len(with_weights):
-            raise ValueError(
-                f"The argument `names` must have one name for each of {with_weights}. "
-                f"Received names={names!r}."
-            )
-        names = dict(zip(with_weights, names, strict=True))
-    names = names or {}
-    order = None  # PyTorch's order of the features after a Flatten
-    for layer in leaves:
+    found = layouts(model.leaves(), model.input_shape)
+    prefixes = _prefixes([layer.name for layer, _ in found], names)
+    for (layer, order), prefix in zip(found, prefixes, strict=True):
         kind = type(layer).__name__
-        if kind == "Flatten" and len(layer.input_shape) == 4:
-            order = np.arange(layer.output_shape[1]).reshape(layer.input_shape[1:])
-            order = order.transpose(2, 0, 1).ravel()
-        elif kind == "Reshape" and order is not None:
-            raise ValueError(
-                f"PyTorch orders the features before {layer.name!r} differently: a Reshape after a "
-                "Flatten cannot be converted."
-            )
-        if not layer.weights:
-            continue
         if kind not in LAYERS:
             raise ValueError(
                 f"The weights of {layer.name!r} ({kind}) have no counterpart in PyTorch."
             )
-        prefix = names.get(layer.name, layer.name)
         for name, weight, forth, back in LAYERS[kind](layer, order):
             yield f"{prefix}.{name}", weight, forth, back
-        order = None if kind == "Dense" else order
+
+
+def _prefixes(own, names):
+    """The names of the PyTorch modules of the layers with these names."""
+    if isinstance(names, (list, tuple)):
+        prefixes = list(names)
+        fits = len(names) == len(own)
+    else:
+        prefixes = [(names or {}).get(name, name) for name in own]
+        fits = set(names or ()) <= set(own)
+    if not fits or len(set(prefixes)) < len(prefixes):
+        raise ValueError(
+            f"The argument `names` must have one name for each of {own}, all different. "
+            f"Received names={names!r}."
+        )
+    return prefixes
 
 
 def _axes(*axes):

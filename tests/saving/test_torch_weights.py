@@ -12,7 +12,7 @@ GOLDEN = dict(np.load(FILE, allow_pickle=False))
 MODULES = ["0", "1", "2", "3", "4", "6", "7", "9"]  # those with weights
 
 
-def model():
+def model(flatten=layers.Flatten):
     return keras.Sequential(
         [
             keras.Input((7, 6, 2)),
@@ -21,7 +21,7 @@ def model():
             layers.DepthwiseConv2D(2, depth_multiplier=2),
             layers.BatchNormalization(),
             layers.Conv2DTranspose(3, 2, strides=2),
-            layers.Flatten(),
+            flatten(),
             layers.BatchNormalization(),
             layers.Dropout(0.5),
             layers.Dense(5, activation="relu"),
@@ -34,8 +34,11 @@ def weights():
     return {name: value for name, value in GOLDEN.items() if name not in "xy"}
 
 
-def test_pytorch_weights_give_pytorch_output():
-    net = model()
+@pytest.mark.parametrize(
+    "flatten", [layers.Flatten, lambda: layers.Reshape((-1,)), lambda: layers.Reshape((144,))]
+)
+def test_pytorch_weights_give_pytorch_output(flatten):
+    net = model(flatten)
     keras.utils.from_torch_state_dict(net, weights(), MODULES)
     y = net(GOLDEN["x"].transpose(0, 2, 3, 1))
     np.testing.assert_allclose(y, GOLDEN["y"], atol=1e-5)
@@ -104,6 +107,99 @@ def test_tensors_are_accepted():
     tensors = {name: Tensor(value) for name, value in weights().items()}
     keras.utils.from_torch_state_dict(net, tensors, MODULES)
     np.testing.assert_array_equal(net.layers[-1].bias.value, GOLDEN["9.bias"])
+
+
+def test_bfloat16_tensors():
+    class Half(Tensor):
+        def numpy(self):
+            raise TypeError("Got unsupported ScalarType BFloat16")
+
+        def float(self):
+            return Tensor(self.array)
+
+    net = model()
+    tensors = {name: Half(value) for name, value in weights().items()}
+    keras.utils.from_torch_state_dict(net, tensors, MODULES)
+    np.testing.assert_array_equal(net.layers[-1].bias.value, GOLDEN["9.bias"])
+
+
+def test_images_that_arrive_channels_first():
+    net, permuted = model(), keras.Sequential([keras.Input((2, 7, 6)), layers.Permute((2, 3, 1))])
+    for layer in model().layers:
+        permuted.add(layer)
+    for one in (net, permuted):
+        keras.utils.from_torch_state_dict(one, weights(), MODULES)
+    np.testing.assert_allclose(permuted(GOLDEN["x"]), GOLDEN["y"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("chain", "shape"),
+    [
+        ([layers.Dense(4), layers.Reshape((2, 2, 1)), layers.Conv2D(1, 2)], (3,)),
+        (
+            [layers.Reshape((4, 3)), layers.Permute((2, 1)), layers.Flatten(), layers.Dense(2)],
+            (12,),
+        ),
+        ([layers.BatchNormalization(axis=1), layers.Dense(2)], (4, 3)),
+        ([layers.GlobalAveragePooling2D(), layers.Dense(2)], (4, 4, 3)),
+        ([layers.Conv2D(2, 4), layers.Flatten()], (4, 4, 3)),
+        ([layers.Flatten(), layers.Dense(2), layers.Reshape((2, 1))], (4, 4, 1)),
+    ],
+)
+def test_unchanged_order(chain, shape):
+    """Features without spatial positions, or of one channel, have PyTorch's order."""
+    net = keras.Sequential([keras.Input(shape), *chain])
+    state = keras.utils.to_torch_state_dict(net)
+    for layer in net.layers:
+        if isinstance(layer, layers.Dense):
+            np.testing.assert_array_equal(state[f"{layer.name}.weight"], layer.kernel.value.T)
+
+
+def test_order_that_is_not_known():
+    conv, dense = (lambda: layers.Conv2D(2, 1)), (lambda: layers.Dense(1))
+    for message, chain in (
+        ("a Reshape after a Flatten", [layers.Flatten, lambda: layers.Reshape((8, 4)), dense]),
+        ("a Reshape of images", [conv, lambda: layers.Reshape((16, 2)), dense]),
+        ("a Reshape of images", [conv, lambda: layers.Reshape((2, 8, 2)), conv]),
+        ("a Reshape of images", [lambda: layers.Reshape((8, 2, 2)), conv]),
+        ("a RepeatVector after a Fl", [layers.Flatten, lambda: layers.RepeatVector(2), dense]),
+        ("a Permute of images", [lambda: layers.Permute((3, 1, 2)), layers.Flatten, dense]),
+        ("a Permute of images", [conv, lambda: layers.Permute((2, 3, 1)), conv]),
+        ("a Permute of images", [lambda: layers.Permute((2, 1, 3)), conv]),
+        ("not on axis 1", [lambda: layers.BatchNormalization(axis=1)]),
+        ("not on axis -2", [conv, lambda: layers.BatchNormalization(axis=-2)]),
+        ("which in images is the width", [dense]),
+        ("the model's outputs differently: a Flatten without", [conv, layers.Flatten]),
+        ("the model's outputs differently: a Permute", [conv, lambda: layers.Permute((3, 1, 2))]),
+    ):
+        net = keras.Sequential([keras.Input((4, 4, 2)), *(make() for make in chain)])
+        for convert in (
+            lambda net=net: keras.utils.to_torch_state_dict(net),
+            lambda net=net: keras.utils.from_torch_state_dict(net, {}),
+        ):
+            with pytest.raises(ValueError, match=message):
+                convert()
+
+
+def test_shared_layers():
+    shared = keras.Sequential([keras.Input((8,)), layers.Dense(8, name="shared")])
+    outer = [keras.Sequential([keras.Input((8,)), shared]) for _ in range(2)]
+    state = keras.utils.to_torch_state_dict(keras.Sequential(outer))
+    assert list(state) == ["shared.weight", "shared.bias"]
+    net = keras.Sequential([keras.Input((2, 2, 2)), layers.Flatten(), *outer])
+    with pytest.raises(ValueError, match="a shared layer behind different layers"):
+        keras.utils.to_torch_state_dict(net)
+
+
+def test_names_are_unique():
+    inner = keras.Sequential([keras.Input((2,)), layers.Dense(2, name="same")])
+    net = keras.Sequential([inner, layers.Dense(2, name="same")])
+    with pytest.raises(ValueError, match="all different"):
+        keras.utils.to_torch_state_dict(net)
+    assert len(keras.utils.to_torch_state_dict(net, ["0", "1"])) == 4
+    for names in (["0", "0"], {"sane": "0"}):
+        with pytest.raises(ValueError, match="one name for each of"):
+            keras.utils.to_torch_state_dict(net, names)
 
 
 def test_mismatched_weights_change_nothing():
