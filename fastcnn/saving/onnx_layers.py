@@ -164,16 +164,32 @@ def _prelu(graph, layer):
 
 
 def pads(layer, window, dilation=(1, 1)):
-    """ONNX's attributes for a layer's padding: [top, left, bottom, right]."""
+    """ONNX's attributes for a layer's padding: [top, left, bottom, right] where it is known.
+
+    Raises:
+        ValueError: it depends on an unknown image size, and runtimes compute it in another way.
+    """
     if layer.padding == "valid":
         return {}
-    image = layer.input_shape[1:3]
-    if None in image:
-        return {"auto_pad": "SAME_UPPER"}  # the odd extra pixel goes to the bottom and right
-    _, (top, bottom, left, right) = shapes.window_geometry(
-        image, window, layer.strides, layer.padding, dilation
-    )
-    return {"pads": [top, left, bottom, right]}
+    axes = list(zip(layer.input_shape[1:3], window, layer.strides, dilation, strict=True))
+    known = [_same_pads(*axis) for axis in axes]
+    if None not in known:
+        (top, bottom), (left, right) = known
+        return {"pads": [top, left, bottom, right]}
+    for _, length, stride, spread in axes:
+        if spread > 1 or length < stride:
+            raise ValueError(
+                f"The layer {layer.name!r} needs a fixed image size to be exported: with padding "
+                '"same", runtimes do not support dilation or windows smaller than their stride.'
+            )
+    return {"auto_pad": "SAME_UPPER"}  # the odd extra pixel goes to the bottom and right
+
+
+def _same_pads(size, window, stride, dilation):
+    """(before, after) on one axis for padding "same"; None if they depend on an unknown size."""
+    if size is None and window > 1 and stride > 1:
+        return None
+    return shapes.resolve_padding("same", size or 1, window, stride, dilation)
 
 
 def convolve(graph, layer, kernel, bias, window, strides=None, groups=1, **settings):

@@ -167,6 +167,51 @@ def test_images_of_any_size(tmp_path):
         model.export(tmp_path / "m.onnx")
 
 
+@pytest.mark.parametrize("shape", [(None, None, 2), (5, None, 2), (None, 8, 2)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: layers.Conv2D(2, 3, padding="same"),
+        lambda: layers.Conv2D(2, 4, padding="same", dilation_rate=(1, 3)),
+        lambda: layers.Conv2D(2, 1, padding="same", strides=4),
+        lambda: layers.Conv2D(2, (1, 3), padding="same", strides=(4, 1)),
+        lambda: layers.Conv2D(2, (3, 4), padding="same", strides=(2, 3)),
+        lambda: layers.DepthwiseConv2D(2, padding="same", dilation_rate=2),
+        lambda: layers.SeparableConv2D(3, 1, padding="same", strides=3),
+        lambda: layers.MaxPooling2D(1, 4, "same"),
+        lambda: layers.MaxPooling2D((3, 1), (2, 1), "same"),
+        lambda: layers.AveragePooling2D(4, 1, "same"),
+        lambda: layers.AveragePooling2D(3, 3, "same"),
+    ],
+)
+def test_same_padding_of_images_of_any_size(make, shape, tmp_path):
+    model = with_weights([make()], shape)
+    path = tmp_path / "m.onnx"
+    model.export(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(0)
+    for size in (1, 2, 3, 4, 5, 7, 8, 12):
+        height, width = shape[0] or size, shape[1] or size + 1
+        x = rng.normal(size=(2, height, width, 2)).astype(np.float32)
+        (y,) = session.run(["output"], {"input": x})
+        np.testing.assert_allclose(y, model(x, training=False), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("make", "shape"),
+    [
+        (lambda: layers.MaxPooling2D(2, 3, "same"), (None, None, 2)),
+        (lambda: layers.AveragePooling2D((3, 2), (2, 4), "same"), (None, 8, 2)),
+        (lambda: layers.Conv2D(2, (3, 1), padding="same", strides=(2, 4)), (None, None, 2)),
+    ],
+)
+def test_same_padding_that_runtimes_do_not_support(make, shape, tmp_path):
+    model = keras.Sequential([keras.Input(shape), make()])
+    with pytest.raises(ValueError, match="needs a fixed image size to be exported: with padding"):
+        model.export(tmp_path / "m.onnx")
+    check([make()], (5, 8, 2), tmp_path)
+
+
 def test_versions(tmp_path):
     newest = onnx.defs.onnx_opset_version()
     check(STACKS["Softmax"], IMAGE, tmp_path, opset_version=18)
