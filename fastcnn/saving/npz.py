@@ -8,6 +8,7 @@ with the model before any array is read. No pickle. Source of the format: numpy.
 
 import math
 import re
+import zipfile
 
 import numpy as np
 
@@ -31,8 +32,16 @@ def save_weights(path, model):
     """
     named = weights.named_weights(model)
     with atomic_write(path) as file:
-        np.savez(file, **{name: variable.value for name, variable in named.items()})
+        write_arrays(file, {name: variable.value for name, variable in named.items()})
         Archive(file, "The weights cannot be saved")  # or it could not be opened again
+
+
+def write_arrays(file, arrays):
+    """Write {name: array} like `np.savez`, of which old versions leave the file open on errors."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
 
 
 def load_weights(path, model):

@@ -42,7 +42,7 @@ def save_state(path, state):
         )
     members = {str(index): array for index, array in enumerate(arrays)}
     with atomic_write(path) as file:
-        np.savez(file, **{TEXT: np.frombuffer(text, np.uint8)}, **members)
+        npz.write_arrays(file, {TEXT: np.frombuffer(text, np.uint8), **members})
 
 
 def load_state(path):

@@ -332,7 +332,8 @@ class TestSingleImages:
     def test_16_bits(self, tmp_path, name):
         wanted = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
         path = tmp_path / name
-        image_module.fromarray(wanted).save(path)
+        # Pillow 9 writes .pgm files only from images of 32 bits
+        image_module.fromarray(wanted.astype("i4") if path.suffix == ".pgm" else wanted).save(path)
         image = keras.utils.load_img(path, color_mode="grayscale")
         assert image.mode in ("I;16", "I")
         np.testing.assert_array_equal(keras.utils.img_to_array(image)[..., 0], wanted)
