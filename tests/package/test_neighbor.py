@@ -142,6 +142,73 @@ def test_omp_num_threads(requested):
     assert int(out) == min(int(requested[0]), len(os.sched_getaffinity(0)))
 
 
+LIMITED = (
+    TRAIN
+    + """
+    import resource
+    keras.config.set_num_threads(1)
+    expected = train(model())
+    keras.config.set_num_threads(4)
+
+    def tasks():
+        return len(os.listdir("/proc/self/task"))
+
+    def set_limit(kind, count):
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (hard if count is None else count, hard))
+
+    def limit_processes(room):
+        count = 1
+        if os.geteuid() == 0:  # root has no limit: become somebody without other processes
+            count = tasks() + room
+            os.setgroups([])
+            os.setuid(100_000 + os.getpid())
+        set_limit(resource.RLIMIT_NPROC, count)
+
+    def limit_memory(room):
+        size = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        set_limit(resource.RLIMIT_AS, size + room)
+
+    net = model()
+"""
+)
+
+
+@pytest.mark.parametrize("room", [0, 2, 3])
+def test_limit_on_the_number_of_processes(room):
+    """Where libgomp would end the process, kernels run on one thread."""
+    if room and os.geteuid() != 0:
+        pytest.skip("only root can become a user without other processes")
+    out = program(
+        LIMITED
+        + f"""
+    before = tasks()
+    limit_processes({room})
+    assert train(net) == expected
+    print(tasks() - before)
+    """
+    )
+    assert int(out) == (3 if room == 3 else 0)
+
+
+def test_limit_that_is_lifted():
+    out = program(
+        LIMITED
+        + """
+    import time
+    before = tasks()
+    limit_memory(10 << 20)
+    assert train(net) == expected
+    assert tasks() == before
+    set_limit(resource.RLIMIT_AS, None)
+    time.sleep(1.1)
+    assert train(model()) == expected
+    print(tasks() - before)
+    """
+    )
+    assert out == "3\n"
+
+
 def test_threadpoolctl():
     """Its limits are queried at each call."""
     threadpoolctl = pytest.importorskip("threadpoolctl")

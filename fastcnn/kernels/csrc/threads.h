@@ -22,6 +22,12 @@ static inline void fastcnn_store(double *to, double value) {
 
 #ifdef _OPENMP
 #include <omp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 enum { fastcnn_has_openmp = 1 };
 static inline int fastcnn_max_threads(void) { return omp_get_max_threads(); }
 static inline int fastcnn_thread(void) { return omp_get_thread_num(); }
@@ -30,8 +36,62 @@ static inline int fastcnn_team_size(void) { return omp_get_num_threads(); }
 static inline void fastcnn_barrier(void) {
 #pragma omp barrier
 }
+
+/* libgomp ends the process when it cannot create a thread (a limit on the processes of a user or of
+   a container, or on memory). So before a thread starts its first team, or a larger one than
+   before, as many threads are created as the team will need. */
+struct fastcnn_probe {
+    pthread_t thread;
+    pthread_mutex_t *gate;
+    long id;
+};
+static void *fastcnn_wait_at_gate(void *argument) {
+    struct fastcnn_probe *probe = argument;
+    probe->id = syscall(SYS_gettid);
+    pthread_mutex_lock(probe->gate);
+    pthread_mutex_unlock(probe->gate);
+    return NULL;
+}
+static inline int fastcnn_can_create(int threads) {
+    struct fastcnn_probe *probes = calloc(threads, sizeof *probes);
+    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+    int created = 0;
+    if (probes == NULL) return 0;
+    pthread_mutex_lock(&gate);
+    for (; created < threads; created++) {
+        struct fastcnn_probe *probe = &probes[created];
+        probe->gate = &gate;
+        if (pthread_create(&probe->thread, NULL, fastcnn_wait_at_gate, probe) != 0) break;
+    }
+    pthread_mutex_unlock(&gate);
+    for (int i = 0; i < created; i++) {
+        pthread_join(probes[i].thread, NULL);
+        /* The system counts a thread until it is gone, which is a little later. */
+        for (int tries = 0; tries < 10000; tries++) {
+            if (syscall(SYS_tgkill, getpid(), probes[i].id, 0) != 0) break;
+            sched_yield();
+        }
+    }
+    free(probes);
+    return created == threads;
+}
+
+/* Whether the calling thread can run a team of this size; after a failure, not for a second. */
+static inline int fastcnn_can_start(int threads) {
+    static __thread int proven = 1;
+    static double retry_at = 0;
+    if (threads <= proven) return 1;
+    if (fastcnn_now() < fastcnn_load(&retry_at)) return 0;
+    if (!fastcnn_can_create(threads - 1)) {
+        fastcnn_store(&retry_at, fastcnn_now() + 1);
+        return 0;
+    }
+    proven = threads;
+    return 1;
+}
 #else
 enum { fastcnn_has_openmp = 0 };
+static inline int fastcnn_can_start(int threads) { return threads == 1; }
 static inline int fastcnn_max_threads(void) { return 1; }
 static inline int fastcnn_thread(void) { return 0; }
 static inline int fastcnn_team_size(void) { return 1; }

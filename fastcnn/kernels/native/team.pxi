@@ -195,7 +195,8 @@ cdef void run_alone(Kernel kernel, Py_ssize_t preparations) noexcept nogil:
 
 cdef void run_team(Kernel kernel, Py_ssize_t preparations, int threads) noexcept nogil:
     cdef double start = fastcnn_now(), seconds
-    if not thread_exact and start < fastcnn_load(&alone_until):
+    cdef bint is_late = not thread_exact and start < fastcnn_load(&alone_until)
+    if is_late or not fastcnn_can_start(threads):
         run_alone(kernel, preparations)
         return
     with parallel(num_threads=threads):

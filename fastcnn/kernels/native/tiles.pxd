@@ -189,6 +189,7 @@ cdef extern from "csrc/kernels.h":
 cdef extern from "csrc/threads.h":
     int fastcnn_has_openmp
     int fastcnn_max_threads() noexcept nogil
+    int fastcnn_can_start(int threads) noexcept nogil
     int fastcnn_thread() noexcept nogil
     int fastcnn_team_size() noexcept nogil
     void fastcnn_barrier() noexcept nogil
