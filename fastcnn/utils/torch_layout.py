@@ -9,6 +9,9 @@ there because the layouts differ?), an error is better than a guess.
 
 import numpy as np
 
+# Images that arrive channels-first, as in PyTorch: no problem for layers that take images.
+AT_INPUT = "Permute of the input"
+
 
 def layouts(leaves, shape):
     """The layers with weights, and the order of the features they read.
@@ -31,9 +34,15 @@ def layouts(leaves, shape):
         kind, before = type(layer).__name__, tuple(shape)
         shape = layer.compute_output_shape(before)
         if cause is None:
-            order, cause = _after(layer, kind, before, tuple(shape), order, at_input=not found)
+            order, cause = _after(layer, kind, before, tuple(shape), order)
+            if cause == AT_INPUT and found:
+                cause = "Permute of images"
+        elif cause == AT_INPUT and kind in ("Flatten", "Permute", "Reshape"):
+            cause = f"{kind} after a Permute"
         if not layer.weights:
             continue
+        if cause == AT_INPUT and len(before) == 4:
+            cause = None
         what = f"the features before {layer.name!r}"
         if cause is not None:
             raise _unknown(what, cause)
@@ -53,12 +62,10 @@ def _unknown(what, cause):
     return ValueError(f"PyTorch orders {what} differently: a {cause} cannot be converted.")
 
 
-def _after(layer, kind, before, after, order, at_input):
+def _after(layer, kind, before, after, order):
     """(order, cause) after a layer; only layers that change the order change them."""
     if kind == "Permute" and len(before) > 3 and layer.dims != tuple(range(1, len(before))):
-        if at_input and layer.dims == (2, 3, 1):
-            return None, None  # the images arrive channels-first, as in PyTorch
-        return None, "Permute of images"
+        return None, AT_INPUT if layer.dims == (2, 3, 1) else "Permute of images"
     if kind == "RepeatVector" and order is not None:
         return None, "RepeatVector after a Flatten"
     if kind not in ("Flatten", "Reshape") or before[1:] == after[1:]:

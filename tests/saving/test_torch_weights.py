@@ -157,6 +157,7 @@ def test_unchanged_order(chain, shape):
 
 def test_order_that_is_not_known():
     conv, dense = (lambda: layers.Conv2D(2, 1)), (lambda: layers.Dense(1))
+    pool = layers.GlobalAveragePooling2D
     for message, chain in (
         ("a Reshape after a Flatten", [layers.Flatten, lambda: layers.Reshape((8, 4)), dense]),
         ("a Reshape of images", [conv, lambda: layers.Reshape((16, 2)), dense]),
@@ -166,6 +167,9 @@ def test_order_that_is_not_known():
         ("a Permute of images", [lambda: layers.Permute((3, 1, 2)), layers.Flatten, dense]),
         ("a Permute of images", [conv, lambda: layers.Permute((2, 3, 1)), conv]),
         ("a Permute of images", [lambda: layers.Permute((2, 1, 3)), conv]),
+        ("a Permute after a Permute", [*[lambda: layers.Permute((2, 3, 1))] * 2, conv]),
+        ("a Flatten after a Permute", [lambda: layers.Permute((2, 3, 1)), layers.Flatten, dense]),
+        ("a Permute of the input", [lambda: layers.Permute((2, 3, 1)), pool, dense]),
         ("not on axis 1", [lambda: layers.BatchNormalization(axis=1)]),
         ("not on axis -2", [conv, lambda: layers.BatchNormalization(axis=-2)]),
         ("which in images is the width", [dense]),
