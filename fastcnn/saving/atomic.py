@@ -33,11 +33,11 @@ def atomic_write(path):
     file, temporary = _open_temporary(os.path.join(folder, stem))
     try:
         with file:
+            with contextlib.suppress(FileNotFoundError):  # first, as the content may be private
+                _copy_permissions(os.stat(path), file.fileno())
             yield file
             file.flush()
             os.fsync(file.fileno())
-            with contextlib.suppress(FileNotFoundError):
-                _copy_permissions(os.stat(path), file.fileno())
             os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -58,7 +58,7 @@ def _check_replaceable(path):
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(f"{path} is a folder and cannot be replaced by a file.")
     if not stat.S_ISREG(mode):
-        raise FileExistsError(f"{path} is not a regular file and is not replaced.")
+        raise OSError(f"{path} is not a regular file and is not replaced.")
     if not mode & 0o222 or not os.access(path, os.W_OK, effective_ids=True):
         raise PermissionError(errno.EACCES, "The file is read-only and is not replaced", path)
 

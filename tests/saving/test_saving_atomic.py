@@ -51,7 +51,8 @@ class TestAtomicWrite:
 
     def test_permissions_of_the_old_file_are_kept(self, path):
         path.chmod(0o640)
-        write(path)
+        with atomic_write(path) as file:
+            assert stat.S_IMODE(os.fstat(file.fileno()).st_mode) == 0o640  # before any content
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
     def test_new_file_has_default_permissions(self, tmp_path):
