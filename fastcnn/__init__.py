@@ -22,6 +22,7 @@ from fastcnn import (
     callbacks,
     config,
     constraints,
+    data,
     initializers,
     layers,
     losses,
@@ -33,6 +34,7 @@ from fastcnn import (
     saving,
     utils,
 )
+from fastcnn.core.lazy import explain_missing, missing
 from fastcnn.core.version import __version__
 from fastcnn.layers import Input, Layer
 from fastcnn.models import Model, Sequential
@@ -54,17 +56,6 @@ ALIASES = {  # base classes that Keras also exports at the top level
     "Metric": metrics,
     "Optimizer": optimizers,
     "Regularizer": regularizers,
-}
-MISSING = {  # unsupported names, and what to use instead
-    "GradientTape": "write a `Layer` or a `Loss` with its gradient and train with `fit`",
-    "Function": "use `Sequential`",
-    "KerasTensor": "use `Sequential`",
-    "applications": "pretrained networks are not included; `load_weights` reads weights from files",
-    "mixed_precision": "computations are in float32",
-    "nn": "use `activations`, as in `activations.softmax(x)`",
-    "ops": "use NumPy",
-    "preprocessing": "use `utils` to read images (`image_dataset_from_directory`, `load_img`) "
-    "and layers to augment them (`layers.RandomFlip`, ...)",
 }
 
 __all__ = [
@@ -103,8 +94,11 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
             return import_module(f"fastcnn.{name}")
         if name in ALIASES:
             return getattr(ALIASES[name], name)
-        hint = f": {MISSING[name]}" if name in MISSING else ""
-        raise AttributeError(f"module 'fastcnn' has no attribute {name!r}{hint}.")
+        raise missing(__name__, name)
+
+    explain_missing(
+        activations, backend, config, constraints, data, initializers, random, regularizers
+    )
 
 
 def __dir__():

@@ -18,6 +18,7 @@ search = GridSearchCV(estimator, {"model_kwargs": [{"units": 16}, {"units": 64}]
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ except ImportError:
         "`fastcnn.wrappers` requires scikit-learn 1.6 or later: pip install 'fastcnn[sklearn]'."
     ) from None
 
+from fastcnn.core.lazy import explain_missing
 from fastcnn.models import Sequential, clone_model
 
 if TYPE_CHECKING:
@@ -171,3 +173,6 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
         tags.regressor_tags.poor_score = True
         tags.target_tags.multi_output = True
         return tags
+
+
+explain_missing(sys.modules[__name__])

@@ -1,5 +1,6 @@
-"""Lazy imports of rarely used modules, to keep `import fastcnn` fast."""
+"""Lazy imports, which keep `import fastcnn` fast, and the errors about names that are missing."""
 
+import functools
 import importlib
 import sys
 
@@ -27,7 +28,7 @@ def attach(package, parts, old_names=None):
         name = (old_names or {}).get(name, name)
         part = homes.get(name, name)
         if part not in parts:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise missing(package, name)
         module = importlib.import_module(f"{package}.{part}")
         value = getattr(module, name) if name in homes else module
         setattr(sys.modules[package], name, value)
@@ -37,3 +38,49 @@ def attach(package, parts, old_names=None):
         return sorted({*vars(sys.modules[package]), *homes, *parts})
 
     return __getattr__, __dir__
+
+
+def missing(module, name):
+    """The AttributeError for a missing name of a module: it says what to use instead."""
+    if name.startswith("_"):
+        return AttributeError(f"module {module!r} has no attribute {name!r}", name=name)
+    from fastcnn.core.missing import sentence
+
+    # without `obj` Python does not append a suggestion of its own
+    return AttributeError(sentence(module, name), name=name)
+
+
+def explain_missing(*modules):
+    """Let plain modules say what to use instead of a missing name."""
+    for module in modules:
+        module.__getattr__ = functools.partial(_raise_missing, module.__name__)
+        # with a path, even an empty one, `from module import name` asks the import hooks
+        vars(module).setdefault("__path__", [])
+
+
+def _raise_missing(module, name):
+    raise missing(module, name)
+
+
+class _MissingModules:
+    """Import hook that is asked last, for what no other hook found: it says what to use instead.
+
+    `from package import name` comes here as well, if the package has no such attribute.
+    """
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        package, _, name = name.rpartition(".")
+        module = sys.modules.get(package) if package.partition(".")[0] == "fastcnn" else None
+        if module and name not in dir(module):
+            try:
+                getattr(module, name)
+            except AttributeError as error:
+                message = str(error)
+                if not message.rstrip(".").endswith(repr(name)):  # it says more than Python's error
+                    # with its `name` set, `from package import name` would replace this error
+                    raise ModuleNotFoundError(message) from None
+        return None
+
+
+sys.meta_path.append(_MissingModules)

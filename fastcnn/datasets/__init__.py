@@ -11,6 +11,8 @@ so that `import fastcnn` stays fast.
 import importlib
 from typing import TYPE_CHECKING
 
+from fastcnn.core.lazy import missing
+
 if TYPE_CHECKING:
     from fastcnn.datasets import cifar10 as cifar10, fashion_mnist as fashion_mnist, mnist as mnist
     from fastcnn.datasets.idx import read_idx as read_idx
@@ -29,7 +31,7 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
             from fastcnn.datasets.idx import read_idx
 
             return read_idx
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise missing(__name__, name)
 
 
 def __dir__():

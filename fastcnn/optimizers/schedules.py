@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import bisect
 import math
+import sys
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import check_number
+from fastcnn.core.lazy import explain_missing
 from fastcnn.optimizers.base import LearningRateSchedule, schedules as registry
 
 if TYPE_CHECKING:
@@ -308,3 +310,6 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> Config | None:
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> LearningRateSchedule:
     """The schedule described by a dictionary from `serialize`."""
     return registry.deserialize(config, custom_objects)
+
+
+explain_missing(sys.modules[__name__])

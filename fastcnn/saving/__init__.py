@@ -17,6 +17,8 @@ saveable.py         the methods of a model that use these modules
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from fastcnn.core.lazy import missing
+
 if TYPE_CHECKING:
     from fastcnn.models import (
         load_model as load_model,
@@ -60,7 +62,7 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
     def __getattr__(name):
         if name in MODULES:
             return getattr(import_module(MODULES[name]), name)
-        raise AttributeError(f"module 'fastcnn.saving' has no attribute {name!r}")
+        raise missing(__name__, name)
 
 
 def __dir__():

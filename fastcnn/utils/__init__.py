@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import random
+from fastcnn.core.lazy import missing
 from fastcnn.core.registry import reset_names
 from fastcnn.training.progress import ProgressBar
 
@@ -84,7 +85,7 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
     def __getattr__(name):
         if name in MODULES:
             return getattr(import_module(MODULES[name]), name)
-        raise AttributeError(f"module 'fastcnn.utils' has no attribute {name!r}")
+        raise missing(__name__, name)
 
 
 def set_random_seed(seed: int) -> None:

@@ -1,0 +1,241 @@
+"""What the error about a missing name says: what to use instead, or which name is similar.
+
+Imported only once a name is missing. The names of Keras in HINTS are those that docs/keras.md lists
+as not supported; a test compares them.
+"""
+
+import difflib
+import importlib
+import re
+
+NUMPY = "use NumPy"
+FLOAT32 = "computations are in float32"
+NOT_SUPPORTED = "this part of Keras is not supported"
+BRANCHES = "models with several branches are not supported"
+RANDOM = "use NumPy (`np.random.default_rng(seed)`), or `initializers` for weights"
+IMAGES = "only images are supported, arrays of shape (batch, height, width, channels)"
+PREPROCESSING = (
+    "use `utils` to read images (`image_dataset_from_directory`, `load_img`) "
+    "and layers to augment them (`layers.RandomFlip`, ...)"
+)
+QUIET = "`verbose=0` in `fit`, `evaluate` and `predict` turns the progress bar off"
+CPU = "everything runs on the CPU; `config.set_num_threads` sets the number of threads"
+
+HINTS = {  # module -> {what to use instead: the missing names}
+    "fastcnn": {
+        "write a `Layer` or a `Loss` with its gradient and train with `fit`": (
+            "GradientTape custom_gradient gradients"
+        ),
+        "use `Sequential`": "Function KerasTensor Module Operation Graph",
+        "pretrained networks are not included; `load_weights` reads weights from files": (
+            "applications"
+        ),
+        FLOAT32: (
+            "mixed_precision DTypePolicy FloatDTypePolicy dtype_policies quantizers Quantizer "
+            "bfloat16 float16 quantization"
+        ),
+        "use `activations`, as in `activations.softmax(x)`": "nn",
+        PREPROCESSING: "preprocessing image",
+        "use `callbacks.TensorBoard`": "summary",
+        "use `fastcnn.__version__`": "version",
+        "use `model.save` and `models.load_model`": "saved_model",
+        "use `model.export`": "export lite",
+        "use `BackupAndRestore` or `ModelCheckpoint` of `callbacks`": "train",
+        "functions run as they are, without a graph": (
+            "function autograph executing_eagerly py_function numpy_function"
+        ),
+        CPU: "device distribute distribution test",
+        NUMPY: (
+            "ops Tensor Variable TensorShape TensorSpec RaggedTensor SparseTensor abs add argmax "
+            "argmin argsort bool boolean_mask broadcast_to cast clip_by_value concat constant "
+            "convert_to_tensor cumsum divide einsum equal exp expand_dims eye fill float32 "
+            "float64 floor gather greater int32 int64 io is_tensor less linalg linspace math "
+            "matmul maximum meshgrid minimum multiply newaxis norm one_hot ones ones_like pad pow "
+            "range rank reduce_max reduce_mean reduce_min reduce_sum repeat reshape reverse round "
+            "shape sigmoid sign signal size slice sort split sqrt square squeeze stack "
+            "stop_gradient strings subtract tanh tensordot tile transpose uint8 unique where "
+            "zeros zeros_like"
+        ),
+        NOT_SUPPORTED: (
+            "InputSpec RematScope StatelessScope SymbolicScope compat debugging distillation "
+            "estimator experimental feature_column legacy lookup name_scope ragged remat sparse "
+            "tree types visualization"
+        ),
+    },
+    "fastcnn.layers": {
+        BRANCHES: (
+            "Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average "
+            "concatenate dot maximum minimum multiply subtract"
+        ),
+        "recurrent layers are not supported": (
+            "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell Masking RNN "
+            "SimpleRNN SimpleRNNCell StackedRNNCells TimeDistributed CuDNNGRU CuDNNLSTM"
+        ),
+        "attention layers are not supported": (
+            "AdditiveAttention Attention GroupQueryAttention MultiHeadAttention"
+        ),
+        "encode text and categories as numbers before the network": (
+            "CategoryEncoding Discretization Embedding HashedCrossing Hashing IntegerLookup "
+            "ReversibleEmbedding StringLookup TextVectorization"
+        ),
+        "write a `Layer` with `forward` and `backward`": "Lambda Wrapper",
+        "use the layers in `layers`": "experimental",
+        NOT_SUPPORTED: (
+            "AdaptiveAveragePooling2D AdaptiveMaxPooling2D AlphaDropout AugMix AutoContrast "
+            "ContrastLimitedAdaptiveHistogramEqualization CutMix EinsumDense Equalization "
+            "FlaxLayer InputSpec JaxLayer MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline "
+            "RMSNormalization RandAugment RandomColorDegeneration RandomColorJitter "
+            "RandomElasticTransform RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
+            "RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear "
+            "STFTSpectrogram Solarization SpectralNormalization TFSMLayer TorchModuleWrapper"
+        ),
+    },
+    "fastcnn.activations": {NOT_SUPPORTED: "glu"},
+    "fastcnn.losses": {
+        'pass a string: `reduction="sum"`': "Reduction",
+        NOT_SUPPORTED: (
+            "BinaryFocalCrossentropy CTC CategoricalFocalCrossentropy "
+            "CategoricalGeneralizedCrossEntropy Circle Dice Tversky binary_focal_crossentropy "
+            "categorical_focal_crossentropy categorical_generalized_cross_entropy circle ctc dice "
+            "tversky"
+        ),
+    },
+    "fastcnn.metrics": {
+        NOT_SUPPORTED: (
+            "BinaryIoU ConcordanceCorrelation IoU MeanIoU MeanMetricWrapper OneHotIoU "
+            "OneHotMeanIoU PearsonCorrelation binary_focal_crossentropy "
+            "categorical_focal_crossentropy concordance_correlation pearson_correlation"
+        ),
+    },
+    "fastcnn.optimizers": {
+        "use the optimizers in `optimizers`": "experimental legacy",
+        FLOAT32: "LossScaleOptimizer",
+        NOT_SUPPORTED: "Adafactor Ftrl Lamb MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW",
+    },
+    "fastcnn.callbacks": {
+        QUIET: "ProgbarLogger",
+        "use `LambdaCallback`": "RemoteMonitor",
+        NOT_SUPPORTED: "OrbaxCheckpoint SwapEMAWeights experimental",
+    },
+    "fastcnn.initializers": {NOT_SUPPORTED: "STFT STFTInitializer stft"},
+    "fastcnn.datasets": {
+        "this data set is not included": (
+            "boston_housing california_housing cifar100 imdb reuters"
+        ),
+    },
+    "fastcnn.models": {
+        "use `Sequential`": "Functional",
+        "use `model_from_json`": "model_from_yaml",
+    },
+    "fastcnn.saving": {NOT_SUPPORTED: "KerasFileEditor"},
+    "fastcnn.utils": {
+        "use `utils.ProgressBar`": "Progbar",
+        QUIET: (
+            "disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled"
+        ),
+        "use `urllib.request.urlretrieve`": "get_file",
+        "use `utils.to_categorical`": "np_utils",
+        "use `plot_model`": "model_to_dot",
+        "slice the arrays, or use `validation_split` in `fit`": "split_dataset",
+        NOT_SUPPORTED: (
+            "Config FeatureSpace audio_dataset_from_directory get_source_inputs is_keras_tensor "
+            "pack_x_y_sample_weight pad_sequences standardize_dtype text_dataset_from_directory "
+            "timeseries_dataset_from_array unpack_x_y_sample_weight"
+        ),
+    },
+    "fastcnn.random": {
+        RANDOM: (
+            "Generator SeedGenerator beta binomial categorical dropout gamma normal poisson "
+            "randint shuffle stateless_normal stateless_uniform truncated_normal uniform"
+        ),
+    },
+    "fastcnn.backend": {
+        NUMPY: (
+            "abs argmax argmin cast clip concatenate dot eval exp expand_dims flatten int_shape "
+            "is_float_dtype is_int_dtype log max maximum mean min minimum ndim ones pow prod "
+            "result_type round shape sigmoid sign softmax sqrt square squeeze standardize_dtype "
+            "std sum transpose zeros"
+        ),
+        NOT_SUPPORTED: (
+            "function get_session get_uid gradients is_keras_tensor learning_phase "
+            "set_learning_phase set_session tensorflow_backend variable"
+        ),
+    },
+    "fastcnn.config": {
+        CPU: (
+            "experimental get_visible_devices list_logical_devices list_physical_devices "
+            "set_visible_devices threading"
+        ),
+        FLOAT32: "dtype_policy set_dtype_policy",
+        QUIET: (
+            "disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled"
+        ),
+        "functions run as they are, without a graph": (
+            "functions_run_eagerly run_functions_eagerly"
+        ),
+        NOT_SUPPORTED: (
+            "disable_flash_attention disable_traceback_filtering enable_flash_attention "
+            "enable_traceback_filtering enable_unsafe_deserialization is_flash_attention_enabled "
+            "is_nnx_enabled is_traceback_filtering_enabled max_epochs max_steps_per_epoch "
+            "set_max_epochs set_max_steps_per_epoch"
+        ),
+    },
+    "fastcnn.data": {
+        "`tf.data` is not supported: use NumPy arrays, generators or `utils.PyDataset`": (
+            "AUTOTUNE Dataset Options TFRecordDataset TextLineDataset experimental"
+        ),
+    },
+    "fastcnn.wrappers": {
+        NOT_SUPPORTED: "SKLearnTransformer",
+        "use `wrappers.SKLearnClassifier` or `wrappers.SKLearnRegressor`": "scikit_learn",
+    },
+}
+PUBLIC = (  # modules where a name may be that is missing in another one
+    *("layers", "models", "losses", "metrics", "optimizers", "optimizers.schedules", "callbacks"),
+    *("activations", "initializers", "regularizers", "constraints", "datasets", "utils"),
+    *("saving", "config"),
+)
+
+
+def sentence(module, name):
+    """The error message for a missing name."""
+    text = f"module {module!r} has no attribute {name!r}"
+    hint = find_hint(module, name)
+    if hint:
+        return f"{text}: {hint}."
+    similar = find_similar(module, name)
+    return f"{text}. Did you mean {similar!r}?" if similar else f"{text}."
+
+
+def find_hint(module, name):
+    """What to use instead of a name of Keras or TensorFlow, or None."""
+    for hint, names in HINTS.get(module, {}).items():
+        if name in names.split():
+            return hint
+    if module == "fastcnn.layers" and re.search("[13]D(Transpose)?$", name):
+        return IMAGES
+    return None
+
+
+def find_similar(module, name):
+    """The public name that was probably meant, such as 'Conv2D' for `conv2d`, or None."""
+    package = importlib.import_module(module)
+    names = {known.lower(): known for known in dir(package) if is_public(package, known)}
+    if name.lower() in names:
+        return names[name.lower()]
+    if not module.startswith("fastcnn.kernels"):
+        for other in PUBLIC:
+            if is_public(importlib.import_module(f"fastcnn.{other}"), name):
+                return f"{other}.{name}"
+    close = difflib.get_close_matches(name.lower(), names, n=1)
+    return names[close[0]] if close else None
+
+
+def is_public(module, name):
+    """Whether a module lists this name or defines it, itself or in a module inside of it."""
+    if name.startswith("_") or name not in dir(module):
+        return False
+    if name in getattr(module, "__all__", ()):
+        return True
+    home = getattr(getattr(module, name), "__module__", None) or ""
+    return home.startswith(module.__name__)
