@@ -4,6 +4,7 @@ FASTCNN_NO_OPENMP=1 builds a serial extension, FASTCNN_DEBUG=1 one with bounds c
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,12 @@ class Build(build_ext):
                 shutil.copy2(built, beside)
 
 
+def description():
+    """README.md without links to files of the repository, which lead nowhere on other pages."""
+    text = Path("README.md").read_text("utf-8")
+    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"\1", text)
+
+
 extension = Extension(
     "fastcnn.kernels.native",
     [
@@ -116,5 +123,7 @@ setup(
         show_all_warnings=True,
     ),
     cmdclass={"build_ext": Build},
+    long_description=description(),
+    long_description_content_type="text/markdown",
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

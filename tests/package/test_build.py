@@ -1,8 +1,10 @@
 """The build: it reports missing requirements in one sentence, and its result runs anywhere."""
 
 import os
+import re
 import subprocess
 import sys
+import tarfile
 
 import pytest
 
@@ -21,11 +23,10 @@ exec cc "$@"
 """
 
 
-def build(folder, **environment):
-    """Run `setup.py build_ext` into `folder`; expected to fail in the initial checks."""
-    command = [sys.executable, "setup.py", "build_ext", "-b", str(folder), "-t", str(folder)]
+def setup(*arguments, **environment):
+    """Run setup.py with these arguments."""
     return subprocess.run(
-        command,
+        [sys.executable, "setup.py", *map(str, arguments)],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -52,11 +53,47 @@ def script(folder, text):
 )
 def test_error_says_what_is_missing(tmp_path, compiler, sentence):
     path = "/nowhere/cc" if compiler is None else script(tmp_path, compiler)
-    done = build(tmp_path / "built", CC=path)
+    done = setup("build_ext", "-b", tmp_path, "-t", tmp_path, CC=path)
     assert done.returncode != 0
     last = done.stderr.strip().splitlines()[-1]
     assert sentence in last
     assert "Traceback" not in done.stderr
+
+
+def test_wheel_contains_no_sources_of_the_extension(tmp_path):
+    done = setup("build_py", "--build-lib", tmp_path)
+    assert done.returncode == 0, done.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in files} == {".py", ".pyi", ".typed"}
+    assert {path.relative_to(tmp_path).parts[0] for path in files} == {"fastcnn"}
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory):
+    """{path: content} of the source distribution."""
+    folder = tmp_path_factory.mktemp("sdist")
+    done = setup("egg_info", "--egg-base", folder, "sdist", "--dist-dir", folder)
+    assert done.returncode == 0, done.stderr
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as tar:
+        members = [member for member in tar if member.isfile()]
+        return {m.name.partition("/")[2]: tar.extractfile(m).read() for m in members}
+
+
+def test_sdist_contains_the_whole_repository(sdist):
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a repository")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    tracked = {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+    assert tracked - set(sdist) == set()
+    assert not [name for name in sdist if name.endswith((".so", ".pyc", "native.c"))]
+
+
+def test_description_has_no_links_to_files(sdist):
+    text = sdist["PKG-INFO"].decode("utf-8")
+    assert "\n# fastcnn\n" in text
+    assert "| docs/keras.md |" in text
+    assert not re.findall(r"\]\((?!https?:)", text)
 
 
 @pytest.mark.parametrize("folder", [ROOT, "/"], ids=["the source tree", "elsewhere"])
