@@ -251,16 +251,25 @@ def _copy(stream, out, path, file):
 
 @contextlib.contextmanager
 def _private_folder(cache):
-    """Context manager: a temporary folder in the cache for unfinished files; removes old ones."""
+    """Context manager: a temporary folder in the cache for unfinished files; removes old ones.
+
+    If nothing is stored, it also removes the folders that it created.
+    """
+    created = [folder for folder in (cache, *cache.parents) if not folder.exists()]
     cache.mkdir(parents=True, exist_ok=True)
     for leftover in cache.glob(".fetch-*"):
         with contextlib.suppress(OSError):
             if leftover.stat().st_mtime < time.time() - LEFTOVER_AGE:
                 shutil.rmtree(leftover)
-    with tempfile.TemporaryDirectory(
-        prefix=".fetch-", dir=cache, ignore_cleanup_errors=True
-    ) as temp:
-        yield Path(temp)
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=".fetch-", dir=cache, ignore_cleanup_errors=True
+        ) as temp:
+            yield Path(temp)
+    finally:
+        with contextlib.suppress(OSError):  # not empty
+            for folder in created:
+                folder.rmdir()
 
 
 def _progress_bar():

@@ -94,6 +94,13 @@ def test_unreachable_server(dataset, cache, mirrors):
     assert load(dataclasses.replace(dataset, mirrors=(gone.url, mirrors[0].url))) == cache
 
 
+def test_failed_download_leaves_no_empty_folders(dataset, tmp_path, mirrors, monkeypatch):
+    monkeypatch.setenv("FASTCNN_HOME", str(tmp_path / "new" / "home"))
+    with pytest.raises(FileNotFoundError, match="HTTP Error 404"):
+        load(dataclasses.replace(dataset, mirrors=(mirrors[0].url,)))
+    assert not (tmp_path / "new").exists()
+
+
 def test_server_that_times_out(dataset, cache, mirrors, monkeypatch, capsys):
     monkeypatch.setattr(fetch, "TIMEOUT", 0.2)
     name = NAMES[0] + ".gz"
