@@ -17,7 +17,7 @@ cdef class Conv2DBackwardData(Conv2D):
         self.transposed = aligned((self.kh * self.kw, self.oc, self.ic))
         self.preparations = self.kh * self.kw
         self.prepares_weights = True
-        self.adjust_work(self.ic, dx.size)
+        self.adjust_work(dx.size, self.ic)
         self.row_blocks = image_blocks(self.n, self.h, self.work)
         self.tasks = self.n * self.row_blocks
         rows, columns, taps = self.set_phases()
@@ -114,7 +114,7 @@ cdef class ColumnsBackwardData(Conv2D):
         self.dy, self.weights, self.dx = dy, w, dx
         self.set_conv_sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.oc, self.kh * self.kw * self.ic))
-        self.adjust_work(self.transposed.shape[1], dx.size)
+        self.adjust_work(dx.size, self.transposed.shape[1])
         self.preparations = 1
         self.prepares_weights = True
         self.tasks = self.n

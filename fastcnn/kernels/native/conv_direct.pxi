@@ -16,7 +16,7 @@ cdef class Conv2D(Windowed):
         self.oc = w_shape[3]
         self.work = <double>self.n * self.oh * self.ow * self.kh * self.kw * self.ic * self.oc
 
-    cdef adjust_work(self, Py_ssize_t channels, Py_ssize_t outputs):
+    cdef adjust_work(self, Py_ssize_t outputs, Py_ssize_t channels):
         # Vectors of so many channels may be partly empty, and each output has to be written.
         self.work = self.work / vector_efficiency(self.table, channels) + WORK_PER_OUTPUT * outputs
 
@@ -110,7 +110,7 @@ cdef class Conv2DForward(Conv2D):
         self.x, self.weights, self.b, self.y, self.relu = x, w, b, y, relu
         self.set_conv_sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
         self.forward_segments()
-        self.adjust_work(self.oc, y.size)
+        self.adjust_work(y.size, self.oc)
         self.row_blocks = image_blocks(self.n, self.oh, self.work)
         self.tasks = self.n * self.row_blocks
         if self.is_padded:

@@ -56,7 +56,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
             x.shape, w.shape, y.shape, strides, pads, dilation, pool_size, pool_strides
         )
         self.forward_segments()
-        self.adjust_work(self.oc, y.size)
+        self.adjust_work(y.size, self.oc)
         self.row_blocks = image_blocks(self.n, self.ph, self.work)
         self.tasks = self.n * self.row_blocks
         conv_rows = self.conv_rows(max(ceil_div(self.ph, self.row_blocks), <Py_ssize_t>1))
