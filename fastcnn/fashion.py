@@ -39,9 +39,9 @@ examples:
       compare it with a dense network, as the tutorial does
   {PROGRAM} --epochs 1 --limit 6000
       a quick test with a tenth of the images
-  {PROGRAM} --save weights.npz
-      save the trained weights; to load them, call
-      model.set_weights(list(numpy.load("weights.npz").values()))
+  {PROGRAM} --save model.keras
+      save the trained model; to load it, call
+      fastcnn.models.load_model("model.keras")
 
 Ctrl-C ends the training at any time; the model is then tested and saved as it is."""
 
@@ -95,7 +95,7 @@ class Result:
 def main(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code.
 
-    0: success; 1: no data, or the weights were not saved; 2: invalid option; 130: stopped by
+    0: success; 1: no data, or the model was not saved; 2: invalid option; 130: stopped by
     Ctrl-C.
     """
     options = parse(arguments)
@@ -132,7 +132,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def train_and_test(name, train, test, options):
-    """Train one model, save its weights if requested, and print its `[loss, accuracy]`."""
+    """Train one model, save it if requested, and print its `[loss, accuracy]`."""
     if options.seed is not None:
         keras.utils.set_random_seed(options.seed)
     model = MODELS[name]()
@@ -190,19 +190,21 @@ def print_table(results):
 
 
 def save_path(path, name, model):
-    """The path for the weights of model `name`: with two models, `w.npz` becomes `w-cnn.npz`."""
+    """The path for model `name`: with two models, `m.keras` becomes `m-cnn.keras`."""
     return path.with_stem(f"{path.stem}-{name}") if model == "both" else path
 
 
 def save(model, path, quiet):
-    """Save the weights; return whether that succeeded. The model is tested in either case."""
+    """Save the model; return whether that succeeded. It is tested in either case."""
+    is_model = path.suffix == ".keras"
+    kind = "model" if is_model else "weights"
     try:
-        save_weights(model, path)
+        model.save(path) if is_model else save_weights(model, path)
     except OSError as error:
-        print(f"{PROGRAM}: the weights could not be saved: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: the {kind} could not be saved: {error}", file=sys.stderr)
         return False
     if not quiet:
-        print(f"Weights saved to {path}")
+        print(f"{kind.capitalize()} saved to {path}")
     return True
 
 
@@ -291,10 +293,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--save",
-        type=npz_file,
-        metavar="FILE.npz",
-        help="write the trained weights to this file; with --model both, to FILE-cnn.npz and "
-        "FILE-dnn.npz",
+        type=model_file,
+        metavar="FILE",
+        help="write the trained model to this .keras file, or its weights to this .npz file; with "
+        "--model both, to FILE-cnn.keras and FILE-dnn.keras",
     )
     parser.add_argument(
         "--quiet", action="store_true", help="print only the result, no summary and no progress"
@@ -336,11 +338,11 @@ def folder(text):
     return text
 
 
-def npz_file(text):
-    """A type for argparse: a writable .npz file, checked before the training starts."""
+def model_file(text):
+    """A type for argparse: a writable .keras or .npz file, checked before the training starts."""
     path = Path(text)
-    if path.suffix != ".npz" or path.is_dir():
-        raise argparse.ArgumentTypeError(f"must be a file name that ends in .npz, not {text!r}")
+    if path.suffix not in (".keras", ".npz") or path.is_dir():
+        raise argparse.ArgumentTypeError(f"must end in .keras or .npz, not {text!r}")
     if not path.parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
     if not os.access(path.parent, os.W_OK):

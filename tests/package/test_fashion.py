@@ -70,7 +70,7 @@ def stored_weights(path):
         ("--learning-rate fast", "--learning-rate", "not 'fast'"),
         ("--model rnn", "--model", "'rnn'"),
         ("--data no/such/folder", "--data", "no folder 'no/such/folder'"),
-        ("--save weights", "--save", "ends in .npz, not 'weights'"),
+        ("--save weights", "--save", "end in .keras or .npz, not 'weights'"),
         ("--save no/folder/w.npz", "--save", "no folder 'no/folder'"),
         ("--save", "--save", "expected one argument"),
         ("--epoch 3", "--epoch", "unrecognized arguments"),
@@ -148,6 +148,15 @@ def test_both_models_are_compared(small_data, capsys, tmp_path):
     assert table["parameters"] == ["243,786", "101,770"]
     assert len(table["training seconds"]) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["w-cnn.npz", "w-dnn.npz"]
+
+
+def test_saves_the_model(small_data, capsys, tmp_path):
+    path = tmp_path / "m.keras"
+    assert main("--model dnn --epochs 1 --seed 1 --save", path) == 0
+    output = capsys.readouterr().out
+    assert f"Model saved to {path}" in output
+    model = fashion.keras.models.load_model(path)
+    assert [model.evaluate(*small_data, verbose=0)] == results(output)
 
 
 def test_quiet_prints_only_the_result(small_data, capsys):
