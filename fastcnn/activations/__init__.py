@@ -18,6 +18,7 @@ relu, softmax, tanh, sigmoid and elu are compiled kernels, the others are NumPy.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,6 +81,14 @@ class elu(KernelActivation):  # noqa: N801
     def __init__(self, alpha=1.0):
         self.settings = {"alpha": float(alpha)}
 
+    def bind_backward(self, dy, x, y, dx):
+        if self.settings["alpha"] < 0:  # y > 0 on both sides: the kernel cannot tell them apart
+            return functools.partial(self.backward, dy, x, y, dx)
+        return super().bind_backward(dy, x, y, dx)
+
+    def backward(self, dy, x, y, dx):
+        dx[...] = dy * np.where(x > 0, 1, y + self.settings["alpha"])
+
 
 @register("relu")
 class relu(ActivationFunction):  # noqa: N801
@@ -106,14 +115,14 @@ class relu(ActivationFunction):  # noqa: N801
         return kernels.bind("relu_backward", dy, y, dx)
 
     def forward(self, x, y):
-        upper = x if self.most is None else np.minimum(x, self.most)
+        upper = x if self.most is None else np.maximum(np.minimum(x, self.most), 0)
         lower = self.slope * (x - self.threshold) if self.slope else 0
         y[...] = np.where(x <= self.threshold, lower, upper)
 
     def backward(self, dy, x, y, dx):
         slope = np.where(x <= self.threshold, x.dtype.type(self.slope), 1)
         if self.most is not None:
-            slope[x > self.most] = 0
+            slope[(x > self.most) | ((x > self.threshold) & (x < 0))] = 0
         np.multiply(dy, slope, out=dx)
 
 
@@ -188,10 +197,8 @@ class softmax(ActivationFunction):  # noqa: N801
         self.axis = tuple(axis) if isinstance(axis, (tuple, list)) else axis
 
     def _over_rows(self, x):
-        if x.ndim < 2:
-            raise ValueError(
-                f"softmax needs an array of two or more axes. Received shape {x.shape}."
-            )
+        if x.ndim == 0:
+            raise ValueError("softmax needs an array of one or more axes. Received a scalar.")
         return self.axis in (-1, x.ndim - 1)
 
     def bind_forward(self, x, y):
@@ -241,6 +248,7 @@ class sparsemax(ActivationFunction):  # noqa: N801
         self.axis = axis
 
     def forward(self, x, y):
+        x = x - x.max(self.axis, keepdims=True)  # same result, and sums stay near 1
         z = np.moveaxis(x, self.axis, -1)
         ordered = -np.sort(-z, axis=-1)
         sums = np.cumsum(ordered, axis=-1)

@@ -5,6 +5,7 @@ The functions themselves are in `activations`.
 
 from __future__ import annotations
 
+import copyreg
 import functools
 import inspect
 from typing import TYPE_CHECKING
@@ -62,8 +63,12 @@ class ActivationFunction:
         if args or kwargs:
             return type(self)(*args, **kwargs)(x)
         x = np.asarray(x)
+        if x.dtype.kind not in "fiub":
+            raise ValueError(
+                f"An activation takes an array of real numbers. Received dtype {x.dtype}."
+            )
         wide = x.dtype == np.float64 and config.backend() == "reference"
-        x = np.ascontiguousarray(x, np.float64 if wide else np.float32)
+        x = np.asarray(x, np.float64 if wide else np.float32, order="C")
         y = np.empty_like(x)
         self.bind_forward(x, y)()
         return tensor(y)
@@ -110,9 +115,22 @@ def register(name, *aliases):
         cls.name = name
         function = cls()
         function.__wrapped__ = FunctionSignature(cls, "x")
+        copyreg.pickle(cls, _reduce)
         return registry.register(name, *aliases)(function)
 
     return add
+
+
+def _reduce(activation):
+    """What pickle and copy do with a registered activation, whose class is not in its module."""
+    state = None if activation.owner is None else {"owner": activation.owner}
+    return _restore, (type(activation).name, activation.parameters), state
+
+
+def _restore(name, parameters):
+    """The shared function of that name, or a new one with these parameters."""
+    function = registry.lookup(name)
+    return type(function)(**parameters) if parameters else function
 
 
 def serialize(activation: ActivationFunction) -> str | Config:

@@ -124,7 +124,9 @@ class soft_shrink(ActivationFunction):  # noqa: N801
         self.threshold = threshold
 
     def forward(self, x, y):
-        np.subtract(x, np.clip(x, -self.threshold, self.threshold), out=y)
+        t = self.threshold
+        shift = np.clip(x, -t, t) if t >= 0 else np.where(x > t, t, -t)
+        np.subtract(x, shift, out=y)
 
     def backward(self, dy, x, y, dx):
         dx[...] = np.where(np.abs(x) <= self.threshold, 0, dy)
@@ -153,7 +155,7 @@ class tanh_shrink(ActivationFunction):  # noqa: N801
         np.subtract(x, np.tanh(x), out=y)
 
     def backward(self, dy, x, y, dx):
-        dx[...] = dy * np.square(x - y)
+        dx[...] = dy * np.square(np.tanh(x))  # x - y would lose tanh(x) where x is large
 
 
 @register("hard_tanh")

@@ -138,6 +138,10 @@ def test_results_equal_those_of_the_reference(name):
             "does not fit into an image",
         ),
         (lambda k: k.tanh_backward(integers(2, 3), integers(3, 2)), "must have the shape"),
+        (
+            lambda k: k.elu_backward(integers(3), integers(3), alpha=-0.5),
+            "elu_backward takes an alpha >= 0. Received alpha=-0.5",
+        ),
         (lambda k: k.dropout(integers(3), [1.0, 2.0], rate=0.5), "`key` must be 2 integers"),
         (lambda k: k.dropout(integers(3), [1, 2], rate=1.5), r"`rate` must be in \[0, 1\]"),
         (

@@ -1,6 +1,8 @@
 """Activations: values, gradients by finite differences, names."""
 
+import copy
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -109,6 +111,96 @@ def test_lookup():
         activations.get("rleu")
     with pytest.raises(ValueError, match="An activation needs a gradient"):
         activations.get(np.tanh)
+
+
+def gradient(activation, x):
+    """dx for dy = 1, float32."""
+    x = np.asarray(x, np.float32)
+    y, dx = np.empty_like(x), np.empty_like(x)
+    activation.bind_forward(x, y)()
+    activation.bind_backward(np.ones_like(x), x, y, dx)()
+    return dx
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_elu_of_negative_alpha_has_the_gradient_of_keras(backend):
+    keras.config.set_backend(backend)
+    elu = type(activations.elu)(alpha=-0.5)
+    x = [-20, -1, -1e-7, 0, 1e-7, 1, 20]
+    np.testing.assert_allclose(
+        gradient(elu, x), [0, -0.18393973, -0.49999994, -0.5, 1, 1, 1], rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize("x", [3e7, -3e7, 3e38, np.inf, -np.inf])
+def test_tanh_shrink_has_slope_one_far_from_zero(x):
+    assert gradient(activations.tanh_shrink, [x]) == 1
+
+
+EXTREMES = [0, 1e-30, -1e-30, 1e-7, -1e-7, 20, -20, 3e7, -3e7, 3e38, -3e38]
+
+
+@pytest.mark.parametrize("name", sorted(VALUES))
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_gradients_of_extreme_inputs_are_finite(backend, name):
+    keras.config.set_backend(backend)
+    with np.errstate(all="ignore"):  # squareplus and gelu square x
+        slopes = gradient(activations.get(name), [[x, 0] for x in EXTREMES])
+    if name == "exponential":
+        slopes = slopes[np.array(EXTREMES) < 88]
+    assert np.isfinite(slopes).all()
+
+
+@pytest.mark.parametrize("parameters", [{"max_value": -1}, {"threshold": -1, "max_value": 2}])
+def test_relu_clips_between_zero_and_max_value(parameters):
+    x = np.array([-3, -0.5, 0.5, 3], np.float32)
+    relu = type(activations.relu)(**parameters)
+    top = max(parameters["max_value"], 0)
+    np.testing.assert_array_equal(relu(x), np.clip(x, 0, top))
+    np.testing.assert_array_equal(gradient(relu, x), (x > 0) & (x < top))
+
+
+def test_soft_shrink_of_negative_threshold_is_that_of_keras():
+    shrink = type(activations.soft_shrink)(threshold=-1)
+    assert shrink([-2, -1, -0.5, 2]).tolist() == [-3, -2, 0.5, 3]
+
+
+def test_sparsemax_does_not_depend_on_a_common_offset():
+    x = np.array([[0, 1, 0.5]], np.float32)
+    for offset in (0, 1e3, 3e6):
+        np.testing.assert_array_equal(
+            activations.sparsemax(x + np.float32(offset)), [[0, 0.75, 0.25]]
+        )
+    np.testing.assert_allclose(activations.sparsemax([[3e7] * 4]), [[0.25] * 4])
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
+def test_functions_of_rows_take_a_single_row(name):
+    activation = activations.get(name)
+    x = np.array([1, 2, 0.5], np.float32)
+    np.testing.assert_array_equal(activation(x), activation(x[None])[0])
+
+
+def test_a_scalar_stays_a_scalar():
+    assert activations.relu(3).shape == ()
+    assert activations.relu(3) == 3
+    with pytest.raises(ValueError, match=r"one or more axes. Received a scalar"):
+        activations.softmax(3.0)
+
+
+@pytest.mark.parametrize("x", [None, "a", np.ones(2) * 1j, [[1, 2], None]])
+def test_what_is_not_a_number_is_refused(x):
+    with pytest.raises(ValueError, match=r"array of real numbers. Received dtype|inhomogeneous"):
+        activations.relu(x)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda f: pickle.loads(pickle.dumps(f))])
+def test_copies_and_pickles(copied):
+    assert copied(activations.relu) is activations.relu
+    elu = copied(type(activations.elu)(alpha=0.3))
+    assert repr(elu) == "<activation elu(alpha=0.3)>"
+    owned = copied(activations.get(keras.layers.LeakyReLU(0.1)))
+    assert activations.serialize(owned)["config"]["negative_slope"] == 0.1
 
 
 PARAMETERS = {

@@ -61,7 +61,9 @@ def elu_forward(x: ArrayLike, *, alpha: float = 1.0) -> FloatArray:
 
 
 def elu_backward(dy: ArrayLike, y: ArrayLike, *, alpha: float = 1.0) -> FloatArray:
-    """dx = dy where y > 0, else dy (y + alpha)"""
+    """dx = dy where y > 0, else dy (y + alpha); alpha >= 0, or y > 0 would not mean x > 0"""
+    if alpha < 0:
+        raise ValueError(f"elu_backward takes an alpha >= 0. Received alpha={alpha!r}.")
     return _backward("elu_backward", dy, y, alpha=float(alpha))
 
 

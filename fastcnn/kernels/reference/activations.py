@@ -40,7 +40,7 @@ def elu_forward(x, y, *, alpha):
 
 
 def elu_backward(dy, y, dx, *, alpha):
-    """dx = dy where y > 0, else dy (y + alpha); y is elu's output"""
+    """dx = dy where y > 0, else dy (y + alpha); y is elu's output, alpha >= 0"""
     dx[...] = np.where(y > 0, dy, dy * (y + dy.dtype.type(alpha)))
 
 
