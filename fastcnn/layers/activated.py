@@ -4,9 +4,16 @@ A subclass binds the kernels of the linear map and of its gradients; `ActivatedS
 the activation behind them.
 """
 
-from fastcnn import activations, constraints, initializers, regularizers
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastcnn import activations, config, constraints, initializers, regularizers
 from fastcnn.core.steps import Call, Step
 from fastcnn.layers.base import Layer
+
+if TYPE_CHECKING:
+    from fastcnn.activations import ActivationFunction
 
 
 class ActivatedStep(Step):
@@ -101,7 +108,22 @@ class ActivatedStep(Step):
         return self._remember(call)
 
 
-class ActivatedLayer(Layer):
+class HasActivation:
+    """Mixin of a layer whose `activation` may be replaced after it has been used."""
+
+    @property
+    def activation(self) -> ActivationFunction:
+        return self._activation
+
+    @activation.setter
+    def activation(self, value):
+        self._activation = activations.get(value)
+        if self.built:
+            self.release()
+            config.changed()  # models bind their kernels again
+
+
+class ActivatedLayer(HasActivation, Layer):
     """A linear map with weights `kernel` and `bias`, then `activation`.
 
     A subclass lists all arguments in its signature and hands on by name what it does not use.
@@ -135,7 +157,7 @@ class ActivatedLayer(Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer or "glorot_uniform")
         self.bias_initializer = initializers.get(bias_initializer or "zeros")

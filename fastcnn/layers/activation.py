@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import activations, constraints, initializers, regularizers
+from fastcnn.core.arguments import matches
 from fastcnn.layers.core import Activation
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
@@ -225,6 +226,16 @@ class PReLU(PlainLayer):
             constraint=self.alpha_constraint,
             name="alpha",
         )
+
+    def compute_output_shape(self, input_shape):
+        if self.alpha is not None:
+            wanted = tuple(None if size == 1 else size for size in self.alpha.shape)
+            if not matches(input_shape[1:], wanted):
+                raise ValueError(
+                    f"Layer {self.name!r} is built with a weight of shape {self.alpha.shape}. "
+                    f"Received input shape {tuple(input_shape)}."
+                )
+        return tuple(input_shape)
 
     def prepare(self, call):
         call.open = np.empty(call.x.shape, bool)

@@ -29,6 +29,7 @@ stands; a layer that is called by hand makes one of its own.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,8 +126,12 @@ class Layer(Configurable):
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
             )
         refuse(autocast, "autocast", True)
-        if name is not None and not isinstance(name, str):
-            raise ValueError(f"The argument `name` must be a string. Received name={name!r}.")
+        if name is not None:
+            check_name(name)
+        if not isinstance(trainable, (bool, np.bool_, int)):
+            raise ValueError(
+                f"The argument `trainable` must be True or False. Received trainable={trainable!r}."
+            )
         if hasattr(self, "call") and type(self).forward is Layer.forward:
             raise NotImplementedError(
                 f"Layers with `call` are not supported: {type(self).__name__} must implement "
@@ -242,12 +247,12 @@ class Layer(Configurable):
         self.output_shape = tuple(output_shape)
         return self.output_shape
 
-    def __call__(self, x: ArrayLike, training: bool | None = None) -> Tensor:
+    def __call__(self, inputs: ArrayLike, training: bool | None = None) -> Tensor:
         """The layer's result for an array, as a new `Tensor`; builds the layer at the first call.
 
         Without `training` it is not training, but layers that augment images do so, as in Keras.
         """
-        x = self._checked(x)
+        x = self._checked(inputs)
         self.build_once((None, *x.shape[1:]))
         return tensor(np.array(self.make_step().forward(x, training)))
 
@@ -401,6 +406,17 @@ def _as_it_is(value):
     return value
 
 
+def check_name(name):
+    """Check that `name` is a string that a file can hold."""
+    if not isinstance(name, str):
+        raise ValueError(f"The argument `name` must be a string. Received name={name!r}.")
+    if re.search("[\0\ud800-\udfff]", name):
+        raise ValueError(
+            "The argument `name` must not contain NUL or surrogate characters, which no file could "
+            f"hold. Received name={name!r}."
+        )
+
+
 def float_type(dtype):
     """The float type for the argument `dtype`: None, a name, a numpy dtype or a Keras policy."""
     if dtype is None:
@@ -412,8 +428,24 @@ def float_type(dtype):
     except TypeError:
         name = dtype
     if name not in config.FLOAT_TYPES:
-        raise ValueError(f"The argument `dtype` must be 'float32'. Received dtype={dtype!r}.")
+        raise ValueError(
+            "The argument `dtype` must be 'float32' (or 'float64', on the reference backend). "
+            f"Received dtype={dtype!r}."
+        )
     return name
+
+
+def check_input_type(dtype):
+    """Check that `dtype`, the type of the data before their conversion, is one of numbers."""
+    try:
+        is_number = np.dtype(getattr(dtype, "name", dtype)).kind in "fiub"
+    except TypeError:
+        is_number = dtype in ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # NumPy lacks these
+    if dtype is not None and not is_number:
+        raise ValueError(
+            "The argument `dtype` must be the type of a number, such as 'float32' or 'uint8'. "
+            f"Received dtype={dtype!r}."
+        )
 
 
 def check_rank(layer, input_shape, rank):

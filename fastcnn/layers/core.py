@@ -5,10 +5,19 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fastcnn import activations, kernels
-from fastcnn.core.arguments import check_count, check_data_format, check_shape, hand_on, refuse
-from fastcnn.layers.activated import ActivatedLayer, ActivatedStep
-from fastcnn.layers.base import Layer
+from fastcnn.core.arguments import (
+    check_count,
+    check_data_format,
+    check_shape,
+    hand_on,
+    refuse,
+    warn,
+)
+from fastcnn.layers.activated import ActivatedLayer, ActivatedStep, HasActivation
+from fastcnn.layers.base import Layer, check_input_type
 from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.steps import ElementwiseStep, IdentityStep
@@ -46,26 +55,39 @@ class InputLayer(Layer):
         name: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if isinstance(shape, (int, np.integer)):
+            raise ValueError(
+                "The argument `shape` must be a tuple, as in Input(shape=(28, 28, 1)). "
+                f"Received shape={shape}."
+            )
         refuse(sparse or None, "sparse")
         refuse(ragged or None, "ragged")
         refuse(input_tensor, "input_tensor")
         refuse(optional or None, "optional")
+        if "input_shape" in kwargs:
+            warn("The argument `input_shape` of InputLayer is deprecated. Use `shape` instead.")
+            shape = kwargs.pop("input_shape")
+        batch_shape = kwargs.pop("batch_input_shape", batch_shape)
         kwargs = {key: value for key, value in kwargs.items() if value not in (None, False)}
-        # the dtype of an input is only a remark here: whatever arrives becomes float
+        check_input_type(dtype)  # all inputs are converted to the float type of the model
         super().__init__(name=name, **kwargs)
         if batch_shape is not None:
-            batch_shape = tuple(batch_shape)
-            shape, batch_size = batch_shape[1:], batch_shape[0]
+            if shape is not None or batch_size is not None:
+                raise ValueError(
+                    "`batch_shape` includes `shape` and `batch_size`: give either it or them. "
+                    f"Received batch_shape={batch_shape}, shape={shape}, batch_size={batch_size}."
+                )
+            batch_size, *shape = batch_shape
+        self.batch_size = None if batch_size is None else check_count(batch_size, "batch_size", 0)
         if shape is None:
             raise ValueError("`Input` needs the argument `shape`: the shape of one sample.")
         self.shape = check_shape(shape)
-        self.batch_size = batch_size
-        self.batch_shape = (None, *self.shape)
+        self.batch_shape = (self.batch_size, *self.shape)
         self.build_once(self.batch_shape)
 
     def get_config(self):
         return {
-            "batch_shape": (self.batch_size, *self.shape),
+            "batch_shape": self.batch_shape,
             "dtype": self.dtype,
             "sparse": False,
             "ragged": False,
@@ -86,6 +108,8 @@ def Input(  # noqa: N802
     optional: bool = False,
 ) -> InputLayer:
     """The first entry of a `Sequential`: the shape of one sample, without the batch axis.
+
+    `batch_size` appears in shapes and files; the model takes batches of any size, as in Keras.
 
     >>> from fastcnn import Input, Sequential, layers
     >>> Sequential([Input(shape=(4,)), layers.Dense(2)]).output_shape
@@ -242,7 +266,7 @@ class ActivationStep(ElementwiseStep):
 
 
 @register
-class Activation(Layer):
+class Activation(HasActivation, Layer):
     """An activation as a layer of its own.
 
     Args:
@@ -260,7 +284,7 @@ class Activation(Layer):
 
     def __init__(self, activation: ActivationLike, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = activation
 
     def as_activation(self):
         """What the layer is as the argument `activation` of another one."""

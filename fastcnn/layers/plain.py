@@ -30,10 +30,10 @@ class PlainLayer(Layer):
 class ImageLayer(PlainLayer):
     """A layer that changes images; called by hand it takes a single one (h, w, c), too."""
 
-    def __call__(self, x, training=None):
-        if np.ndim(x) == 3:
-            return super().__call__(np.asarray(x)[None], training)[0]
-        return super().__call__(x, training)
+    def __call__(self, inputs, training=None):
+        if np.ndim(inputs) == 3:
+            return super().__call__(np.asarray(inputs)[None], training)[0]
+        return super().__call__(inputs, training)
 
 
 class ViewLayer(Layer):

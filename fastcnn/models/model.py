@@ -183,11 +183,12 @@ class Model(Trainer, Saveable, Layer):
 
     # ------------------------------------------------------------------------------------ running
 
-    def __call__(self, x: Any, training: bool | None = None) -> Tensor:
+    def __call__(self, inputs: Any, training: bool | None = None) -> Tensor:
         """The model's output for an array of inputs, as a new `Tensor`.
 
         Without `training` it is not training, but layers that augment images do so, as in Keras.
         """
+        x = inputs
         with self._lock:
             buffer = None
             if isinstance(x, np.ndarray):

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fastcnn.core.arguments import check_shape
 from fastcnn.layers.base import Functional, Layer
 from fastcnn.layers.core import InputLayer
 from fastcnn.layers.registry import register
@@ -25,6 +26,8 @@ from fastcnn.models.model import Model
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Self
+
+    from numpy.typing import NDArray
 
     from fastcnn.core.types import Config, CustomObjects, Shape
 
@@ -51,7 +54,13 @@ class Sequential(Model):
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
+        if isinstance(layers, Layer) or isinstance(trainable, Layer):
+            raise ValueError(
+                "Sequential takes one list of layers: Sequential([layer, layer, ...]). "
+                f"Received {layers!r} instead of a list."
+            )
         self._layers: list[Layer] = []
+        self._takes_other_sizes = False  # whether the input shape is only that of the first data
         super().__init__(trainable=trainable, name=name)
         for layer in layers or ():
             self.add(layer)
@@ -62,12 +71,17 @@ class Sequential(Model):
         """Append a layer; it is built at once if the input shape is known.
 
         Raises:
-            ValueError: not a layer, a name that is taken, or a layer that cannot take the shape.
+            ValueError: not a layer, a model that holds this one, a name that is taken, or a layer
+                that cannot take the shape.
         """
         if not isinstance(layer, Layer):
             raise ValueError(
                 f"Only layers can be added to a Sequential model. Received {layer!r} "
                 f"(of type {type(layer)})."
+            )
+        if _holds(layer, self):
+            raise ValueError(
+                f"The model {self.name!r} cannot be one of its own layers. Received {layer!r}."
             )
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(
@@ -103,7 +117,7 @@ class Sequential(Model):
 
     def _changed(self):
         super()._changed()
-        self.built = isinstance(self._layers[0], InputLayer) and len(self._layers) > 1
+        self.built = len(self._layers) > 1 and isinstance(self._layers[0], InputLayer)
 
     @property
     def layers(self) -> list[Layer]:
@@ -126,12 +140,40 @@ class Sequential(Model):
             return
         if input_shape is None:
             raise ValueError(f"The model {self.name!r} has no `Input`: pass an `input_shape`.")
-        shape = (None, *tuple(input_shape)[1:])
-        first = InputLayer(shape[1:])
+        first = InputLayer(batch_shape=check_shape(input_shape, "input_shape"))
+        shape = first.batch_shape
         for layer in self._layers:
             shape = layer.build_once(shape)
         self._layers.insert(0, first)
+        self._takes_other_sizes = True
         self._changed()
+
+    def build_for(self, x: NDArray) -> None:
+        super().build_for(x)
+        if self._takes_other_sizes and x.ndim == len(self.input_shape):
+            self._take_size_of(x)
+
+    def _take_size_of(self, x):
+        """Let the input shape be open on axes where x has another size, if the layers allow it."""
+        pairs = zip(self.input_shape[1:], x.shape[1:], strict=True)
+        shape = (None, *(size if size in (None, new) else None for size, new in pairs))
+        if shape[1:] == self.input_shape[1:]:
+            return
+        try:
+            self.compute_output_shape((None, *x.shape[1:]))
+            self.compute_output_shape(shape)
+        except ValueError:
+            return  # who reads x says which shape the model takes
+        if self._run is not None:
+            raise ValueError(
+                f"The model {self.name!r} is being trained on inputs of shape {self.input_shape} "
+                f"and received an array of shape {x.shape}: for images of several sizes start it "
+                f"with Input(shape={shape[1:]})."
+            )
+        self._layers[0] = InputLayer(batch_shape=shape, name=self._layers[0].name)
+        for leaf in self.leaves():
+            shape = leaf.build_once(shape)
+        self._plan = None
 
     def build_once(self, input_shape: Shape) -> tuple[int | None, ...]:
         self.build(input_shape)
@@ -187,6 +229,11 @@ class Sequential(Model):
 
     def __repr__(self):
         return f"<Sequential name={self.name}, built={self.built}>"
+
+
+def _holds(layer, model):
+    """Whether a layer is the model, or a model that contains it."""
+    return layer is model or any(_holds(inner, model) for inner in getattr(layer, "layers", ()))
 
 
 def _input_shape_of(layer):

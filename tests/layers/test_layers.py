@@ -122,6 +122,26 @@ def test_names_count_up_in_snake_case():
     assert layers.Dense(1, name="mine").name == "mine"
 
 
+def test_inputs_can_be_named():
+    x = np.ones((2, 3, 3, 1), np.float32)
+    for layer in (layers.Flatten(), layers.RandomFlip(), keras.Sequential([layers.Flatten()])):
+        assert layer(inputs=x, training=False).shape[0] == 2
+
+
+@pytest.mark.parametrize(
+    "layer", [layers.Dense(2, "relu", kernel_initializer="identity"), layers.Activation("relu")]
+)
+def test_activation_may_be_replaced_after_a_call(layer):
+    x = np.array([[-1, 2]], np.float32)
+    model = keras.Sequential([keras.Input((2,)), layer])
+    for call in (layer, model, layer.forward):
+        np.testing.assert_array_equal(call(x), [[0, 2]])
+        layer.activation = None
+        np.testing.assert_array_equal(call(x), x)
+        layer.activation = "relu"
+    assert layer.get_config()["activation"] == "relu"
+
+
 def test_frozen_layer_has_no_gradient():
     layer = layers.Dense(2, trainable=False)
     x = np.ones((1, 3), np.float32)

@@ -4,6 +4,9 @@ Gradients by finite differences, configs, shapes, buffers, batch sizes, and both
 Layers that draw random numbers start from the same state before each forward pass.
 """
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -124,6 +127,18 @@ def test_layer_is_recreated_from_its_config(name):
     assert again(x).shape == layer(x).shape
     again.set_weights(layer.get_weights())
     np.testing.assert_array_equal(again(x), layer(x))
+
+
+@every_row
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda layer: pickle.loads(pickle.dumps(layer))])
+def test_copies_and_pickles_compute_the_same(name, copied):
+    layer, shape = made(name)
+    x = batch(shape)
+    expected = np.array(layer.forward(x))
+    other = copied(layer)
+    np.testing.assert_array_equal(other.forward(x), expected)
+    other.set_weights([w + 1 for w in other.get_weights()])
+    np.testing.assert_array_equal(layer.forward(x), expected)
 
 
 @every_row

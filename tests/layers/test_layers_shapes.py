@@ -173,6 +173,17 @@ def test_leaky_relu_takes_its_old_argument_with_a_warning():
         assert layers.LeakyReLU(alpha=0.1).negative_slope == 0.1
 
 
+def test_input_layer_takes_the_names_of_keras_2():
+    with pytest.warns(UserWarning, match="`input_shape` of InputLayer is deprecated"):
+        assert layers.InputLayer(input_shape=(3,)).batch_shape == (None, 3)
+    assert layers.InputLayer(batch_input_shape=(2, 3)).batch_shape == (2, 3)
+
+
+@pytest.mark.parametrize("dtype", [None, "uint8", "float16", "bfloat16", np.float32, bool])
+def test_input_takes_every_type_of_numbers(dtype):
+    assert keras.Input((3,), dtype=dtype).dtype == "float32"
+
+
 def net_of_everything():
     """Most layers in one net, images to classify, and Adam."""
     rng = np.random.default_rng(0)

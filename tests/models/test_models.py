@@ -42,6 +42,77 @@ class TestBuilding:
             (None, 3),
         ]
 
+    def test_batch_size_of_the_input_appears_in_shapes(self):
+        model = keras.Sequential([keras.Input((5,), batch_size=4), layers.Dense(2)])
+        assert (model.input_shape, model.output_shape) == ((4, 5), (4, 2))
+        assert model.predict(np.ones((3, 5)), verbose=0).shape == (3, 2)
+        assert keras.models.clone_model(model).input_shape == (4, 5)
+        model.compile("sgd", "mse")
+        model.fit(np.ones((9, 5)), np.ones((9, 2)), verbose=0)
+        model = keras.Sequential([layers.Dense(2)])
+        model.build((4, 5))
+        assert model.output_shape == (4, 2)
+
+    @pytest.mark.parametrize("padding", ["valid", "same"])
+    def test_without_input_a_second_image_size_is_taken(self, padding):
+        def made():
+            keras.utils.set_random_seed(1)
+            conv = layers.Conv2D(3, 3, activation="relu")
+            return [conv, layers.MaxPooling2D(padding=padding), layers.GlobalAveragePooling2D()]
+
+        model = keras.Sequential(made())
+        model.compile("adam", "mse")
+        sizes = [(8, 8), (9, 7), (8, 8)]
+        data = [np.random.default_rng(0).random((2, *size, 1), np.float32) for size in sizes]
+        y = np.ones((2, 3))
+        for x in data:
+            model.fit(x, y, verbose=0)
+        assert model.input_shape == (None, None, None, 1)
+        assert model.optimizer.iterations == 3
+        other = keras.Sequential([keras.Input((None, None, 1)), *made()])
+        other.compile("adam", "mse")
+        for x in data:
+            other.fit(x, y, verbose=0)
+        for x in data:
+            np.testing.assert_allclose(model(x), other(x), rtol=1e-6)
+            np.testing.assert_array_equal(model.predict(x, verbose=0), model(x))
+        assert model.evaluate(data[1], y, verbose=0) > 0
+
+    @pytest.mark.parametrize(
+        "layer", [layers.Dense(1), layers.PReLU(), layers.LayerNormalization(axis=[1, 2])]
+    )
+    def test_without_input_other_sizes_are_refused_where_a_weight_depends_on_them(self, layer):
+        first = layers.Flatten() if isinstance(layer, layers.Dense) else layers.ReLU()
+        model = keras.Sequential([first, layer])
+        model(images())
+        with pytest.raises(ValueError, match=r"takes inputs of shape \(n, 8, 8, 1\)"):
+            model(np.ones((2, 9, 7, 1)))
+
+    def test_batches_of_several_sizes_need_an_input(self):
+        model = keras.Sequential([layers.Conv2D(1, 3), layers.GlobalAveragePooling2D()])
+        model.compile("adam", "mse")
+        batches = [(np.ones((2, size, 8, 1)), np.ones((2, 1))) for size in (8, 9)]
+        with pytest.raises(ValueError, match=r"start it with Input\(shape=\(None, 8, 1\)\)"):
+            model.fit(iter(batches), verbose=0)
+
+    def test_a_model_cannot_hold_itself(self):
+        model = small_net()
+        outer = keras.Sequential([model])
+        for layer in (model, outer):
+            with pytest.raises(ValueError, match="cannot be one of its own layers"):
+                model.add(layer)
+        assert len(model.layers) == 4
+
+    def test_layers_come_in_one_list(self):
+        for arguments in ([layers.Dense(1)], [layers.Dense(1), layers.Dense(2)]):
+            with pytest.raises(ValueError, match=r"one list of layers: Sequential\(\[layer, "):
+                keras.Sequential(*arguments)
+
+    def test_pop_of_the_only_layer(self):
+        model = keras.Sequential([layers.Dense(1)])
+        model.pop()
+        assert not model.built
+
     def test_input_shape_on_the_first_layer(self):
         model = keras.models.Sequential([layers.Dense(2, input_shape=(5,)), layers.Dense(1)])
         assert [layer.name for layer in model.layers] == [layer.name for layer in model.layers]

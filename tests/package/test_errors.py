@@ -29,8 +29,11 @@ LAYERS = [
     (lambda: layers.MaxPooling2D(0), "`pool_size` cannot contain 0. Received pool_size=0"),
     (lambda: layers.Dense(-1), "`units` must be a positive integer. Received units=-1"),
     (lambda: layers.Dense(True), "`units` must be a positive integer. Received units=True"),
-    (lambda: layers.Dense(1, dtype="int8"), "`dtype` must be 'float32'. Received dtype='int8'"),
+    (lambda: layers.Dense(1, dtype="int8"), r"`dtype` must be 'float32' \(.*Received dtype='int8'"),
     (lambda: layers.Dense(1, name=3), "`name` must be a string. Received name=3"),
+    (lambda: layers.Dense(1, name="a\0"), "`name` must not contain NUL .*Received name='a"),
+    (lambda: keras.Sequential(name="\ud800"), r"surrogate .*Received name='\\ud800'"),
+    (lambda: layers.Dense(1, trainable="no"), "`trainable` must be True or False"),
     (lambda: layers.Dense(1, input_shape=(0,)), r"`shape` must be a tuple of positive integers"),
     (
         lambda: layers.GroupNormalization(0),
@@ -39,6 +42,12 @@ LAYERS = [
     (lambda: layers.GroupNormalization(axis=[1]), r"`axis` must be an integer. Received axis=\[1"),
     (lambda: keras.Input(), "`Input` needs the argument `shape`"),
     (lambda: keras.Input("28"), "`shape` must be a tuple of positive integers"),
+    (lambda: keras.Input(28, 28, 1), r"must be a tuple, as in Input\(shape=\(28, .*shape=28"),
+    (lambda: keras.Input((28,), dtype="banana"), "`dtype` must be the type of a number"),
+    (lambda: layers.InputLayer((28,), dtype=1), "`dtype` must be the type of a number"),
+    (lambda: keras.Input((4,), batch_size=-1), "`batch_size` must be an integer >= 0"),
+    (lambda: keras.Input((4,), batch_shape=(2, 4)), "`batch_shape` includes `shape`"),
+    (lambda: keras.Input(batch_size=2, batch_shape=(2, 4)), "includes .*`batch_size`"),
 ]
 
 
