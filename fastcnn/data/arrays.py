@@ -58,15 +58,18 @@ def fit_images(x, input_shape):
     Raises:
         ValueError: the shape does not fit the model.
     """
-    wanted = input_shape[1:]
-    if x.ndim == len(wanted) and (wanted[-1:] == (1,)):
+    wanted, given = input_shape[1:], x.shape
+    if x.ndim == len(wanted) and (wanted[-1:] == (1,) or wanted == (None,)):
         x = x[..., None]
     elif x.ndim == len(wanted) + 2 and x.shape[-1] == 1:
         x = x[..., 0]
     if x.ndim == 0 or not matches(x.shape[1:], wanted):
         shape = ", ".join(["n", *map(str, wanted)])
+        hint = ""
+        if matches(given, wanted) or matches((*given, 1), wanted):
+            hint = " For a single sample add a batch axis: x[None]."
         raise ValueError(
-            f"The model takes inputs of shape ({shape}). Received an array of shape {x.shape}."
+            f"The model takes inputs of shape ({shape}). Received an array of shape {given}.{hint}"
         )
     return x
 
@@ -82,8 +85,6 @@ class Samples:
 
     def __init__(self, x, y=None, sample_weight=None):
         self.x = as_array(x, "x")
-        if self.x.ndim == 1:
-            self.x = self.x[:, None]
         self.y = None if y is None else as_array(y, "y")
         self.weights = None
         if self.y is not None and len(self.y) != len(self.x):

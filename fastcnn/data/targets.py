@@ -16,7 +16,7 @@ def prepare_labels(y, output_shape, name):
     if y.ndim == len(output_shape) and y.shape[-1] == 1:
         y = y[..., 0]
     if y.ndim != len(output_shape) - 1 or not matches(y.shape[1:], output_shape[1:-1]):
-        hint = ""
+        hint = missing_flatten(y, output_shape)
         if y.ndim == len(output_shape) and y.shape[-1] == classes:
             hint = " For one-hot targets use categorical_crossentropy."
         raise ValueError(
@@ -48,6 +48,14 @@ def prepare_targets(y, output_shape, name):
     if y.ndim != len(output_shape) or not matches(y.shape[1:], output_shape[1:]):
         raise ValueError(
             f"{name} takes targets of the output's shape {output_shape}. "
-            f"Received targets of shape {y.shape}."
+            f"Received targets of shape {y.shape}.{missing_flatten(y, output_shape)}"
         )
     return y
+
+
+def missing_flatten(y, output_shape):
+    """A hint for targets of one label or row per sample, where the output has more axes."""
+    is_row = y.ndim == 2 and y.shape[1] == output_shape[-1]
+    if len(output_shape) < 3 or not (y.ndim == 1 or is_row):
+        return ""
+    return " Is a Flatten or GlobalAveragePooling2D layer missing before the last layers?"

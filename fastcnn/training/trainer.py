@@ -75,6 +75,10 @@ class Trainer(Evaluator):
             raise NotImplementedError("The argument `loss_weights` is not supported.")
         if isinstance(loss, (list, tuple)) and len(loss) == 1:
             loss = loss[0]  # one list for the one output
+        if isinstance(loss, (dict, list, tuple)) and "class_name" not in loss:
+            raise ValueError(
+                f"A model has one output: pass its loss alone. Received loss={loss!r}."
+            )
         optimizer = optimizers.get(optimizer)
         loss_object = losses.get(loss)
         lists = [check_metrics(metrics), check_metrics(weighted_metrics)]

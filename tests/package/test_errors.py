@@ -1,5 +1,7 @@
 """Invalid input raises one clear error and leaves the model intact."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -150,6 +152,8 @@ def test_compile(model):
         ({"loss": "crossentropy"}, "Unknown loss: 'crossentropy'.*sparse_categorical_crossentropy"),
         ({"metrics": ["precise"]}, "Unknown metric: 'precise'"),
         ({"optimizer": 3}, "Unknown optimizer: 3"),
+        ({"loss": {"dense": "mse"}}, "one output: pass its loss alone. Received loss={'dense'"),
+        ({"loss": ["mse", "mae"]}, "one output: pass its loss alone"),
     ]:
         with pytest.raises(ValueError, match=message):
             model.compile(**arguments)
@@ -172,11 +176,37 @@ def test_calls(model):
     for run in (model, lambda x: model.predict(x, verbose=0), model.predict_on_batch):
         with pytest.raises(ValueError, match=r"takes inputs of shape \(n, 4, 4, 1\)"):
             run(np.zeros((2, 4, 5, 1)))
+        for sample in (X[0], X[0, ..., 0]):
+            shape = re.escape(str(sample.shape))
+            with pytest.raises(ValueError, match=rf"shape {shape}. For .* batch axis: x\[None\]"):
+                run(sample)
         with pytest.raises(ValueError, match="must be an array of numbers"):
             run(X.astype(str))
     model(X)
     with pytest.raises(ValueError, match="must be an array of numbers"):
         model(X.astype(complex))
+
+
+def test_a_single_row():
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
+    for run in (model, lambda x: model.predict(x, verbose=0), model.predict_on_batch):
+        with pytest.raises(ValueError, match=r"Received .* shape \(3,\). .* x\[None\]"):
+            run(np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        ("sparse_categorical_crossentropy", Y),
+        ("categorical_crossentropy", np.eye(3)[Y]),
+        ("mse", np.ones((8, 3))),
+    ],
+)
+def test_missing_flatten(loss, y):
+    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3), layers.Dense(3)])
+    model.compile("adam", loss)
+    with pytest.raises(ValueError, match=r"Is a Flatten or .* layer missing"):
+        model.fit(X, y, verbose=0)
 
 
 def test_adding_layers(model):
