@@ -11,13 +11,14 @@ returns an array of w's shape.
 
 from __future__ import annotations
 
+from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config
 from fastcnn.core.arguments import check_number
-from fastcnn.core.registry import Configurable, Registry
+from fastcnn.core.registry import Configurable, Registry, named
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
 registry = Registry("constraint", "keras.constraints")
 
 
+@registry.register("constraint")
 class Constraint(Configurable):
-    """Base of all constraints."""
+    """Base of all constraints; this one changes nothing, as in Keras."""
 
     def __call__(self, w: ArrayLike) -> NDArray:
         """The array that replaces the weight w."""
-        raise NotImplementedError(f"{type(self).__name__} must implement __call__(w).")
+        return np.asarray(w)
 
 
 @registry.register("non_neg")
@@ -61,7 +63,7 @@ class MinMaxNorm(Constraint):
         self.min_value = check_number(min_value, "min_value")
         self.max_value = check_number(max_value, "max_value")
         self.rate = check_number(rate, "rate")
-        self.axis = axis if isinstance(axis, int) else tuple(axis)
+        self.axis = _axes(axis)
 
     def __call__(self, w):
         norms = _norms(w, self.axis)
@@ -103,7 +105,7 @@ class UnitNorm(Constraint):
     """
 
     def __init__(self, axis: Axes = 0) -> None:
-        self.axis = axis if isinstance(axis, int) else tuple(axis)
+        self.axis = _axes(axis)
 
     def __call__(self, w):
         return w / (config.epsilon() + _norms(w, self.axis))
@@ -116,6 +118,11 @@ non_neg = NonNeg
 max_norm = MaxNorm
 min_max_norm = MinMaxNorm
 unit_norm = UnitNorm
+
+
+def _axes(axis):
+    """`axis` as an int or a tuple of ints."""
+    return index(axis) if np.ndim(axis) == 0 else tuple(map(index, axis))
 
 
 def _norms(w, axis):
@@ -139,5 +146,5 @@ def serialize(constraint: Constraint | None) -> Config | None:
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Constraint:
-    """The constraint that `serialize` wrote."""
-    return registry.deserialize(config, custom_objects)
+    """The constraint that `serialize` wrote, or that a name stands for."""
+    return registry.deserialize(named(config), custom_objects)

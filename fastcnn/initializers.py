@@ -19,11 +19,11 @@ import numpy as np
 
 from fastcnn import config, random
 from fastcnn.core.arguments import check_number, refuse
-from fastcnn.core.registry import Configurable, Registry
+from fastcnn.core.registry import Configurable, Registry, named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
+    from typing import Any, Self
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
@@ -37,6 +37,10 @@ class Initializer(Configurable):
 
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = None) -> NDArray:
         raise NotImplementedError(f"{type(self).__name__} must implement __call__(shape, dtype).")
+
+    def clone(self) -> Self:
+        """An initializer with the same arguments."""
+        return self.from_config(self.get_config())
 
 
 @registry.register("zeros", "zero")
@@ -68,10 +72,10 @@ class Constant(Initializer):
         return np.full(shape, self.value, dtype or config.floatx())
 
     def get_config(self):
-        return {"value": self.value}
+        return {"value": np.asarray(self.value).tolist()}
 
 
-@registry.register("identity")
+@registry.register("identity", "IdentityInitializer")
 class Identity(Initializer):
     """The identity matrix times `gain`, for shapes of two axes."""
 
@@ -93,7 +97,7 @@ class RandomInitializer(Initializer):
     def __init__(self, seed=None):
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
             raise ValueError(f"The argument `seed` must be None or an integer. Received {seed!r}.")
-        self.seed = seed
+        self.seed = None if seed is None else int(seed)
 
     def _generator(self):
         return random.generator() if self.seed is None else np.random.default_rng(self.seed)
@@ -174,7 +178,8 @@ class VarianceScaling(RandomInitializer):
         super().__init__(seed)
         refuse(input_axes, "input_axes")
         refuse(output_axes, "output_axes")
-        if check_number(scale, "scale") <= 0:
+        self.scale = check_number(scale, "scale")
+        if self.scale <= 0:
             raise ValueError(f"The argument `scale` must be positive. Received scale={scale}.")
         if mode not in self.MODES:
             raise ValueError(f"The argument `mode` must be in {self.MODES}. Received {mode!r}.")
@@ -184,7 +189,6 @@ class VarianceScaling(RandomInitializer):
                 f"The argument `distribution` must be in {self.DISTRIBUTIONS}. "
                 f"Received {distribution!r}."
             )
-        self.scale = scale
         self.mode = mode
         self.distribution = distribution
 
@@ -273,7 +277,7 @@ class LecunNormal(_Named):
     arguments = (1.0, "fan_in", "truncated_normal")
 
 
-@registry.register("orthogonal")
+@registry.register("orthogonal", "OrthogonalInitializer")
 class Orthogonal(RandomInitializer):
     """A matrix with orthonormal rows or columns, times `gain` (Saxe et al. 2014)."""
 
@@ -349,5 +353,5 @@ def serialize(initializer: Initializer | None) -> Config | None:
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Initializer:
-    """The initializer that `serialize` wrote."""
-    return registry.deserialize(config, custom_objects)
+    """The initializer that `serialize` wrote, or that a name stands for."""
+    return registry.deserialize(named(config), custom_objects)

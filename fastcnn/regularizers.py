@@ -26,7 +26,7 @@ import numpy as np
 
 from fastcnn import kernels
 from fastcnn.core.arguments import check_number
-from fastcnn.core.registry import Configurable, Registry
+from fastcnn.core.registry import Configurable, Registry, named
 
 if TYPE_CHECKING:
     from typing import Any
@@ -186,5 +186,5 @@ def serialize(regularizer: Regularizer | None) -> Config | None:
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Regularizer:
-    """The regularizer that `serialize` wrote."""
-    return registry.deserialize(config, custom_objects)
+    """The regularizer that `serialize` wrote, or that a name stands for."""
+    return registry.deserialize(named(config), custom_objects)

@@ -37,12 +37,13 @@ def check_fraction(value, name, including_one=False):
 
 def check_number(value, name, minimum=-math.inf):
     """`value`, a finite number of at least `minimum`; a NumPy scalar becomes a Python number."""
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    value = value.item() if isinstance(value, np.number) else value
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     # float(value) could overflow: a file may contain an integer of any length
     if not (is_number and minimum <= value and abs(value) <= sys.float_info.max):
         kind = "a float" if minimum == -math.inf else f"a float >= {minimum}"
         raise ValueError(f"The argument `{name}` must be {kind}. Received {name}={value!r}.")
-    return value.item() if isinstance(value, np.number) else value
+    return value
 
 
 def check_choice(value, name, choices):

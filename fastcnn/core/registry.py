@@ -168,6 +168,11 @@ class Registry:
             _custom_objects.reset(before)
 
 
+def named(config):
+    """The config that a name stands for; other configs as they are."""
+    return {"class_name": config} if isinstance(config, str) else config
+
+
 class Configurable:
     """get_config / from_config for objects whose config consists of their constructor arguments."""
 

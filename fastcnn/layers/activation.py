@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -201,7 +202,7 @@ class PReLU(PlainLayer):
         self.alpha_constraint = constraints.get(alpha_constraint)
         if shared_axes is not None and not isinstance(shared_axes, (list, tuple)):
             shared_axes = [shared_axes]
-        self.shared_axes = None if shared_axes is None else list(shared_axes)
+        self.shared_axes = None if shared_axes is None else [index(axis) for axis in shared_axes]
         self.alpha = None
 
     def build(self, input_shape):
@@ -281,4 +282,4 @@ def _not_negative(value, name):
             f"The argument `{name}` must be a number that is not negative. "
             f"Received {name}={value!r}."
         )
-    return value
+    return value.item() if isinstance(value, np.number) else value

@@ -150,6 +150,7 @@ class Layer(Configurable):
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
         self._step = None  # runs the layer where it is called by hand
+        self._activity_penalty: list[Any] = []  # of the last call by hand, if there is one
 
     # ---------------------------------------------------------------- what a subclass implements
 
@@ -254,7 +255,10 @@ class Layer(Configurable):
         """
         x = self._checked(inputs)
         self.build_once((None, *x.shape[1:]))
-        return tensor(np.array(self.make_step().forward(x, training)))
+        y = tensor(np.array(self.make_step().forward(x, training)))
+        if self.activity_regularizer is not None:
+            self._activity_penalty = [self.activity_regularizer(y) / max(len(y), 1)]
+        return y
 
     def _checked(self, x):
         if isinstance(x, Layer):
@@ -357,12 +361,13 @@ class Layer(Configurable):
 
     @property
     def losses(self) -> list[Any]:
-        """The penalty of each trainable weight that has a regularizer, as it is now."""
-        return [
+        """The penalty of the last call's result, then those of the trainable weights, if any."""
+        penalties = [
             variable.regularizer(variable.value)
             for variable in self.trainable_weights
             if variable.regularizer is not None
         ]
+        return self._activity_penalty + penalties
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
@@ -437,11 +442,12 @@ def float_type(dtype):
 
 def check_input_type(dtype):
     """Check that `dtype`, the type of the data before their conversion, is one of numbers."""
+    name = getattr(dtype, "name", dtype)
     try:
-        is_number = np.dtype(getattr(dtype, "name", dtype)).kind in "fiub"
+        is_number = name in (None, "bfloat16") or np.dtype(name).kind in "fiub"
     except TypeError:
-        is_number = dtype in ("bfloat16", "float8_e4m3fn", "float8_e5m2")  # NumPy lacks these
-    if dtype is not None and not is_number:
+        is_number = False
+    if not is_number:
         raise ValueError(
             "The argument `dtype` must be the type of a number, such as 'float32' or 'uint8'. "
             f"Received dtype={dtype!r}."

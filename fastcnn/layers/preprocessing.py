@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config, kernels
+from fastcnn.core.tensor import tensor
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from fastcnn.core.tensor import Tensor
     from fastcnn.core.types import Axes
 
 
@@ -124,7 +126,20 @@ class Normalization(PlainLayer):
         self.input_mean = mean
         self.input_variance = variance
         self.invert = bool(invert)
-        self.mean = self.variance = None
+        self.adapt_mean = self.adapt_variance = None
+
+    @property
+    def mean(self) -> Tensor | None:
+        """The mean, in a shape that broadcasts against the input; None before it is built."""
+        return self._broadcast(self.adapt_mean)
+
+    @property
+    def variance(self) -> Tensor | None:
+        """The variance, likewise."""
+        return self._broadcast(self.adapt_variance)
+
+    def _broadcast(self, moments):
+        return None if moments is None else tensor(np.array(moments).reshape(1, *self._against))
 
     def _kept_axes(self, shape):
         """`axis` counted from the front, in order."""
@@ -144,7 +159,7 @@ class Normalization(PlainLayer):
 
     def compute_output_shape(self, input_shape):
         axes = self._kept_axes(input_shape)
-        if self.mean is not None and tuple(input_shape[a] for a in axes) != self._shape:
+        if self.adapt_mean is not None and tuple(input_shape[a] for a in axes) != self._shape:
             raise ValueError(
                 f"Layer {self.name!r} is built for {self._shape} on axis {self.axis}. "
                 f"Received input shape {tuple(input_shape)}."
@@ -160,12 +175,14 @@ class Normalization(PlainLayer):
         self._against = [input_shape[axis] if axis in axes else 1 for axis in range(1, rank)]
         self._by_channel = axes == [rank - 1]
         if self.input_mean is None:
-            self.mean = self.add_weight(self._shape, "zeros", trainable=False, name="mean")
-            self.variance = self.add_weight(self._shape, "ones", trainable=False, name="variance")
+            self.adapt_mean = self.add_weight(self._shape, "zeros", trainable=False, name="mean")
+            self.adapt_variance = self.add_weight(
+                self._shape, "ones", trainable=False, name="variance"
+            )
             self.count = self.add_weight((), "zeros", "int64", trainable=False, name="count")
         else:
             given = (self.input_mean, self.input_variance)
-            self.mean, self.variance = (
+            self.adapt_mean, self.adapt_variance = (
                 np.broadcast_to(np.asarray(value, self.dtype), self._shape) for value in given
             )
 
@@ -198,8 +215,8 @@ class Normalization(PlainLayer):
             squares = squares + batch_squares + apart**2 * (more * (count - more) / count)
         if not count:
             raise ValueError("`adapt` needs data. Received none.")
-        self.mean.assign(mean)
-        self.variance.assign(squares / count)
+        self.adapt_mean.assign(mean)
+        self.adapt_variance.assign(squares / count)
 
     def apply(self, call):
         if self.block is not None and call.version != self.block.version:
@@ -217,8 +234,8 @@ class Normalization(PlainLayer):
         (np.multiply if self.invert else np.divide)(call.dy, call.deviation, out=call.dx)
 
     def _set_moments(self, call):
-        call.mean[...] = np.reshape(self.mean, self._against)
-        deviation = np.maximum(np.sqrt(np.asarray(self.variance)), config.epsilon())
+        call.mean[...] = np.reshape(self.adapt_mean, self._against)
+        deviation = np.maximum(np.sqrt(np.asarray(self.adapt_variance)), config.epsilon())
         call.deviation[...] = deviation.reshape(self._against)
         call.variance[...] = 1 if self.invert else np.square(call.deviation)
         call.version = None if self.block is None else self.block.version

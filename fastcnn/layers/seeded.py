@@ -17,7 +17,7 @@ class SeededLayer(Layer):
         super().__init__(**kwargs)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
             raise ValueError(f"The argument `seed` must be an integer. Received seed={seed!r}.")
-        self.seed = seed
+        self.seed = None if seed is None else int(seed)
         self._generator = None if seed is None else np.random.default_rng(seed)
 
     def generator(self):

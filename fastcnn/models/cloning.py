@@ -24,7 +24,7 @@ def clone_model(
     recursive: bool = False,
     **kwargs: Any,
 ) -> Sequential:
-    """A model of the same layers with new weights, not compiled.
+    """A model of the same layers with new weights, compiled like the model with a new optimizer.
 
     Args:
         model: a `Sequential`.
@@ -55,4 +55,11 @@ def clone_model(
             return type(layer).from_config(layer.get_config())
         return clone_function(layer)
 
-    return type(model)([clone(layer) for layer in model._layers], model.trainable, model.name)
+    copy = type(model)([clone(layer) for layer in model._layers], model.trainable, model.name)
+    if model.compiled:
+        from fastcnn.saving import keras_file, serialization
+
+        known = keras_file.custom_objects(model)
+        deserializer = serialization.Deserializer("the compile configuration", known)
+        copy.compile(**deserializer.make(model.get_compile_config()))
+    return copy

@@ -96,6 +96,13 @@ class Model(Trainer, Saveable, Layer):
         return list(dict.fromkeys(weight for layer in self.layers for weight in layer.weights))
 
     @property
+    def losses(self) -> list[Any]:
+        """The penalties of the last batch's outputs, then those of the weights as they are now."""
+        with self._lock:
+            penalties = None if self._plan is None else self._plan.penalties
+            return [*(penalties.of_outputs() if penalties else ()), *super().losses]
+
+    @property
     def trainable(self) -> bool:
         return self._trainable
 

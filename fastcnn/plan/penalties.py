@@ -34,6 +34,10 @@ class ActivityStep(Step):
         dy[...] = gradient  # the layer before stays bound to this array
         return dy
 
+    @property
+    def has_run(self):
+        return self._y is not None
+
     def value(self):
         """The penalty of the last batch, per sample."""
         return self.regularizer(self._y) / max(len(self._y), 1)
@@ -55,6 +59,10 @@ class Penalties:
         """Take the sum, with the weights and outputs as they are now."""
         self.value = sum(weight.regularizer(weight.value) for weight in self._weights)
         self.value += sum(step.value() for step in self._steps)
+
+    def of_outputs(self):
+        """The penalty of each regularized output of the last batch."""
+        return [step.value() for step in self._steps if step.has_run]
 
     def add_gradients(self):
         """Add the gradients to those of the weights; outputs have theirs from `ActivityStep`."""

@@ -1,5 +1,6 @@
 """Initializers: distributions, fans, seeds."""
 
+import json
 import math
 
 import numpy as np
@@ -104,6 +105,26 @@ def test_errors():
         initializers.VarianceScaling(distribution="cauchy")
     with pytest.raises(ValueError, match="`seed` must be None or an integer"):
         initializers.GlorotUniform(seed="a")
+
+
+@pytest.mark.parametrize("name", ["IdentityInitializer", "OrthogonalInitializer"])
+def test_names_of_both_kinds(name):
+    initializer = initializers.get(name)
+    assert type(initializer) is getattr(initializers, name)
+    assert repr(initializers.deserialize(name)) == repr(initializer)
+    assert repr(initializers.deserialize({"class_name": name})) == repr(initializer)
+
+
+def test_numpy_arguments_are_written_as_json():
+    one = np.float32(1)
+    for initializer in (
+        initializers.RandomNormal(one, one, np.int64(3)),
+        initializers.Constant(np.ones(2)),
+        initializers.VarianceScaling(one, seed=np.int64(3)),
+    ):
+        config = json.loads(json.dumps(initializer.get_config()))
+        again = type(initializer).from_config(config)
+        np.testing.assert_array_equal(again((2, 2)), initializer.clone()((2, 2)))
 
 
 def test_a_function_may_initialize():

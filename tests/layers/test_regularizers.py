@@ -128,14 +128,36 @@ def test_one_of_one_s_own():
     a, b = model.get_weights()
     np.testing.assert_array_equal(a, 0.75)
     np.testing.assert_array_equal(b, 0.5)
-    for kind in (regularizers.Regularizer, constraints.Constraint):
-        with pytest.raises(NotImplementedError, match="must implement __call__"):
-            kind()(a)
+    with pytest.raises(NotImplementedError, match="must implement __call__"):
+        regularizers.Regularizer()(a)
     with pytest.raises(NotImplementedError, match="must implement gradient"):
         regularizers.Regularizer().gradient(a)
 
 
+def test_losses_include_the_penalties_of_the_last_outputs():
+    l1 = regularizers.L1(0.1)
+    dense = keras.layers.Dense(
+        2, kernel_regularizer="l2", kernel_initializer="ones", activity_regularizer=l1
+    )
+    model = keras.Sequential([keras.Input((3,)), dense])
+    assert model.losses == dense.losses == [pytest.approx(0.06)]
+    for call in (dense, model, lambda x: model.predict(x, verbose=0)):
+        for size in (1, 2):
+            call(np.full((4, 3), size))
+            of_output = (dense if call is dense else model).losses[0]
+            assert of_output == pytest.approx(0.1 * size * 6)
+    assert model.losses == [pytest.approx(1.2), pytest.approx(0.06)]
+
+
+def test_names_of_keras():
+    assert isinstance(constraints.get("Constraint"), constraints.Constraint)
+    assert constraints.deserialize("max_norm").max_value == 2
+    assert regularizers.deserialize("l2").l2 == 0.01
+    assert constraints.UnitNorm(np.int64(0)).get_config() == {"axis": 0}
+
+
 def test_constraints():
+    np.testing.assert_array_equal(constraints.Constraint()([1, -2]), [1, -2])
     w = np.array([[3.0, 0.1], [4.0, 0.0]])
     np.testing.assert_allclose(constraints.max_norm(1)(w), [[0.6, 0.1], [0.8, 0]], atol=1e-6)
     np.testing.assert_allclose(constraints.unit_norm()(w), [[0.6, 1], [0.8, 0]], atol=1e-5)

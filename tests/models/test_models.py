@@ -234,6 +234,22 @@ def test_clone_function_gets_a_nested_model_whole_unless_recursive(recursive):
     assert not {*map(id, copy.leaves())} & {*map(id, model.leaves())}
 
 
+def test_clone_is_compiled_like_the_model():
+    def doubled(y_true, y_pred):
+        return 2 * y_pred.mean(-1)
+
+    model = small_net()
+    assert not keras.models.clone_model(model).compiled
+    y, sgd = np.arange(6) % 3, keras.optimizers.SGD(0.5)
+    model.compile(sgd, "sparse_categorical_crossentropy", metrics=["accuracy", doubled])
+    logs = model.fit(images(), y, verbose=0).history
+    copy = keras.models.clone_model(model)
+    assert copy.optimizer.learning_rate == 0.5
+    assert copy.optimizer is not model.optimizer
+    assert copy.fit(images(), y, verbose=0).history.keys() == logs.keys()
+    assert model.optimizer.iterations == 1
+
+
 def test_evaluate_rejects_unknown_arguments():
     model = small_net()
     model.compile("sgd", "mse")
