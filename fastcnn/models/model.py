@@ -257,9 +257,16 @@ class Model(Trainer, Saveable, Layer):
     ) -> None:
         """Print the table of layers, output shapes and weight counts; returns None.
 
-        `print_fn` gets the whole text instead. `positions`, `expand_nested` and `layer_range` are
-        accepted and ignored.
+        Args:
+            line_length: width in characters; by default at most 88 and what the terminal has.
+            positions: where the columns end, as fractions of the width or in characters.
+            print_fn: called once with the whole text, instead of printing it.
+            expand_nested: whether to list the layers of nested models below them.
+            show_trainable: whether to add a column that says Y or N.
+            layer_range: names, or regular expressions, of the first and the last layer to list.
         """
         from fastcnn.models.summary import print_summary
 
-        print_summary(self, line_length, print_fn, show_trainable)
+        print_summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+        )

@@ -1,30 +1,27 @@
 """The table that `model.summary()` prints, drawn with rich as Keras draws it."""
 
+import re
 import shutil
 from itertools import pairwise
 
 WIDTH = 88
-COLUMNS = (0.45, 0.80, 1.0)  # where the columns end, as shares of the width
+COLUMNS = (0.45, 0.80, 1.0)  # where the columns end, as fractions of the width
 
 
-def print_summary(model, line_length=None, print_fn=None, show_trainable=False):
-    """Print the model's layers, shapes and weight counts.
-
-    Args:
-        line_length: width in characters; by default at most 88 and what the terminal has.
-        print_fn: called once with the complete text instead of printing.
-        show_trainable: whether to add a column that says Y or N.
-    """
+def print_summary(
+    model, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+):
+    """Print the model's layers, shapes and weight counts; the arguments are those of `summary`."""
     import rich.console
     import rich.markup
     import rich.table
 
     wanted = WIDTH + 12 if show_trainable else WIDTH
     width = line_length or min(wanted, shutil.get_terminal_size().columns - 4)
-    ends = [share * (0.9 if show_trainable else 1) for share in COLUMNS]
     headers = [("Layer (type)", "left"), ("Output Shape", "left"), ("Param #", "right")]
+    ends = _column_ends(positions or COLUMNS, width, len(headers))
     if show_trainable:
-        ends.append(1.0)
+        ends = [*(0.9 * end for end in ends), 1.0]
         headers.append(("Trainable", "center"))
     edges = [0, *(int(end * width) for end in ends)]
     widths = [end - begin for begin, end in pairwise(edges)]
@@ -35,8 +32,8 @@ def print_summary(model, line_length=None, print_fn=None, show_trainable=False):
         for (name, justify), width in zip(headers, widths, strict=True)
     ]
     table = rich.table.Table(*columns, width=width, show_lines=True)
-    for layer in model.layers:
-        table.add_row(*_row(layer, show_trainable, rich.markup.escape))
+    for layer, depth in _listed(_in_range(model.layers, layer_range), expand_nested):
+        table.add_row(*_row(layer, depth, show_trainable, rich.markup.escape))
 
     console = rich.console.Console(
         highlight=False,
@@ -54,14 +51,58 @@ def print_summary(model, line_length=None, print_fn=None, show_trainable=False):
         print_fn(console.end_capture())
 
 
-def _row(layer, show_trainable, escape):
+def _column_ends(positions, width, count):
+    """`positions` as increasing fractions of the width."""
+    ends = [end / width if positions[-1] > 1 else end for end in positions]
+    if len(ends) != count or sorted(set(ends)) != ends or ends[-1] > 1:
+        raise ValueError(
+            f"The argument `positions` must be {count} increasing fractions of the width, or "
+            f"numbers of characters up to the width of {width}. Received positions={positions}."
+        )
+    return ends
+
+
+def _in_range(layers, layer_range):
+    """The layers from the first that matches layer_range[0] to the last that matches the other."""
+    if layer_range is None:
+        return layers
+    if len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
+        raise ValueError(
+            f"The argument `layer_range` must be two names of layers. Received {layer_range!r}."
+        )
+    matches = [
+        [index for index, layer in enumerate(layers) if re.match(name, layer.name)]
+        for name in layer_range
+    ]
+    if not all(matches):
+        names = [layer.name for layer in layers]
+        raise ValueError(
+            f"The argument `layer_range` matches no layers. Received {layer_range!r}. "
+            f"The layers are: {names}."
+        )
+    first, last = matches
+    if min(first) > max(last):
+        first, last = last, first
+    return layers[min(first) : max(last) + 1]
+
+
+def _listed(layers, expand_nested, depth=0):
+    """(layer, how deeply it is nested), in the order of the rows."""
+    for layer in layers:
+        yield layer, depth
+        if expand_nested:
+            yield from _listed(getattr(layer, "layers", ()), expand_nested, depth + 1)
+
+
+def _row(layer, depth, show_trainable, escape):
     kind = f"[color(33)]{type(layer).__name__}[/]"
+    prefix = "   " * depth + "└ " if depth else ""
     shape = "?"
     if layer.built:
         sizes = [f"[color({45 if n is None else 34})]{n}[/]" for n in layer.output_shape]
         shape = f"({', '.join(sizes)})"
     count = f"[color(34)]{layer.count_params():,}[/]" if layer.built else "0 (unbuilt)"
-    row = [f"{escape(layer.name)} ({kind})", shape, count]
+    row = [f"{prefix}{escape(layer.name)} ({kind})", shape, count]
     if show_trainable:
         row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
     return row

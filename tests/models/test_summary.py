@@ -106,6 +106,71 @@ def test_line_length(tutorial, capsys):
         tutorial.summary(line_length=10)
 
 
+@pytest.fixture
+def nested():
+    inner = [keras.Input((8,)), layers.Dense(2, name="inner")]
+    inner = keras.Sequential([*inner, keras.Sequential([layers.ReLU(name="deepest")], name="deep")])
+    dense = [layers.Dense(4, name="first"), layers.Dense(3, name="last")]
+    return keras.Sequential([keras.Input((8,)), inner, *dense], name="outer")
+
+
+def text(model, **settings):
+    parts = []
+    model.summary(print_fn=parts.append, line_length=80, **settings)
+    return "".join(parts)
+
+
+def first_column(table):
+    return [line.split("│")[1].rstrip() for line in table.splitlines() if line.startswith("│")]
+
+
+def test_nested_layers_are_listed_on_request(nested):
+    assert len(first_column(text(nested))) == 3
+    assert first_column(text(nested, expand_nested=True))[1:4] == [
+        "    └ inner (Dense)",
+        "    └ deep (Sequential)",
+        "       └ deepest (ReLU)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("layer_range", "expected"),
+    [
+        (["first", "last"], ["first", "last"]),
+        (["last", "first"], ["first", "last"]),
+        (["first", "f.*"], ["first"]),
+        (["", "first"], ["sequential", "first"]),
+    ],
+)
+def test_range_of_layers(nested, layer_range, expected):
+    names = [cell.split()[0] for cell in first_column(text(nested, layer_range=layer_range))]
+    assert [name.rstrip("_0123456789") for name in names] == expected
+
+
+def test_positions_of_the_columns(nested):
+    narrow = text(nested, positions=[0.2, 0.7, 1])
+    assert narrow.splitlines()[2].index("Output Shape") < 20
+    assert text(nested, positions=[16, 56, 80]) == narrow
+    lines = text(nested, positions=[0.2, 0.7, 1], show_trainable=True).splitlines()
+    assert {len(line) for line in lines[1:-3]} == {80}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"layer_range": ["first"]}, "`layer_range` must be two names"),
+        ({"layer_range": ["first", 3]}, "`layer_range` must be two names"),
+        ({"layer_range": ["first", "x"]}, "matches no layers. .*, 'first', 'last'"),
+        ({"positions": [0.5, 1]}, "`positions` must be 3 increasing fractions"),
+        ({"positions": [0.5, 0.4, 1]}, "`positions` must be 3 increasing fractions"),
+        ({"positions": [10, 20, 90]}, "up to the width of 80"),
+    ],
+)
+def test_invalid_options(nested, settings, message):
+    with pytest.raises(ValueError, match=message):
+        text(nested, **settings)
+
+
 def test_names_are_not_interpreted_as_markup(capsys):
     keras.Sequential([layers.Dense(1, name="[bold]x[/bold]")], name="[red]").summary()
     out = capsys.readouterr().out
