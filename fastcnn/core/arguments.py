@@ -56,6 +56,23 @@ def check_choice(value, name, choices):
     return value
 
 
+def check_dtype(dtype):
+    """The `dtype` of a loss or metric as "float32", "float64" or None."""
+    if dtype is None:
+        return None
+    try:
+        name = np.dtype(getattr(dtype, "name", dtype)).name
+    except TypeError:
+        name = None
+    if name == "float16":
+        refuse(dtype, "dtype")
+    if name not in ("float32", "float64"):
+        raise ValueError(
+            f"The argument `dtype` must be 'float32' or 'float64'. Received dtype={dtype!r}."
+        )
+    return name
+
+
 def check_shape(shape, name="shape"):
     """`shape` as a tuple of positive ints or None; an int becomes a tuple of length one."""
     if isinstance(shape, (int, np.integer)):

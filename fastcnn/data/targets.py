@@ -5,6 +5,18 @@ import numpy as np
 from fastcnn.core.arguments import matches
 
 
+def same_rank(a, b):
+    """Two arrays with a last axis of 1 removed where one has an axis more, as in Keras.
+
+    If the other one has a single axis, it gets a second one instead.
+    """
+    if a.ndim < b.ndim:
+        return same_rank(b, a)[::-1]
+    if a.ndim == b.ndim + 1 and a.shape[-1] == 1:
+        return (a, b[..., None]) if b.ndim == 1 else (a[..., 0], b)
+    return a, b
+
+
 def prepare_labels(y, output_shape, name):
     """Integer labels as int64 of shape (n, ...), one per row of the output, all in range.
 
@@ -25,27 +37,35 @@ def prepare_labels(y, output_shape, name):
         )
     if y.dtype.kind not in "iubf":
         raise ValueError(f"{name} takes integer labels. Received dtype {y.dtype}.")
-    labels = y.astype(np.int64) if y.dtype.kind != "f" or np.isfinite(y).all() else None
-    if labels is None or (y.dtype.kind == "f" and (labels != y).any()):
+    if y.dtype.kind == "f" and not (np.isfinite(y).all() and (np.floor(y) == y).all()):
         raise ValueError(f"{name} takes integer labels. Received numbers that are not whole.")
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+    if y.size and (y.min() < 0 or y.max() >= classes):
         raise ValueError(
             f"Labels must lie in 0 to {classes - 1}: the model has {classes} outputs. "
-            f"Received labels from {labels.min()} to {labels.max()}."
+            f"Received labels from {int(y.min())} to {int(y.max())}."
         )
-    return np.ascontiguousarray(labels)
+    return np.ascontiguousarray(y, np.int64)
 
 
 def prepare_targets(y, output_shape, name):
-    """Float targets of the output's shape; a last axis of 1 may be missing or superfluous."""
+    """Float targets of the output's shape; a last axis of 1 may be missing or superfluous.
+
+    Where the output has more than two axes, the last of them of size 1, targets without it stay as
+    they are: as in Keras, the loss is then that of the output without it.
+    """
     y = np.asarray(y)
     if y.dtype.kind not in "iubf":
         raise ValueError(f"{name} takes targets that are numbers. Received dtype {y.dtype}.")
+    wanted = output_shape
     if y.ndim == len(output_shape) - 1 and output_shape[-1] == 1:
-        y = y[..., None]
+        if y.ndim == 1:
+            y = y[:, None]
+        else:
+            wanted = output_shape[:-1]
+            y = y.astype(np.float32, copy=False) if y.dtype == np.int64 else y  # int64: labels
     if y.ndim == len(output_shape) + 1 and y.shape[-1] == 1:
         y = y[..., 0]
-    if y.ndim != len(output_shape) or not matches(y.shape[1:], output_shape[1:]):
+    if y.ndim != len(wanted) or not matches(y.shape[1:], wanted[1:]):
         raise ValueError(
             f"{name} takes targets of the output's shape {output_shape}. "
             f"Received targets of shape {y.shape}.{missing_flatten(y, output_shape)}"

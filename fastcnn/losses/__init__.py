@@ -160,27 +160,51 @@ __all__ = [
 ]
 
 
-def get(identifier: Any) -> Loss | None:
-    """A loss from a name, config, class or instance.
+def get(identifier: Any) -> Loss | Callable[..., NDArray] | None:
+    """A loss from a name, config, class, instance or function, as in Keras.
+
+    The name of a class, such as "MeanSquaredError", gives an instance; every other name, such as
+    "mse", gives the function, which returns one loss per sample.
 
     Raises:
-        ValueError: an unknown name (the error lists the valid ones) or a plain function, which
-            has no gradient.
+        ValueError: an unknown name (the error lists the valid ones) or a function that is not one
+            of this module's, and so has no gradient.
     """
-    identifier = getattr(identifier, "loss_class", identifier)
+    if isinstance(identifier, str):
+        loss_class = registry.lookup(identifier)
+        if identifier != loss_class.__name__ and loss_class.as_function is not None:
+            return loss_class.as_function
     if callable(identifier) and not isinstance(identifier, (Loss, type)):
-        raise ValueError(
-            "A loss needs a gradient: subclass `fastcnn.losses.Loss` instead of passing the "
-            f"function {identifier!r}."
-        )
+        if not hasattr(identifier, "loss_class"):
+            raise ValueError(
+                "A loss needs a gradient: subclass `fastcnn.losses.Loss` instead of passing the "
+                f"function {identifier!r}."
+            )
+        return identifier
     return registry.get(identifier, Loss)
 
 
-def serialize(loss: Loss) -> Config | None:
+def get_instance(identifier: Any) -> Loss | None:
+    """What `get` returns as a `Loss`, which training needs: an instance for each function."""
+    loss = get(identifier)
+    return getattr(loss, "loss_class", lambda: loss)()
+
+
+def serialize(loss: Loss | Callable[..., NDArray]) -> Config | None:
     """A loss as a dictionary in the format of Keras."""
+    if hasattr(loss, "loss_class"):
+        name = loss.__name__
+        function = {"module": "builtins", "class_name": "function", "registered_name": "function"}
+        return {**function, "config": name}
     return registry.serialize(loss)
 
 
-def deserialize(name: Config, custom_objects: CustomObjects = None) -> Loss:
-    """The loss described by a dictionary from `serialize`."""
+def deserialize(
+    name: str | Config, custom_objects: CustomObjects = None
+) -> Loss | Callable[..., NDArray] | None:
+    """The loss described by a dictionary from `serialize`, or by its name."""
+    if isinstance(name, str):
+        return get(name)
+    if name.get("class_name") == "function":
+        return get(name.get("config"))
     return registry.deserialize(name, custom_objects)

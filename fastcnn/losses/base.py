@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config
-from fastcnn.core.arguments import FunctionSignature, refuse
+from fastcnn.core.arguments import FunctionSignature, check_dtype
 from fastcnn.core.registry import Configurable, Registry, snake_case
 from fastcnn.core.tensor import tensor
-from fastcnn.data.targets import prepare_targets
+from fastcnn.data.targets import prepare_targets, same_rank
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from fastcnn.core.types import Config
@@ -27,11 +29,16 @@ class Loss(Configurable):
 
     Args:
         name: a string.
-        reduction: "sum_over_batch_size" (the mean over the samples), "sum", or None.
-        dtype: None or `config.floatx()`.
+        reduction: "sum_over_batch_size" (the mean over all values), "sum", or None.
+        dtype: "float32" or "float64", in which a call computes; by default that of the predictions.
+            A model trains with a loss of its own dtype only.
     """
 
     undoes: str | None = None  # the activation that the form returned by `on_logits` includes
+    as_function: Callable[..., NDArray] | None = (
+        None  # its form without reduction, by `function_of`
+    )
+    trains_in: str | None = None  # the only dtype that it can train in
 
     def __init__(
         self,
@@ -39,13 +46,18 @@ class Loss(Configurable):
         reduction: str | None = "sum_over_batch_size",
         dtype: DTypeLike | None = None,
     ) -> None:
-        refuse(None if dtype is None else np.dtype(dtype).name, "dtype", config.floatx())
+        self.trains_in = check_dtype(dtype)
         if (reduction or "none") not in REDUCTIONS:
             raise ValueError(
                 f"The argument `reduction` must be one of {REDUCTIONS}. Received {reduction!r}."
             )
         self.reduction = reduction
         self.name = name or snake_case(type(self).__name__)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of a call, where the predictions have no float type of their own."""
+        return self.trains_in or config.floatx()
 
     def values(self, y_true, y_pred):
         """The loss of each row, (rows,); y_pred is (rows, size), y_true as `prepare` returns it."""
@@ -84,11 +96,18 @@ class Loss(Configurable):
     ) -> NDArray:
         """The reduced loss of two arrays: a scalar `Tensor`, or all values with reduction None.
 
-        As in Keras, a 1-D array is one sample, whose loss is the mean over that axis.
+        As in Keras, a 1-D array is one sample, whose loss is the mean over that axis. A last axis
+        of 1 is added or removed where y_true and y_pred, or values and weights, differ by one axis;
+        then NumPy's broadcasting applies: weights (n,) weigh the last axis of values (n, t), and
+        weights (n, 1) the samples.
+
+        Raises:
+            ValueError: shapes that do not fit.
         """
         y_pred, y_true = np.asarray(y_pred), np.asarray(y_true)
-        if y_pred.dtype.kind != "f":
-            y_pred = y_pred.astype(config.floatx())
+        if self.trains_in is not None or y_pred.dtype.kind != "f":
+            y_pred = y_pred.astype(self.dtype)
+        y_true, y_pred = same_rank(y_true, y_pred)
         shape = y_pred.shape[:-1]
         if y_pred.ndim == 0:
             y_pred, y_true = y_pred[None], y_true.reshape(-1)
@@ -106,14 +125,28 @@ class Loss(Configurable):
             row_targets = row_targets.astype(y_pred.dtype)
         values = self.values(row_targets, y_pred.reshape(-1, size)).reshape(shape)
         if sample_weight is not None:
-            weights = np.asarray(sample_weight, y_pred.dtype)
-            values = values * weights.reshape(weights.shape + (1,) * (values.ndim - weights.ndim))
+            values = weighted(values, np.asarray(sample_weight, values.dtype))
         if self.reduction in (None, "none"):
             return tensor(values)
-        return tensor(values.sum() if self.reduction == "sum" else values.mean())
+        if self.reduction == "sum" or not values.size:
+            return tensor(values.sum())
+        return tensor(values.mean())
 
     def get_config(self) -> Config:
         return {"name": self.name, "reduction": self.reduction}
+
+
+def weighted(values, weights):
+    """values * weights, aligned as in Keras."""
+    values, weights = same_rank(values, weights)
+    try:
+        return values * weights
+    except ValueError:
+        raise ValueError(
+            f"`sample_weight` of shape {weights.shape} does not fit losses of shape "
+            f"{values.shape}. One weight per sample has the shape "
+            f"{(*values.shape[:1], *(1,) * (values.ndim - 1))}."
+        ) from None
 
 
 def check_axis(axis):
@@ -136,4 +169,5 @@ def function_of(loss_class):
     function.__name__ = function.__qualname__ = snake_case(loss_class.__name__)
     function.__doc__ = loss_class.__doc__
     function.loss_class = loss_class
+    loss_class.as_function = staticmethod(function)
     return function

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.core.arguments import check_fraction, refuse
+from fastcnn.core.arguments import check_fraction, refuse, warn
 from fastcnn.data.targets import prepare_labels
 from fastcnn.losses.base import Loss, check_axis, function_of, registry
 
@@ -52,6 +52,8 @@ class ProbabilityLoss(Loss):
 class SparseCategoricalCrossentropy(ProbabilityLoss):
     """-log(probability of the label); labels are integers in [0, classes).
 
+    Probabilities are clipped to [epsilon, 1 - epsilon] and then divided by their sum, as in Keras.
+
     Args:
         from_logits: whether predictions are logits (before softmax) rather than probabilities.
         reduction, name, dtype: see `Loss`.
@@ -81,7 +83,8 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         rows = np.arange(len(y_pred))
         if self.from_logits:
             return -_log_softmax(y_pred)[rows, y_true]
-        return -np.log(_clip(_normalized(y_pred)[rows, y_true]))
+        p = _clip(y_pred)
+        return -np.log(p[rows, y_true] / p.sum(1))
 
     def gradient(self, y_true, y_pred):
         rows = np.arange(len(y_pred))
@@ -89,11 +92,10 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
             gradient = np.exp(_log_softmax(y_pred))
             gradient[rows, y_true] -= 1
             return gradient
-        total = y_pred.sum(1)
-        label = y_pred[rows, y_true] / total
-        gradient = np.repeat(1 / total[:, None], y_pred.shape[1], axis=1)
-        gradient[rows, y_true] -= 1 / (_clip(label) * total)
-        return gradient * _inside(label)[:, None]
+        p = _clip(y_pred)
+        gradient = np.repeat(1 / p.sum(1, keepdims=True), p.shape[1], axis=1)
+        gradient[rows, y_true] -= 1 / p[rows, y_true]
+        return gradient * _inside(y_pred)
 
     def activation(self, z):
         return np.exp(_log_softmax(z))
@@ -114,6 +116,8 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
 @registry.register("categorical_crossentropy")
 class CategoricalCrossentropy(ProbabilityLoss):
     """-sum over classes of target * log(probability); targets are one-hot or distributions.
+
+    Probabilities are divided by their sum and then clipped to [epsilon, 1 - epsilon], as in Keras.
 
     Args:
         from_logits: whether predictions are logits (before softmax) rather than probabilities.
@@ -139,11 +143,17 @@ class CategoricalCrossentropy(ProbabilityLoss):
         self.label_smoothing = check_fraction(label_smoothing, "label_smoothing", True)
 
     def prepare(self, y, output_shape):
-        if np.ndim(y) == len(output_shape) - 1 and output_shape[-1] > 1:
+        has_classes = output_shape[-1] > 1 or len(output_shape) > 2
+        if np.ndim(y) == len(output_shape) - 1 and has_classes:
             raise ValueError(
                 f"{self.name} takes one-hot targets of shape {('n', *output_shape[1:])}. Received "
                 f"shape {np.shape(y)}: for integer labels use sparse_categorical_crossentropy or "
                 "`utils.to_categorical`."
+            )
+        if output_shape[-1] == 1:
+            warn(
+                f"{self.name} of one class is always 0: for two classes and one output use "
+                f"binary_crossentropy. Received predictions of shape {output_shape}."
             )
         return super().prepare(y, output_shape)
 

@@ -53,17 +53,24 @@ class LossHead:
 
 
 class HeadCall:
-    """A loss bound to one batch's buffers. Output axes in the middle count as rows."""
+    """A loss bound to one batch's buffers. Output axes in the middle count as rows.
+
+    Where float targets lack the output's last axis, of size 1, the loss is that of the output
+    without it, as in Keras.
+    """
 
     def __init__(self, loss, activation, z, targets, weights):
         self.z = z
         self.targets = targets
         size = len(z)
-        positions = math.prod(z.shape[1:-1])
+        is_sparse = targets.dtype.kind == "i"
+        shape = z.shape if is_sparse else targets.shape
+        positions = math.prod(shape[1:-1])
         self.dz = aligned(z.shape, z.dtype)
         self.losses = row_losses = np.empty(size, z.dtype)
         self.prepare = self.finish = None
-        factor = 1 / positions if loss.reduction == "sum" else 1 / (size * positions)
+        adds = loss.reduction in ("sum", "none", None)
+        factor = 1 if adds else 1 / (size * positions)
         scale = np.full(size * positions, factor, z.dtype)
         if weights is not None:
 
@@ -73,19 +80,19 @@ class HeadCall:
             self.prepare = spread_weights
         if positions != 1:
             row_losses = np.empty(size * positions, z.dtype)
+            reduce = np.add.reduce if loss.reduction == "sum" else np.mean
 
-            def mean_over_places():
-                row_losses.reshape(size, positions).mean(1, out=self.losses)
+            def reduce_positions():
+                reduce(row_losses.reshape(size, positions), axis=1, out=self.losses)
 
-            self.finish = mean_over_places
-        rows = z.reshape(size * positions, z.shape[-1])
-        is_sparse = targets.ndim == z.ndim - 1
-        row_targets = targets.reshape(-1) if is_sparse else targets.reshape(rows.shape)
+            self.finish = reduce_positions
+        rows = (size * positions, shape[-1])
+        row_targets = targets.reshape(-1) if is_sparse else targets.reshape(rows)
         probabilities = None
         self.predictions = z
         if activation is not None:
             self.predictions = np.empty_like(z)
-            probabilities = self.predictions.reshape(rows.shape)
+            probabilities = self.predictions.reshape(rows)
         self.run = loss.bind(
-            rows, row_targets, scale, row_losses, self.dz.reshape(rows.shape), probabilities
+            z.reshape(rows), row_targets, scale, row_losses, self.dz.reshape(rows), probabilities
         )

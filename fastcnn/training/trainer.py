@@ -80,7 +80,12 @@ class Trainer(Evaluator):
                 f"A model has one output: pass its loss alone. Received loss={loss!r}."
             )
         optimizer = optimizers.get(optimizer)
-        loss_object = losses.get(loss)
+        loss_object = losses.get_instance(loss)
+        if loss_object is not None and loss_object.trains_in not in (None, self.dtype):
+            raise ValueError(
+                f"A loss trains in the dtype of its model, {self.dtype}. "
+                f"Received loss={loss_object!r} with dtype={loss_object.dtype!r}."
+            )
         lists = [check_metrics(metrics), check_metrics(weighted_metrics)]
         self.optimizer = optimizer
         self.loss = loss

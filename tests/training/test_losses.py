@@ -151,7 +151,7 @@ def test_outputs_with_more_axes_are_treated_as_rows():
 
 class TestTargets:
     def prepare(self, y, shape=(None, 3), loss="sparse_categorical_crossentropy"):
-        return losses.get(loss).prepare(np.asarray(y), shape)
+        return losses.get_instance(loss).prepare(np.asarray(y), shape)
 
     def test_labels_of_any_integer_dtype(self):
         for y in ([0, 2], [[0], [2]], np.array([0, 2], np.uint8), [0.0, 2.0]):
@@ -189,11 +189,32 @@ class TestTargets:
 class TestLookup:
     def test_names_classes_configs_and_functions(self):
         wanted = losses.MeanSquaredError
-        for identifier in ("mse", "mean_squared_error", "MeanSquaredError", wanted, wanted()):
+        for identifier in ("MeanSquaredError", wanted, wanted(), losses.serialize(wanted())):
             assert isinstance(losses.get(identifier), wanted)
-        assert isinstance(losses.get(losses.mean_squared_error), wanted)
         np.testing.assert_array_equal(losses.mean_squared_error([[0.0, 2.0]], [[0.0, 0.0]]), [2])
-        assert losses.get(None) is None
+        assert losses.get(None) is losses.get_instance(None) is None
+
+    @pytest.mark.parametrize("name", ["mse", "MSE", "mean_squared_error"])
+    def test_names_other_than_that_of_the_class_are_functions(self, name):
+        function = losses.get(name)
+        assert function is losses.get(function) is losses.deserialize(name)
+        assert function is losses.mean_squared_error
+        assert function(np.ones((2, 3)), np.zeros((2, 3))).shape == (2,)
+        assert isinstance(losses.get_instance(name), losses.MeanSquaredError)
+        config = losses.serialize(function)
+        assert config == {
+            "module": "builtins",
+            "class_name": "function",
+            "config": "mean_squared_error",
+            "registered_name": "function",
+        }
+        assert losses.deserialize(config) is function
+
+    def test_every_name_gives_a_function(self):
+        for name in losses.registry.names():
+            assert callable(losses.get(name))
+            assert not isinstance(losses.get(name), losses.Loss)
+            assert isinstance(losses.get_instance(name), losses.Loss)
 
     @pytest.mark.parametrize("name", CASES)
     def test_config_round_trip(self, name):
@@ -239,7 +260,7 @@ def test_one_dimensional_arrays_are_one_sample(name):
     function = getattr(losses, name)
     (wanted,) = function(y_true[None], y_pred[None])
     assert function(y_true, y_pred) == wanted
-    loss, metric = losses.get(name), keras.metrics.get(name)
+    loss, metric = losses.get_instance(name), keras.metrics.get(name)
     assert loss(y_true, y_pred) == wanted
     assert type(loss)(reduction="sum")(y_true, y_pred) == wanted
     for _ in range(2):
