@@ -9,7 +9,7 @@ import numpy as np
 
 from fastcnn import metrics
 from fastcnn.callbacks.base import Callback
-from fastcnn.core.arguments import warn
+from fastcnn.core.arguments import check_number, warn
 
 if TYPE_CHECKING:
     from fastcnn.core.types import Path
@@ -38,7 +38,7 @@ class MonitorCallback(Callback):
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
-        self.min_delta = abs(min_delta)
+        self.min_delta = abs(check_number(min_delta, "min_delta"))
         self.best = None
         self._sign = {"min": -1, "max": 1}.get(mode)
 
@@ -171,7 +171,7 @@ class ReduceLROnPlateau(MonitorCallback):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta)
-        if not factor < 1:
+        if not check_number(factor, "factor") < 1:
             raise ValueError(f"The argument `factor` must be below 1. Received factor={factor!r}.")
         self.factor = factor
         self.patience = patience

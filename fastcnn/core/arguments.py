@@ -46,6 +46,13 @@ def check_number(value, name, minimum=-math.inf):
     return value
 
 
+def check_list(value, name):
+    """`value`, a list, tuple or array of one axis."""
+    if not isinstance(value, (list, tuple)) and np.ndim(value) != 1:
+        raise ValueError(f"The argument `{name}` must be a list. Received {name}={value!r}.")
+    return value
+
+
 def check_choice(value, name, choices):
     """`value`, which must be one of `choices`."""
     if not isinstance(value, str) or value not in choices:

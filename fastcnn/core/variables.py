@@ -13,6 +13,8 @@ import sys
 
 import numpy as np
 
+from fastcnn.core.operators import Arithmetic
+
 _shapes_only = contextvars.ContextVar("shapes_only", default=False)
 
 
@@ -47,8 +49,8 @@ def initial_values(initializer, shape, dtype):
     return np.asarray(initializer(shape, dtype=dtype), dtype)
 
 
-class Variable:
-    """A weight of a layer.
+class Variable(Arithmetic):
+    """A weight of a layer, or a state variable of a metric.
 
     Attributes:
         value: read-only ndarray, a view of the weight's memory.
@@ -155,6 +157,14 @@ class Variable:
         if self.block is not None:
             self.block.touch()
         return self
+
+    def assign_add(self, value):
+        """Add `value`, of the same shape."""
+        return self.assign(self._array + np.asarray(value))
+
+    def assign_sub(self, value):
+        """Subtract `value`, of the same shape."""
+        return self.assign(self._array - np.asarray(value))
 
     def numpy(self):
         """A copy of the values."""

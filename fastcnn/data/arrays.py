@@ -141,6 +141,7 @@ class Samples:
         if loss is not None:
             if self.y is None:
                 raise ValueError("The argument `y` is missing: the loss needs targets.")
+            loss.check_output(output_shape)
             self.y = loss.prepare(self.y, output_shape)
             is_labels = self.y.dtype == np.int64 and self.y.ndim < len(output_shape)
             if not is_labels:

@@ -34,6 +34,7 @@ class Loss(Configurable):
             A model trains with a loss of its own dtype only.
     """
 
+    axis = -1  # that of the classes, or of the elements of a vector
     undoes: str | None = None  # the activation that the form returned by `on_logits` includes
     as_function: Callable[..., NDArray] | None = (
         None  # its form without reduction, by `function_of`
@@ -47,7 +48,7 @@ class Loss(Configurable):
         dtype: DTypeLike | None = None,
     ) -> None:
         self.trains_in = check_dtype(dtype)
-        if (reduction or "none") not in REDUCTIONS:
+        if reduction is not None and reduction not in REDUCTIONS:
             raise ValueError(
                 f"The argument `reduction` must be one of {REDUCTIONS}. Received {reduction!r}."
             )
@@ -73,6 +74,18 @@ class Loss(Configurable):
         Returns an array of the output's shape, in a dtype from which batches can be gathered.
         """
         return prepare_targets(y, output_shape, self.name)
+
+    def with_axis_last(self, y_true, y_pred):
+        """The arrays of a call with `axis` moved to the end."""
+        return np.moveaxis(y_true, self.axis, -1), np.moveaxis(y_pred, self.axis, -1)
+
+    def check_output(self, output_shape):
+        """Raise ValueError for a model with outputs of this shape that the loss cannot train."""
+        if self.axis not in (-1, len(output_shape) - 1):
+            raise ValueError(
+                f"A model can only be trained with a loss over the last axis of its output, "
+                f"{output_shape}. Received axis={self.axis}."
+            )
 
     def on_logits(self):
         """This loss as a function of the logits, the input of the activation `undoes`, or None."""
@@ -108,6 +121,8 @@ class Loss(Configurable):
         if self.trains_in is not None or y_pred.dtype.kind != "f":
             y_pred = y_pred.astype(self.dtype)
         y_true, y_pred = same_rank(y_true, y_pred)
+        if self.axis not in (-1, y_pred.ndim - 1):
+            y_true, y_pred = self.with_axis_last(y_true, y_pred)
         shape = y_pred.shape[:-1]
         if y_pred.ndim == 0:
             y_pred, y_true = y_pred[None], y_true.reshape(-1)
@@ -150,9 +165,10 @@ def weighted(values, weights):
 
 
 def check_axis(axis):
-    """Only the last axis can hold the classes or the elements of a vector."""
-    if axis != -1:
-        raise ValueError(f"The argument `axis` must be -1. Received axis={axis!r}.")
+    """`axis` as an int."""
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise ValueError(f"The argument `axis` must be an integer. Received axis={axis!r}.")
+    return int(axis)
 
 
 def function_of(loss_class):

@@ -73,8 +73,14 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         dtype: DTypeLike | None = None,
     ) -> None:
         refuse(ignore_class, "ignore_class")
-        check_axis(axis)
+        self.axis = check_axis(axis)
         super().__init__(from_logits, reduction, name, dtype)
+
+    def with_axis_last(self, y_true, y_pred):
+        raise ValueError(
+            f"{self.name} takes the classes on the last axis only. Received axis={self.axis} and "
+            f"predictions of shape {y_pred.shape}."
+        )
 
     def prepare(self, y, output_shape):
         return prepare_labels(y, output_shape, self.name)
@@ -110,7 +116,8 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         )
 
     def get_config(self):
-        return {**super().get_config(), "ignore_class": None}
+        config = {**super().get_config(), "ignore_class": None}
+        return config if self.axis == -1 else {**config, "axis": self.axis}
 
 
 @registry.register("categorical_crossentropy")
@@ -122,6 +129,7 @@ class CategoricalCrossentropy(ProbabilityLoss):
     Args:
         from_logits: whether predictions are logits (before softmax) rather than probabilities.
         label_smoothing: in [0, 1]; targets become target * (1 - s) + s / classes.
+        axis: that of the classes; a model trains with the last one only.
         reduction, name, dtype: see `Loss`.
 
     Shapes: y_true and y_pred (n, ..., classes).
@@ -138,7 +146,7 @@ class CategoricalCrossentropy(ProbabilityLoss):
         name: str | None = "categorical_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_axis(axis)
+        self.axis = check_axis(axis)
         super().__init__(from_logits, reduction, name, dtype)
         self.label_smoothing = check_fraction(label_smoothing, "label_smoothing", True)
 
@@ -206,7 +214,7 @@ class CategoricalCrossentropy(ProbabilityLoss):
         return run
 
     def get_config(self):
-        return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": -1}
+        return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": self.axis}
 
 
 @registry.register("binary_crossentropy", "bce", "BCE")
@@ -216,6 +224,7 @@ class BinaryCrossentropy(ProbabilityLoss):
     Args:
         from_logits: whether predictions are logits (before sigmoid) rather than probabilities.
         label_smoothing: in [0, 1]; targets become target * (1 - s) + s / 2.
+        axis: that of the mean; a model trains with the last one only.
         reduction, name, dtype: see `Loss`.
 
     Shapes: y_true and y_pred (n, ..., size); y_true may omit a last axis of 1.
@@ -232,7 +241,7 @@ class BinaryCrossentropy(ProbabilityLoss):
         name: str | None = "binary_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_axis(axis)
+        self.axis = check_axis(axis)
         super().__init__(from_logits, reduction, name, dtype)
         self.label_smoothing = check_fraction(label_smoothing, "label_smoothing", True)
 
@@ -261,7 +270,7 @@ class BinaryCrossentropy(ProbabilityLoss):
         return 0.5 * np.tanh(0.5 * z) + 0.5
 
     def get_config(self):
-        return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": -1}
+        return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": self.axis}
 
 
 def _log_softmax(z):

@@ -157,7 +157,7 @@ class CosineSimilarity(Loss):
     """-cosine of the angle between y_true and y_pred: -1 is best, 1 is worst
 
     Args:
-        axis: must be -1.
+        axis: that of the vectors; a model trains with the last one only.
         reduction, name, dtype: see `Loss`.
     """
 
@@ -168,8 +168,12 @@ class CosineSimilarity(Loss):
         name: str | None = "cosine_similarity",
         dtype: DTypeLike | None = None,
     ) -> None:
-        check_axis(axis)
+        self.axis = check_axis(axis)
         super().__init__(name, reduction, dtype)
+
+    def get_config(self):
+        config = super().get_config()  # without the default, as in Keras, which omits any axis
+        return config if self.axis == -1 else {**config, "axis": self.axis}
 
     def values(self, y_true, y_pred):
         return -(_unit(y_true)[0] * _unit(y_pred)[0]).sum(1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.core.arguments import check_count, refuse
+from fastcnn.core.arguments import check_count, check_number, refuse
 from fastcnn.metrics.base import CountMetric, MeanMetric, function_of, registry, same_axes
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class BinaryAccuracy(MeanMetric):
         dtype: DTypeLike | None = None,
         threshold: float = 0.5,
     ) -> None:
-        if threshold is not None and not 0 < threshold < 1:
+        if threshold is not None and not 0 < check_number(threshold, "threshold") < 1:
             raise ValueError(
                 f"The argument `threshold` must be in (0, 1). Received threshold={threshold!r}."
             )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config
-from fastcnn.core.arguments import FunctionSignature
+from fastcnn.core.arguments import FunctionSignature, check_dtype
 from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
 from fastcnn.core.tensor import tensor
+from fastcnn.core.variables import Variable
 
 if TYPE_CHECKING:
     from typing import Any
@@ -38,19 +40,87 @@ class Metric(Configurable):
     """Base of all metrics.
 
     Args:
-        dtype: accepted and ignored: results are Python floats.
+        dtype: "float32" or "float64", that of the state variables and of predictions that are
+            compared with thresholds; by default `config.floatx()`. Built-in metrics accumulate in
+            float64 and return Python floats in either case.
         name: a string, the key in logs and `History`; by default the class's name with a counter.
 
     Attributes:
         direction: "up" or "down", whichever is better; used by callbacks with mode="auto".
         state_names: the attributes that hold the state, which `BackupAndRestore` saves.
+
+    A custom metric creates its state with `add_weight` and implements `update_state` and `result`;
+    `reset_state` sets all variables to zero.
     """
 
     direction: str | None = None
     state_names: tuple[str, ...] = ()
+    _dtype: str | None = None
+    _variables: tuple[Variable, ...] = ()
 
     def __init__(self, dtype: DTypeLike | None = None, name: str | None = None) -> None:
         self.name = name or unique_name(snake_case(type(self).__name__))
+        self._dtype = check_dtype(dtype)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype that was given, or `config.floatx()`."""
+        return self._dtype or config.floatx()
+
+    def add_variable(
+        self,
+        shape: tuple[int, ...],
+        initializer: Any,
+        dtype: DTypeLike | None = None,
+        aggregation: str | None = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Create a state variable.
+
+        Args:
+            shape: a tuple; () is a single number.
+            initializer: a name, an `Initializer` or a function of (shape, dtype).
+            dtype: by default that of the metric.
+            aggregation: accepted and ignored: it is for training on several devices.
+            name: a string.
+        """
+        from fastcnn import initializers
+
+        initial = initializers.get(initializer)(tuple(shape), dtype=dtype or self.dtype)
+        variable = Variable(initial, name=name or "variable", trainable=False)
+        variable.path = f"{self.name}/{variable.name}"
+        self._variables = (*self._variables, variable)
+        if "_state" not in self.state_names:
+            self.state_names = (*self.state_names, "_state")
+        return variable
+
+    def add_weight(
+        self,
+        shape: tuple[int, ...] = (),
+        initializer: Any = "zeros",
+        dtype: DTypeLike | None = None,
+        name: str | None = None,
+    ) -> Variable:
+        """`add_variable` under its old name."""
+        return self.add_variable(shape, initializer or "zeros", dtype, name=name)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """What `add_variable` created, here and in the metrics that are attributes of this one."""
+        inner = [variable for metric in self._inner() for variable in metric.variables]
+        return [*self._variables, *inner]
+
+    def _inner(self):
+        return [value for value in vars(self).values() if isinstance(value, Metric)]
+
+    @property
+    def _state(self):
+        return [variable.numpy() for variable in self._variables]
+
+    @_state.setter
+    def _state(self, values):
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Accumulate samples."""
@@ -61,22 +131,28 @@ class Metric(Configurable):
         raise NotImplementedError(f"{type(self).__name__} must implement result.")
 
     def reset_state(self) -> None:
-        """Discard all accumulated samples."""
-        raise NotImplementedError(f"{type(self).__name__} must implement reset_state.")
+        """Discard all accumulated samples: set all state variables to zero."""
+        inner = self._inner()
+        if not (self._variables or inner):
+            raise NotImplementedError(f"{type(self).__name__} must implement reset_state.")
+        for variable in self._variables:
+            variable.assign(np.zeros(variable.shape))
+        for metric in inner:
+            metric.reset_state()
 
-    def __call__(self, y_true, y_pred, sample_weight=None):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""
-        self.update_state(y_true, y_pred, sample_weight)
+        self.update_state(*args, **kwargs)
         return self.result()
 
     def get_config(self) -> Config:
-        return {"name": self.name, "dtype": "float32"}
+        return {"name": self.name, "dtype": self.dtype}
 
 
 class MeanMetric(Metric):
     """Base of the metrics that are a (weighted) mean over samples."""
 
-    state_names = ("total", "count")
+    state_names = ("total", "count", "_sample_size")
 
     def __init__(self, name=None, dtype=None):
         super().__init__(dtype, name or snake_case(type(self).__name__))
@@ -90,16 +166,33 @@ class MeanMetric(Metric):
         self.add(np.asarray(self.values(np.asarray(y_true), np.asarray(y_pred))), sample_weight)
 
     def add(self, values, sample_weight=None):
-        """Accumulate values, weighted by `sample_weight`."""
+        """Accumulate values, one sample after the other, weighted by `sample_weight`.
+
+        As in Keras, each sample counts the same however many values it has, and a single number as
+        the weight makes the whole array one sample.
+        """
+        weights = None
         if sample_weight is not None:
-            if not values.ndim:
-                values = np.broadcast_to(values, np.shape(sample_weight))
-            weights = weights_like(values, sample_weight).ravel()
-            self.total = sequential_sum(self.total, values.ravel() * weights)
-            self.count = sequential_sum(self.count, weights)
-        else:
+            weights = np.asarray(sample_weight, np.float64)
+            if not weights.ndim:
+                values, weights = np.mean(values, dtype=np.float64).reshape(1), weights.reshape(1)
+            elif not values.ndim:
+                values = np.broadcast_to(values, weights.shape)
+            weights = weights_like(values, weights).ravel()
+        self._count_per_sample(math.prod(values.shape[1:]))
+        if weights is None:
             self.total = sequential_sum(self.total, values.ravel())
             self.count += values.size
+        else:
+            self.total = sequential_sum(self.total, values.ravel() * weights)
+            self.count = sequential_sum(self.count, weights)
+
+    def _count_per_sample(self, size):
+        """Rescale the sums where samples now have `size` values and had another number before."""
+        if size != self._sample_size and size:
+            self.total *= size / self._sample_size
+            self.count *= size / self._sample_size
+            self._sample_size = size
 
     def result(self):
         return self.total / self.count if self.count else 0.0
@@ -107,6 +200,7 @@ class MeanMetric(Metric):
     def reset_state(self):
         self.total = 0.0
         self.count = 0
+        self._sample_size = 1
 
 
 @registry.register("mean")
@@ -119,10 +213,6 @@ class Mean(MeanMetric):
     def update_state(self, values, sample_weight=None):
         self.add(np.atleast_1d(np.asarray(values, np.float64)), sample_weight)
 
-    def __call__(self, values, sample_weight=None):
-        self.update_state(values, sample_weight)
-        return self.result()
-
 
 @registry.register("sum")
 class Sum(Mean):
@@ -130,6 +220,11 @@ class Sum(Mean):
 
     def __init__(self, name: str | None = "sum", dtype: DTypeLike | None = None) -> None:
         super().__init__(name, dtype)
+
+    def add(self, values, sample_weight=None):
+        if sample_weight is not None:
+            values = values * weights_like(values, sample_weight)
+        self.total = sequential_sum(self.total, values.ravel())
 
     def result(self):
         return self.total
@@ -139,6 +234,11 @@ class FunctionMetric(MeanMetric):
     """The mean of a function of (y_true, y_pred): `metrics=[my_function]`."""
 
     def __init__(self, function, name=None, dtype=None):
+        if not callable(function):
+            raise ValueError(
+                "The argument `function` must be a function of (y_true, y_pred). "
+                f"Received function={function!r}."
+            )
         super().__init__(name or getattr(function, "__name__", None), dtype)
         self.function = function
         if hasattr(function, "loss_class"):
@@ -160,6 +260,7 @@ class CountMetric(MeanMetric):
         if sample_weight is not None:
             super().add(values, sample_weight)
         else:
+            self._count_per_sample(math.prod(values.shape[1:]))
             self.total += float(np.count_nonzero(values))
             self.count += values.size
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config
+from fastcnn.core.arguments import check_count, check_number, check_optional_count
 from fastcnn.metrics.base import Metric, registry, same_axes, weights_like
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class ConfusionMetric(Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_pred = np.asarray(y_pred)
-        y_pred = y_pred.astype(np.float32 if y_pred.dtype != np.float64 else np.float64, copy=False)
+        is_double = "float64" in (y_pred.dtype.name, self.dtype)
+        y_pred = y_pred.astype(np.float64 if is_double else np.float32, copy=False)
         y_true = same_axes(np.asarray(y_true), y_pred)
         if y_true.shape != y_pred.shape:
             raise ValueError(
@@ -144,9 +146,10 @@ class _Thresholds(ConfusionMetric):
         dtype: DTypeLike | None = None,
     ) -> None:
         values: Any = self.default if thresholds is None else thresholds
-        values = list(values) if isinstance(values, (list, tuple)) else [values]
+        values = list(values) if isinstance(values, (list, tuple, np.ndarray)) else [values]
         for threshold in values:
-            if threshold is None or not (0 <= threshold <= 1 or threshold == BELOW_ALL):
+            check_number(threshold, "thresholds")
+            if not (0 <= threshold <= 1 or threshold == BELOW_ALL):
                 raise ValueError(
                     "The argument `thresholds` must be floats in [0, 1]. "
                     f"Received thresholds={thresholds!r}."
@@ -220,8 +223,8 @@ class Precision(_Thresholds):
         if top_k is not None:
             self.default = BELOW_ALL
         super().__init__(thresholds, name, dtype)
-        self.top_k = top_k
-        self.class_id = class_id
+        self.top_k = check_optional_count(top_k, "top_k")
+        self.class_id = check_class(class_id)
 
     def result(self):
         return self._one_or_all(self.precisions())
@@ -244,7 +247,7 @@ class _At(ConfusionMetric):
     argument = ""
 
     def __init__(self, value, num_thresholds=200, class_id=None, name=None, dtype=None):
-        if not 0 <= value <= 1:
+        if not 0 <= check_number(value, self.argument) <= 1:
             raise ValueError(
                 f"The argument `{self.argument}` must be in [0, 1]. "
                 f"Received {self.argument}={value!r}."
@@ -252,7 +255,7 @@ class _At(ConfusionMetric):
         super().__init__(even_thresholds(num_thresholds), name, dtype)
         self.value = value
         self.num_thresholds = num_thresholds
-        self.class_id = class_id
+        self.class_id = check_class(class_id)
 
     def best(self, rates, where):
         """The largest of `rates` over the thresholds at which `where` is at least the value."""
@@ -360,12 +363,14 @@ def fraction(part, rest):
     return np.divide(part, total, out=np.zeros(total.shape), where=total != 0)
 
 
+def check_class(class_id):
+    """`class_id` as None or an int."""
+    return None if class_id is None else check_count(class_id, "class_id", minimum=0)
+
+
 def even_thresholds(count):
     """`count` thresholds, evenly spaced from 0 to 1; [0.5] for a count of 1."""
-    if count < 1:
-        raise ValueError(
-            f"The argument `num_thresholds` must be > 0. Received num_thresholds={count!r}."
-        )
+    check_count(count, "num_thresholds")
     return [0.5] if count == 1 else [index / (count - 1) for index in range(count)]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import losses
+from fastcnn.core.arguments import check_count
 from fastcnn.losses import (  # noqa: F401 - Keras exports them from both modules
     binary_crossentropy,
     categorical_crossentropy,
@@ -125,8 +126,7 @@ class CosineSimilarity(LossMetric):
         dtype: DTypeLike | None = None,
         axis: Axes = -1,
     ) -> None:
-        losses.CosineSimilarity(axis)  # raises for any other axis
-        super().__init__(name, dtype)
+        super().__init__(name, dtype, **({} if axis == -1 else {"axis": axis}))
 
     def values(self, y_true, y_pred):
         return -super().values(y_true, y_pred)
@@ -298,7 +298,7 @@ class R2Score(Metric):
                 f"Received class_aggregation={class_aggregation!r}."
             )
         self.class_aggregation = class_aggregation
-        self.num_regressors = num_regressors
+        self.num_regressors = check_count(num_regressors, "num_regressors", minimum=0)
         self.reset_state()
 
     def reset_state(self):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import activations, config
+from fastcnn.core.arguments import check_count, check_list, check_number, check_optional_count
 from fastcnn.metrics.base import Metric, registry, weights_like
 from fastcnn.metrics.confusion import ConfusionMetric, even_thresholds, fraction
 
@@ -59,12 +60,12 @@ class AUC(ConfusionMetric):
                 )
         if num_labels and not multi_label:
             raise ValueError("The argument `num_labels` is only for multi_label=True.")
-        if thresholds is None and not num_thresholds > 1:
-            raise ValueError(
-                "The argument `num_thresholds` must be > 1. "
-                f"Received num_thresholds={num_thresholds!r}."
-            )
-        inner = even_thresholds(num_thresholds)[1:-1] if thresholds is None else sorted(thresholds)
+        if thresholds is None:
+            check_count(num_thresholds, "num_thresholds", 2)
+            inner = even_thresholds(num_thresholds)[1:-1]
+        else:
+            check_list(thresholds, "thresholds")
+            inner = sorted(check_number(threshold, "thresholds") for threshold in thresholds)
         ends = -config.epsilon(), 1 + config.epsilon()  # so that 0 and 1 are strictly inside
         super().__init__([ends[0], *inner, ends[1]], name, dtype)
         self._from_thresholds = thresholds is not None
@@ -72,8 +73,12 @@ class AUC(ConfusionMetric):
         self.curve = curve
         self.summation_method = summation_method
         self.multi_label = self.per_label = bool(multi_label)
-        self.num_labels = num_labels
-        self.label_weights = None if label_weights is None else np.asarray(label_weights, float)
+        self.num_labels = check_optional_count(num_labels, "num_labels")
+        self.label_weights = None
+        if label_weights is not None:
+            check_list(label_weights, "label_weights")
+            weights = [check_number(weight, "label_weights") for weight in label_weights]
+            self.label_weights = np.array(weights, float)
         self.from_logits = bool(from_logits)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -173,9 +178,9 @@ class FBetaScore(Metric):
             raise ValueError(
                 f"The argument `average` must be in {self.AVERAGES}. Received average={average!r}."
             )
-        if not beta > 0:
+        if not check_number(beta, "beta") > 0:
             raise ValueError(f"The argument `beta` must be > 0. Received beta={beta!r}.")
-        if threshold is not None and not 0 < threshold <= 1:
+        if threshold is not None and not 0 < check_number(threshold, "threshold") <= 1:
             raise ValueError(
                 "The argument `threshold` must be None or in (0, 1]. "
                 f"Received threshold={threshold!r}."

@@ -238,7 +238,7 @@ class Optimizer(Configurable):
                 "a rate cannot be assigned: create it with a float."
             )
         try:
-            rate = float(value)
+            rate = -1.0 if isinstance(value, (str, bytes, bool)) else float(value)
         except (TypeError, ValueError, OverflowError):
             rate = -1.0
         if not (rate >= 0 and math.isfinite(rate)):

@@ -16,7 +16,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
-from fastcnn.core.arguments import check_number
+from fastcnn.core.arguments import check_list, check_number
 from fastcnn.core.lazy import explain_missing
 from fastcnn.optimizers.base import LearningRateSchedule, schedules as registry
 
@@ -275,7 +275,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         values: Sequence[float],
         name: str | None = "PiecewiseConstant",
     ) -> None:
-        if len(values) != len(boundaries) + 1:
+        if len(check_list(values, "values")) != len(check_list(boundaries, "boundaries")) + 1:
             raise ValueError(
                 "The argument `values` must have one more entry than `boundaries`. "
                 f"Received boundaries={boundaries} and values={values}."

@@ -144,3 +144,38 @@ def test_a_model_trains_with_a_loss_of_its_dtype_only():
     convolution(losses.MeanSquaredError(dtype="float32"))
     with pytest.raises(ValueError, match="trains in the dtype of its model, float32"):
         convolution(losses.MeanSquaredError(dtype="float64"))
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("CosineSimilarity", [-0.94117844, -0.9844327]),
+        ("BinaryCrossentropy", [0.7778864, 0.49478546]),
+        ("CategoricalCrossentropy", [2.4260387, 2.1480885]),
+    ],
+)
+@pytest.mark.parametrize("axis", [1, -2])
+def test_any_axis_can_hold_the_vectors(name, wanted, axis):
+    rng = np.random.default_rng(0)
+    y_true, y_pred = rng.random((2, 3, 4)), rng.random((2, 3, 4))
+    loss = getattr(losses, name)(axis=axis, reduction=None)
+    values = loss(y_true, y_pred)
+    assert values.shape == (2, 4)
+    np.testing.assert_allclose(values[0, :2], wanted, rtol=1e-6)
+    again = losses.deserialize(losses.serialize(loss))
+    np.testing.assert_array_equal(again(y_true, y_pred), values)
+
+
+def test_a_model_trains_with_the_last_axis_only():
+    x, y = np.ones((2, 3, 3, 1), np.float32), np.ones((2, 3, 3, 2), np.float32)
+    convolution(losses.CosineSimilarity(axis=3)).fit(x, y, verbose=0)
+    for axis in (1, -2):
+        model = convolution(losses.CosineSimilarity(axis=axis))
+        with pytest.raises(ValueError, match=f"over the last axis of its output.*axis={axis}"):
+            model.fit(x, y, verbose=0)
+    sparse = losses.SparseCategoricalCrossentropy(axis=1)
+    assert sparse([0], [[0.5, 0.5]]) == pytest.approx(np.log(2))
+    with pytest.raises(ValueError, match=r"classes on the last axis only. Received axis=1"):
+        sparse([[0, 0]], np.ones((1, 3, 2)))
+    with pytest.raises(ValueError, match=r"`axis` must be an integer. Received axis=None"):
+        losses.BinaryCrossentropy(axis=None)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import fastcnn as keras
 from fastcnn import metrics
 
 
@@ -121,19 +122,33 @@ def test_functions_return_one_value_per_sample():
         (lambda: metrics.Precision(thresholds=2.0), "`thresholds` must be floats in"),
         (lambda: metrics.AUC(curve="roc"), "`curve` must be in"),
         (lambda: metrics.AUC(summation_method="x"), "`summation_method` must be in"),
-        (lambda: metrics.AUC(num_thresholds=1), "`num_thresholds` must be > 1"),
+        (lambda: metrics.AUC(num_thresholds=1), "`num_thresholds` must be an integer >= 2"),
         (lambda: metrics.AUC(num_labels=2), "`num_labels` is only for multi_label"),
         (
             lambda: metrics.PrecisionAtRecall(1.5),
             r"`recall` must be in \[0, 1\]. Received recall=1.5",
         ),
-        (lambda: metrics.PrecisionAtRecall(0.5, num_thresholds=0), "`num_thresholds` must be > 0"),
+        (
+            lambda: metrics.PrecisionAtRecall(0.5, num_thresholds=0),
+            "`num_thresholds` must be a positive integer",
+        ),
         (lambda: metrics.FBetaScore(average="mean"), "`average` must be in"),
         (lambda: metrics.FBetaScore(beta=0), "`beta` must be > 0"),
         (lambda: metrics.F1Score(threshold=0), "`threshold` must be None or in"),
+        (lambda: metrics.FBetaScore(beta="1"), "`beta` must be a float. Received beta='1'"),
+        (lambda: metrics.BinaryAccuracy(threshold="0.5"), "`threshold` must be a float"),
+        (lambda: metrics.Precision("0.5"), "`thresholds` must be a float"),
+        (lambda: metrics.Recall(top_k="1"), "`top_k` must be a positive integer"),
+        (lambda: metrics.Recall(class_id="1"), "`class_id` must be an integer >= 0"),
+        (lambda: metrics.AUC(thresholds=0.5), "`thresholds` must be a list"),
+        (lambda: metrics.AUC(label_weights={}), "`label_weights` must be a list"),
+        (lambda: metrics.RecallAtPrecision("1"), "`precision` must be a float"),
+        (lambda: metrics.R2Score(num_regressors="1"), "`num_regressors` must be an integer >= 0"),
+        (lambda: metrics.FunctionMetric("mse"), "`function` must be a function"),
+        (lambda: metrics.Mean(dtype="banana"), "`dtype` must be 'float32' or 'float64'"),
         (lambda: metrics.R2Score(class_aggregation="sum"), "`class_aggregation` must be in"),
         (lambda: metrics.TopKCategoricalAccuracy(k=0), "`k` must be a positive integer"),
-        (lambda: metrics.CosineSimilarity(axis=0), "`axis` must be -1"),
+        (lambda: metrics.CosineSimilarity(axis="a"), "`axis` must be an integer"),
         (
             lambda: metrics.Precision()([0, 1], np.ones((2, 3))),
             r"targets of the predictions' shape",
@@ -146,6 +161,93 @@ def test_functions_return_one_value_per_sample():
 def test_invalid_arguments_are_rejected(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (3, 1)])
+def test_weights_of_a_mean(shape):
+    """Recorded from Keras 3.15: a single number as the weight makes the array one sample."""
+    mean = metrics.Mean()
+    mean.update_state([1, 2, 3], np.full(shape, 2.0))
+    assert mean.result() == 2
+    mean.update_state([10])
+    assert mean.result() == pytest.approx(14 / 3 if shape == () else 22 / 7)
+    total = metrics.Sum()
+    assert total([1, 2, 3], np.full(shape, 2.0)) == 12
+
+
+def test_each_sample_counts_the_same_however_many_values_it_has():
+    mean = metrics.Mean()
+    mean.update_state([[1.0, 3.0], [5.0, 7.0]])
+    mean.update_state([[1.0, 2.0, 3.0, 4.0, 5.0]])
+    assert mean.result() == pytest.approx((2 + 6 + 3) / 3)
+    mean.update_state(np.ones((2, 2)), [3.0, 0.0])
+    assert mean.result() == pytest.approx((2 + 6 + 3 + 3) / 6)
+    accuracy = metrics.SparseCategoricalAccuracy()
+    accuracy.update_state([[0, 0], [0, 1]], np.tile([0.9, 0.1], (2, 2, 1)))
+    accuracy.update_state([[0]], np.tile([0.9, 0.1], (1, 1, 1)))
+    assert accuracy.result() == pytest.approx(2.5 / 3)
+
+
+def test_dtype_is_that_of_thresholds():
+    scores = np.array([0.1, 0.1 + 1e-9])
+    for dtype, wanted in (("float32", 1.0), ("float64", 1.0), (None, 1.0)):
+        metric = metrics.TruePositives(0.1, dtype=dtype)
+        assert metric.dtype == metric.get_config()["dtype"] == (dtype or "float32")
+        assert metric([1, 1], scores) == wanted
+    single = np.array([0.1], np.float32)  # is above 0.1 by rounding
+    assert metrics.TruePositives(0.1)([1], single) == 0
+    assert metrics.TruePositives(0.1, dtype="float64")([1], single) == 1
+
+
+class Hits(metrics.Metric):
+    """As Keras's guide writes a metric."""
+
+    def __init__(self, threshold=0.5, name="hits", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.threshold = threshold
+        self.total = self.add_weight(name="total", shape=(), initializer="zeros")
+        self.mean = metrics.Mean()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        hits = (y_pred[:, 0] > self.threshold) == (y_true.reshape(-1) == 1)
+        self.total.assign_add(hits.sum())
+        self.mean.update_state(hits)
+
+    def result(self):
+        return self.total
+
+    def get_config(self):
+        return {**super().get_config(), "threshold": self.threshold}
+
+
+def test_a_metric_with_state_variables(tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(21, 3)), rng.integers(0, 2, 21)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
+    metric = Hits(0.4)
+    model.compile("sgd", "binary_crossentropy", metrics=[metric])
+    wanted = ((model.predict(x, verbose=0)[:, 0] > 0.4) == y).sum()
+    for _ in range(2):
+        assert model.evaluate(x, y, batch_size=4, verbose=0)[1] == wanted
+    assert [variable.path for variable in metric.variables] == ["hits/total"]
+    assert metric.mean.result() == pytest.approx(wanted / 21)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras", custom_objects={"Hits": Hits})
+    assert loaded.evaluate(x, y, verbose=0)[1] == wanted
+    with pytest.raises(ValueError, match="Hits"):
+        keras.models.load_model(tmp_path / "m.keras")
+
+
+def test_state_variables_in_expressions():
+    variable = metrics.Mean().add_variable((2,), "ones", name="sum")
+    variable.assign_sub([0.0, 0.5])
+    np.testing.assert_array_equal(2 * variable - 1, [1, 0])
+    np.testing.assert_array_equal(np.square(variable) / variable, [1, 0.5])
+    assert variable[1] < 1 <= float(variable[0])
+    assert {variable: 1}[variable] == 1
+    assert float(metrics.Mean().add_weight()) == 0
+    with pytest.raises(NotImplementedError, match="must implement reset_state"):
+        metrics.Metric().reset_state()
 
 
 def test_result_is_zero_before_the_first_update():
