@@ -26,7 +26,8 @@ class MonitorCallback(Callback):
         min_delta: smallest change that counts as an improvement.
 
     Attributes:
-        best: the best value so far, or None.
+        best: the best value so far, or None; NaN is never an improvement.
+        monitor_op: `np.less` or `np.greater`.
     """
 
     def __init__(self, monitor="val_loss", mode="auto", min_delta=0):
@@ -46,9 +47,24 @@ class MonitorCallback(Callback):
         """Whether `value` is better than `reference` by more than `min_delta`."""
         if self._sign is None:
             self._sign = self._direction()
+        if np.isnan(value):  # the first one would be the best for ever, as in Keras
+            return False
         if reference is None:
             return True
         return self._sign * value - self.min_delta > self._sign * reference
+
+    @property
+    def monitor_op(self):
+        """`np.less` or `np.greater`, which of them is better; None before that is known."""
+        return {-1: np.less, 1: np.greater}.get(self._sign)
+
+    @monitor_op.setter
+    def monitor_op(self, value):
+        if value not in (np.less, np.greater):
+            raise ValueError(
+                f"The attribute `monitor_op` must be `np.less` or `np.greater`. Received {value!r}."
+            )
+        self._sign = -1 if value is np.less else 1
 
     def _direction(self):
         name = self.monitor.removeprefix("val_")

@@ -9,7 +9,7 @@ as a whole.
 import numpy as np
 
 from fastcnn import kernels, random
-from fastcnn.core.arguments import matches
+from fastcnn.core.arguments import check_number, matches
 from fastcnn.core.memory import aligned
 
 GATHERED = ("uint8", "float32", "float64")  # what the gather kernel reads
@@ -86,7 +86,7 @@ class Samples:
     def __init__(self, x, y=None, sample_weight=None):
         self.x = as_array(x, "x")
         self.y = None if y is None else as_array(y, "y")
-        self.weights = None
+        self.weights = self.class_weight = None
         if self.y is not None and len(self.y) != len(self.x):
             raise ValueError(
                 "x and y must have the same number of samples. "
@@ -123,14 +123,16 @@ class Samples:
         part.x = self.x[rows]
         part.y = None if self.y is None else self.y[rows]
         part.weights = None if self.weights is None else self.weights[rows]
+        part.class_weight = None
         return part
 
     def weigh_classes(self, class_weight):
         """Set the weights from a dictionary {class: weight}; the default weight is 1."""
         if class_weight is not None:
             if self.weights is not None:
-                raise ValueError("Give either `class_weight` or `sample_weight`, not both.")
+                raise ValueError("Give either `class_weight` or sample weights, not both.")
             self.weights = class_weights(self.y, class_weight)
+            self.class_weight = class_weight
         return self
 
     def prepare(self, input_shape, loss=None, output_shape=None, gather=True):
@@ -142,6 +144,8 @@ class Samples:
             if self.y is None:
                 raise ValueError("The argument `y` is missing: the loss needs targets.")
             loss.check_output(output_shape)
+            if self.class_weight is not None and output_shape[-1] > 1:
+                check_classes(self.class_weight, output_shape[-1])
             self.y = loss.prepare(self.y, output_shape)
             is_labels = self.y.dtype == np.int64 and self.y.ndim < len(output_shape)
             if not is_labels:
@@ -160,9 +164,26 @@ def class_weights(y, class_weight):
         raise ValueError(f"`class_weight` needs y of one or two axes. Received shape {y.shape}.")
     if y.ndim == 2:
         y = y.argmax(1) if y.shape[1] > 1 else y[:, 0]
+    for key, weight in class_weight.items():
+        is_number = isinstance(key, (int, float, np.number))
+        if not (is_number and key == np.floor(key)):
+            raise ValueError(
+                f"The keys of `class_weight` must be labels, which are integers. Received {key!r}."
+            )
+        check_number(weight, f"class_weight[{key!r}]")
     classes, which = np.unique(np.round(y).astype(np.int64), return_inverse=True)
     table = np.array([class_weight.get(int(label), 1.0) for label in classes], np.float32)
     return table[which.reshape(-1)]
+
+
+def check_classes(class_weight, classes):
+    """Raise ValueError for keys of `class_weight` outside of the labels 0 to `classes` - 1."""
+    unknown = [key for key in class_weight if not 0 <= key < classes]
+    if unknown:
+        raise ValueError(
+            f"The keys of `class_weight` must be labels from 0 to {classes - 1}. "
+            f"Received {unknown}."
+        )
 
 
 class Order:

@@ -20,7 +20,7 @@ from fastcnn import random
 from fastcnn.core.arguments import warn
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
-from fastcnn.data.arrays import Samples, class_weights, unpack
+from fastcnn.data.arrays import Samples, unpack
 
 if TYPE_CHECKING:
     from typing import Any
@@ -239,10 +239,7 @@ class Stream:
         """A batch as prepared `Samples`."""
         x, y, weights = unpack(batch)
         samples = Samples(x, y, weights)
-        if self._class_weight is not None:
-            if samples.weights is not None:
-                raise ValueError("Give either `class_weight` or sample weights, not both.")
-            samples.weights = class_weights(samples.y, self._class_weight)
+        samples.weigh_classes(self._class_weight)
         self._model.build_for(samples.x)
         if self._loss is None:
             samples.y = samples.weights = None

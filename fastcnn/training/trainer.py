@@ -236,7 +236,8 @@ class Trainer(Evaluator):
                     return {}
                 if validation is not None and _is_due(epoch + 1, validation_freq):
                     values = self._evaluate(*validation, hooks)
-                    logs.update({f"val_{name}": value for name, value in values.items()})
+                    logs |= {f"val_{name}": value for name, value in values.items()}
+                    logs = dict(sorted(logs.items()))
                 done, run.epoch, run.done = run.done, epoch + 1, 0
                 hooks.call("on_epoch_end", epoch, logs)
                 progress.finish(done, logs)

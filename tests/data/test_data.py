@@ -88,5 +88,35 @@ def test_class_weights():
     np.testing.assert_array_equal(class_weights(np.array([0, 1, 2, 0]), table), wanted)
     np.testing.assert_array_equal(class_weights(np.array([[0], [1], [2], [0]]), table), wanted)
     np.testing.assert_array_equal(class_weights(np.eye(3)[[0, 1, 2, 0]], table), wanted)
+    for one in (True, 1.0, np.int64(1), np.float32(1)):
+        np.testing.assert_array_equal(class_weights(np.array([0, 1]), {one: 3}), [1, 3])
     with pytest.raises(ValueError, match="needs y"):
         class_weights(None, table)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ({"0": 1.0}, "keys of `class_weight` must be labels, which are integers. Received '0'"),
+        ({0.5: 1.0}, "Received 0.5"),
+        ({None: 1.0}, "Received None"),
+        ({0: None}, r"`class_weight\[0\]` must be a float. Received class_weight\[0\]=None"),
+        ({0: "a"}, r"`class_weight\[0\]` must be a float"),
+        ({1: np.nan}, r"`class_weight\[1\]` must be a float"),
+    ],
+)
+def test_class_weights_that_are_not_numbers_are_rejected(class_weight, message):
+    with pytest.raises(ValueError, match=message):
+        class_weights(np.array([0, 1]), class_weight)
+
+
+@pytest.mark.parametrize("key", [-1, 3])
+@pytest.mark.parametrize("y", [np.arange(3), np.eye(3)], ids=["labels", "one-hot"])
+def test_class_weights_of_labels_that_cannot_occur_are_rejected(key, y):
+    loss = losses.get_instance(f"{'sparse_' if y.ndim == 1 else ''}categorical_crossentropy")
+    samples = Samples(np.zeros((3, 2)), y).weigh_classes({0: 2.0, key: 1.0})
+    with pytest.raises(ValueError, match=rf"must be labels from 0 to 2. Received \[{key}\]"):
+        samples.prepare((None, 2), loss, (None, 3))
+    signs = Samples(np.zeros((2, 2)), np.array([-1, 1])).weigh_classes({-1: 2.0})
+    signs.prepare((None, 2), losses.Hinge(), (None, 1))
+    assert signs.weights.tolist() == [2, 1]

@@ -178,107 +178,13 @@ def test_nested_lists_and_callback_lists():
     assert CallbackList(hooks).callbacks == [first, second]
 
 
-class TestMonitoring:
-    def test_mode_is_inferred_from_the_metric(self, model):
-        stop = keras.callbacks.EarlyStopping
-        for monitor, mode, wanted in [
-            ("val_loss", "auto", -1),
-            ("mae", "auto", -1),
-            ("val_mae", "auto", -1),
-            ("whatever", "max", 1),
-        ]:
-            callback = stop(monitor, mode=mode)
-            callback.set_model(model)
-            assert callback.is_improvement(2.0, 1.0) == (wanted == 1)
-        model.compile("sgd", "mse", metrics=[keras.metrics.AUC(name="area"), print_nothing])
-        callback = stop("area")
-        callback.set_model(model)
-        assert callback.is_improvement(2.0, 1.0)
-        for unknown in ("print_nothing", "nonsense"):
-            callback = stop(unknown)
-            callback.set_model(model)
-            with pytest.raises(ValueError, match=r"cannot infer whether .* pass mode='max' or"):
-                callback.is_improvement(2.0, 1.0)
-
-    def test_unknown_mode_warns_and_becomes_auto(self):
-        with pytest.warns(UserWarning, match="the mode 'best' is not one of") as warned:
-            assert keras.callbacks.EarlyStopping(mode="best").mode == "auto"
-        assert warned[0].filename == __file__
-
-    @pytest.mark.parametrize("kind", ["EarlyStopping", "ReduceLROnPlateau"])
-    def test_missing_monitored_value_warns(self, model, kind):
-        with pytest.warns(
-            UserWarning, match="'val_loss', which is not in the logs. Available: "
-        ) as w:
-            model.fit(X, Y, verbose=0, callbacks=[getattr(keras.callbacks, kind)()])
-        assert w[0].filename == __file__
-
-    def test_checkpoint_is_saved_if_the_monitored_value_is_missing(self, model, tmp_path):
-        path = str(tmp_path / "m.weights.h5")
-        checkpoint = keras.callbacks.ModelCheckpoint(
-            path, save_best_only=True, save_weights_only=True
-        )
-        with pytest.warns(UserWarning, match="needs a scalar 'val_l"):
-            model.fit(X, Y, verbose=0, callbacks=[checkpoint])
-        assert (tmp_path / "m.weights.h5").exists()
-
-    def test_best_weights_are_restored(self, model):
-        class Wreck(Callback):
-            def on_epoch_begin(self, epoch, logs=None):
-                if epoch == 1:
-                    self.model.set_weights([w + 9 for w in self.model.get_weights()])
-
-        kept = []
-        watch = keras.callbacks.LambdaCallback(
-            on_epoch_end=lambda epoch, logs: kept.append(model.get_weights())
-        )
-        stop = keras.callbacks.EarlyStopping("loss", patience=1, restore_best_weights=True)
-        model.compile(keras.optimizers.SGD(1e-6), "mse")
-        model.fit(X, Y, epochs=9, verbose=0, callbacks=[watch, Wreck(), stop])
-        assert stop.best_epoch == 0
-        for best, now in zip(kept[0], model.get_weights(), strict=True):
-            np.testing.assert_array_equal(best, now)
-
-    def test_a_checkpoint_can_be_loaded(self, model, tmp_path):
-        path = tmp_path / "new folder" / "m-{epoch}.keras"
-        model.fit(X, Y, verbose=0, callbacks=[keras.callbacks.ModelCheckpoint(path)])
-        again = keras.models.load_model(tmp_path / "new folder" / "m-1.keras")
-        np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
-
-    @pytest.mark.parametrize(
-        ("arguments", "message"),
-        [
-            ({"filepath": "m.h5"}, "`filepath` must end in .keras with save_weights_only=False"),
-            (
-                {"filepath": "m.keras", "save_weights_only": True},
-                r"must end in .weights.h5 or .npz with save_weights_only=True",
-            ),
-            ({"filepath": "m.keras", "save_freq": 0}, "`save_freq` must be 'epoch' or a positive"),
-        ],
-    )
-    def test_invalid_checkpoint_arguments_are_rejected(self, arguments, message):
-        with pytest.raises(ValueError, match=message):
-            keras.callbacks.ModelCheckpoint(**arguments)
-
-    def test_unknown_key_in_filepath_is_rejected(self, model, tmp_path):
-        checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "{nothing}.keras"))
-        with pytest.raises(KeyError, match=r"unknown key 'nothing'.*The logs contain"):
-            model.fit(X, Y, verbose=0, callbacks=[checkpoint])
-
-    def test_factor_must_be_below_one(self):
-        with pytest.raises(ValueError, match="`factor` must be below 1"):
-            keras.callbacks.ReduceLROnPlateau(factor=1.0)
-
-    def test_a_schedule_cannot_be_reduced(self, model):
-        schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 5, 0.5)
-        model.compile(keras.optimizers.SGD(schedule), "mse")
-        reduce = keras.callbacks.ReduceLROnPlateau("loss", patience=0, min_delta=100)
-        with pytest.raises(TypeError, match="was created with a schedule"):
-            model.fit(X, Y, epochs=2, verbose=0, callbacks=[reduce])
-
-
-def print_nothing(y_true, y_pred):
-    return np.zeros(len(y_true))
+def test_history_is_in_alphabetical_order(model):
+    names = ["b", "weighted", "zz"]
+    weighted = [keras.metrics.MeanAbsoluteError(name=name) for name in names]
+    model.compile("sgd", "mse", metrics=["mae"], weighted_metrics=["mae", *weighted])
+    history = model.fit(X, Y, validation_data=(X, Y), verbose=0).history
+    keys = ["b", "loss", "mae", *(f"val_{k}" for k in ("b", "loss", "mae", "weighted"))]
+    assert list(history) == [*keys, "val_weighted_mae", "val_zz", "weighted", "weighted_mae", "zz"]
 
 
 class TestControl:
