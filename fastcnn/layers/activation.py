@@ -200,9 +200,10 @@ class PReLU(PlainLayer):
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
-        if shared_axes is not None and not isinstance(shared_axes, (list, tuple)):
-            shared_axes = [shared_axes]
-        self.shared_axes = None if shared_axes is None else [index(axis) for axis in shared_axes]
+        if shared_axes is not None:
+            axes: Any = shared_axes if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+            shared_axes = [index(axis) for axis in axes]
+        self.shared_axes = shared_axes
         self.alpha = None
 
     def build(self, input_shape):

@@ -186,14 +186,14 @@ def get(identifier: Any) -> Loss | Callable[..., NDArray] | None:
 
 def get_instance(identifier: Any) -> Loss | None:
     """What `get` returns as a `Loss`, which training needs: an instance for each function."""
-    loss = get(identifier)
+    loss: Any = get(identifier)
     return getattr(loss, "loss_class", lambda: loss)()
 
 
 def serialize(loss: Loss | Callable[..., NDArray]) -> Config | None:
     """A loss as a dictionary in the format of Keras."""
-    if hasattr(loss, "loss_class"):
-        name = loss.__name__
+    name = getattr(loss, "__name__", None)
+    if name is not None:
         function = {"module": "builtins", "class_name": "function", "registered_name": "function"}
         return {**function, "config": name}
     return registry.serialize(loss)

@@ -86,7 +86,8 @@ class Metric(Configurable):
         """
         from fastcnn import initializers
 
-        initial = initializers.get(initializer)(tuple(shape), dtype=dtype or self.dtype)
+        make: Any = initializers.get(initializer)
+        initial = make(tuple(shape), dtype=dtype or self.dtype)
         variable = Variable(initial, name=name or "variable", trainable=False)
         variable.path = f"{self.name}/{variable.name}"
         self._variables = (*self._variables, variable)

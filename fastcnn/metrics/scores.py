@@ -76,8 +76,8 @@ class AUC(ConfusionMetric):
         self.num_labels = check_optional_count(num_labels, "num_labels")
         self.label_weights = None
         if label_weights is not None:
-            check_list(label_weights, "label_weights")
-            weights = [check_number(weight, "label_weights") for weight in label_weights]
+            weights = check_list(label_weights, "label_weights")
+            weights = [check_number(weight, "label_weights") for weight in weights]
             self.label_weights = np.array(weights, float)
         self.from_logits = bool(from_logits)
 
