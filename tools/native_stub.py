@@ -2,7 +2,7 @@
 
     python -m tools.native_stub
 
-The functions that bind kernels follow from the lines in `kernels/families.py` and the keywords of
+The functions that bind kernels follow from the lines in `kernels/spec.py` and the keywords of
 the reference; the rest is written out here.
 """
 

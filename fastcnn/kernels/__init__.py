@@ -28,7 +28,7 @@ from fastcnn.kernels.backends import (
     set_instruction_set,
 )
 from fastcnn.kernels.bind import Copy, ReferenceKernel, Sequence, bind
-from fastcnn.kernels.families import FAMILIES
+from fastcnn.kernels.spec import FAMILIES
 
 if TYPE_CHECKING:
     from fastcnn.kernels.functions import *  # noqa: F403

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from fastcnn import config
-from fastcnn.kernels import reference, spec
+from fastcnn.kernels import checks, reference
 from fastcnn.kernels.backends import FLOATS, native
 
 
@@ -21,7 +21,7 @@ def bind(name: str, *arrays: np.ndarray | None, **settings) -> Callable:
         TypeError, ValueError: an array's type, layout or shape does not fit, in one sentence.
     """
     backend = config.backend()
-    spec.check(name, arrays, settings, FLOATS[backend])
+    checks.check(name, arrays, settings, FLOATS[backend])
     # An empty array has no first element to point to, and leaves no work to distribute.
     is_empty = any(array is not None and array.size == 0 for array in arrays)
     if backend == "reference" or is_empty:

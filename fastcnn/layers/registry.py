@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastcnn.core.registry import Registry
 from fastcnn.layers.base import Layer
-from fastcnn.layers.parts import PARTS
+from fastcnn.layers.lazy import PARTS
 
 if TYPE_CHECKING:
     from fastcnn.core.types import Config, CustomObjects

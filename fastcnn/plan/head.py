@@ -4,8 +4,37 @@ import math
 
 import numpy as np
 
+from fastcnn.core.arguments import warn
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
+from fastcnn.plan.steps import LinearStep
+
+
+def make_head(loss, steps):
+    """The `LossHead` behind the steps; changes their list where it takes over an activation.
+
+    That makes the loss exact: softmax with cross-entropy, sigmoid with binary cross-entropy.
+    """
+    activation, on_logits = None, loss.on_logits()
+    last = steps[-1] if steps else None
+    if on_logits is not None and ends_in(last, loss.undoes):
+        steps.pop()
+        activation = last.layer.activation
+        if last.layer.weights:
+            steps.append(LinearStep(last))
+        if loss is on_logits:
+            warn(
+                f"The loss {loss.name!r} has from_logits=True, but the model ends in "
+                f"{activation.name}: the loss is computed from the input of {activation.name}, "
+                "as in Keras."
+            )
+        loss = on_logits
+    return LossHead(loss, activation)
+
+
+def ends_in(step, activation):
+    """Whether the step ends in the activation called `activation`, and can leave it out."""
+    return hasattr(step, "forward_linear") and step.layer.activation.name == activation
 
 
 class LossHead:

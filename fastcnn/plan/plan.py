@@ -11,12 +11,11 @@ from collections import Counter
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.core.arguments import warn
 from fastcnn.layers.steps import UserStep
-from fastcnn.plan.head import LossHead
+from fastcnn.plan.head import make_head
 from fastcnn.plan.patterns import fuse, uses_of
 from fastcnn.plan.penalties import penalties_of
-from fastcnn.plan.steps import AccumulatingStep, LinearStep
+from fastcnn.plan.steps import AccumulatingStep
 
 
 class Plan:
@@ -38,7 +37,7 @@ class Plan:
     def __init__(self, layers, input_shape, loss=None):
         self.inference = fuse(uses_of(layers, input_shape))
         self.training = list(self.inference)
-        self.head = None if loss is None else self._make_head(loss)
+        self.head = None if loss is None else make_head(loss, self.training)
         trainable = [index for index, step in enumerate(self.training) if step.trainable_weights]
         first = trainable[0] if trainable else len(self.training)
         for index, step in enumerate(self.training):
@@ -51,24 +50,6 @@ class Plan:
         self._training_forwards = [step.forward for step in self.training]
         self._backwards = [step.backward for step in accumulated(self.backward)]
         self._entry = next((i for i, step in enumerate(self.inference) if not step.is_view), None)
-
-    def _make_head(self, loss):
-        """The head, which takes over the last activation where that makes the loss exact."""
-        activation, on_logits = None, loss.on_logits()
-        last = self.training[-1] if self.training else None
-        if on_logits is not None and ends_in(last, loss.undoes):
-            self.training.pop()
-            activation = last.layer.activation
-            if last.layer.weights:
-                self.training.append(LinearStep(last))
-            if loss is on_logits:
-                warn(
-                    f"The loss {loss.name!r} has from_logits=True, but the model ends in "
-                    f"{activation.name}: the loss is computed from the input of {activation.name}, "
-                    "as in Keras."
-                )
-            loss = on_logits
-        return LossHead(loss, activation)
 
     def _refuse_own_layers_at_several_positions(self):
         own = Counter(step.layer for step in self.backward if isinstance(step, UserStep))
@@ -141,11 +122,6 @@ class Plan:
         wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
         lines = [f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {chosen}" for name, shape, chosen in rows]
         return "\n".join([where, *(line.rstrip() for line in lines)])
-
-
-def ends_in(step, activation):
-    """Whether the step ends in the activation called `activation`, and can leave it out."""
-    return hasattr(step, "forward_linear") and step.layer.activation.name == activation
 
 
 def accumulated(steps):

@@ -13,7 +13,7 @@ import pytest
 
 import fastcnn
 from fastcnn import kernels
-from fastcnn.kernels import functions, native, spec
+from fastcnn.kernels import checks, functions, native, spec
 from tests.support.kernel_cases import Call, conv2d_calls, conv2d_max_pool2d_calls, integers, reals
 from tests.support.random_calls import TOLERANCES, algorithms, divisible, draw, public_call, taking
 from tests.support.shapes import CHANNELS, NETS, Conv2DCase
@@ -380,7 +380,7 @@ def gradients(backward, arrays, dy, config):
             model = arrays.get(TRANSPOSED[label])
             outputs[label] = None if model is None else np.full_like(model, np.nan)
     ordered = [{**given, **outputs}[label] for label, *_ in spec.arrays_of(backward)]
-    keywords = {key: config[key] for key in spec.keywords_of(backward)}
+    keywords = {key: config[key] for key in checks.keywords_of(backward)}
     kernels.bind(backward, *ordered, **keywords)()
     return {TRANSPOSED[label]: array for label, array in outputs.items() if array is not None}
 

@@ -8,7 +8,7 @@ import pytest
 import fastcnn
 from fastcnn import kernels
 from fastcnn.kernels import functions, spec
-from fastcnn.kernels.families import FAMILIES, INTERNAL
+from fastcnn.kernels.spec import FAMILIES, INTERNAL
 from tests.support.random_calls import public_call
 
 IMAGES, ROWS = (2, 7, 6, 4), (6, 4)

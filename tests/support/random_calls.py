@@ -12,7 +12,7 @@ import zlib
 
 import numpy as np
 
-from fastcnn.kernels import choice, functions, spec
+from fastcnn.kernels import checks, choice, functions, spec
 from tests.support.kernel_cases import Call, integers, reals
 from tests.support.shapes import CHANNELS, pads_and_output
 
@@ -84,7 +84,7 @@ def public_call(name):
 def _sizes(kernel, rng, any_pads):
     """({letter: size}, keywords)."""
     letters = {letter for _, axes, *_ in spec.arrays_of(kernel) for letter in axes}
-    keywords = spec.keywords_of(kernel)
+    keywords = checks.keywords_of(kernel)
     sizes = {letter: int(rng.choice(CHANNELS)) for letter in sorted(letters & set("ioc"))}
     sizes["n"] = int(rng.choice((0, 1, 1, 2, 2, 3, 5, 9, 17, 33)))
     config = {}

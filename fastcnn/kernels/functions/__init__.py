@@ -13,7 +13,7 @@ arguments do not fit each other.
 from typing import TYPE_CHECKING
 
 from fastcnn.core.lazy import attach
-from fastcnn.kernels.families import FAMILIES
+from fastcnn.kernels.spec import FAMILIES
 
 if TYPE_CHECKING:
     from fastcnn.kernels.functions.activations import *  # noqa: F403

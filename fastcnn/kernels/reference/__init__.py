@@ -11,6 +11,6 @@ right). Shapes and types are checked by `fastcnn.kernels.bind`, not here.
 """
 
 from fastcnn.core.lazy import attach
-from fastcnn.kernels.families import FAMILIES, INTERNAL
+from fastcnn.kernels.spec import FAMILIES, INTERNAL
 
 __getattr__, __dir__ = attach(__name__, {**FAMILIES, **INTERNAL})

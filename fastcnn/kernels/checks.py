@@ -1,0 +1,138 @@
+"""Checks the arrays that a kernel is bound to against its line in `spec`."""
+
+import inspect
+import math
+from functools import cache
+
+import numpy as np
+
+from fastcnn.kernels import reference
+from fastcnn.kernels.shapes import check_image, output_size
+from fastcnn.kernels.spec import argmax_type, parsed
+
+
+@cache
+def keywords_of(name):
+    """The names of the kernel's keyword arguments."""
+    parameters = inspect.signature(getattr(reference, name)).parameters.values()
+    return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def check(name, arrays, config, floats):
+    """Raise TypeError or ValueError unless kernel `name` can run on these arrays.
+
+    floats: the float types that the backend computes in.
+    """
+    expected, products = parsed(name)
+    if len(arrays) != len(expected):
+        raise TypeError(f"`{name}` takes {len(expected)} arrays. Received {len(arrays)}.")
+    if set(config) != keywords_of(name):
+        raise TypeError(
+            f"`{name}` takes the keywords {sorted(keywords_of(name))}. Received {sorted(config)}."
+        )
+    sizes = _check_arrays(name, arrays, expected, floats)
+    if any(sizes.get(letter, 1) < 1 for letter in "klioc"):
+        raise ValueError(f"`{name}`: filters and channels must have at least one element.")
+    if "strides" in config:
+        _check_windows(name, config, sizes)
+    for letter, factors in products:
+        _check_product(name, letter, factors, sizes)
+    for array, (label, *_) in zip(arrays, expected, strict=True):
+        if label == "argmax" and array is not None:
+            _check_argmax(name, array, config["pool_size"])
+
+
+def _check_arrays(name, arrays, expected, floats):
+    """Check each array's type, layout and shape. Returns {letter: size}."""
+    sizes, float_type = {}, None
+    for array, (label, axes, optional, written, types) in zip(arrays, expected, strict=True):
+        if array is None and optional:
+            continue
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"`{name}`: `{label}` must be an array. Received {type(array)}.")
+        allowed = types or ((float_type,) if float_type else floats)
+        if array.dtype not in allowed:
+            raise TypeError(
+                f"`{name}`: `{label}` must be {' or '.join(allowed)}. Received {array.dtype}."
+            )
+        if types is None:
+            float_type = array.dtype.name
+        if not (array.flags.c_contiguous and array.flags.aligned):
+            raise ValueError(f"`{name}`: `{label}` must be C-contiguous and aligned.")
+        if written and not array.flags.writeable:
+            raise ValueError(f"`{name}`: `{label}` is written to, but is read-only.")
+        _match(name, label, axes, array.shape, sizes)
+    return sizes
+
+
+def _match(name, label, letters, shape, sizes):
+    """Record each letter's size; ValueError where it differs from the known or fixed one."""
+    rest = letters.endswith("*")
+    axes = letters.rstrip("*")
+    fits = len(shape) >= len(axes) if rest else len(shape) == len(axes)
+    found = list(zip(axes, shape, strict=False))
+    if rest:
+        found.append(("*", shape[len(axes) :]))
+    if not fits or any(
+        size != (int(letter) if letter.isdigit() else sizes.setdefault(letter, size))
+        for letter, size in found
+    ):
+        known = ", ".join(f"{letter} = {size}" for letter, size in sizes.items())
+        raise ValueError(
+            f"`{name}`: `{label}` must have the shape ({', '.join(letters)})"
+            f"{' with ' + known if known else ''}. Received {shape}."
+        )
+
+
+def _check_product(name, letter, factors, sizes):
+    wanted = math.prod(sizes[factor] for factor in factors)
+    if sizes[letter] != wanted:
+        terms = ", ".join(f"{factor} = {sizes[factor]}" for factor in factors)
+        raise ValueError(
+            f"`{name}`: the size {letter} must be {' * '.join(factors)} = {wanted} with {terms}. "
+            f"Received {letter} = {sizes[letter]}."
+        )
+
+
+def _check_argmax(name, argmax, pool_size):
+    wanted = argmax_type(pool_size)
+    if argmax.dtype != wanted:
+        raise TypeError(
+            f"`{name}`: `argmax` of a window with {math.prod(pool_size)} elements must be "
+            f"{wanted}. Received {argmax.dtype}."
+        )
+
+
+def _check_windows(name, config, sizes):
+    """The output sizes p, q must follow from the image, the filter and the pool."""
+    pads, padded = config["pads"], []
+    for axis in (0, 1):
+        size, before, after = sizes["hw"[axis]], pads[2 * axis], pads[2 * axis + 1]
+        stride = config["strides"][axis]
+        window = reach = config.get("pool_size", (1, 1))[axis]
+        pool_stride = config.get("pool_strides", (1, 1))[axis]
+        if min(before, after) < 0 or min(stride, window, pool_stride) < 1:
+            raise ValueError(
+                f"`{name}`: strides and windows must be positive, pads must not be negative. "
+                f"Received {config}."
+            )
+        if "k" in sizes:
+            dilation, taps = config["dilation"][axis], sizes["kl"[axis]]
+            if dilation < 1:
+                raise ValueError(f"`{name}`: `dilation` must be positive. Received {config}.")
+            reach = (taps - 1) * dilation + 1
+        if max(before, after) >= reach:
+            raise ValueError(f"`{name}`: pads must be smaller than the window. Received {config}.")
+        padded.append(size + before + after)
+        if "k" in sizes:
+            size = output_size(size, taps, stride, dilation, before, after)
+            stride, before, after = pool_stride, 0, 0
+        # a window over padding alone has no maximum and no mean
+        empty = "k" not in sizes and size == 0
+        size = 0 if empty else max(output_size(size, window, stride, 1, before, after), 0)
+        if size != sizes["pq"[axis]]:
+            raise ValueError(
+                f"`{name}`: the output must have {size} {('rows', 'columns')[axis]} for "
+                f"{config}. Received {sizes['pq'[axis]]}."
+            )
+    check_image((*padded, max(sizes.get(letter, 1) for letter in "ioc")))
