@@ -38,7 +38,6 @@ from fastcnn.core.lazy import explain_missing, missing
 from fastcnn.core.version import __version__
 from fastcnn.layers import Input, Layer
 from fastcnn.models import Model, Sequential
-from fastcnn.utils.system import show_config
 
 if TYPE_CHECKING:
     import fastcnn as keras
@@ -48,6 +47,7 @@ if TYPE_CHECKING:
     from fastcnn.metrics import Metric as Metric
     from fastcnn.optimizers import Optimizer as Optimizer
     from fastcnn.regularizers import Regularizer as Regularizer
+    from fastcnn.utils.system import show_config as show_config
 
 LAZY = ("datasets", "keras", "testing", "wrappers")  # imported when first used
 ALIASES = {  # base classes that Keras also exports at the top level
@@ -94,6 +94,8 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
             return import_module(f"fastcnn.{name}")
         if name in ALIASES:
             return getattr(ALIASES[name], name)
+        if name == "show_config":
+            return import_module("fastcnn.utils.system").show_config
         raise missing(__name__, name)
 
     explain_missing(
@@ -102,4 +104,4 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
 
 
 def __dir__():
-    return sorted({*globals(), *LAZY, *ALIASES})
+    return sorted({*globals(), *LAZY, *ALIASES, "show_config"})

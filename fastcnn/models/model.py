@@ -21,7 +21,6 @@ from fastcnn.core.store import Store
 from fastcnn.core.tensor import Tensor, tensor
 from fastcnn.data.arrays import as_array, fit_images
 from fastcnn.layers.base import Layer
-from fastcnn.plan.plan import Plan
 from fastcnn.saving.saveable import Saveable
 from fastcnn.training.trainer import Trainer
 
@@ -143,6 +142,8 @@ class Model(Trainer, Saveable, Layer):
 
     def _assemble(self):
         """Make store and plan from the layers as they are now."""
+        from fastcnn.plan.plan import Plan  # not needed to import the package
+
         if not self.built:
             raise ValueError(
                 f"The model {self.name!r} is not built: give it an `Input`, or call it on data."
