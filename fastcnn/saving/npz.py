@@ -41,7 +41,7 @@ def write_arrays(file, arrays):
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+                np.save(member, array, allow_pickle=False)
 
 
 def load_weights(path, model):
