@@ -2,19 +2,21 @@
 
     1875/1875 ━━━━━━━━━━━━━━━━━━━━ 3s 2ms/step - accuracy: 0.8412 - loss: 0.4402
 
-In a terminal it is redrawn at most every 0.05 s. On any other stream only its last state is
-written, without colors. ms/step leaves out the first step (buffers are made there) and the
-validation.
+In a terminal it is redrawn at most every 0.05 s, and is no wider than the terminal: a wrapped line
+could not be overwritten. On any other stream, and if TERM is "dumb", only its last state is
+written, without colors. NO_COLOR in the environment turns colors off, and without a `sys.stdout`
+the bar is silent. ms/step leaves out the first step, which allocates buffers, and the validation.
 """
 
 import math
+import os
 import sys
 import time
 
 import numpy as np
 
 INTERVAL = 0.05
-WIDTH = 20
+WIDTH, MIN_WIDTH = 20, 5  # of the bar, in characters
 
 
 class ProgressBar:
@@ -23,17 +25,20 @@ class ProgressBar:
     Args:
         target: number of steps, or None if it is not known.
         verbose: 0 silent, 1 a bar, 2 one line at the end.
-        stream: where to write; by default `sys.stdout` as it is then.
+        stream: where to write; by default the current `sys.stdout`.
 
     Attributes:
         due: the time (`time.perf_counter`) of the next redraw; infinity if there is none.
     """
 
     def __init__(self, target, verbose=1, stream=None):
+        self._stream = stream or sys.stdout
+        if self._stream is None:  # a program without a console
+            verbose = 0
         self.target = target
         self.verbose = verbose
-        self._stream = stream or sys.stdout
         self._live = verbose == 1 and is_live(self._stream)
+        self._colored = self._live and not os.environ.get("NO_COLOR")
         self._line = "━" if can_encode(self._stream, "━") else "="
         self._start = time.perf_counter()
         self._after_first = None
@@ -75,7 +80,7 @@ class ProgressBar:
         self.target = self.target or current
         elapsed = f"{time.perf_counter() - self._start:.0f}s"
         if self.verbose == 1:
-            self._draw(current, elapsed, logs)
+            self._draw(current, elapsed, logs, is_last=True)
             self._write("\n")
         else:
             step = format_step(self._per_step)
@@ -94,27 +99,28 @@ class ProgressBar:
         if error[0] is not None:
             self.close()
 
-    def _draw(self, current, clock, logs):
+    def _draw(self, current, clock, logs, is_last=False):
         if self.target is None:
-            text = f"{current:7d}/Unknown {clock} {format_step(self._per_step)}{format_logs(logs)}"
-            padding = " " * (self._written - len(text))
-            self._write(f"\r{text}{padding}")
-            self._written = len(text)
-            return
-        digits = len(str(self.target))
-        done = WIDTH * current // self.target if self.target else WIDTH
-        count = f"{current:{digits}d}/{self.target}"
-        rest = f" {format_step(self._per_step)}{format_logs(logs)}"
-        filled, empty = self._line * done, self._line * (WIDTH - done)
-        length = len(f"{count} {filled}{empty} {clock}{rest}")
-        if self._live:
-            bold, green, grey, plain = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
-            filled = f"{green}{filled}{plain}" if filled else ""
-            text = f"\r{bold}{count}{plain} {filled}{grey}{empty}{plain} {bold}{clock}{plain}{rest}"
-            text += " " * (self._written - length)
+            count, least, most = f"{current:7d}/Unknown", 0, 0
         else:
-            text = f"{count} {filled}{empty} {clock}{rest}"
-        self._write(text)
+            count = f"{current:{len(str(self.target))}d}/{self.target}"
+            least, most = MIN_WIDTH, WIDTH
+        head, rest = f"{count} {clock}", f" {format_step(self._per_step)}{format_logs(logs)}"
+        room = (terminal_width(self._stream) if self._live else math.inf) - 1 - len(head)
+        width = max(least, min(most, room - len(rest) - 1))
+        if not is_last:  # the last line may wrap
+            rest = shorten(rest, room - width - bool(width))
+        length = len(head + rest) + width + bool(width)
+        filled = width * current // self.target if self.target else width
+        filled, empty = self._line * filled, self._line * (width - filled)
+        if self._colored and width:
+            bold, green, gray, plain = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+            count, clock = f"{bold}{count}{plain}", f"{bold}{clock}{plain}"
+            filled = f"{green}{filled}{plain}" if filled else ""
+            empty = f"{gray}{empty}{plain}"
+        bar = f"{filled}{empty} " if width else ""
+        line = f"{count} {bar}{clock}{rest}"
+        self._write(f"\r{line}{' ' * (self._written - length)}" if self._live else line)
         self._written = length
 
     def _write(self, text):
@@ -123,13 +129,30 @@ class ProgressBar:
 
 
 def is_live(stream):
-    """Whether a line written to `stream` can be drawn over: a terminal or a notebook."""
+    """Whether a line written to `stream` can be overwritten: a terminal or a notebook."""
     if "ipykernel" in sys.modules and stream is sys.stdout:
         return True
+    if os.environ.get("TERM") == "dumb":
+        return False
     try:
         return bool(stream.isatty())
     except (AttributeError, ValueError):
         return False
+
+
+def terminal_width(stream):
+    """The number of columns of a terminal, or infinity where it is unknown."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or math.inf
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
+def shorten(text, width):
+    """Drop values (` - loss: 0.3012`) from the end of a line until it fits, if that is enough."""
+    while len(text) > width and " - " in text:
+        text = text.rpartition(" - ")[0]
+    return text
 
 
 def can_encode(stream, text):

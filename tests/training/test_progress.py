@@ -3,7 +3,11 @@
 import io
 import itertools
 import math
+import os
 import re
+import subprocess
+import sys
+import termios
 
 import numpy as np
 import pytest
@@ -11,6 +15,13 @@ import pytest
 import fastcnn as keras
 from fastcnn.training import progress
 from fastcnn.training.progress import ProgressBar
+from tests.support.paths import ROOT
+
+
+@pytest.fixture(autouse=True)
+def color_terminal(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
 
 
 class Terminal(io.StringIO):
@@ -24,6 +35,10 @@ class Clock:
     def __init__(self, monkeypatch):
         self.now = 100.0
         monkeypatch.setattr(progress.time, "perf_counter", lambda: self.now)
+
+
+def narrow(monkeypatch, columns):
+    monkeypatch.setattr(progress, "terminal_width", lambda stream: columns)
 
 
 def let_time_pass_evenly(monkeypatch):
@@ -124,6 +139,96 @@ def test_shorter_lines_overwrite_longer_ones_completely(monkeypatch):
     bar.update(2, clock.now, lambda: {"loss": 0.5})
     first, second = plain(stream.getvalue()).split("\r")[1:]
     assert len(second) >= len(first)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 100, 120])
+@pytest.mark.parametrize("target", [1000, None])
+def test_bar_is_no_wider_than_the_terminal(columns, target, monkeypatch):
+    """The bar shrinks, then values are left out; the last line has all of them."""
+    narrow(monkeypatch, columns)
+    clock, stream = Clock(monkeypatch), Terminal()
+    bar = ProgressBar(target, stream=stream)
+    logs = {f"metric_{index}": index / 7 for index in range(5)}
+    for step in (1, 500, 999):
+        clock.now += 1
+        bar.update(step, clock.now, lambda: logs)
+    bar.finish(1000, logs)
+    *frames, last = plain(stream.getvalue()).split("\r")[1:]
+    assert all(len(frame) < columns for frame in frames)
+    assert all(name in last for name in logs)
+    values = progress.format_logs(logs).split(" - ")[1:]
+    for frame in frames:
+        assert set(frame.rstrip().split(" - ")[1:]) <= set(values)
+        assert target is None or len(re.findall("━", frame)) >= 5
+
+
+def test_width_of_a_real_terminal():
+    leader, follower = os.openpty()
+    with open(follower, "w") as stream, open(leader, "rb"):
+        assert progress.terminal_width(stream) == math.inf  # its size was not set
+        termios.tcsetwinsize(stream.fileno(), (24, 57))
+        assert progress.terminal_width(stream) == 57
+    assert progress.terminal_width(io.StringIO()) == math.inf
+
+
+def test_no_color_turns_colors_off(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    clock, stream = Clock(monkeypatch), Terminal()
+    bar = ProgressBar(2, stream=stream)
+    bar.update(1, clock.now + 1, dict)
+    bar.finish(2, {})
+    assert stream.getvalue().count("\r") == 2
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_dumb_terminal_gets_the_last_state_only(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    clock, stream = Clock(monkeypatch), Terminal()
+    bar = ProgressBar(2, stream=stream)
+    bar.update(1, clock.now + 1, dict)
+    bar.finish(2, {})
+    assert stream.getvalue() == f"2/2 {'━' * 20} 0s 1s/step\n"
+
+
+SILENT = """
+import sys
+sys.stdout = sys.stderr = sys.__stdout__ = sys.__stderr__ = None
+import numpy as np
+import fastcnn as keras
+from fastcnn.datasets import fetch
+from fastcnn.testing import check_gradients
+
+x, y = np.zeros((70, 2)), np.zeros(70)
+model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+model.compile("sgd", "mse")
+for verbose in (0, 1, 2):
+    model.fit(x, y, epochs=2, verbose=verbose, validation_split=0.5)
+    model.evaluate(x, y, verbose=verbose)
+    model.predict(x, verbose=verbose)
+callbacks = [
+    keras.callbacks.EarlyStopping("loss", patience=0, verbose=1),
+    keras.callbacks.ReduceLROnPlateau("loss", patience=1, verbose=1),
+    keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate, verbose=1),
+    keras.callbacks.ModelCheckpoint(sys.argv[1] + "/m.keras", verbose=1),
+    keras.callbacks.TerminateOnNaN(),
+]
+model.fit(x, y, epochs=3, callbacks=callbacks)
+model.fit(x, y, callbacks=[keras.callbacks.EarlyStopping("nothing")])  # warns
+model.summary()
+keras.show_config()
+print(model.plan())
+with fetch._progress_bar() as progress:
+    progress.update(progress.add_task("download", total=2), completed=1)
+open(sys.argv[1] + "/done", "w").close()
+"""
+
+
+def test_program_without_a_console(tmp_path):
+    """Everything that writes is silent where `sys.stdout` and `sys.stderr` are None."""
+    command = [sys.executable, "-c", SILENT, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert (tmp_path / "done").exists()
 
 
 def test_unknown_number_of_steps():
