@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,24 @@ if TYPE_CHECKING:
     from fastcnn.models import Model
 
 WIDTH, LINE = 3.2, 0.22  # width and line height of a box, in inches
+
+
+class Diagram(str):
+    """A diagram as text, which a notebook shows as a picture if matplotlib is installed."""
+
+    boxes: list[list[str]]
+    dpi: int
+
+    def __repr__(self):
+        return str(self)
+
+    def _repr_png_(self):
+        picture = io.BytesIO()
+        try:
+            draw(self.boxes, picture, self.dpi, "png")
+        except ImportError:
+            return None  # the notebook then shows the text
+        return picture.getvalue()
 
 
 def plot_model(
@@ -53,7 +72,7 @@ def plot_model(
         splines: "ortho", straight lines.
 
     Returns:
-        The diagram as text.
+        The diagram as text. As the last value of a notebook's cell it is shown as a picture.
 
     Raises:
         ImportError: `to_file` is an image and matplotlib is not installed.
@@ -78,7 +97,8 @@ def plot_model(
         if show_shapes and layer.built:
             box += [str(layer.input_shape), f"-> {layer.output_shape}"]
         boxes.append(box)
-    text = as_text(boxes)
+    text = Diagram(as_text(boxes))
+    text.boxes, text.dpi = boxes, dpi
     if to_file is not None:
         path = os.fspath(to_file)
         if path.endswith(".txt"):
@@ -101,8 +121,8 @@ def as_text(boxes):
     return "\n".join(lines)
 
 
-def draw(boxes, path, dpi):
-    """Draw boxes, each a list of lines, to an image file."""
+def draw(boxes, path, dpi, format=None):
+    """Draw boxes, each a list of lines, to an image file or a binary stream."""
     try:
         from matplotlib.figure import Figure
         from matplotlib.patches import FancyBboxPatch
@@ -137,4 +157,4 @@ def draw(boxes, path, dpi):
             arrow = {"arrowstyle": "->", "color": "#34495e"}
             axes.annotate("", (WIDTH / 2, top), (WIDTH / 2, top + LINE), arrowprops=arrow)
         top -= height + LINE
-    figure.savefig(path)
+    figure.savefig(path, format=format)

@@ -67,6 +67,17 @@ def test_image_files(model, tmp_path, ending, magic):
     assert path.read_bytes().startswith(magic)
 
 
+def test_notebook_shows_a_picture(model, monkeypatch):
+    """Notebooks call `_repr_png_`, and show the text where it returns None."""
+    diagram = keras.utils.plot_model(model, to_file=None)
+    assert repr(diagram) == diagram
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "matplotlib.figure", None)
+        assert diagram._repr_png_() is None
+    pytest.importorskip("matplotlib")
+    assert diagram._repr_png_().startswith(b"\x89PNG")
+
+
 def test_errors(model, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match='`rankdir` must be "TB"'):
         keras.utils.plot_model(model, rankdir="LR")
