@@ -1,1 +1,1 @@
-"""What a step reads: arrays, streams of batches, and targets."""
+"""The input of a step: arrays, streams of batches, and targets."""

@@ -1,4 +1,4 @@
-"""Turns the user's arrays into the batches that a step reads.
+"""Converts the user's arrays to the batches that a step reads.
 
 `Samples` validates x, y and the weights once. A `Feed` iterates over them in batches: it owns the
 order and, for each batch size, one `Batch` of buffers at fixed addresses, so that kernels can be
@@ -18,16 +18,16 @@ GATHERED = ("uint8", "float32", "float64")  # what the gather kernel reads
 def gatherable(array, name):
     """`array` in a layout and type that batches can be gathered from, copied only if needed."""
     if array.dtype.kind not in "fiub":
-        raise ValueError(f"`{name}` must be an array of numbers. Received dtype {array.dtype}.")
+        raise ValueError(f"`{name}` must be a numeric array. Received dtype {array.dtype}.")
     exact = array.dtype.isnative and array.dtype.name in GATHERED
     return np.require(array, None if exact else np.float32, ["C", "A"])
 
 
 def as_array(value, name):
-    """The argument `name` as an array of numbers with a batch axis.
+    """The argument `name` as a numeric array with a batch axis.
 
     Raises:
-        ValueError: it is missing, or not such an array.
+        ValueError: it is missing or cannot be converted.
     """
     if value is None:
         raise ValueError(f"The argument `{name}` is missing.")
@@ -39,24 +39,24 @@ def as_array(value, name):
         if hasattr(value, "element_spec") or hasattr(value, "__next__") or callable(value):
             raise ValueError(
                 f"`{name}` must be an array here: only `x` of fit, evaluate and predict, and "
-                f"`validation_data`, may be made of batches. Received {type(value)}."
+                f"`validation_data`, may be given in batches. Received {type(value)}."
             )
         try:
             value = np.asarray(value)
         except ValueError as error:
-            raise ValueError(f"`{name}` cannot be made an array: {error}.") from None
+            raise ValueError(f"`{name}` cannot be converted to an array: {error}.") from None
     if value.dtype.kind not in "fiub":
-        raise ValueError(f"`{name}` must be an array of numbers. Received dtype {value.dtype}.")
+        raise ValueError(f"`{name}` must be a numeric array. Received dtype {value.dtype}.")
     if value.ndim == 0:
-        raise ValueError(f"`{name}` must have a batch axis. Received a single number.")
+        raise ValueError(f"`{name}` must have a batch axis. Received a scalar.")
     return value
 
 
 def fit_images(x, input_shape):
-    """x in the shape (n, *input_shape[1:]); a last axis of 1 may be missing or superfluous.
+    """x in the shape (n, *input_shape[1:]); a last axis of size 1 is added or dropped.
 
     Raises:
-        ValueError: the shape does not fit the model.
+        ValueError: the shape does not match the model.
     """
     wanted, given = input_shape[1:], x.shape
     if x.ndim == len(wanted) and (wanted[-1:] == (1,) or wanted == (None,)):
@@ -75,7 +75,7 @@ def fit_images(x, input_shape):
 
 
 class Samples:
-    """x, targets and weights of equal length, checked.
+    """Inputs, targets and sample weights of equal length, validated.
 
     Args:
         x: array (n, ...).
@@ -98,7 +98,7 @@ class Samples:
                 weights = weights[:, 0]
             if weights.shape != (len(self.x),):
                 raise ValueError(
-                    f"`sample_weight` must hold one number per sample, shape ({len(self.x)},). "
+                    f"`sample_weight` must have one weight per sample, shape ({len(self.x)},). "
                     f"Received shape {weights.shape}."
                 )
             self.weights = np.ascontiguousarray(weights, np.float32)
@@ -107,7 +107,7 @@ class Samples:
         return len(self.x)
 
     def split(self, fraction):
-        """(first, last) samples, the last `fraction` of them in the second; views, not copies."""
+        """Split off the last `fraction` of the samples; returns both parts as views."""
         if not 0 < fraction < 1:
             raise ValueError(f"`validation_split` must be between 0 and 1. Received {fraction!r}.")
         cut = int(np.floor(len(self) * (1 - fraction)))
@@ -130,13 +130,13 @@ class Samples:
         """Set the weights from a dictionary {class: weight}; the default weight is 1."""
         if class_weight is not None:
             if self.weights is not None:
-                raise ValueError("Give either `class_weight` or sample weights, not both.")
+                raise ValueError("Pass either `class_weight` or sample weights, not both.")
             self.weights = class_weights(self.y, class_weight)
             self.class_weight = class_weight
         return self
 
     def prepare(self, input_shape, loss=None, output_shape=None, gather=True):
-        """Convert x and y to what the model and its loss read and, if `gather`, the kernel."""
+        """Convert x and y for the model and its loss and, if `gather`, for the gather kernel."""
         self.x = fit_images(self.x, input_shape)
         if gather:
             self.x = gatherable(self.x, "x")
@@ -157,11 +157,13 @@ def class_weights(y, class_weight):
     """One weight per sample from a dictionary of class weights."""
     if y is None or not isinstance(class_weight, dict):
         raise ValueError(
-            "`class_weight` must be a dictionary from class to weight, and needs y. "
+            "`class_weight` must be a dictionary {class: weight}, and requires `y`. "
             f"Received {class_weight!r}."
         )
     if y.ndim > 2 or (y.ndim == 2 and y.shape[1] == 0):
-        raise ValueError(f"`class_weight` needs y of one or two axes. Received shape {y.shape}.")
+        raise ValueError(
+            f"`class_weight` requires `y` with one or two axes. Received shape {y.shape}."
+        )
     if y.ndim == 2:
         y = y.argmax(1) if y.shape[1] > 1 else y[:, 0]
     for key, weight in class_weight.items():
@@ -187,7 +189,7 @@ def check_classes(class_weight, classes):
 
 
 class Order:
-    """The order of the samples in a pass.
+    """The order of the samples in one pass over the data.
 
     Attributes:
         indices: int64 array of all samples.
@@ -211,8 +213,8 @@ class Order:
 class Batch:
     """The buffers of one batch size: `load` fills them, steps read them.
 
-    A batch does not refer to its `Feed`, which refers to its batches: without a circle, the user's
-    arrays are freed as soon as a `fit` has ended.
+    A batch does not refer to its `Feed`, which refers to its batches: without a reference cycle the
+    user's arrays are freed as soon as a `fit` has ended.
 
     Attributes:
         x: (size, ...) float images, the model's own input buffer.
@@ -317,10 +319,10 @@ class Feed:
         """
         order, position = state["order"], state["position"]
         if (order is None) == self.shuffle or not 0 <= position <= self.steps:
-            raise ValueError("The state is that of other data.")
+            raise ValueError("The state belongs to other data.")
         if order is not None:
             if not np.array_equal(np.sort(order), np.arange(len(self.samples))):
-                raise ValueError("The state is that of other data.")
+                raise ValueError("The state belongs to other data.")
             self._order.set(order)
         self._first = position
 

@@ -1,7 +1,7 @@
 """Batches from generators, `utils.PyDataset`s and other iterables of batches.
 
-`Stream` is to them what `data.Feed` is to arrays: it yields `Batch`es whose buffers never move. A
-batch is x, (x,), (x, y) or (x, y, sample_weight); its size may differ from step to step.
+`Stream` is for them what `Feed` is for arrays: it yields batches whose buffers never move. A batch
+is x, (x,), (x, y) or (x, y, sample_weight); its size may differ from step to step.
 
 - A generator or iterator is consumed once, over all epochs together.
 - An object with `__getitem__` and a length (`PyDataset`, also Keras's) yields batch 0, 1, ...;
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 
 class PyDataset:
-    """Base of data sets that make their batches on demand; `Sequence` is its old name.
+    """Base class of data sets that create batches on demand; `Sequence` is its old name.
 
-    Write `__getitem__(index)`, which returns (x, y) or (x, y, sample_weight) of one batch, and
+    Implement `__getitem__(index)`, which returns (x, y) or (x, y, sample_weight) of one batch, and
     `__len__()`, the number of batches. `on_epoch_begin` and `on_epoch_end` are called around every
     epoch.
 
     Args:
-        workers, use_multiprocessing, max_queue_size: accepted and ignored: batches are made when
-            they are needed.
+        workers, use_multiprocessing, max_queue_size: accepted and ignored: batches are created
+            when they are needed.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class PyDataset:
         return len(self)
 
     def on_epoch_begin(self) -> None:
-        """Before each epoch."""
+        """Called before each epoch."""
 
     def on_epoch_end(self) -> None:
-        """After each epoch, and once before the first, as in Keras."""
+        """Called after each epoch, and once before the first, as in Keras."""
 
 
 Sequence = PyDataset
@@ -85,7 +85,7 @@ def is_indexed(x):
 
 
 class StreamBatch:
-    """The buffers of one batch size. See `data.Batch`, which has the same attributes."""
+    """The buffers of one batch size. See `arrays.Batch`, which has the same attributes."""
 
     def __init__(self, x, targets, weights):
         self.size = len(x)
@@ -107,8 +107,9 @@ class StreamBatch:
 
 
 class BatchBuffers:
-    """A model's buffers for batches that come as `Samples`: one `StreamBatch` for each size and
-    kind of targets, the same one each time.
+    """A model's buffers for batches given as `Samples`.
+
+    There is one `StreamBatch` for each size and kind of targets, the same one each time.
     """
 
     def __init__(self, model):
@@ -139,9 +140,9 @@ class Stream:
     Args:
         source: the iterable of batches.
         model: the built model whose buffers receive the batches.
-        loss: the `Loss` that the targets are for, or None in `predict`.
+        loss: the `Loss` that reads the targets, or None in `predict`.
         shuffle: whether each pass requests indexed batches in a new order.
-        class_weight: dictionary from class to weight, or None.
+        class_weight: dictionary {class: weight}, or None.
 
     Attributes:
         steps: number of batches in a pass, or None if unknown.
@@ -160,13 +161,13 @@ class Stream:
         self.restarts = not hasattr(source, "__next__")
         if class_weight is not None and not self.restarts:
             raise ValueError(
-                "The argument `class_weight` is not for generators: yield "
+                "The argument `class_weight` is not supported for generators: yield "
                 "(x, y, sample_weight) instead."
             )
         self.steps = self._count()
         self.exhausted = False
         self.target_shape = None
-        self.position = 0  # batches taken in this pass
+        self.position = 0  # batches consumed in this pass
         self._resume_at = 0
         self._order = None
         self._iterator = None
@@ -262,17 +263,17 @@ class Stream:
         if order is not None and (
             self.steps is None or not np.array_equal(np.sort(order), np.arange(self.steps))
         ):
-            raise ValueError("The state is that of other data.")
+            raise ValueError("The state belongs to other data.")
         self._resume_at = state["position"]
         self._order = order
 
 
 class Epochs:
-    """Cuts passes over a feed or stream into epochs of a given number of steps.
+    """Divides passes over a feed or stream into epochs of a given number of steps.
 
     Args:
-        feed: a `data.Feed` or a `Stream`.
-        steps: steps of an epoch, or None for one pass each.
+        feed: a `Feed` or a `Stream`.
+        steps: number of steps per epoch; None is one pass over the data.
 
     Attributes:
         is_cut: whether the number of steps was given.
@@ -286,7 +287,7 @@ class Epochs:
 
     @property
     def steps(self):
-        """Number of steps of an epoch, or None if it is not known (yet)."""
+        """Number of steps per epoch, or None if it is not known (yet)."""
         return self._steps if self.is_cut else self.feed.steps
 
     def epoch(self, done=0):
@@ -313,7 +314,7 @@ class Epochs:
             if batch is None:
                 warn(
                     "The data ran out in the middle of an epoch, which ends here. Make sure that "
-                    "there are `steps_per_epoch * epochs` batches, or a generator without an end."
+                    "there are `steps_per_epoch * epochs` batches, or use an endless generator."
                 )
                 self.restart()
                 return

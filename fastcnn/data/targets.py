@@ -1,4 +1,4 @@
-"""Targets in the form the losses need, checked against the model's output."""
+"""Converts targets to what the losses need, and checks them against the model's output."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from fastcnn.core.arguments import matches
 
 
 def same_rank(a, b):
-    """Two arrays with a last axis of 1 removed where one has an axis more, as in Keras.
+    """Two arrays, without the last axis of the longer shape if its size is 1, as in Keras.
 
-    If the other one has a single axis, it gets a second one instead.
+    If the other array has only one axis, it gets a second one instead.
     """
     if a.ndim < b.ndim:
         return same_rank(b, a)[::-1]
@@ -38,24 +38,24 @@ def prepare_labels(y, output_shape, name):
     if y.dtype.kind not in "iubf":
         raise ValueError(f"{name} takes integer labels. Received dtype {y.dtype}.")
     if y.dtype.kind == "f" and not (np.isfinite(y).all() and (np.floor(y) == y).all()):
-        raise ValueError(f"{name} takes integer labels. Received numbers that are not whole.")
+        raise ValueError(f"{name} takes integer labels. Received values that are not integers.")
     if y.size and (y.min() < 0 or y.max() >= classes):
         raise ValueError(
-            f"Labels must lie in 0 to {classes - 1}: the model has {classes} outputs. "
+            f"Labels must be in [0, {classes}): the model has {classes} outputs. "
             f"Received labels from {int(y.min())} to {int(y.max())}."
         )
     return np.ascontiguousarray(y, np.int64)
 
 
 def prepare_targets(y, output_shape, name):
-    """Float targets of the output's shape; a last axis of 1 may be missing or superfluous.
+    """Float targets of the output's shape; a last axis of size 1 is added or dropped.
 
-    Where the output has more than two axes, the last of them of size 1, targets without it stay as
-    they are: as in Keras, the loss is then that of the output without it.
+    If the output has more than two axes and the last one has size 1, targets without that axis are
+    kept: as in Keras, the loss is then that of the output without it.
     """
     y = np.asarray(y)
     if y.dtype.kind not in "iubf":
-        raise ValueError(f"{name} takes targets that are numbers. Received dtype {y.dtype}.")
+        raise ValueError(f"{name} takes numeric targets. Received dtype {y.dtype}.")
     wanted = output_shape
     if y.ndim == len(output_shape) - 1 and output_shape[-1] == 1:
         if y.ndim == 1:

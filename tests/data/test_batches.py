@@ -180,7 +180,7 @@ class TestErrors:
             ({"y": Y}, "`y` and `sample_weight` must be None"),
             ({"sample_weight": np.ones(40)}, "`y` and `sample_weight` must be None"),
             ({"validation_split": 0.2}, "`validation_split` is only for arrays"),
-            ({"class_weight": {0: 1.0}}, "`class_weight` is not for generators"),
+            ({"class_weight": {0: 1.0}}, "`class_weight` is not supported for gen"),
             ({"steps_per_epoch": 0}, "`steps_per_epoch` must be a positive integer"),
             ({"validation_data": X}, r"`validation_data` must be \(x, y\)"),
             ({"validation_data": (X,)}, "`y` is missing"),
@@ -199,7 +199,7 @@ class TestErrors:
         [
             ((X, Y, Y, Y), r"A batch must be x, \(x,\), \(x, y\) or .* Received a tuple of 4"),
             ((X[:, :5], Y), r"The model takes inputs of shape \(n, 6\)"),
-            ((X, Y + 1), "Labels must lie in 0 to 2"),
+            ((X, Y + 1), r"Labels must be in \[0, 3\)"),
             ((X, Y[1:]), "must have the same number of samples"),
             ((X,), "`y` is missing"),
             (X, "`y` is missing"),

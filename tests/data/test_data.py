@@ -90,7 +90,7 @@ def test_class_weights():
     np.testing.assert_array_equal(class_weights(np.eye(3)[[0, 1, 2, 0]], table), wanted)
     for one in (True, 1.0, np.int64(1), np.float32(1)):
         np.testing.assert_array_equal(class_weights(np.array([0, 1]), {one: 3}), [1, 3])
-    with pytest.raises(ValueError, match="needs y"):
+    with pytest.raises(ValueError, match="requires `y`"):
         class_weights(None, table)
 
 

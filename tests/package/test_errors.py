@@ -106,18 +106,18 @@ FITS = [
     ({"x": np.zeros((8, 4))}, r"takes inputs of shape \(n, 4, 4, 1\)"),
     ({"x": np.zeros((7, 4, 4, 1))}, "same number of samples. Received 7 in x and 8 in y"),
     ({"x": np.zeros((0, 4, 4, 1)), "y": []}, "There are no samples: x is empty"),
-    ({"x": X.astype(str)}, "`x` must be an array of numbers. Received dtype <U"),
-    ({"x": X.astype(complex)}, "`x` must be an array of numbers. Received dtype complex128"),
+    ({"x": X.astype(str)}, "`x` must be a numeric array. Received dtype <U"),
+    ({"x": X.astype(complex)}, "`x` must be a numeric array. Received dtype complex128"),
     ({"x": None}, "The argument `x` is missing"),
     ({"x": 3}, "`x` must have a batch axis"),
     ({"x": [X, X]}, "`x` must be one array. Received a list of 2"),
-    ({"x": [[1, 2], [3]]}, "`x` cannot be made an array"),
+    ({"x": [[1, 2], [3]]}, "`x` cannot be converted to an array"),
     ({"y": None}, "The argument `y` is missing: the loss needs targets"),
-    ({"y": Y + 1}, "Labels must lie in 0 to 2: .* Received labels from 1 to 3"),
-    ({"y": Y - 1}, "Labels must lie in 0 to 2: .* Received labels from -1 to 1"),
-    ({"y": Y + 0.5}, "not whole"),
+    ({"y": Y + 1}, r"Labels must be in \[0, 3\): .* Received labels from 1 to 3"),
+    ({"y": Y - 1}, r"Labels must be in \[0, 3\): .* Received labels from -1 to 1"),
+    ({"y": Y + 0.5}, "not integers"),
     ({"y": np.eye(3)[Y]}, "For one-hot targets use categorical_crossentropy"),
-    ({"y": Y.astype(str)}, "`y` must be an array of numbers"),
+    ({"y": Y.astype(str)}, "`y` must be a numeric array"),
     ({"batch_size": -1}, "`batch_size` must be a positive integer. Received batch_size=-1"),
     ({"batch_size": 2.5}, "`batch_size` must be a positive integer"),
     ({"epochs": "3"}, "`epochs` must be an integer >= 0"),
@@ -125,9 +125,9 @@ FITS = [
     ({"validation_split": 1.5}, "`validation_split` must be between 0 and 1. Received 1.5"),
     ({"validation_split": 0.99}, "8 samples are too few for `validation_split`=0.99"),
     ({"validation_data": X}, r"`validation_data` must be \(x, y\)"),
-    ({"validation_data": (X, Y + 7)}, "Labels must lie in 0 to 2"),
+    ({"validation_data": (X, Y + 7)}, r"Labels must be in \[0, 3\)"),
     ({"validation_freq": 0, "validation_data": (X, Y)}, "`validation_freq` must be a positive"),
-    ({"sample_weight": np.ones(3)}, r"one number per sample, shape \(8,\). Received shape \(3,\)"),
+    ({"sample_weight": np.ones(3)}, r"one weight per sample, shape \(8,\). Received shape \(3,\)"),
     ({"class_weight": [1, 2]}, "`class_weight` must be a dictionary"),
     ({"class_weight": {0: 1}, "sample_weight": np.ones(8)}, "not both"),
 ]
@@ -180,10 +180,10 @@ def test_calls(model):
             shape = re.escape(str(sample.shape))
             with pytest.raises(ValueError, match=rf"shape {shape}. For .* batch axis: x\[None\]"):
                 run(sample)
-        with pytest.raises(ValueError, match="must be an array of numbers"):
+        with pytest.raises(ValueError, match="must be a numeric array"):
             run(X.astype(str))
     model(X)
-    with pytest.raises(ValueError, match="must be an array of numbers"):
+    with pytest.raises(ValueError, match="must be a numeric array"):
         model(X.astype(complex))
 
 

@@ -134,7 +134,7 @@ def test_finished_run_killed_before_deleting_its_backup(tmp_path):
             r"its optimizer keeps \['momentum', 'velocity'\]",
         ),
         ({"callbacks": [keras.callbacks.TerminateOnNaN()]}, r"its callbacks are \['Fail', 'Hist"),
-        ({"shuffle": False}, "The state is that of other data"),
+        ({"shuffle": False}, "The state belongs to other data"),
     ],
 )
 def test_backups_of_other_runs_are_rejected(change, message, tmp_path):
@@ -151,7 +151,7 @@ def test_backups_of_other_data_are_rejected(tmp_path):
     with pytest.raises(resumes.Killed):
         model.fit(X, Y, verbose=0, batch_size=8, callbacks=callbacks)
     callbacks[1] = resumes.Killer()
-    with pytest.raises(ValueError, match="The state is that of other data"):
+    with pytest.raises(ValueError, match="The state belongs to other data"):
         net().fit(X[:32], Y[:32], verbose=0, batch_size=8, callbacks=callbacks)
 
 

@@ -162,10 +162,13 @@ class TestTargets:
     @pytest.mark.parametrize(
         ("y", "message"),
         [
-            ([0, 3], "Labels must lie in 0 to 2: the model has 3 outputs. Received labels from 0"),
+            (
+                [0, 3],
+                r"Labels must be in \[0, 3\): the model has 3 outputs. Received labels from 0",
+            ),
             ([-1, 2], "Received labels from -1 to 2"),
-            ([0.5, 1], "numbers that are not whole"),
-            ([np.nan, 1], "numbers that are not whole"),
+            ([0.5, 1], "values that are not integers"),
+            ([np.nan, 1], "values that are not integers"),
             ([[0, 1, 0]], "For one-hot targets use categorical_crossentropy"),
             ([[0, 1]], r"Received targets of shape \(1, 2\)"),
             (["a"], "takes integer labels. Received dtype <U1"),
