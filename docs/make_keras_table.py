@@ -37,6 +37,39 @@ In all modules, `data_format` must be "channels_last", and the dtype is "float32
 
 A custom layer implements `build`, `forward` and `backward` (see `fastcnn.layers.base`), a custom
 loss `values` and `gradient`.
+
+## Different results
+
+Where Keras {version} is wrong or undefined, this package differs on purpose:
+
+- `sparsemax` returns values that sum to 1. Keras returns [0, 0, 0.033] for [0.3, 0.3, 0.4], and
+  gradients that do not match.
+- `Huber` writes its `delta` to files and configs. Keras leaves it out and loads a loss with
+  `delta=1`.
+- The gradient exactly at a bend is the slope on one side: `relu(max_value=6)` at 6, `relu` with
+  both `negative_slope` and `max_value` or `threshold`, `PReLU` and `selu` at 0. Keras uses the
+  slope on the other side, or 0. For `celu` at 0 it returns 2, the sum of both.
+- NaN stays NaN in every activation. Keras returns 0 for `relu` with a `threshold`, `soft_shrink` and
+  `hard_shrink`. Gradients of `hard_silu` and `sparse_plus` at infinity are 0 or 1; in Keras they are
+  NaN.
+- `LayerNormalization` of a single channel is `beta` for every finite input. In Keras, inputs whose
+  product with 1 / sqrt(epsilon) overflows become NaN.
+- With `dtype="float64"`, parameters of activations such as a `negative_slope` of 0.1 have double
+  precision. Keras rounds them to float32.
+- A `Sequential` without `Input` takes images of another size where its layers allow it, as in Keras.
+  One with `Input(shape)` takes that shape only; Keras takes others, too. `fit` on batches of several
+  image sizes needs `Input(shape=(None, None, channels))`.
+- `LayerNormalization(rms_scaling=True)`, which Keras deprecates, is refused. Layers take
+  `input_shape` without Keras's warning.
+
+## Arguments without effect
+
+Accepted for compatibility: `compile`: `run_eagerly`, `steps_per_execution`, `jit_compile`,
+`auto_scale_loss`. `Input` and `InputLayer`: `dtype` (data of every numeric type are converted).
+`BatchNormalization`: `synchronized`. `Sequential.add` and `pop`: `rebuild`. `load_model`:
+`safe_mode` (files are never trusted). `export`: `verbose`, `input_signature`. `BackupAndRestore`:
+`double_checkpoint`. `TensorBoard`: `write_graph`, `profile_batch`. `PyDataset`: `workers`,
+`use_multiprocessing`, `max_queue_size`. Metrics: `dtype`. `clear_session`: `free_memory`.
 """
 EVERYWHERE = {"data_format", "dtype", "name", "kwargs"}
 METHODS = {  # the methods of Sequential that scripts call; the rest is internal to Keras
