@@ -49,16 +49,16 @@ Where Keras {version} is wrong or undefined, this package differs on purpose:
 - The gradient exactly at a bend is the slope on one side: `relu(max_value=6)` at 6, `relu` with
   both `negative_slope` and `max_value` or `threshold`, `PReLU` and `selu` at 0. Keras uses the
   slope on the other side, or 0. For `celu` at 0 it returns 2, the sum of both.
-- NaN stays NaN in every activation. Keras returns 0 for `relu` with a `threshold`, `soft_shrink` and
-  `hard_shrink`. Gradients of `hard_silu` and `sparse_plus` at infinity are 0 or 1; in Keras they are
-  NaN.
+- NaN stays NaN in every activation. Keras returns 0 for `relu` with a `threshold`, `soft_shrink`
+  and `hard_shrink`. Gradients of `hard_silu` and `sparse_plus` at infinity are 0 or 1; in Keras
+  they are NaN.
 - `LayerNormalization` of a single channel is `beta` for every finite input. In Keras, inputs whose
   product with 1 / sqrt(epsilon) overflows become NaN.
 - With `dtype="float64"`, parameters of activations such as a `negative_slope` of 0.1 have double
   precision. Keras rounds them to float32.
-- A `Sequential` without `Input` takes images of another size where its layers allow it, as in Keras.
-  One with `Input(shape)` takes that shape only; Keras takes others, too. `fit` on batches of several
-  image sizes needs `Input(shape=(None, None, channels))`.
+- A `Sequential` without `Input` takes images of another size where its layers allow it, as in
+  Keras. One with `Input(shape)` takes only that shape; Keras takes others, too. `fit` on batches of
+  several image sizes needs `Input(shape=(None, None, channels))`.
 - `LayerNormalization(rms_scaling=True)`, which Keras deprecates, is refused. Layers take
   `input_shape` without Keras's warning.
 

@@ -1,12 +1,12 @@
-"""Constraints: what a weight is brought back to after each update.
+"""Constraints: functions that are applied to weights after each update.
 
     >>> import numpy as np
     >>> from fastcnn import constraints
     >>> constraints.NonNeg()(np.array([-1.0, 2.0])).tolist()
     [0.0, 2.0]
 
-`Dense(10, kernel_constraint=constraints.MaxNorm(3))`. One of your own needs `__call__(w)`, which
-returns an array of w's shape.
+Example: `Dense(10, kernel_constraint=constraints.MaxNorm(3))`. A custom constraint needs
+`__call__(w)`, which returns an array of w's shape.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ registry = Registry("constraint", "keras.constraints")
 
 @registry.register("constraint")
 class Constraint(Configurable):
-    """Base of all constraints; this one changes nothing, as in Keras."""
+    """Base of all constraints. It returns weights unchanged, as in Keras."""
 
     def __call__(self, w: ArrayLike) -> NDArray:
         """The array that replaces the weight w."""
@@ -49,11 +49,11 @@ class NonNeg(Constraint):
 
 @registry.register("min_max_norm")
 class MinMaxNorm(Constraint):
-    """The norms along `axis` are brought between `min_value` and `max_value`, `rate` of the way.
+    """Scales the weights so that their norms along `axis` are between two values.
 
     Args:
         min_value, max_value: floats.
-        rate: 1 goes the whole way in each update.
+        rate: 1 enforces the limits in each update; smaller values move toward them.
         axis: int or tuple of ints; (0, 1, 2) treats each filter of a Conv2D as one.
     """
 
@@ -82,7 +82,7 @@ class MinMaxNorm(Constraint):
 
 @registry.register("max_norm")
 class MaxNorm(MinMaxNorm):
-    """The norms along `axis` are at most `max_value`.
+    """Scales the weights so that their norms along `axis` are at most `max_value`.
 
     Args:
         max_value: a float.
@@ -98,7 +98,7 @@ class MaxNorm(MinMaxNorm):
 
 @registry.register("unit_norm")
 class UnitNorm(Constraint):
-    """The norms along `axis` are 1.
+    """Scales the weights so that their norms along `axis` are 1.
 
     Args:
         axis: int or tuple of ints.
@@ -146,5 +146,5 @@ def serialize(constraint: Constraint | None) -> Config | None:
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Constraint:
-    """The constraint that `serialize` wrote, or that a name stands for."""
+    """The constraint that `serialize` wrote, or one given by name."""
     return registry.deserialize(named(config), custom_objects)

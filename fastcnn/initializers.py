@@ -1,4 +1,4 @@
-"""Initializers: where a layer's first weights come from.
+"""Initializers: the initial values of weights.
 
     >>> from fastcnn import initializers
     >>> weights = initializers.GlorotUniform(seed=1)((3, 3, 1, 64))
@@ -6,7 +6,7 @@
     ((3, 3, 1, 64), 'float32')
 
 Without a `seed` they draw from the package's generator (`utils.set_random_seed`). With an integer
-seed every call returns the same values, as in Keras. Fans are counted as in Keras: for a kernel of
+seed every call returns the same values, as in Keras. Fans are computed as in Keras: for a kernel of
 shape (..., in, out) with k elements in the leading axes, fan_in = k * in and fan_out = k * out.
 """
 
@@ -65,7 +65,7 @@ class Constant(Initializer):
 
     def __init__(self, value: ArrayLike = 0.0) -> None:
         if np.asarray(value).dtype.kind not in "biuf":
-            raise ValueError(f"The argument `value` must be numbers. Received value={value!r}.")
+            raise ValueError(f"The argument `value` must be numeric. Received value={value!r}.")
         self.value = value
 
     def __call__(self, shape, dtype=None):
@@ -92,7 +92,7 @@ class Identity(Initializer):
 
 
 class RandomInitializer(Initializer):
-    """Base of those that draw: holds the seed and hands out the generator."""
+    """Base of the random initializers: stores the seed and provides the generator."""
 
     def __init__(self, seed=None):
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
@@ -153,11 +153,11 @@ class RandomUniform(RandomInitializer):
 
 @registry.register("variance_scaling")
 class VarianceScaling(RandomInitializer):
-    """Variance `scale / fan`, with fan by `mode` and shape by `distribution`.
+    """Random values of variance `scale / fan`.
 
     Args:
         scale: positive float.
-        mode: "fan_in", "fan_out" or "fan_avg".
+        mode: which fan, "fan_in", "fan_out" or "fan_avg".
         distribution: "truncated_normal", "untruncated_normal" or "uniform".
         seed: None or an integer.
         input_axes, output_axes: None.
@@ -218,7 +218,7 @@ class VarianceScaling(RandomInitializer):
 
 
 class _Named(VarianceScaling):
-    """A VarianceScaling with fixed scale, mode and distribution: its config is only the seed."""
+    """A VarianceScaling with fixed scale, mode and distribution; the config contains the seed."""
 
     arguments: tuple[float, str, str]
 
@@ -299,7 +299,7 @@ class Orthogonal(RandomInitializer):
         return {**super().get_config(), "gain": self.gain}
 
 
-# Keras's other names
+# Keras's aliases
 zeros = Zeros
 ones = Ones
 constant = Constant
@@ -320,7 +320,7 @@ TRUNCATED_STDDEV = 0.87962566103423978
 
 
 def compute_fans(shape):
-    """(fan_in, fan_out) of a weight shape, as Keras counts them."""
+    """(fan_in, fan_out) of a weight shape, as Keras computes them."""
     shape = tuple(shape)
     if len(shape) == 0:
         return 1, 1
@@ -331,7 +331,7 @@ def compute_fans(shape):
 
 
 def _truncated_normal(generator, shape):
-    """Standard normal values within [-2, 2]: those outside are drawn again."""
+    """Standard normal values; those outside of [-2, 2] are drawn again."""
     values = generator.standard_normal(shape)
     outside = np.abs(values) > 2
     while outside.any():
@@ -341,7 +341,7 @@ def _truncated_normal(generator, shape):
 
 
 def get(identifier: Any) -> Initializer | None:
-    """An initializer from a string, config, class or instance; a plain function is taken as is."""
+    """An initializer from a string, config, class or instance; functions are returned as is."""
     if callable(identifier) and not isinstance(identifier, type):
         return identifier
     return registry.get(identifier, Initializer)
@@ -353,5 +353,5 @@ def serialize(initializer: Initializer | None) -> Config | None:
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Initializer:
-    """The initializer that `serialize` wrote, or that a name stands for."""
+    """The initializer that `serialize` wrote, or one given by name."""
     return registry.deserialize(named(config), custom_objects)

@@ -1,15 +1,15 @@
-"""Regularizers: penalties on weights and outputs that are added to the loss, with their gradients.
+"""Regularizers: penalties on weights and outputs that are added to the loss.
 
     >>> import numpy as np
     >>> from fastcnn import regularizers
     >>> regularizers.L2(0.5)(np.array([1.0, 2.0]))
     2.5
 
-`Dense(10, kernel_regularizer="l2", activity_regularizer=regularizers.L1(1e-3))`: what a kernel or
-bias regularizer returns is added to the loss of every batch, what an activity regularizer returns
-is divided by the batch size first. The reported loss includes both, as in Keras.
+Example: `Dense(10, kernel_regularizer="l2", activity_regularizer=regularizers.L1(1e-3))`. The
+penalty of a kernel or bias is added to the loss of every batch; the penalty of an output is divided
+by the batch size first. The reported loss includes both, as in Keras.
 
-One of your own needs `__call__` and `gradient`:
+A custom regularizer needs `__call__` and `gradient`:
 
     >>> class L4(regularizers.Regularizer):
     ...     def __call__(self, x):
@@ -112,13 +112,13 @@ class L2(L1L2):
 
 @registry.register("orthogonal_regularizer", "orthogonal")
 class OrthogonalRegularizer(Regularizer):
-    """Mean over all pairs of rows (or columns) of |cosine of their angle|, times `factor`.
+    """Mean of |cosine of the angle| over all pairs of rows (or columns), times `factor`.
 
     Args:
         factor: float >= 0.
-        mode: "rows" or "columns": what shall be orthogonal to each other.
+        mode: "rows" or "columns", the vectors that should be orthogonal.
 
-    Only for arrays of two axes, such as Dense's kernel.
+    Only for arrays with two axes, such as Dense's kernel.
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
@@ -130,16 +130,16 @@ class OrthogonalRegularizer(Regularizer):
         self.mode = mode
 
     def _parts(self, x):
-        """(unit vectors as rows, their lengths, products of different ones, factor of a product)"""
+        """(unit vectors as rows, their norms, products of distinct vectors, factor of a product)"""
         if x.ndim != 2:
             raise ValueError(
-                f"OrthogonalRegularizer takes arrays of two axes. Received shape {x.shape}."
+                f"OrthogonalRegularizer expects an array with two axes. Received shape {x.shape}."
             )
         rows = x if self.mode == "rows" else x.T
         lengths = np.sqrt(np.square(rows).sum(1, keepdims=True))
         lengths[lengths == 0] = 1
         units = rows / lengths
-        products = kernels.dense_forward(units, units.T)  # not BLAS: the same bits always
+        products = kernels.dense_forward(units, units.T)  # not BLAS, for reproducible bits
         np.fill_diagonal(products, 0)
         pairs = len(rows) * (len(rows) - 1) / 2
         return units, lengths, products, self.factor / pairs if pairs else 0.0
@@ -151,7 +151,7 @@ class OrthogonalRegularizer(Regularizer):
     def gradient(self, x):
         units, lengths, products, factor = self._parts(x)
         at_units = factor * kernels.dense_forward(np.sign(products), units)
-        along = (at_units * units).sum(1, keepdims=True)  # a unit vector's length cannot change
+        along = (at_units * units).sum(1, keepdims=True)  # the norm of a unit vector is constant
         gradient = (at_units - along * units) / lengths
         return gradient if self.mode == "rows" else gradient.T
 
@@ -169,8 +169,8 @@ def get(identifier: Any) -> Regularizer | None:
     """A regularizer from a name, config, class or instance; None stays None.
 
     Raises:
-        ValueError: an unknown name (the error lists the valid ones) or a bare function, which has
-            no gradient here.
+        ValueError: an unknown name (the error lists the valid ones), or a plain function, whose
+            gradient is unknown.
     """
     if callable(identifier) and not isinstance(identifier, (Regularizer, type)):
         raise ValueError(
@@ -186,5 +186,5 @@ def serialize(regularizer: Regularizer | None) -> Config | None:
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> Regularizer:
-    """The regularizer that `serialize` wrote, or that a name stands for."""
+    """The regularizer that `serialize` wrote, or one given by name."""
     return registry.deserialize(named(config), custom_objects)

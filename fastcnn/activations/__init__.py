@@ -1,4 +1,4 @@
-"""Activations: elementwise functions, softmax and its relatives, with their gradients.
+"""Activations: elementwise functions, softmax and similar functions, with their gradients.
 
     >>> import numpy as np
     >>> from fastcnn import activations
@@ -10,10 +10,10 @@
     [-0.5, 2.0]
 
 Each is an instance of `ActivationFunction`: `forward(x, y)` writes y, `backward(dy, x, y, dx)`
-writes dx, on arrays of one shape and float type. A layer binds them to its buffers once. To make
-your own, subclass it and hand an instance to a layer: `Dense(8, activation=MyActivation())`.
+writes dx; all arrays have one shape and float type. A layer binds them to its buffers once. For a
+custom activation, pass an instance of a subclass to a layer: `Dense(8, activation=MyActivation())`.
 
-relu, softmax, tanh, sigmoid and elu are compiled kernels, the others are NumPy.
+relu, softmax, tanh, sigmoid and elu are compiled kernels, the others use NumPy.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ class elu(KernelActivation):  # noqa: N801
         self.settings = {"alpha": float(alpha)}
 
     def bind_backward(self, dy, x, y, dx):
-        if self.settings["alpha"] < 0:  # y > 0 on both sides: the kernel cannot tell them apart
+        if (
+            self.settings["alpha"] < 0
+        ):  # y > 0 for both signs of x, so the kernel cannot distinguish them
             return functools.partial(self.backward, dy, x, y, dx)
         return super().bind_backward(dy, x, y, dx)
 
@@ -248,7 +250,7 @@ class sparsemax(ActivationFunction):  # noqa: N801
         self.axis = axis
 
     def forward(self, x, y):
-        x = x - x.max(self.axis, keepdims=True)  # same result, and sums stay near 1
+        x = x - x.max(self.axis, keepdims=True)  # same result, without loss of precision
         z = np.moveaxis(x, self.axis, -1)
         ordered = -np.sort(-z, axis=-1)
         sums = np.cumsum(ordered, axis=-1)
@@ -266,7 +268,7 @@ class sparsemax(ActivationFunction):  # noqa: N801
 
 
 def threshold(x: ArrayLike, threshold: float, default_value: float) -> NDArray:
-    """x where x > threshold, else default_value: a new array. Has no default and no name."""
+    """x where x > threshold, else default_value, as a new array. It cannot be used by name."""
     x = np.asarray(x)
     return np.where(x > threshold, x, x.dtype.type(default_value))
 
@@ -277,8 +279,8 @@ def get(identifier: Any) -> ActivationFunction:
     None is `linear`.
 
     Raises:
-        ValueError: an unknown name (the error lists the valid ones) or a bare function, which has
-            no gradient here.
+        ValueError: an unknown name (the error lists the valid ones), or a plain function, whose
+            gradient is unknown.
     """
     if identifier is None:
         identifier = "linear"
@@ -295,7 +297,7 @@ def get(identifier: Any) -> ActivationFunction:
 
 
 def deserialize(config: Config, custom_objects: CustomObjects = None) -> ActivationFunction:
-    """The activation that `serialize` wrote: a registered one, or one of `custom_objects`."""
+    """The activation that `serialize` wrote: registered, or from `custom_objects`."""
     if custom_objects and isinstance(config, str):
         config = custom_objects.get(config, config)
     elif custom_objects and isinstance(config, dict):

@@ -1,4 +1,4 @@
-"""What every activation has: the base class, the registry, and how parameters are given.
+"""The base classes of activations, the registry, and their parameters.
 
 The functions themselves are in `activations`.
 """
@@ -34,13 +34,13 @@ class ActivationFunction:
 
     Attributes:
         name: as in `activation="relu"`; with parameters that are not the defaults "relu(...)".
-        parameters: dictionary of those that are not the defaults.
+        parameters: dictionary of the parameters that are not the defaults.
     """
 
     name: Any = None  # a string, once registered
-    layer: str | None = None  # name of the Keras layer that stands for it where it has parameters
-    owner: Layer | None = None  # the layer, if one was given as `activation`
-    parameters: dict[str, Any] = {}  # noqa: RUF012 - never changed, replaced in an instance that has some
+    layer: str | None = None  # the Keras layer that represents it in configs with parameters
+    owner: Layer | None = None  # the layer that was passed as `activation`, if any
+    parameters: dict[str, Any] = {}  # noqa: RUF012 - never modified, only replaced in instances
 
     def forward(self, x, y):
         """Write the activation of x to y."""
@@ -65,7 +65,7 @@ class ActivationFunction:
         x = np.asarray(x)
         if x.dtype.kind not in "fiub":
             raise ValueError(
-                f"An activation takes an array of real numbers. Received dtype {x.dtype}."
+                f"An activation expects an array of real numbers. Received dtype {x.dtype}."
             )
         wide = x.dtype == np.float64 and config.backend() == "reference"
         x = np.asarray(x, np.float64 if wide else np.float32, order="C")
@@ -78,10 +78,10 @@ class ActivationFunction:
 
 
 class KernelActivation(ActivationFunction):
-    """An activation with kernels of its own name, whose gradient follows from its result."""
+    """An activation with its own kernels, whose gradient is computed from its output."""
 
     kernel: str | None = None
-    settings: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    settings: dict[str, Any] = {}  # noqa: RUF012 - never modified
 
     def bind_forward(self, x, y):
         return kernels.bind(f"{self.kernel}_forward", x, y, **self.settings)
@@ -91,7 +91,7 @@ class KernelActivation(ActivationFunction):
 
 
 def parameterised(init):
-    """Decorator of `__init__`: remembers the parameters that are not the defaults."""
+    """Decorator of `__init__`: stores the parameters that are not the defaults."""
     signature = inspect.signature(init)
 
     @functools.wraps(init)
@@ -109,7 +109,7 @@ def parameterised(init):
 
 
 def register(name, *aliases):
-    """Class decorator: puts the instance with default parameters in the registry and returns it."""
+    """Class decorator: registers the instance with default parameters and returns it."""
 
     def add(cls):
         cls.name = name
@@ -122,29 +122,29 @@ def register(name, *aliases):
 
 
 def _reduce(activation):
-    """What pickle and copy do with a registered activation, whose class is not in its module."""
+    """How to pickle and copy a registered activation: by name, as its class is not in a module."""
     state = None if activation.owner is None else {"owner": activation.owner}
     return _restore, (type(activation).name, activation.parameters), state
 
 
 def _restore(name, parameters):
-    """The shared function of that name, or a new one with these parameters."""
+    """The shared instance of that name, or a new one with these parameters."""
     function = registry.lookup(name)
     return type(function)(**parameters) if parameters else function
 
 
 def serialize(activation: ActivationFunction) -> str | Config:
-    """What Keras writes for an activation: its name, or the layer that stands for it.
+    """What Keras writes for an activation: its name, or the layer that represents it.
 
     Raises:
-        ValueError: it has parameters, and no layer of Keras has them.
+        ValueError: it has parameters that no layer of Keras has.
     """
     if activation.owner is not None:
         return Registry.of("layer").serialize(activation.owner)
     if not activation.parameters:
         return activation.name
     if activation.layer is None:
-        raise ValueError(f"{activation!r} cannot be put into a config: only its default can.")
+        raise ValueError(f"{activation!r} cannot be written to a config: only its default can.")
     return {
         "module": "keras.layers",
         "class_name": activation.layer,

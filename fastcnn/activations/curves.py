@@ -1,4 +1,4 @@
-"""Activations that are smooth or clipped curves, in NumPy; see `activations`."""
+"""Elementwise activations in NumPy, smooth or piecewise; see `activations`."""
 
 import numpy as np
 
@@ -155,7 +155,7 @@ class tanh_shrink(ActivationFunction):  # noqa: N801
         np.subtract(x, np.tanh(x), out=y)
 
     def backward(self, dy, x, y, dx):
-        dx[...] = dy * np.square(np.tanh(x))  # x - y would lose tanh(x) where x is large
+        dx[...] = dy * np.square(np.tanh(x))  # not x - y, which is 0 for large x
 
 
 @register("hard_tanh")
@@ -195,7 +195,7 @@ class hard_silu(ActivationFunction):  # noqa: N801
 
 @register("gelu")
 class gelu(ActivationFunction):  # noqa: N801
-    """y = x Phi(x), Phi the normal distribution; `approximate`: by tanh (Hendrycks & Gimpel 2016)
+    """y = x Phi(x), with Phi the normal distribution function (Hendrycks & Gimpel 2016)
 
     approximate: Phi(x) = (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
     """
@@ -206,21 +206,21 @@ class gelu(ActivationFunction):  # noqa: N801
     def __init__(self, approximate=False):
         self.approximate = approximate
 
-    def _share(self, x):
+    def _phi(self, x):
         if self.approximate:
             return 0.5 * (1 + np.tanh(self.ROOT * (x + 0.044715 * x**3)))
         return 0.5 * (1 + erf(x * np.sqrt(x.dtype.type(0.5))))
 
     def forward(self, x, y):
-        np.multiply(x, self._share(x), out=y)
+        np.multiply(x, self._phi(x), out=y)
 
     def backward(self, dy, x, y, dx):
-        share = self._share(x)
+        phi = self._phi(x)
         if self.approximate:
-            slope = 2 * share * (1 - share) * self.ROOT * (1 + 3 * 0.044715 * x * x)
+            slope = 2 * phi * (1 - phi) * self.ROOT * (1 + 3 * 0.044715 * x * x)
         else:
             slope = 0.5 * self.ROOT * np.exp(-0.5 * x * x)
-        dx[...] = dy * (share + x * slope)
+        dx[...] = dy * (phi + x * slope)
 
 
 @register("mish")

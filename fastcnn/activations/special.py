@@ -13,11 +13,11 @@ TERMS = {"float32": 14, "float64": 34}
 def _coefficients(dtype):
     """Chebyshev series of log(erfc(z) / t) + z^2 for t = 1 / (1 + z / 2), z in [0, 26].
 
-    There erfc(z) = t exp(-z^2 + series(t)) is smooth in t (the form of Numerical Recipes 6.2.2).
+    In the form erfc(z) = t exp(-z^2 + series(t)) the series is smooth (Numerical Recipes, 6.2.2).
     """
     lowest = 1 / (1 + 26 / 2)
 
-    def exact(s):  # s in [-1, 1] stands for t in [lowest, 1]
+    def exact(s):  # s in [-1, 1] corresponds to t in [lowest, 1]
         t = lowest + (1 - lowest) * (s + 1) / 2
         z = 2 / t - 2
         return np.array([math.log(math.erfc(a) / b) + a * a for a, b in zip(z, t, strict=True)])

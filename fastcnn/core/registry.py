@@ -169,7 +169,7 @@ class Registry:
 
 
 def named(config):
-    """The config that a name stands for; other configs as they are."""
+    """A config for a name; other configs are returned unchanged."""
     return {"class_name": config} if isinstance(config, str) else config
 
 

@@ -1,7 +1,7 @@
-"""Base of the layers that are a linear map with an activation behind it: Conv2D, Dense, ...
+"""Base of the layers that apply a linear map and then an activation: Conv2D, Dense, ...
 
-A subclass binds the kernels of the linear map and of its gradients; `ActivatedStep` runs them and
-the activation behind them.
+A subclass binds the kernels of the linear map and its gradients; `ActivatedStep` runs them and the
+activation.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class ActivatedStep(Step):
     """A linear map with its activation.
 
-    relu happens inside the forward kernel; other activations have a buffer of their own.
-    `forward_linear` and `backward_linear` leave the activation out, for a loss that takes it over
-    (softmax with cross-entropy).
+    relu is part of the forward kernel; other activations have their own buffer. `forward_linear`
+    and `backward_linear` skip the activation, for a loss that includes it (softmax with
+    cross-entropy).
     """
 
     def forward(self, x, training=False):
@@ -52,7 +52,7 @@ class ActivatedStep(Step):
         return self.backward_linear(call.dz)
 
     def backward_linear(self, dz):
-        """`backward` from the gradient at the linear map's result."""
+        """`backward` from the gradient at the linear map's output."""
         call = self._kept
         if call is None or call.bound_dz is not dz:
             call = self._bind_gradients(dz)
@@ -69,7 +69,7 @@ class ActivatedStep(Step):
         return self.layer.bind_linear(call.x, call.z, self.layer.weights_to_bind(), relu)
 
     def bind_gradients(self, call, dz):
-        """Set call.weight_gradients, or else None stays, and with call.dx call.input_gradient."""
+        """Set call.weight_gradients if needed, and call.input_gradient if there is a call.dx."""
         if self.layer.kernel.trainable:
             call.weight_gradients = self.layer.bind_weight_gradients(call.x, dz)
         if call.dx is not None:
@@ -109,7 +109,7 @@ class ActivatedStep(Step):
 
 
 class HasActivation:
-    """Mixin of a layer whose `activation` may be replaced after it has been used."""
+    """Mixin for a layer whose `activation` may be replaced after the layer has been used."""
 
     @property
     def activation(self) -> ActivationFunction:
@@ -126,7 +126,7 @@ class HasActivation:
 class ActivatedLayer(HasActivation, Layer):
     """A linear map with weights `kernel` and `bias`, then `activation`.
 
-    A subclass lists all arguments in its signature and hands on by name what it does not use.
+    A subclass lists all arguments in its signature and passes on by name those it does not use.
     """
 
     config_names: tuple[str, ...] = (
@@ -169,7 +169,7 @@ class ActivatedLayer(HasActivation, Layer):
         self.bias = None
 
     def add_kernel_and_bias(self, kernel_shape, bias_size):
-        """Make the two weights."""
+        """Create both weights."""
         self.kernel = self.add_weight(
             kernel_shape,
             self.kernel_initializer,
@@ -180,7 +180,7 @@ class ActivatedLayer(HasActivation, Layer):
         self.add_bias(bias_size)
 
     def add_bias(self, size):
-        """Make the bias, if there is to be one."""
+        """Create the bias if the layer uses one."""
         if self.use_bias:
             self.bias = self.add_weight(
                 (size,),
@@ -190,7 +190,7 @@ class ActivatedLayer(HasActivation, Layer):
                 name="bias",
             )
 
-    # A step binds these to its arrays; `weights` are those of `weights_to_bind`, or folded ones
+    # A step binds these to its arrays; `weights` come from `weights_to_bind`, or are folded weights
     # (see plan/normalized.py).
 
     def bind_linear(self, x, z, weights, relu):

@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class ParameterisedActivation(Activation):
-    """Base: the layer of an activation with parameters of its own, which are the layer's config."""
+    """Base of layers for an activation with parameters, which are the layer's config."""
 
     def _parameters(self):
         """The parameters by name."""
         raise NotImplementedError
 
     def as_activation(self):
-        if self.activation.parameters:  # else it is the one of this name that all share
+        if self.activation.parameters:  # otherwise it is the shared default instance
             self.activation.owner = self
         return self.activation
 
@@ -41,9 +41,9 @@ class ReLU(ParameterisedActivation):
     """y = min(x, max_value) where x > threshold, else negative_slope * (x - threshold)
 
     Args:
-        max_value: the largest result, >= 0; None: no bound.
+        max_value: largest output, >= 0; None: unbounded.
         negative_slope: slope below the threshold, >= 0.
-        threshold: where the function bends, >= 0.
+        threshold: position of the bend, >= 0.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: any. Output shape: the same.
@@ -85,7 +85,7 @@ class LeakyReLU(ParameterisedActivation):
     """y = x where x > 0, else negative_slope * x
 
     Args:
-        negative_slope: >= 0. (`alpha`, its name in older scripts, is taken with a warning.)
+        negative_slope: >= 0. (`alpha`, its former name, is accepted with a warning.)
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: any. Output shape: the same.
@@ -173,7 +173,7 @@ class PReLU(PlainLayer):
 
     Args:
         alpha_initializer, alpha_regularizer, alpha_constraint: by default zeros, None, None.
-        shared_axes: axes along which alpha is one number; [1, 2] learns one per channel of images.
+        shared_axes: axes along which alpha is shared; [1, 2] learns one value per channel.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Weights: alpha, of one sample's shape with 1 on the shared axes.
@@ -211,14 +211,14 @@ class PReLU(PlainLayer):
         for axis in self.shared_axes or ():
             if not 1 <= axis <= len(shape):
                 raise ValueError(
-                    f"Layer {self.name!r}: `shared_axes` must be axes of the input after the "
-                    f"first. Received shared_axes={self.shared_axes} and input shape "
+                    f"Layer {self.name!r}: `shared_axes` must be input axes after the batch axis. "
+                    f"Received shared_axes={self.shared_axes} and input shape "
                     f"{tuple(input_shape)}."
                 )
             shape[axis - 1] = 1
         if None in shape:
             raise ValueError(
-                f"Layer {self.name!r} needs a fixed size on each axis that is not shared. "
+                f"Layer {self.name!r} needs a known size on each axis that is not shared. "
                 f"Received input shape {tuple(input_shape)}."
             )
         self.alpha = self.add_weight(
@@ -234,7 +234,7 @@ class PReLU(PlainLayer):
             wanted = tuple(None if size == 1 else size for size in self.alpha.shape)
             if not matches(input_shape[1:], wanted):
                 raise ValueError(
-                    f"Layer {self.name!r} is built with a weight of shape {self.alpha.shape}. "
+                    f"Layer {self.name!r} was built with a weight of shape {self.alpha.shape}. "
                     f"Received input shape {tuple(input_shape)}."
                 )
         return tuple(input_shape)
@@ -250,14 +250,14 @@ class PReLU(PlainLayer):
 
     def apply_backward(self, call):
         dy, product = call.dy, call.dx
-        if product is None:  # nobody reads dx: the product still needs room
+        if product is None:  # dx is not needed, but the product still needs a buffer
             if call.product is None:
                 call.product = np.empty_like(dy)
             product = call.product
         if self.alpha.trainable:
             np.multiply(dy, call.x, out=product)
             product[call.open] = 0
-            # the batch and the shared axes are summed over
+            # sum over the batch and the shared axes
             shared = [axis for axis, size in enumerate(self.alpha.shape, 1) if size == 1]
             kept = [size for size in self.alpha.shape if size != 1]
             np.sum(product, axis=(0, *shared), out=self.alpha.gradient.reshape(kept))
@@ -279,8 +279,5 @@ def _not_negative(value, name):
     """`value`, a number >= 0."""
     is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not is_number or not value >= 0:
-        raise ValueError(
-            f"The argument `{name}` must be a number that is not negative. "
-            f"Received {name}={value!r}."
-        )
+        raise ValueError(f"The argument `{name}` must be a number >= 0. Received {name}={value!r}.")
     return value.item() if isinstance(value, np.number) else value

@@ -1,4 +1,4 @@
-"""Random affine maps of images in training: RandomTranslation, RandomRotation, RandomZoom."""
+"""Random affine transformations of images: RandomTranslation, RandomRotation, RandomZoom."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ INTERPOLATIONS = ("nearest", "bilinear")
 
 
 class RandomAffine(Augmentation):
-    """Base: `draw` returns eight coefficients per image that say where its pixels come from.
+    """Base: `draw` returns eight coefficients per image that map output to input positions.
 
     Args:
-        fill_mode: what is outside the image: "reflect" (d c b a | a b c d | d c b a), "wrap"
+        fill_mode: values outside of the image: "reflect" (d c b a | a b c d | d c b a), "wrap"
             (a b c d | a b c d | a b c d), "nearest" (a a a a | a b c d | d d d d), or
             "constant": `fill_value`.
         interpolation: "bilinear" or "nearest".
@@ -72,7 +72,7 @@ class RandomAffine(Augmentation):
 
 
 def _transforms(size, **columns):
-    """(size, 8) transforms: the identity, but for the given ones of a0 a1 a2 b0 b1 b2."""
+    """(size, 8) transforms: the identity, except for the given columns a0 a1 a2 b0 b1 b2."""
     transforms = np.zeros((size, 8))
     transforms[:, [0, 4]] = 1
     for name, values in columns.items():
@@ -82,11 +82,12 @@ def _transforms(size, **columns):
 
 @register
 class RandomTranslation(RandomAffine):
-    """Moves each image by a random part of its height and width.
+    """Shifts each image by a random fraction of its height and width.
 
     Args:
-        height_factor: in [-1, 1], share of the height; v stands for (-v, v). Positive moves down.
-        width_factor: likewise; positive moves to the right.
+        height_factor: in [-1, 1], fraction of the height; v stands for (-v, v). Positive values
+            shift down.
+        width_factor: fraction of the width; positive values shift right.
         fill_mode, interpolation, fill_value, seed, data_format, **kwargs: see `RandomAffine`.
 
     Input shape: (n, height, width, channels). Output shape: the same.
@@ -135,7 +136,7 @@ class RandomRotation(RandomAffine):
     """Rotates each image about its center by a random angle.
 
     Args:
-        factor: in [-1, 1], share of a full turn; v stands for (-v, v).
+        factor: in [-1, 1], fraction of a full turn; v stands for (-v, v).
         fill_mode, interpolation, fill_value, seed, data_format, **kwargs: see `RandomAffine`.
 
     Input shape: (n, height, width, channels). Output shape: the same.
@@ -180,9 +181,9 @@ class RandomZoom(RandomAffine):
     """Shrinks or enlarges each image about its center.
 
     Args:
-        height_factor: in (-1, 1]; v stands for (-v, v). An image of which 1 + v times as much is
-            shown: positive shrinks what is seen.
-        width_factor: likewise; None: as drawn for the height.
+        height_factor: in (-1, 1]; v stands for (-v, v). The output shows 1 + v times the height of
+            the image: positive values zoom out.
+        width_factor: likewise; None: the factor drawn for the height.
         fill_mode, interpolation, fill_value, seed, data_format, **kwargs: see `RandomAffine`.
 
     Input shape: (n, height, width, channels). Output shape: the same.

@@ -1,7 +1,7 @@
-"""Random changes of images in training: the base, RandomFlip, RandomErasing.
+"""Random changes of images: the base class, RandomFlip, RandomErasing.
 
-As in Keras, these layers change images also where nobody says whether it is training: in
-`layer(x)` and `model(x)`, but not in `predict` and `evaluate`.
+As in Keras, these layers also change images in calls without `training`, `layer(x)` and `model(x)`,
+but not in `predict` and `evaluate`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from fastcnn.layers.steps import PlainStep
 
 
 class AugmentationStep(PlainStep):
-    """An `Augmentation`: draws for each batch what to do to its images."""
+    """The step of an `Augmentation`: draws the random changes of each batch."""
 
     def forward(self, x, training=False):
         if training is not None and not training:
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
 
 
 class Augmentation(SeededLayer, ImageLayer):
-    """Base: `draw` draws what happens to each image of a batch, `apply` does it as call.drawn says.
+    """Base: `draw` draws the changes of a batch, which `apply` reads from `call.drawn`.
 
-    `draw` is all that is random, so the same state of the generator gives the same images.
+    Only `draw` is random, so the same generator state gives the same images.
     """
 
     step_class = AugmentationStep
@@ -57,7 +57,7 @@ class Augmentation(SeededLayer, ImageLayer):
         return tuple(input_shape)
 
     def draw(self, shape, generator):
-        """What to do to images of `shape` (n, h, w, c), for `apply`."""
+        """The random changes of images of `shape` (n, h, w, c), for `apply`."""
         raise NotImplementedError
 
     def get_config(self):
@@ -69,8 +69,8 @@ class RandomFlip(Augmentation):
     """Mirrors about half of the images.
 
     Args:
-        mode: "horizontal" (swaps left and right), "vertical", or
-            "horizontal_and_vertical": flips an image in both directions or not at all, as in Keras.
+        mode: "horizontal" (swaps left and right), "vertical", or "horizontal_and_vertical", which
+            flips an image in both directions or not at all, as in Keras.
         seed: see `SeededLayer`.
         data_format: None or "channels_last".
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
@@ -125,12 +125,12 @@ class RandomErasing(Augmentation):
     """Covers a rectangle of an image with noise or with a value (Zhong et al. 2020).
 
     Args:
-        factor: probability that an image is changed; with two numbers each image draws its own
-            probability between them. One number is (0, factor), as in Keras.
-        scale: (lowest, highest) share of the area that the rectangle covers.
-        fill_value: a number, or one for each channel; None: normal noise times
-            `value_range[1]`. Clipped to `value_range`.
-        value_range: (lowest, highest) value of a pixel.
+        factor: probability that an image is changed; with two values each image draws its own
+            probability between them. One value stands for (0, factor), as in Keras.
+        scale: (lowest, highest) fraction of the area that the rectangle covers.
+        fill_value: a number, or one per channel; None: normal noise times `value_range[1]`. Clipped
+            to `value_range`.
+        value_range: (lowest, highest) pixel value.
         seed: see `SeededLayer`.
         data_format: None or "channels_last".
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
@@ -169,13 +169,13 @@ class RandomErasing(Augmentation):
         shape = super().compute_output_shape(input_shape)
         if self._fill is not None and self._fill.size not in (1, shape[3]):
             raise ValueError(
-                f"Layer {self.name!r}: `fill_value` must be one number or one for each of the "
+                f"Layer {self.name!r}: `fill_value` must be one number, or one for each of the "
                 f"{shape[3]} channels. Received fill_value={self.fill_value!r}."
             )
         return shape
 
     def draw(self, shape, generator):
-        """(mask (n, h, w, 1) of the pixels to cover, what to cover them with)."""
+        """(mask (n, h, w, 1) of the pixels to cover, their new values)."""
         size = shape[0]
         sides = np.sqrt(generator.uniform(*self.scale, (2, size)))
         covered = []
@@ -211,9 +211,9 @@ class RandomErasing(Augmentation):
 
 
 def check_range(value, name, lowest, highest, symmetric=False, open_below=False):
-    """`value`, a number or two within [lowest, highest], as (lower, upper).
+    """`value`, one or two numbers within [lowest, highest], as (lower, upper).
 
-    One number v stands for (lowest, v), or with `symmetric` for (-v, v); `open_below` refuses
+    A single number v stands for (lowest, v), or for (-v, v) if `symmetric`. `open_below` excludes
     `lowest` itself.
     """
     numbers = tuple(value) if isinstance(value, (tuple, list)) else (value,)
@@ -235,12 +235,12 @@ def check_range(value, name, lowest, highest, symmetric=False, open_below=False)
 
 
 def check_value_range(value):
-    """`value` as (lowest, highest) value of a pixel."""
+    """`value` as (lowest, highest) pixel value."""
     numbers = tuple(value) if isinstance(value, (tuple, list)) else ()
     is_number = [isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers]
     if is_number != [True, True]:
         raise ValueError(
-            "The argument `value_range` must be two numbers, the lowest and the highest value of "
-            f"a pixel. Received value_range={value!r}."
+            "The argument `value_range` must be two numbers, the lowest and highest pixel value. "
+            f"Received value_range={value!r}."
         )
     return tuple(sorted(numbers))

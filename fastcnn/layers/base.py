@@ -1,12 +1,12 @@
 """The protocol that every layer follows, and the base class that does its bookkeeping.
 
-    build(input_shape)                  makes the weights with `add_weight`
+    build(input_shape)                  creates the weights with `add_weight`
     compute_output_shape(input_shape)   pure arithmetic; shapes carry the batch as None
     forward(x, training=False) -> y     float arrays (n, ...), C-contiguous
     backward(dy) -> dx                  writes each weight's `gradient` (does not add to it)
     get_config() / from_config(config)  the constructor's arguments
 
-A layer of your own needs only these:
+A custom layer needs only these:
 
     >>> import numpy as np
     >>> import fastcnn as keras
@@ -22,9 +22,9 @@ A layer of your own needs only these:
     >>> Scale()(np.ones((2, 3))).shape
     (2, 3)
 
-The layers of this package do not write these two themselves: their class names a `step_class`, and
-`core.steps.Step` says what a step is. A model makes a step for each position at which a layer
-stands; a layer that is called by hand makes one of its own.
+The layers of this package do not implement `forward` and `backward` themselves: their class names a
+`step_class` (see `core.steps.Step`). A model creates a step for each position of a layer; a layer
+that is called directly creates its own.
 """
 
 from __future__ import annotations
@@ -64,15 +64,15 @@ SERIALIZE: dict[str, Callable] = {
 
 
 class Functional:
-    """An attribute of the functional API: reading it says what to use."""
+    """An attribute of the functional API: reading it raises an error that names the alternative."""
 
     def __set_name__(self, owner, name):
         self._name = name
 
     def __get__(self, layer, owner=None):
         raise AttributeError(
-            f"{owner.__name__!r} has no attribute {self._name!r}: there is no functional API. What "
-            "a layer in the middle computes, `Sequential(model.layers[:n])` tells."
+            f"{owner.__name__!r} has no attribute {self._name!r}: the functional API is not "
+            "supported. For the output of a layer in the middle use `Sequential(model.layers[:n])`."
         )
 
 
@@ -80,30 +80,30 @@ class Layer(Configurable):
     """Base class of all layers; see the module's docstring for the protocol.
 
     Args:
-        activity_regularizer: a `Regularizer` of the layer's result (see `regularizers`).
+        activity_regularizer: a `Regularizer` of the layer's output (see `regularizers`).
         trainable: whether `fit` changes the layer's weights.
         dtype: "float32", or "float64" on the reference backend; default `config.floatx()`.
         autocast: True: inputs are converted to `dtype`.
         name: a string; by default the class name in snake case with a counter.
-        input_shape: the shape of one sample; on the first layer of a model it stands for `Input`.
-        batch_input_shape, input_dim: the same with a batch axis in front, or for one axis.
+        input_shape: the shape of one sample; on the first layer of a model it replaces `Input`.
+        batch_input_shape, input_dim: the same with a leading batch axis, or for a single axis.
 
     Attributes:
         input_shape, output_shape: with the batch as None, once built.
         weights, trainable_weights, non_trainable_weights: lists of `Variable`.
     """
 
-    # The `Step` that runs the layer; None: the layer's own forward and backward.
+    # The `Step` that runs the layer; None if the layer has its own `forward` and `backward`.
     step_class: Any = None
-    # Arguments that a class adds to `get_config`; they are attributes, too.
+    # Arguments that a class adds to `get_config`; each is also an attribute.
     config_names: tuple[str, ...] = ()
     input = Functional()
     output = Functional()
 
-    # What a plan asks to find layers that one kernel runs together; see plan/patterns.py.
-    sole_activation: ActivationFunction | None = None  # where the layer does nothing else
+    # The plan reads these to decide which layers one kernel runs together; see plan/patterns.py.
+    sole_activation: ActivationFunction | None = None  # if the layer is only an activation
     channel_axes: int | None = None  # how many of a linear map's kernel axes are channels
-    takes_max_pool = False  # whether a max-pool can be computed along with the layer
+    takes_max_pool = False  # whether a max-pool can be fused with the layer
     is_max_pool = False
     is_batch_normalization = False
     is_view = False
@@ -135,8 +135,8 @@ class Layer(Configurable):
         if hasattr(self, "call") and type(self).forward is Layer.forward:
             raise NotImplementedError(
                 f"Layers with `call` are not supported: {type(self).__name__} must implement "
-                "forward(x, training) and backward(dy); `fastcnn.testing.check_gradients` tells "
-                "whether they are right."
+                "forward(x, training) and backward(dy); `fastcnn.testing.check_gradients` checks "
+                "them."
             )
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.dtype = float_type(dtype)
@@ -149,16 +149,16 @@ class Layer(Configurable):
         self.input_shape_argument = None if input_shape is None else check_shape(input_shape)
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
-        self._step = None  # runs the layer where it is called by hand
-        self._activity_penalty: list[Any] = []  # of the last call by hand, if there is one
+        self._step = None  # runs the layer when it is used without a model
+        self._activity_penalty: list[Any] = []  # of the last direct call, if there is one
 
     # ---------------------------------------------------------------- what a subclass implements
 
     def build(self, input_shape: Shape) -> None:
-        """Make the weights. `input_shape` carries the batch as None."""
+        """Create the weights. `input_shape` has the batch as None."""
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of `forward`'s result; raises ValueError for an impossible input."""
+        """The shape of the output; raises ValueError if the layer cannot take the input shape."""
         return input_shape
 
     def forward(self, x: NDArray, training: bool = False) -> NDArray:
@@ -170,7 +170,7 @@ class Layer(Configurable):
         return self._own_step("backward(dy)").backward(dy)
 
     def get_config(self) -> Config:
-        """The arguments that make this layer again (weights are not part of it)."""
+        """The arguments that recreate this layer, without its weights."""
         config = {
             "name": self.name,
             "trainable": self.trainable,
@@ -185,7 +185,7 @@ class Layer(Configurable):
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         for cls in reversed(type(self).__mro__):
             for name in vars(cls).get("config_names", ()):
-                serialize = SERIALIZE.get(name.rpartition("_")[2], _as_it_is)
+                serialize = SERIALIZE.get(name.rpartition("_")[2], _unchanged)
                 config[name] = serialize(getattr(self, name))
         return config
 
@@ -205,11 +205,11 @@ class Layer(Configurable):
         overwrite_with_gradient: bool = False,
         name: str | None = None,
     ) -> Variable:
-        """Make a `Variable` of the layer; call it from `build`.
+        """Create a `Variable` of the layer; call it from `build`.
 
-        `initializer` is a name, an instance or a function of (shape, dtype); by default
-        glorot_uniform, and zeros for a single number. `regularizer` and `constraint` are names or
-        instances, or None; training takes care of them.
+        `initializer` is a name, an instance or a function of (shape, dtype); the default is
+        glorot_uniform, or zeros for a scalar. `regularizer` and `constraint` are names, instances
+        or None; training applies them.
         """
         refuse(autocast, "autocast", True)
         refuse(aggregation or "none", "aggregation", "none")
@@ -233,15 +233,15 @@ class Layer(Configurable):
         return variable
 
     def build_once(self, input_shape):
-        """Build if that has not happened, remember the shapes, return the output shape.
+        """Build the layer if needed, store the shapes and return the output shape.
 
         Raises:
-            ValueError: the layer is built for another input shape, or cannot take this one.
+            ValueError: the layer was built for another input shape, or cannot take this one.
         """
         input_shape = tuple(input_shape)
         output_shape = self.compute_output_shape(input_shape)
         if not self.built:
-            if not self._variables:  # else somebody called build() already
+            if not self._variables:  # otherwise build() was called before
                 self.build(input_shape)
             self.built = True
         self.input_shape = input_shape
@@ -249,9 +249,10 @@ class Layer(Configurable):
         return self.output_shape
 
     def __call__(self, inputs: ArrayLike, training: bool | None = None) -> Tensor:
-        """The layer's result for an array, as a new `Tensor`; builds the layer at the first call.
+        """The layer's output for an array, as a new `Tensor`; the first call builds the layer.
 
-        Without `training` it is not training, but layers that augment images do so, as in Keras.
+        Without `training` the layer runs in inference mode, but augmentation layers still augment,
+        as in Keras.
         """
         x = self._checked(inputs)
         self.build_once((None, *x.shape[1:]))
@@ -263,13 +264,13 @@ class Layer(Configurable):
     def _checked(self, x):
         if isinstance(x, Layer):
             raise NotImplementedError(
-                "The functional API is not there: layers are called on arrays. "
+                "The functional API is not supported: layers are called on arrays. "
                 "Put the layers into a list: `Sequential([Input(shape), layer, ...])`."
             )
         x = np.asarray(x)
         if x.dtype.kind not in "fiub" or x.ndim < 1:
             raise ValueError(
-                f"Layer {self.name!r} takes an array of numbers with a batch axis. "
+                f"Layer {self.name!r} expects an array of numbers with a batch axis. "
                 f"Received dtype {x.dtype} and shape {x.shape}."
             )
         return np.ascontiguousarray(x, self.dtype)
@@ -286,23 +287,23 @@ class Layer(Configurable):
 
     @property
     def is_opaque(self) -> bool:
-        """Whether the layer has a `forward` or `backward` of its own, which a plan only calls."""
+        """Whether the class overrides `forward` or `backward`; a plan then only calls them."""
         methods = type(self).forward, type(self).backward
         return methods != (Layer.forward, Layer.backward)
 
     def make_step(self, **settings: Any) -> Step:
-        """A new `Step` that runs the layer at one position of a model (see its class)."""
+        """A new `Step` that runs the layer at one position of a model."""
         self.allocate()
         return (UserStep if self.is_opaque else self.step_class)(self, **settings)
 
     def allocate(self) -> None:
-        """Give the weights their memory, unless a model has done it already."""
+        """Allocate the weights' memory, unless a model has already done so."""
         if any(variable.block is None for variable in self._variables) and not is_shapes_only():
             Store(self._variables, self.dtype)
 
     @property
     def block(self) -> Block | None:
-        """The `Block` that holds the weights; None before they have memory, or without weights."""
+        """The `Block` that holds the weights; None if they are not allocated or do not exist."""
         return self._variables[0].block if self._variables else None
 
     def _own_step(self, missing):
@@ -319,22 +320,22 @@ class Layer(Configurable):
         return {} if self._step is None else self._step._buffers
 
     def release(self) -> None:
-        """Forget the buffers and kernels that calls by hand have left; the next one makes new."""
+        """Release the buffers and kernels of direct calls; the next call creates new ones."""
         self._step = None
 
     def __getstate__(self):
-        """What a copy takes over: everything but buffers and bound kernels."""
+        """The state of a copy: everything except buffers and bound kernels."""
         return {**vars(self), "_step": None}
 
     def leaves(self) -> list[Layer]:
-        """The layers that this one stands for: itself, or those of a nested model."""
+        """The layer itself, or the layers of a nested model."""
         return [self]
 
     # ----------------------------------------------------------------------------------- weights
 
     @property
     def trainable(self) -> bool:
-        """Whether `fit` changes the layer's weights; a change holds from the next run on."""
+        """Whether `fit` changes the layer's weights; a change takes effect at the next run."""
         return self._trainable
 
     @trainable.setter
@@ -361,7 +362,7 @@ class Layer(Configurable):
 
     @property
     def losses(self) -> list[Any]:
-        """The penalty of the last call's result, then those of the trainable weights, if any."""
+        """The penalty of the last call's output, then those of the trainable weights, if any."""
         penalties = [
             variable.regularizer(variable.value)
             for variable in self.trainable_weights
@@ -382,7 +383,7 @@ class Layer(Configurable):
         return [variable.numpy() for variable in self.weights]
 
     def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Assign all weights, in the order of `weights`; nothing is assigned unless all fit."""
+        """Assign all weights, in the order of `weights`; if one does not fit, none is changed."""
         arrays = [np.asarray(weight) for weight in weights]
         variables = self.weights
         if len(arrays) != len(variables):
@@ -400,25 +401,25 @@ class Layer(Configurable):
             variable.assign(array)
 
     def count_params(self) -> int:
-        """The number of weights, counted singly."""
+        """The total number of weight elements."""
         return sum(variable.size for variable in self.weights)
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _as_it_is(value):
+def _unchanged(value):
     return value
 
 
 def check_name(name):
-    """Check that `name` is a string that a file can hold."""
+    """Check that `name` is a string that can be written to a file."""
     if not isinstance(name, str):
         raise ValueError(f"The argument `name` must be a string. Received name={name!r}.")
     if re.search("[\0\ud800-\udfff]", name):
         raise ValueError(
-            "The argument `name` must not contain NUL or surrogate characters, which no file could "
-            f"hold. Received name={name!r}."
+            "The argument `name` must not contain NUL or surrogate characters, which cannot be "
+            f"written to files. Received name={name!r}."
         )
 
 
@@ -441,7 +442,7 @@ def float_type(dtype):
 
 
 def check_input_type(dtype):
-    """Check that `dtype`, the type of the data before their conversion, is one of numbers."""
+    """Check that `dtype`, the type of the data before conversion, is numeric."""
     name = getattr(dtype, "name", dtype)
     try:
         is_number = name in (None, "bfloat16") or np.dtype(name).kind in "fiub"
@@ -449,15 +450,15 @@ def check_input_type(dtype):
         is_number = False
     if not is_number:
         raise ValueError(
-            "The argument `dtype` must be the type of a number, such as 'float32' or 'uint8'. "
+            "The argument `dtype` must be a numeric type, such as 'float32' or 'uint8'. "
             f"Received dtype={dtype!r}."
         )
 
 
 def check_rank(layer, input_shape, rank):
-    """Raise the error of a wrong number of axes."""
+    """Check that the input shape has `rank` axes, including the batch."""
     if len(input_shape) != rank:
         raise ValueError(
-            f"Layer {layer.name!r} takes inputs of {rank} axes, the batch included. "
-            f"Received input shape {tuple(input_shape)} with {len(input_shape)}."
+            f"Layer {layer.name!r} expects an input with {rank} axes, including the batch. "
+            f"Received input shape {tuple(input_shape)}, which has {len(input_shape)}."
         )

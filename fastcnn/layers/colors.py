@@ -1,4 +1,4 @@
-"""Random color changes of images in training: RandomContrast, RandomBrightness."""
+"""Random color changes of images: RandomContrast, RandomBrightness."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @register
 class RandomContrast(Augmentation):
-    """Brings the pixels of each channel nearer to its mean, or farther from it.
+    """Moves the pixels of each channel toward the channel's mean, or away from it.
 
         y = clip((x - mean) * f + mean, *value_range), f in [1 - factor[0], 1 + factor[1]]
 
     Args:
-        factor: in [0, 1], or two such values (lower, upper). One value is (0, factor), as in
-            Keras.
-        value_range: (lowest, highest) value of a pixel.
+        factor: in [0, 1], or two such values (lower, upper). One value stands for (0, factor), as
+            in Keras.
+        value_range: (lowest, highest) pixel value.
         seed: see `SeededLayer`.
         **kwargs: data_format ("channels_last"), name, trainable, dtype, input_shape (see `Layer`).
 
@@ -78,7 +78,7 @@ class RandomBrightness(Augmentation):
 
     Args:
         factor: in [-1, 1], or two such values (lower, upper); v stands for (-|v|, |v|).
-        value_range: (lowest, highest) value of a pixel.
+        value_range: (lowest, highest) pixel value.
         seed: see `SeededLayer`.
         **kwargs: data_format ("channels_last"), name, trainable, dtype, input_shape (see `Layer`).
 

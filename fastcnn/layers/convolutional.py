@@ -1,4 +1,4 @@
-"""Convolutional layers: Conv2D, and the base of those whose window slides over images."""
+"""Convolutional layers: Conv2D, and the base class of layers with a sliding window."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class WindowedLayer(ActivatedLayer):
         self.input_channels = None
 
     def output_channels(self, input_channels):
-        """How many channels the result has."""
+        """The number of output channels."""
         raise NotImplementedError
 
     def image_size(self, image):
-        """(height, width) of the result for an image of (height, width)."""
+        """(height, width) of the output for an image of (height, width)."""
         return window_output(
             self, image, self.kernel_size, self.strides, self.padding, self.dilation_rate
         )
@@ -58,10 +58,10 @@ class WindowedLayer(ActivatedLayer):
         check_rank(self, input_shape, 4)
         channels = input_shape[-1]
         if channels is None:
-            raise ValueError(f"Layer {self.name!r} needs a fixed number of channels.")
+            raise ValueError(f"Layer {self.name!r} needs a known number of channels.")
         if self.input_channels not in (None, channels):
             raise ValueError(
-                f"Layer {self.name!r} is built for {self.input_channels} channels. "
+                f"Layer {self.name!r} was built for {self.input_channels} channels. "
                 f"Received input shape {tuple(input_shape)}."
             )
         image = self.image_size(input_shape[1:3])
@@ -75,7 +75,7 @@ class WindowedLayer(ActivatedLayer):
 
 
 class ConvStep(ActivatedStep):
-    """Conv2D, which says what its kernels chose."""
+    """Conv2D, which reports the algorithms of its kernels."""
 
     def algorithms(self):
         if self.layer.groups != 1:
@@ -84,9 +84,9 @@ class ConvStep(ActivatedStep):
 
 
 def chosen_algorithms(prefix, step, output_shape, *pool):
-    """ "forward: ..., backward_weights: ..." of the kernels of a convolution's step.
+    """ "forward: ..., backward_weights: ...": the algorithms of a convolution's kernels.
 
-    pool: window and strides of the max-pool in the same kernels, if there is one.
+    pool: window and strides of the fused max-pool, if there is one.
     """
     if config.backend() != "native":
         return ""
@@ -106,17 +106,17 @@ class Conv2D(WindowedLayer):
     Args:
         filters: number of output channels, a positive integer.
         kernel_size: int or two ints, (height, width) of the window.
-        strides: int or two ints; larger than 1 only without dilation.
+        strides: int or two ints; cannot be combined with dilation.
         padding: "valid" (none) or "same" (output = ceil(input / stride), the odd extra pixel at
             the bottom and right).
         data_format: None or "channels_last".
         dilation_rate: int or two ints, the distance between the window's elements.
-        groups: input channels and filters are cut into so many groups, each convolved by itself.
+        groups: number of groups of input channels and filters that are convolved separately.
         activation: a name or an `ActivationFunction`; None is linear.
         use_bias: whether to add `bias`.
         kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
         kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: None.
-        activity_regularizer: of the layer's result, None.
+        activity_regularizer: of the layer's output, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels), float32. Output shape: (n, height', width', filters).
@@ -166,7 +166,7 @@ class Conv2D(WindowedLayer):
             )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                "`strides` > 1 cannot go together with `dilation_rate` > 1. "
+                "`strides` > 1 cannot be combined with `dilation_rate` > 1. "
                 f"Received strides={self.strides} and dilation_rate={self.dilation_rate}."
             )
 
@@ -211,7 +211,7 @@ Convolution2D = Conv2D
 
 
 def window_output(layer, image, window, strides, padding, dilation=(1, 1)):
-    """(height, width) behind a sliding window; an unknown size (None) stays unknown."""
+    """(height, width) of a sliding window's output; an unknown size (None) stays unknown."""
     known = tuple(8192 if size is None else size for size in image)
     try:
         out, _ = shapes.window_geometry(known, window, strides, padding, dilation)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 @register
 class InputLayer(Layer):
-    """Says what one sample looks like; computes nothing. See `Input`."""
+    """Declares the shape of one sample; computes nothing. See `Input`."""
 
     step_class = IdentityStep
 
@@ -74,7 +74,7 @@ class InputLayer(Layer):
         if batch_shape is not None:
             if shape is not None or batch_size is not None:
                 raise ValueError(
-                    "`batch_shape` includes `shape` and `batch_size`: give either it or them. "
+                    "`batch_shape` includes `shape` and `batch_size`: do not pass both. "
                     f"Received batch_shape={batch_shape}, shape={shape}, batch_size={batch_size}."
                 )
             batch_size, *shape = batch_shape
@@ -109,7 +109,7 @@ def Input(  # noqa: N802
 ) -> InputLayer:
     """The first entry of a `Sequential`: the shape of one sample, without the batch axis.
 
-    `batch_size` appears in shapes and files; the model takes batches of any size, as in Keras.
+    `batch_size` appears in shapes and files, but the model takes batches of any size, as in Keras.
 
     >>> from fastcnn import Input, Sequential, layers
     >>> Sequential([Input(shape=(4,)), layers.Dense(2)]).output_shape
@@ -120,7 +120,7 @@ def Input(  # noqa: N802
 
 
 class DenseStep(ActivatedStep):
-    """Dense, which can read an array where it is."""
+    """Dense, which can read an array in place."""
 
     def read_from(self, x):
         call = self._calls.get(len(x))
@@ -128,13 +128,13 @@ class DenseStep(ActivatedStep):
 
 
 def read_from(x, kernel, usual, forward):
-    """forward(usual), in which `kernel` reads x instead; None where the kernel cannot do that."""
+    """Run forward(usual) with `kernel` reading x instead; None if the kernel cannot do that."""
     if not hasattr(kernel, "read"):
         return None
     try:
         kernel.read(x)
         return forward(usual)
-    finally:  # after Ctrl-C, too: the next batch is in `usual`
+    finally:  # also after Ctrl-C: the next batch is in `usual`
         kernel.read(rows(usual))
 
 
@@ -148,7 +148,7 @@ class Dense(ActivatedLayer):
         use_bias: whether to add `bias`.
         kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
         kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: None.
-        activity_regularizer: of the layer's result, None.
+        activity_regularizer: of the layer's output, None.
         lora_rank, lora_alpha, quantization_config: not supported, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
@@ -197,12 +197,12 @@ class Dense(ActivatedLayer):
     def compute_output_shape(self, input_shape):
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(
-                f"Layer {self.name!r} takes inputs of two or more axes, the last of fixed size. "
-                f"Received input shape {tuple(input_shape)}."
+                f"Layer {self.name!r} expects an input with two or more axes, the last of known "
+                f"size. Received input shape {tuple(input_shape)}."
             )
         if self.kernel is not None and input_shape[-1] != self.kernel.shape[0]:
             raise ValueError(
-                f"Layer {self.name!r} is built for {self.kernel.shape[0]} inputs on the last axis. "
+                f"Layer {self.name!r} was built for a last axis of size {self.kernel.shape[0]}. "
                 f"Received input shape {tuple(input_shape)}."
             )
         return (*input_shape[:-1], self.units)
@@ -225,13 +225,13 @@ class Dense(ActivatedLayer):
 
 
 def rows(array):
-    """`array` seen as two axes: all but the last, and the last."""
+    """`array` as a view with two axes: all but the last, and the last."""
     return array if array.ndim == 2 else array.reshape(-1, array.shape[-1])
 
 
 @register
 class Flatten(ViewLayer):
-    """One row per sample: (n, a, b, ...) -> (n, a * b * ...). A view, nothing is copied.
+    """One row per sample: (n, a, b, ...) -> (n, a * b * ...). Returns a view.
 
     Example:
 
@@ -254,10 +254,10 @@ class Flatten(ViewLayer):
 
 
 class ActivationStep(ElementwiseStep):
-    """An activation, which a loss may take over: then it does nothing."""
+    """An activation; if the loss includes it, this step does nothing."""
 
     def forward_linear(self, x, training=False):
-        """x itself: what is left without the activation."""
+        """x itself: there is nothing but the activation."""
         return x
 
     def backward_linear(self, dz):
@@ -267,7 +267,7 @@ class ActivationStep(ElementwiseStep):
 
 @register
 class Activation(HasActivation, Layer):
-    """An activation as a layer of its own.
+    """An activation as a separate layer.
 
     Args:
         activation: a name or an `ActivationFunction`.
@@ -287,7 +287,7 @@ class Activation(HasActivation, Layer):
         self.activation = activation
 
     def as_activation(self):
-        """What the layer is as the argument `activation` of another one."""
+        """The function to use if the layer is the argument `activation` of another one."""
         return self.activation
 
     @property

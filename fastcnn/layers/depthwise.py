@@ -1,4 +1,4 @@
-"""Convolutions of each channel by itself: DepthwiseConv2D and SeparableConv2D."""
+"""Convolutions that filter each channel separately: DepthwiseConv2D and SeparableConv2D."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class DepthwiseLayer(WindowedLayer):
-    """Base: `depth_multiplier` filters a channel, whose arguments Keras calls `depthwise_...`."""
+    """Base: `depth_multiplier` filters per channel, with Keras's argument names `depthwise_...`."""
 
     config_names = (
         "depthwise_initializer",
@@ -59,13 +59,13 @@ class DepthwiseLayer(WindowedLayer):
     def get_config(self):
         config = super().get_config()
         for name in ("kernel_initializer", "kernel_regularizer", "kernel_constraint"):
-            del config[name]  # they are there as depthwise_...
+            del config[name]  # written as depthwise_...
         return config
 
 
 @register
 class DepthwiseConv2D(DepthwiseLayer):
-    """Each channel is convolved with `depth_multiplier` filters of its own.
+    """Convolves each channel with its own `depth_multiplier` filters.
 
         y[n,oh,ow,ic*m+j] = activation(bias[ic*m+j] + sum over kh,kw of
                                        x[n, oh*sh + kh*dh, ow*sw + kw*dw, ic] * kernel[kh,kw,ic,j])
@@ -74,14 +74,14 @@ class DepthwiseConv2D(DepthwiseLayer):
         kernel_size: int or two ints, (height, width) of the window.
         strides: int or two ints.
         padding: "valid" or "same", as in `Conv2D`.
-        depth_multiplier: m, filters a channel.
+        depth_multiplier: m, the number of filters per channel.
         data_format: None or "channels_last".
         dilation_rate: int or two ints, the distance between the window's elements.
         activation: a name or an `ActivationFunction`; None is linear.
         use_bias: whether to add `bias`.
         depthwise_initializer, bias_initializer: by default glorot_uniform and zeros.
         depthwise_regularizer, bias_regularizer, depthwise_constraint, bias_constraint: None.
-        activity_regularizer: of the layer's result, None.
+        activity_regularizer: of the layer's output, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels), float32.
@@ -139,9 +139,9 @@ class DepthwiseConv2D(DepthwiseLayer):
 
 
 class SeparableStep(ActivatedStep):
-    """The two convolutions, with a buffer between them.
+    """Both convolutions, with a buffer between them.
 
-    Both gradients need that of this buffer, which `weight_gradients` computes first.
+    `weight_gradients` first computes the gradient of this buffer, which all others need.
     """
 
     def bind_linear(self, call, relu):
@@ -190,13 +190,13 @@ class SeparableConv2D(DepthwiseLayer):
         filters: number of output channels, a positive integer.
         kernel_size, strides, padding, data_format, dilation_rate, depth_multiplier: of the
             depthwise convolution, see `DepthwiseConv2D`.
-        activation: a name or an `ActivationFunction`, behind the 1x1 convolution.
-        use_bias: whether to add `bias` there.
+        activation: a name or an `ActivationFunction`, applied after the 1x1 convolution.
+        use_bias: whether to add `bias` after the 1x1 convolution.
         depthwise_initializer, pointwise_initializer, bias_initializer: by default glorot_uniform,
             glorot_uniform and zeros.
         depthwise_regularizer, pointwise_regularizer, bias_regularizer, depthwise_constraint,
             pointwise_constraint, bias_constraint: None.
-        activity_regularizer: of the layer's result, None.
+        activity_regularizer: of the layer's output, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Weights: depthwise_kernel (kh, kw, ic, m), pointwise_kernel (1, 1, ic * m, filters), bias.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class DropoutStep(Step):
-    """Dropout: a kernel each way, and a multiplication where the mask is smaller than the input."""
+    """Dropout: one kernel per direction, and a product if the mask is smaller than the input."""
 
     def forward(self, x, training=False):
         if not training:
@@ -71,7 +71,7 @@ class DropoutStep(Step):
         if not self.input_gradient:
             call.dx = None
         elif rate > 0:
-            # with a mask a buffer of its own: `dx is dy` says that there is nothing to do
+            # a mask needs a separate buffer: `dx is dy` means that there is nothing to do
             in_place = self.consume_gradient and call.mask is None
             call.dx = dy if in_place else self._buffer("dx", dy.shape)
             if call.mask is None:
@@ -83,13 +83,13 @@ class DropoutStep(Step):
 class Dropout(SeededLayer):
     """Sets a fraction `rate` of the values to 0 in training and divides the others by 1 - rate.
 
-    Outside of training it returns its input. Which values are dropped follows from 64 random bits
-    a step (see kernels/csrc/tiles/dropout.inc.h): the same for any number of threads.
+    In inference it returns its input. 64 random bits per step determine which values are dropped
+    (see kernels/csrc/tiles/dropout.inc.h), so they are the same for any number of threads.
 
     Args:
         rate: in [0, 1].
-        noise_shape: shape of the mask, which is broadcast against the input; None in it stands for
-            the input's size. (None, 1, 1, None) drops whole channels.
+        noise_shape: shape of the mask, which is broadcast against the input; None in it means the
+            size of the input. (None, 1, 1, None) drops whole channels.
         seed: see `SeededLayer`.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
@@ -119,7 +119,7 @@ class Dropout(SeededLayer):
         return tuple(input_shape)
 
     def mask_shape(self, shape):
-        """The mask's shape for an input of `shape`, or None where it is that shape."""
+        """The mask's shape for an input of `shape`, or None if it is the same."""
         if self.noise_shape is None:
             return None
         mask = [given or size for given, size in zip(self.noise_shape, shape, strict=False)]
@@ -127,9 +127,9 @@ class Dropout(SeededLayer):
             given not in (1, size) for given, size in zip(mask[1:], shape[1:], strict=True)
         ):
             raise ValueError(
-                f"Layer {self.name!r}: `noise_shape` must have the input's {len(shape)} axes, each "
-                f"of its size or 1. Received noise_shape={self.noise_shape} and input shape "
-                f"{tuple(shape)}."
+                f"Layer {self.name!r}: `noise_shape` must have {len(shape)} axes like the input, "
+                f"each of the input's size or 1. Received noise_shape={self.noise_shape} and input "
+                f"shape {tuple(shape)}."
             )
         return None if tuple(mask) == tuple(shape) else tuple(mask)
 
@@ -139,13 +139,13 @@ class Dropout(SeededLayer):
 
 @register
 class SpatialDropout2D(Dropout):
-    """Dropout of whole channels: each image loses a fraction `rate` of them (Tompson et al. 2014).
+    """Drops a fraction `rate` of the channels of each image (Tompson et al. 2014).
 
     Args:
         rate: in [0, 1].
         data_format: None or "channels_last".
         seed: see `SeededLayer`.
-        name, dtype, **kwargs: trainable, input_shape as well (see `Layer`).
+        name, dtype, **kwargs: also trainable and input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels). Output shape: the same.
 
@@ -176,7 +176,7 @@ class SpatialDropout2D(Dropout):
 
     def get_config(self):
         config = super().get_config()
-        del config["noise_shape"], config["trainable"]  # as Keras has it
+        del config["noise_shape"], config["trainable"]  # as in Keras
         return {**config, "dtype": self.dtype, "data_format": self.data_format}
 
 

@@ -21,7 +21,7 @@ class GlobalPooling2D(Layer):
 
     Args:
         data_format: None or "channels_last".
-        keepdims: whether the result keeps axes of size 1 for height and width.
+        keepdims: whether the output keeps axes of size 1 for height and width.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
     """
 
@@ -88,7 +88,7 @@ class GlobalAveragePooling2D(GlobalPooling2D):
 
 @register
 class GlobalMaxPooling2D(GlobalPooling2D):
-    """The largest value of each channel of each image; positions that share it share the gradient.
+    """The largest value of each channel of each image; ties share the gradient.
 
     Input shape: (n, height, width, channels). Output shape: (n, channels).
 

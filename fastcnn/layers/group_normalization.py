@@ -1,4 +1,4 @@
-"""Normalization of each sample in groups of channels: GroupNormalization."""
+"""Normalization of groups of channels of each sample: GroupNormalization."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 class GroupNormalization(PlainLayer):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the moments of each group
 
-    The channels of each sample are divided into `groups` runs of equal length; mean and variance
-    are those of all elements of a run (Wu and He 2018).
+    The channels of each sample are divided into `groups` of consecutive channels; mean and variance
+    are computed over all elements of a group (Wu and He 2018).
 
     Args:
-        groups: how many groups; -1 for as many as channels, which is instance normalization.
+        groups: number of groups; -1 for one per channel, which is instance normalization.
         axis: the axis of the channels, an integer.
         epsilon: added to the variance.
-        center, scale: whether there are `beta` and `gamma`.
+        center, scale: whether to use `beta` and `gamma`.
         beta_initializer, gamma_initializer: zeros, ones.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Weights: gamma (channels,), beta (channels,).
 
-    Input shape: any, of a fixed size along `axis`. Output shape: the same.
+    Input shape: any, with a known size along `axis`. Output shape: the same.
 
     Example:
 
@@ -83,7 +83,7 @@ class GroupNormalization(PlainLayer):
         rank = len(shape)
         if not -rank <= self.axis < rank or self.axis % rank == 0:
             raise ValueError(
-                f"Layer {self.name!r}: `axis` must name an axis behind the batch. "
+                f"Layer {self.name!r}: `axis` must be an axis after the batch axis. "
                 f"Received axis={self.axis} and input shape {tuple(shape)}."
             )
         return self.axis % rank
@@ -96,7 +96,7 @@ class GroupNormalization(PlainLayer):
                 f"Layer {self.name!r} needs a size along axis {self.axis} that is divisible by "
                 f"`groups`. Received groups={self.groups} and input shape {tuple(input_shape)}."
             )
-        self._channels, self.groups = channels, groups  # the config then has the count, as Keras's
+        self._channels, self.groups = channels, groups  # the count is in the config, as in Keras
         for name, wanted in (("gamma", self.scale), ("beta", self.center)):
             if wanted:
                 weight = self.add_weight(
@@ -112,7 +112,7 @@ class GroupNormalization(PlainLayer):
         channels = input_shape[self._channel_axis(input_shape)]
         if self._channels not in (None, channels):
             raise ValueError(
-                f"Layer {self.name!r} is built for {self._channels} channels on axis {self.axis}. "
+                f"Layer {self.name!r} was built for {self._channels} channels on axis {self.axis}. "
                 f"Received input shape {tuple(input_shape)}."
             )
         return tuple(input_shape)

@@ -1,9 +1,9 @@
-"""Grouped convolution: channels are cut into groups, each convolved separately.
+"""Grouped convolution: the channels are divided into groups that are convolved separately.
 
-One input channel a group is a depthwise convolution and uses its kernels as it is: kernel
-(kh, kw, 1, groups * m) and depthwise kernel (kh, kw, groups, m) have the same elements in the same
-order. Otherwise each group's channels are copied out, convolved by the plain kernels, and copied
-back.
+With one input channel per group this is a depthwise convolution and uses its kernels directly: a
+kernel (kh, kw, 1, groups * m) and a depthwise kernel (kh, kw, groups, m) have the same elements in
+the same order. Otherwise the channels of each group are copied, convolved by the ordinary kernels,
+and copied back.
 """
 
 import numpy as np
@@ -25,13 +25,13 @@ class Grouped:
         for target, source in self.before:
             np.copyto(target, source)
         for call in self.calls:
-            call()  # the copies of the weights are new each time
+            call()  # without a version: the weights were copied again
         for target, source in self.after:
             np.copyto(target, source)
 
 
 def _parts(array, groups):
-    """Views of the groups along the last axis, and room for their copies."""
+    """Views of the groups along the last axis, and buffers for their copies."""
     views = np.split(array, groups, axis=-1)
     return views, [aligned(view.shape, array.dtype) for view in views]
 

@@ -30,7 +30,7 @@ class Identity(Layer):
 
 @register
 class ActivityRegularization(Identity):
-    """y = x, and l1 * sum |x| + l2 * sum x^2 over a batch, divided by its size, joins the loss.
+    """y = x; adds (l1 * sum |x| + l2 * sum x^2) / batch size to the loss.
 
     Args:
         l1, l2: floats >= 0.

@@ -15,7 +15,7 @@ from fastcnn.layers.steps import PlainStep
 
 
 class NoiseStep(PlainStep):
-    """A `Noise` layer: draws the noise of each batch."""
+    """The step of a `Noise` layer: draws the noise of each batch."""
 
     def forward(self, x, training=False):
         layer = self.layer
@@ -44,10 +44,10 @@ class Noise(SeededLayer, PlainLayer):
 
 @register
 class GaussianNoise(Noise):
-    """y = x + normal noise of mean 0 in training; x outside of it.
+    """y = x + normal noise of mean 0 in training; y = x in inference.
 
     Args:
-        stddev: its standard deviation, in [0, 1].
+        stddev: standard deviation of the noise, in [0, 1].
         seed: see `SeededLayer`.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
@@ -79,9 +79,10 @@ class GaussianNoise(Noise):
 
 @register
 class GaussianDropout(Noise):
-    """y = x * normal noise of mean 1 and variance rate / (1 - rate) in training; x outside of it.
+    """y = x * normal noise in training; y = x in inference.
 
-    The noise has the mean and variance of `Dropout`'s (Srivastava et al. 2014).
+    The noise has mean 1 and variance rate / (1 - rate), like the mask of `Dropout` (Srivastava et
+    al. 2014).
 
     Args:
         rate: in [0, 1).

@@ -1,4 +1,4 @@
-"""Normalisation that is learned: BatchNormalization."""
+"""BatchNormalization and its step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class BatchNormalizationStep(Step):
-    """BatchNormalization, with relu in the same kernels if `relu` is true."""
+    """BatchNormalization, fused with relu if `relu` is true."""
 
     def __init__(self, layer, relu=False, **shapes):
         super().__init__(layer, **shapes)
@@ -68,7 +68,7 @@ class BatchNormalizationStep(Step):
     # ------------------------------------------------------------------------------------ binding
 
     def _rows(self, role, array):
-        """`array` as rows of channels, and the pairs (its axes, the rows' axes) to be copied."""
+        """`array` as rows of channels, and the pairs (moved array, rows) that must be copied."""
         axis = self.layer.axis
         if axis in (-1, array.ndim - 1):
             return array.reshape(math.prod(array.shape[:-1]), array.shape[-1]), ()
@@ -116,7 +116,7 @@ class BatchNormalizationStep(Step):
         return self._remember(call)
 
     def _backward_frozen(self, dy, y, dx):
-        """The gradients where mean and variance are constants: moving averages."""
+        """The gradient if mean and variance are constants, the moving averages."""
         if dx is None:
             return
         np.multiply(dy, self.layer.as_affine()[0], out=dx)
@@ -126,26 +126,26 @@ class BatchNormalizationStep(Step):
 
 @register
 class BatchNormalization(Layer):
-    """Each channel is brought to mean 0 and deviation 1, then scaled and moved.
+    """Normalizes each channel to mean 0 and standard deviation 1, then scales and shifts it.
 
-        training    y = gamma * (x - mean(x)) / sqrt(variance(x) + epsilon) + beta
-        else        the same with moving_mean and moving_variance
+        training     y = gamma * (x - mean(x)) / sqrt(variance(x) + epsilon) + beta
+        inference    the same with moving_mean and moving_variance
 
-    Mean and variance (the sum of squares over the number) are those of the batch, over all axes
-    but `axis`. Each training step moves the averages:
-    moving_mean = momentum * moving_mean + (1 - momentum) * mean(x), the variance likewise. With
-    `trainable = False` the layer always works as outside of training (Ioffe & Szegedy 2015).
+    Mean and variance (the biased estimate) are those of the batch, over all axes except `axis`.
+    Each training step updates the moving averages:
+    moving_mean = momentum * moving_mean + (1 - momentum) * mean(x), and likewise the variance. With
+    `trainable = False` the layer always runs in inference mode (Ioffe & Szegedy 2015).
 
     Args:
-        axis: the axis of the channels; another than the last costs two copies.
-        momentum: how slowly the averages move.
+        axis: the axis of the channels; any other than the last one costs two copies.
+        momentum: of the moving averages; larger values change more slowly.
         epsilon: added to the variance.
-        center, scale: whether there are `beta` and `gamma`.
+        center, scale: whether to use `beta` and `gamma`.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer:
             zeros, ones, zeros, ones.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: None.
-        synchronized: accepted and kept; there is one replica.
-        renorm, renorm_clipping, renorm_momentum: batch renormalisation is not there: False.
+        synchronized: accepted without effect; there is only one replica.
+        renorm, renorm_clipping, renorm_momentum: batch renormalization is not supported: False.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Weights: gamma, beta, moving_mean, moving_variance, each (channels,).
@@ -209,7 +209,7 @@ class BatchNormalization(Layer):
         size = input_shape[self.axis]
         if size is None:
             raise ValueError(
-                f"Layer {self.name!r} needs a fixed size on axis {self.axis}. "
+                f"Layer {self.name!r} needs a known size on axis {self.axis}. "
                 f"Received input shape {tuple(input_shape)}."
             )
         if self.scale:
@@ -245,13 +245,13 @@ class BatchNormalization(Layer):
         size = input_shape[self.axis]
         if self.moving_mean is not None and size != self.moving_mean.size:
             raise ValueError(
-                f"Layer {self.name!r} is built for {self.moving_mean.size} channels. "
+                f"Layer {self.name!r} was built for {self.moving_mean.size} channels. "
                 f"Received input shape {tuple(input_shape)}."
             )
         return tuple(input_shape)
 
     def as_affine(self):
-        """(factor, offset), each (channels,): y = factor * x + offset outside of training."""
+        """(factor, offset), each (channels,): y = factor * x + offset in inference."""
         epsilon = np.dtype(self.dtype).type(self.epsilon)
         factor = 1 / np.sqrt(self.moving_variance.value + epsilon)
         if self.gamma is not None:
@@ -290,7 +290,7 @@ class BatchNormalization(Layer):
 
 
 def _one_axis(axis):
-    """`axis` as an int; a list of one is what older files hold."""
+    """`axis` as an int; older files contain a list of one int."""
     if isinstance(axis, (list, tuple)) and len(axis) == 1:
         axis = axis[0]
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 @register
 class Permute(PlainLayer):
-    """The axes of a sample in another order.
+    """Permutes the axes of each sample.
 
     Args:
-        dims: axis `dims[i]` of the input becomes axis i + 1; the batch is axis 0.
+        dims: axis `dims[i]` of the input becomes axis i + 1 of the output; the batch is axis 0.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
-    Input shape: (n, ...), as many axes as `dims` names. Output shape: the same, in another order.
+    Input shape: (n, ...), with as many axes as `dims` has. Output shape: the permuted input shape.
 
     Example:
 
@@ -40,7 +40,7 @@ class Permute(PlainLayer):
         whole = all(isinstance(axis, (int, np.integer)) for axis in self.dims)
         if not whole or sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
-                "The argument `dims` must hold each of 1, 2, ... up to the number of axes once. "
+                "The argument `dims` must be a permutation of 1, 2, ... up to the number of axes. "
                 f"Received dims={dims!r}."
             )
 

@@ -7,16 +7,15 @@ from fastcnn.layers.steps import PlainStep, ViewStep
 
 
 class PlainLayer(Layer):
-    """A layer that writes its results into buffers of its own.
+    """A layer whose step provides the buffers.
 
-    A subclass implements `apply` and `apply_backward`; `prepare` makes what both need of a batch
-    size, once.
+    A subclass implements `apply` and `apply_backward`; `prepare` runs once per batch size.
     """
 
     step_class = PlainStep
 
     def prepare(self, call):
-        """Keep as attributes of `call` what the two others need besides x, y, dy and dx."""
+        """Store what `apply` and `apply_backward` need as attributes of `call`."""
 
     def apply(self, call):
         """Write call.y from call.x."""
@@ -28,7 +27,7 @@ class PlainLayer(Layer):
 
 
 class ImageLayer(PlainLayer):
-    """A layer that changes images; called by hand it takes a single one (h, w, c), too."""
+    """A layer that changes images; a direct call also takes a single image (h, w, c)."""
 
     def __call__(self, inputs, training=None):
         if np.ndim(inputs) == 3:
@@ -37,7 +36,7 @@ class ImageLayer(PlainLayer):
 
 
 class ViewLayer(Layer):
-    """A layer that only changes the shape: a view, nothing is copied."""
+    """A layer that only changes the shape and returns a view."""
 
     step_class = ViewStep
     is_view = True

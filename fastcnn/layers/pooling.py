@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class Pooling2D(Layer):
-    """Base: a window slides over each channel by itself.
+    """Base: a window slides over each channel.
 
     Args:
         pool_size: int or two ints, (height, width) of the window.
         strides: int or two ints; by default `pool_size`.
-        padding: "valid" or "same"; padding is never part of the result.
+        padding: "valid" or "same"; padded positions are never part of a window's maximum or mean.
         data_format: None or "channels_last".
         name: a string.
         **kwargs: trainable, dtype, input_shape (see `Layer`).
@@ -67,7 +67,7 @@ class Pooling2D(Layer):
 
 
 class MaxPoolStep(Step):
-    """MaxPooling2D; in training it notes the position of each maximum."""
+    """MaxPooling2D; in training it stores the position of each maximum."""
 
     def forward(self, x, training=False):
         call = self._calls.get(len(x))

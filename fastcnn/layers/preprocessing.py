@@ -1,4 +1,4 @@
-"""Layers that prepare images: Rescaling, Normalization."""
+"""Layers that preprocess data: Rescaling, Normalization."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
 @register
 class Rescaling(PlainLayer):
-    """y = x * scale + offset: lets a uint8 data set train without a float copy of the whole.
+    """y = x * scale + offset; a uint8 data set can be trained on without a float copy of it.
 
     Args:
-        scale: a number, or an array that broadcasts against one sample.
-        offset: likewise.
+        scale, offset: numbers, or arrays that broadcast against one sample.
 
     Input shape: any. Output shape: the same.
 
@@ -72,17 +71,18 @@ def _plain(value):
 
 @register
 class Normalization(PlainLayer):
-    """y = (x - mean) / max(sqrt(variance), 1e-7), with moments that are given or found in data
+    """y = (x - mean) / max(sqrt(variance), 1e-7), with moments that are given or computed from data
 
     Args:
-        axis: the axis or axes that have moments of their own, by default the last; None: one mean
-            and one variance for everything.
-        mean, variance: floats or arrays along `axis`; None: `adapt` finds them (until then they
+        axis: the axis or axes with separate moments, by default the last; None: a single mean and
+            variance.
+        mean, variance: floats or arrays along `axis`; None: `adapt` computes them (before that they
             are 0 and 1).
-        invert: the other way round, y = x * max(sqrt(variance), 1e-7) + mean.
+        invert: apply the inverse, y = x * max(sqrt(variance), 1e-7) + mean.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
-    Weights, without given moments: mean, variance, and `count`, which Keras keeps and never uses.
+    Weights, unless moments are given: mean, variance, and `count`, which Keras stores but never
+    uses.
 
     Input shape: any. Output shape: the same.
 
@@ -110,7 +110,7 @@ class Normalization(PlainLayer):
         self.axis = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
         if (mean is None) != (variance is None):
             raise ValueError(
-                "The arguments `mean` and `variance` must both be given, or neither. "
+                "The arguments `mean` and `variance` must be given together. "
                 f"Received mean={mean!r} and variance={variance!r}."
             )
         if mean is not None and variance is not None and np.shape(mean) != np.shape(variance):
@@ -120,7 +120,7 @@ class Normalization(PlainLayer):
             )
         if mean is not None and np.ndim(mean) > len(self.axis):
             raise ValueError(
-                f"The argument `mean` must have no more axes than `axis` names. "
+                f"The argument `mean` must not have more axes than `axis` has elements. "
                 f"Received shape {np.shape(mean)} and axis={self.axis}."
             )
         self.input_mean = mean
@@ -147,12 +147,12 @@ class Normalization(PlainLayer):
         axes = sorted(axis % rank for axis in self.axis if -rank <= axis < rank)
         if len(axes) < len(self.axis) or len(set(axes)) < len(axes) or 0 in axes:
             raise ValueError(
-                f"Layer {self.name!r}: `axis` must name different axes behind the batch. "
+                f"Layer {self.name!r}: `axis` must contain distinct axes after the batch axis. "
                 f"Received axis={self.axis} and input shape {tuple(shape)}."
             )
         if any(shape[axis] is None for axis in axes):
             raise ValueError(
-                f"Layer {self.name!r} needs a fixed size on each axis of `axis`. "
+                f"Layer {self.name!r} needs a known size on each axis in `axis`. "
                 f"Received axis={self.axis} and input shape {tuple(shape)}."
             )
         return axes
@@ -161,7 +161,7 @@ class Normalization(PlainLayer):
         axes = self._kept_axes(input_shape)
         if self.adapt_mean is not None and tuple(input_shape[a] for a in axes) != self._shape:
             raise ValueError(
-                f"Layer {self.name!r} is built for {self._shape} on axis {self.axis}. "
+                f"Layer {self.name!r} was built for sizes {self._shape} on axis {self.axis}. "
                 f"Received input shape {tuple(input_shape)}."
             )
         return tuple(input_shape)
@@ -171,7 +171,7 @@ class Normalization(PlainLayer):
         rank = len(input_shape)
         self._shape = tuple(input_shape[axis] for axis in axes)
         self._summed = tuple(axis for axis in range(rank) if axis not in axes)
-        # how the moments are laid against the input, without its batch axis
+        # the shape in which the moments broadcast against the input, without its batch axis
         self._against = [input_shape[axis] if axis in axes else 1 for axis in range(1, rank)]
         self._by_channel = axes == [rank - 1]
         if self.input_mean is None:
@@ -187,13 +187,13 @@ class Normalization(PlainLayer):
             )
 
     def adapt(self, data):
-        """Find mean and variance of `data`: an array, or an iterable of batches or (x, y) batches.
+        """Compute mean and variance of `data`: an array, or an iterable of x or (x, y) batches.
 
         Raises:
-            ValueError: no data, or moments were given to the constructor.
+            ValueError: there are no data, or moments were passed to the constructor.
         """
         if self.input_mean is not None:
-            raise ValueError(f"Layer {self.name!r} has a given `mean`: it cannot be adapted.")
+            raise ValueError(f"Layer {self.name!r} has a given `mean` and cannot be adapted.")
         batches = _chunks(data) if isinstance(data, np.ndarray) else iter(data)
         batches = (batch[0] if isinstance(batch, tuple) else batch for batch in batches)
         first = next(batches, None)
@@ -271,7 +271,7 @@ def _chunks(array, elements=2**20):
     """`array` in chunks of about that many elements, so that float64 copies stay small."""
     if array.ndim < 1 or array.dtype.kind not in "fiub":
         raise ValueError(
-            f"`adapt` takes an array of numbers with a batch axis. Received dtype {array.dtype} "
+            f"`adapt` expects an array of numbers with a batch axis. Received dtype {array.dtype} "
             f"and shape {array.shape}."
         )
     step = max(elements // max(math.prod(array.shape[1:]), 1), 1)

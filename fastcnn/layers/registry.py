@@ -1,4 +1,4 @@
-"""The table of layers: the only classes that a config or a model file can name."""
+"""The registry of layers: the only classes that a config or a model file can name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def register(layer_class):
 
 
 def serialize(layer: Layer) -> Config | None:
-    """The dictionary that Keras writes for a layer, with the shape it was built for."""
+    """The dictionary that Keras writes for a layer, with its input shape once built."""
     config = registry.serialize(layer)
     if layer.built:
         config["build_config"] = {"input_shape": layer.input_shape}

@@ -1,4 +1,4 @@
-"""Images in another size: each new pixel is a weighted sum of a few old ones, axis by axis."""
+"""Resizing of images: each output pixel is a weighted sum of a few input pixels, axis by axis."""
 
 import functools
 
@@ -7,16 +7,16 @@ import numpy as np
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
-CUBIC_STEPS = 1024  # a pixel: TensorFlow looks up the cubic's values in a table
+CUBIC_STEPS = 1024  # per pixel: TensorFlow reads the cubic's values from a table
 
 
 def resize_matrix(size, new_size, interpolation, antialias=False):
-    """(new_size, size): row i holds the weights of the pixels that output pixel i is made of.
+    """(new_size, size): row i contains the weights of the input pixels for output pixel i.
 
-    Output pixel i lies at (i + 0.5) * size / new_size - 0.5. "bilinear" weighs the two pixels
-    beside it, "bicubic" four (Keys 1981, a = -0.5), "lanczos3" and "lanczos5" six and ten; with
-    `antialias` as many more as the image shrinks. Pixels outside of the image are left out and the
-    others' weights scaled to a sum of 1. As in TensorFlow, including its rounded positions.
+    Output pixel i is at position (i + 0.5) * size / new_size - 0.5. "bilinear" uses the two nearest
+    pixels, "bicubic" four (Keys 1981, a = -0.5), "lanczos3" and "lanczos5" six and ten; `antialias`
+    widens this by the factor of a reduction. Pixels outside of the image are omitted, and the
+    remaining weights are normalized. As in TensorFlow, including its rounded positions.
     """
     if interpolation == "nearest":
         step = np.float32(size) / np.float32(new_size)
@@ -47,7 +47,7 @@ def _weights(distance, interpolation):
 
 @functools.lru_cache(maxsize=64)
 class Resampling:
-    """The linear map that gives images (n, h, w, c) another height and width, and its transpose."""
+    """The linear map that resizes images (n, h, w, c), and its transpose."""
 
     def __init__(self, size, new_size, interpolation, dtype, antialias=False):
         matrices = [
@@ -69,8 +69,8 @@ class Resampling:
 
 
 def _taps(matrix, dtype):
-    """A matrix with few entries a row as [(column of each row's k-th entry, its value)]."""
-    order = np.argsort(matrix == 0, axis=1, kind="stable")  # what is not 0 first
+    """A matrix with few entries per row as [(column of each row's k-th entry, its value)]."""
+    order = np.argsort(matrix == 0, axis=1, kind="stable")  # nonzero entries first
     count = max(np.count_nonzero(matrix, axis=1).max(initial=0), 1)
     columns = order[:, :count]
     values = np.take_along_axis(matrix, columns, 1).astype(dtype)
@@ -78,7 +78,7 @@ def _taps(matrix, dtype):
 
 
 def _weighted(images, taps, axis):
-    """The sum over taps of value * images at column, along an axis."""
+    """The sum over taps of value * images[column], along an axis."""
     shape = [1, 1, 1, 1]
     shape[axis] = -1
     total = None

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @register
 class Reshape(ViewLayer):
-    """Changes the shape of each sample. A view, nothing is copied.
+    """Changes the shape of each sample and returns a view.
 
     Args:
-        target_shape: shape of one sample; -1 once for the axis that follows from the others.
+        target_shape: shape of one sample; one axis may be -1 and is computed from the others.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: any. Output shape: (n, *target_shape).
@@ -60,7 +60,7 @@ class Reshape(ViewLayer):
         total = math.prod(sizes)
         if total % known or (-1 not in given and total != known):
             raise ValueError(
-                f"Layer {self.name!r}: a sample of shape {sizes} cannot be given the shape {given}."
+                f"Layer {self.name!r}: a sample of shape {sizes} cannot be reshaped to {given}."
             )
         return (input_shape[0], *(total // known if size == -1 else size for size in given))
 
@@ -69,13 +69,13 @@ class Reshape(ViewLayer):
 
 
 class Frame(PlainLayer):
-    """Base of the two layers that put a frame around the image, or take one off.
+    """Base of the layers that add a frame around the image, or remove one.
 
     `frame` is ((top, bottom), (left, right)).
     """
 
-    argument: str  # what Keras calls the frame
-    sign: int  # +1 puts it on, -1 takes it off
+    argument: str  # Keras's name of the frame
+    sign: int  # +1 adds it, -1 removes it
 
     def __init__(self, frame, data_format=None, **kwargs):
         super().__init__(**kwargs)
@@ -90,29 +90,29 @@ class Frame(PlainLayer):
         )
         if any(size is not None and size < 1 for size in out):
             raise ValueError(
-                f"Layer {self.name!r}: `{self.argument}` must leave something of the image. "
+                f"Layer {self.name!r}: `{self.argument}` must not remove the whole image. "
                 f"Received {self.argument}={self.frame} and input shape {tuple(input_shape)}."
             )
         return (input_shape[0], *out, input_shape[3])
 
     def _inner(self, array):
-        """What of the framed `array` is not frame."""
+        """The part of `array` inside the frame."""
         (top, bottom), (left, right) = self.frame
         _, height, width, _ = array.shape
         return array[:, top : height - bottom, left : width - right]
 
-    def _put_on(self, small, framed):
+    def _add(self, small, framed):
         framed[...] = 0
         self._inner(framed)[...] = small
 
-    def _take_off(self, framed, small):
+    def _remove(self, framed, small):
         small[...] = self._inner(framed)
 
     def apply(self, call):
-        (self._put_on if self.sign > 0 else self._take_off)(call.x, call.y)
+        (self._add if self.sign > 0 else self._remove)(call.x, call.y)
 
     def apply_backward(self, call):
-        (self._take_off if self.sign > 0 else self._put_on)(call.dy, call.dx)
+        (self._remove if self.sign > 0 else self._add)(call.dy, call.dx)
 
     def get_config(self):
         return {
@@ -124,7 +124,7 @@ class Frame(PlainLayer):
 
 @register
 class ZeroPadding2D(Frame):
-    """Rows and columns of zeros around each image.
+    """Adds rows and columns of zeros around each image.
 
     Args:
         padding: int; (vertical, horizontal); or ((top, bottom), (left, right)).
@@ -157,7 +157,7 @@ class ZeroPadding2D(Frame):
 
 @register
 class Cropping2D(Frame):
-    """Cuts rows and columns off each image's edges.
+    """Removes rows and columns from the edges of each image.
 
     Args:
         cropping: int; (vertical, horizontal); or ((top, bottom), (left, right)).
@@ -204,14 +204,13 @@ def _frame(value, name):
 
 @register
 class UpSampling2D(PlainLayer):
-    """Enlarges images by whole factors.
+    """Enlarges images by integer factors.
 
     Args:
         size: int or two ints, the factors (vertical, horizontal).
         data_format: None or "channels_last".
         interpolation: "nearest" repeats pixels; "bilinear", "bicubic", "lanczos3" and "lanczos5"
-            weight their neighbors (pixel centers at half, Keys's cubic with a = -0.5, as in
-            TensorFlow).
+            interpolate (half-pixel centers, Keys's cubic with a = -0.5, as in TensorFlow).
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Input shape: (n, height, width, channels).
@@ -266,7 +265,7 @@ class UpSampling2D(PlainLayer):
             call.dx[...] = call.resampling.transposed(call.dy)
 
     def _blocks(self, large):
-        """The enlarged image seen as (n, h, factor, w, factor, c)."""
+        """A view of the enlarged image as (n, h, factor, w, factor, c)."""
         n, height, width, channels = large.shape
         vertical, horizontal = self.size
         return large.reshape(

@@ -1,4 +1,4 @@
-"""Layers that give images another size: Resizing, CenterCrop, RandomCrop."""
+"""Layers that change the size of images: Resizing, CenterCrop, RandomCrop."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 class Cut(ImageLayer):
-    """Base: takes a window of each image and gives it the size that is asked for.
+    """Base: takes a window of each image and resizes it to the requested size.
 
-    The window may reach beyond the image; `fill_value` is used there.
+    The window may extend beyond the image, where it is filled with `fill_value`.
     """
 
     interpolation = "bilinear"
@@ -37,7 +37,7 @@ class Cut(ImageLayer):
         self.data_format = check_data_format(data_format)
 
     def window(self, height, width):
-        """(top, left, height, width) of what is taken of an image of this size."""
+        """(top, left, height, width) of the window of an image of this size."""
         return 0, 0, height, width
 
     def compute_output_shape(self, input_shape):
@@ -81,7 +81,7 @@ class Cut(ImageLayer):
 
 
 def _overlap(corner, size, image):
-    """Where a window and the image overlap, as indices of (the window, the image)."""
+    """The overlap of a window and an image, as indices into (the window, the image)."""
     inside, taken = [slice(None)], [slice(None)]
     for begin, length, extent in zip(corner, size, image, strict=True):
         first, last = max(begin, 0), min(begin + length, extent)
@@ -91,7 +91,7 @@ def _overlap(corner, size, image):
 
 
 def _largest_window(height, width, new_height, new_width):
-    """The largest window in the middle of an image that has the shape of the new size."""
+    """The largest centered window that has the aspect ratio of the new size."""
     high = max(min(height, int(width * new_height / new_width)), 1)
     wide = max(min(width, int(height * new_width / new_height)), 1)
     return (height - high) // 2, (width - wide) // 2, high, wide
@@ -104,13 +104,13 @@ class Resizing(Cut):
     Args:
         height, width: the new size.
         interpolation: "bilinear", "nearest", "bicubic" (Keys's cubic, a = -0.5), "lanczos3" or
-            "lanczos5"; pixel centres at half, as in TensorFlow.
-        crop_to_aspect_ratio: take the largest window in the middle that has the new size's shape,
-            instead of stretching the image.
-        pad_to_aspect_ratio: put `fill_value` on both sides of the image until it has that shape.
+            "lanczos5"; half-pixel centers, as in TensorFlow.
+        crop_to_aspect_ratio: use the largest centered window that has the new aspect ratio, instead
+            of distorting the image.
+        pad_to_aspect_ratio: pad both sides of the image with `fill_value` to the new aspect ratio.
         fill_mode: "constant".
         fill_value: a number.
-        antialias: let each new pixel take in all the old ones that it covers.
+        antialias: when shrinking, average all input pixels that an output pixel covers.
         data_format: None or "channels_last".
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
@@ -172,10 +172,10 @@ class Resizing(Cut):
 
 @register
 class CenterCrop(Cut):
-    """Takes the middle of each image.
+    """Crops each image to its center.
 
-    Of an image that is smaller in one direction it takes the largest window in the middle that has
-    the new size's shape, and resizes it (bilinear), as in Keras.
+    From an image that is smaller in one direction it takes the largest centered window that has the
+    new aspect ratio, and resizes it (bilinear), as in Keras.
 
     Args:
         height, width: the new size.
@@ -200,7 +200,7 @@ class CenterCrop(Cut):
 
 
 class RandomCropStep(PlainStep):
-    """RandomCrop: draws the window of each batch."""
+    """The step of RandomCrop: draws the window of each batch."""
 
     def forward(self, x, training=False):
         layer, call = self.layer, self.bound(x)
@@ -214,12 +214,12 @@ class RandomCropStep(PlainStep):
 
 @register
 class RandomCrop(SeededLayer, Cut):
-    """Takes a window of the images, at a position drawn for each batch.
+    """Crops the images at a position that is drawn for each batch.
 
-    Outside of training, and of an image that is not larger in both directions, it is the middle:
-    outside of training the largest window that has the new size's shape, resized (bilinear).
-    (Keras's documentation says so; its layer, as of 3.15, then leaves images as large as they are,
-    which no layer with weights behind it can take.)
+    In inference it takes the largest centered window that has the new aspect ratio, and resizes it
+    (bilinear). In training, images that are not larger in both directions are cropped at the
+    center. (Keras documents this, too; as of 3.15 its layer does not change the size of images in
+    inference, so no layer with weights could follow it.)
 
     Args:
         height, width: the new size.

@@ -1,4 +1,4 @@
-"""Normalization of each sample separately: LayerNormalization, UnitNormalization."""
+"""Normalization of each sample: LayerNormalization, UnitNormalization."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SampleNormalization(PlainLayer):
-    """Base: has an `axis`, one integer or several, none of them the batch's."""
+    """Base: has an `axis`, an integer or several, never the batch axis."""
 
     def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -40,7 +40,7 @@ class SampleNormalization(PlainLayer):
         axes = sorted({axis % rank for axis in given if -rank <= axis < rank})
         if len(axes) < len(given) or 0 in axes:
             raise ValueError(
-                f"Layer {self.name!r}: `axis` must name different axes behind the batch. "
+                f"Layer {self.name!r}: `axis` must contain distinct axes after the batch axis. "
                 f"Received axis={self.axis} and input shape {tuple(shape)}."
             )
         return tuple(axes)
@@ -57,19 +57,19 @@ class SampleNormalization(PlainLayer):
 class LayerNormalization(SampleNormalization):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the moments of each sample
 
-    Mean and variance are those over `axis`, along which gamma and beta vary (Ba et al. 2016).
+    Mean and variance are computed over `axis`; gamma and beta vary along it (Ba et al. 2016).
 
     Args:
         axis: an integer or a list of integers.
         epsilon: added to the variance.
-        center, scale: whether there are `beta` and `gamma`.
+        center, scale: whether to use `beta` and `gamma`.
         beta_initializer, gamma_initializer: zeros, ones.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
-    Weights: gamma, beta, of the input's sizes along `axis`.
+    Weights: gamma, beta, with the sizes of the input along `axis`.
 
-    Input shape: any, of fixed sizes along `axis`. Output shape: the same.
+    Input shape: any, with known sizes along `axis`. Output shape: the same.
 
     Example:
 
@@ -110,12 +110,12 @@ class LayerNormalization(SampleNormalization):
 
     def build(self, input_shape):
         self.axes(input_shape)
-        # sorted and a list, as Keras does, so that files say the same: -1 comes before 1
+        # a sorted list as in Keras, for identical files: -1 comes before 1
         self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
         self._shape = tuple(input_shape[axis] for axis in self.axis)
         if None in self._shape:
             raise ValueError(
-                f"Layer {self.name!r} needs a fixed size on each axis of `axis`. "
+                f"Layer {self.name!r} needs a known size on each axis in `axis`. "
                 f"Received axis={self.axis} and input shape {tuple(input_shape)}."
             )
         for name, wanted in (("gamma", self.scale), ("beta", self.center)):
@@ -133,7 +133,7 @@ class LayerNormalization(SampleNormalization):
         self.axes(input_shape)
         if self._variables and tuple(input_shape[axis] for axis in self.axis) != self._shape:
             raise ValueError(
-                f"Layer {self.name!r} is built for {self._shape} on axis {self.axis}. "
+                f"Layer {self.name!r} was built for sizes {self._shape} on axis {self.axis}. "
                 f"Received input shape {tuple(input_shape)}."
             )
         return tuple(input_shape)
@@ -191,7 +191,7 @@ class LayerNormalization(SampleNormalization):
 
 @register
 class UnitNormalization(SampleNormalization):
-    """y = x / sqrt(sum of x^2 over `axis`): length 1; zeros stay zeros.
+    """y = x / sqrt(sum of x^2 over `axis`), which has norm 1; zeros stay zeros.
 
     Args:
         axis: an integer or a list of integers.

@@ -1,4 +1,4 @@
-"""Base of the layers that draw random numbers: dropout and augmentation."""
+"""Base of layers that draw random numbers: dropout, noise and augmentation."""
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from fastcnn.layers.base import Layer
 class SeededLayer(Layer):
     """A layer with an argument `seed`.
 
-    Without it the layer draws from the package's generator, so `utils.set_random_seed` fixes the
-    whole run; with it, from a generator of its own that starts from `seed`.
+    Without a seed the layer draws from the package's generator, so `utils.set_random_seed` makes
+    the whole run reproducible. With a seed it has its own generator, initialized with `seed`.
     """
 
     def __init__(self, seed=None, **kwargs):
@@ -25,11 +25,11 @@ class SeededLayer(Layer):
         return random.generator() if self._generator is None else self._generator
 
     def get_random_state(self):
-        """The state of the layer's own generator, plain values; None: it uses the package's."""
+        """The state of the layer's own generator as plain values; None if it has none."""
         return None if self._generator is None else self._generator.bit_generator.state
 
     def set_random_state(self, state):
-        """Put the layer's own generator back to what `get_random_state` returned."""
+        """Restore the state that `get_random_state` returned."""
         if state is not None:
             self._generator.bit_generator.state = state
 
@@ -38,6 +38,6 @@ class SeededLayer(Layer):
 
 
 def draw_key(generator, key):
-    """Fill `key`, two int64 values, with 32 random bits each: the input of the dropout kernel."""
+    """Fill `key`, two int64 values, with 32 random bits each, for the dropout kernel."""
     bits = generator.bit_generator.random_raw()
     key[0], key[1] = bits & 0xFFFFFFFF, bits >> 32

@@ -1,6 +1,6 @@
 """Steps that more than one kind of layer uses; see `core.steps` for what a step is.
 
-UserStep        a layer with `forward` and `backward` of its own
+UserStep        a layer that has its own `forward` and `backward`
 IdentityStep    a layer that returns its input
 ViewStep        a layer that only changes the shape
 PlainStep       a layer whose passes are a few lines of NumPy: `plain.PlainLayer`
@@ -14,10 +14,10 @@ from fastcnn.core.steps import MAX_BUFFERS, Call, Step
 
 
 class UserStep(Step):
-    """A layer with `forward` and `backward` of its own.
+    """A layer that has its own `forward` and `backward`.
 
-    Its results are copied into arrays that stay, so that the kernels of the steps around it stay
-    bound. The copy also makes them C-contiguous and of the model's float type.
+    Its results are copied into persistent arrays, so that the kernels of adjacent steps stay bound.
+    The copy also makes them C-contiguous and converts them to the model's float type.
     """
 
     def forward(self, x, training=False):
@@ -51,7 +51,7 @@ class IdentityStep(Step):
 
 
 class ViewStep(Step):
-    """A layer that only changes the shape: views, nothing is copied."""
+    """A layer that only changes the shape and returns views."""
 
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
@@ -99,7 +99,7 @@ class PlainStep(Step):
 
 
 class BoundStep(Step):
-    """A layer whose passes are one kernel each.
+    """A layer that binds one forward and one backward kernel.
 
     The layer has `bind_forward(x, y)` and `bind_backward(dy, x, y, dx)`, which return the bound
     kernels.
@@ -141,7 +141,7 @@ class BoundStep(Step):
 
 
 class ElementwiseStep(BoundStep):
-    """A `BoundStep` whose dx may be written over dy, element by element."""
+    """An elementwise `BoundStep`, whose dx may overwrite dy."""
 
     def _input_gradient_buffer(self, dy, call):
         return dy if self.consume_gradient else self._buffer("dx", dy.shape)

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @register
 class Conv2DTranspose(WindowedLayer):
-    """Each input pixel adds its multiple of the kernel to the output, `strides` apart.
+    """Transposed convolution: each input pixel adds a multiple of the kernel to the output.
 
         y[n, ih*sh + kh*dh - top, iw*sw + kw*dw - left, oc] +=
             sum over ic of x[n,ih,iw,ic] * kernel[kh,kw,oc,ic]
 
-    then bias and activation. It is what `backward` of a Conv2D does to dy, so it enlarges images by
-    the factors of `strides`.
+    then bias and activation. This is the gradient of Conv2D with respect to its input, so it
+    enlarges images by the factors in `strides`.
 
     Args:
         filters: number of output channels, a positive integer.
@@ -49,7 +49,7 @@ class Conv2DTranspose(WindowedLayer):
         use_bias: whether to add `bias`.
         kernel_initializer, bias_initializer: by default glorot_uniform and zeros.
         kernel_regularizer, bias_regularizer, kernel_constraint, bias_constraint: None.
-        activity_regularizer: of the layer's result, None.
+        activity_regularizer: of the layer's output, None.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Weights: kernel (kh, kw, filters, channels), bias (filters,).
@@ -98,7 +98,7 @@ class Conv2DTranspose(WindowedLayer):
                 )
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                "`strides` > 1 cannot go together with `dilation_rate` > 1. "
+                "`strides` > 1 cannot be combined with `dilation_rate` > 1. "
                 f"Received strides={self.strides} and dilation_rate={self.dilation_rate}."
             )
 
@@ -117,7 +117,7 @@ class Conv2DTranspose(WindowedLayer):
         )
         if any(size is not None and size < 1 for size in out):
             raise ValueError(
-                f"Layer {self.name!r}: an image of {tuple(image)} has an output of {out}."
+                f"Layer {self.name!r}: an image of size {tuple(image)} has an output of size {out}."
             )
         return out
 
@@ -134,7 +134,7 @@ class Conv2DTranspose(WindowedLayer):
         return out, (cut // 2, cut - cut // 2)
 
     def geometry(self, x):
-        """That of the convolution whose gradient this is, from the layer's output to its input."""
+        """The geometry of the convolution from the layer's output to its input."""
         pads = [self._size_and_pads(size, axis)[1] for axis, size in enumerate(x.shape[1:3])]
         return {
             "strides": self.strides,

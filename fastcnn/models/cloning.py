@@ -1,4 +1,4 @@
-"""clone_model: the same layers again, with new weights."""
+"""clone_model: a model of the same layers with new weights."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def clone_model(
 
     Args:
         model: a `Sequential`.
-        clone_function: function that takes a layer and returns its clone. By default, the clone has
-            the same configuration.
+        clone_function: function that takes a layer and returns its clone. The default clone has the
+            same configuration.
         recursive: whether a nested model is cloned layer by layer. Otherwise `clone_function` gets
             the nested model as one layer.
         input_tensors, call_function: None.

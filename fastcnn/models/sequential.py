@@ -38,7 +38,7 @@ class Sequential(Model):
 
     Args:
         layers: list of layers; the first may be `Input(shape)` or have `input_shape=`. Without
-            either the model is built by its first data.
+            either, the first data build the model.
         trainable: whether `fit` changes the weights.
         name: a string.
     """
@@ -60,7 +60,7 @@ class Sequential(Model):
                 f"Received {layers!r} instead of a list."
             )
         self._layers: list[Layer] = []
-        self._takes_other_sizes = False  # whether the input shape is only that of the first data
+        self._takes_other_sizes = False  # whether the first data determined the shape
         super().__init__(trainable=trainable, name=name)
         for layer in layers or ():
             self.add(layer)
@@ -71,7 +71,7 @@ class Sequential(Model):
         """Append a layer; it is built at once if the input shape is known.
 
         Raises:
-            ValueError: not a layer, a model that holds this one, a name that is taken, or a layer
+            ValueError: not a layer, a model that contains this one, a duplicate name, or a layer
                 that cannot take the shape.
         """
         if not isinstance(layer, Layer):
@@ -90,7 +90,7 @@ class Sequential(Model):
             )
         if isinstance(layer, InputLayer) and self._layers:
             raise ValueError(
-                f"The model {self.name!r} has its first layer already: `Input` must come first."
+                f"The model {self.name!r} already has a first layer: `Input` must come first."
             )
         before = list(self._layers)
         if not self._layers:
@@ -127,7 +127,7 @@ class Sequential(Model):
     # ---------------------------------------------------------------------------------- building
 
     def build(self, input_shape: Shape | None = None) -> None:
-        """Make all weights for inputs of shape (None, ...)."""
+        """Create all weights for inputs of shape (None, ...)."""
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layers: add some before building.")
         if isinstance(self._layers[0], InputLayer):
@@ -154,7 +154,7 @@ class Sequential(Model):
             self._take_size_of(x)
 
     def _take_size_of(self, x):
-        """Let the input shape be open on axes where x has another size, if the layers allow it."""
+        """Make the input shape unknown where x has another size, if the layers support that."""
         pairs = zip(self.input_shape[1:], x.shape[1:], strict=True)
         shape = (None, *(size if size in (None, new) else None for size, new in pairs))
         if shape[1:] == self.input_shape[1:]:
@@ -163,7 +163,7 @@ class Sequential(Model):
             self.compute_output_shape((None, *x.shape[1:]))
             self.compute_output_shape(shape)
         except ValueError:
-            return  # who reads x says which shape the model takes
+            return  # the caller raises the error about the shape of x
         if self._run is not None:
             raise ValueError(
                 f"The model {self.name!r} is being trained on inputs of shape {self.input_shape} "
@@ -232,12 +232,12 @@ class Sequential(Model):
 
 
 def _holds(layer, model):
-    """Whether a layer is the model, or a model that contains it."""
+    """Whether the layer is the model or contains it."""
     return layer is model or any(_holds(inner, model) for inner in getattr(layer, "layers", ()))
 
 
 def _input_shape_of(layer):
-    """The input shape that a first layer brings along, without the batch, or None."""
+    """The input shape that the first layer determines, without the batch, or None."""
     if isinstance(layer, InputLayer):
         return None
     if layer.input_shape_argument is not None:

@@ -87,7 +87,7 @@ def _in_range(layers, layer_range):
 
 
 def _listed(layers, expand_nested, depth=0):
-    """(layer, how deeply it is nested), in the order of the rows."""
+    """(layer, nesting depth), in the order of the rows."""
     for layer in layers:
         yield layer, depth
         if expand_nested:

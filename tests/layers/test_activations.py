@@ -235,7 +235,7 @@ def test_parameters(name):
         slope = ((activation(x + step) - activation(x - step)) * dy).sum() / 2e-6
         np.testing.assert_allclose(dx[index], slope, atol=1e-5, rtol=1e-3)
     if layer is None:
-        with pytest.raises(ValueError, match="cannot be put into a config"):
+        with pytest.raises(ValueError, match="cannot be written to a config"):
             activations.serialize(activation)
     else:
         config = activations.serialize(activation)

@@ -153,7 +153,7 @@ def test_erasing_covers_one_rectangle_of_the_right_size():
     y = layers.RandomErasing((1, 1), 0.5, fill_value=[0.25, 0.5], seed=0)(x)
     assert set(np.unique(y[..., 0])) == {0.25, 1}
     assert set(np.unique(y[..., 1])) == {0.5, 1}
-    with pytest.raises(ValueError, match="`fill_value` must be one number or one for each"):
+    with pytest.raises(ValueError, match="`fill_value` must be one number, or one for each"):
         layers.RandomErasing(fill_value=[1, 2, 3])(x)
 
 
@@ -172,7 +172,7 @@ def test_erasing_covers_one_rectangle_of_the_right_size():
         (lambda: layers.RandomTranslation(0, (0, 2)), "`width_factor` must be"),
         (lambda: layers.RandomContrast(-0.1), r"`factor` must be .* \[0, 1\]"),
         (lambda: layers.RandomErasing(scale=True), "`scale` must be"),
-        (lambda: layers.RandomFlip()(np.ones((2, 3))), "takes inputs of 4 axes"),
+        (lambda: layers.RandomFlip()(np.ones((2, 3))), "expects an input with 4 axes"),
     ],
 )
 def test_errors(make, message):
@@ -226,14 +226,20 @@ def test_an_even_channel_does_not_divide_by_zero():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: layers.Normalization(mean=1), "`mean` and `variance` must both be given"),
+        (lambda: layers.Normalization(mean=1), "`mean` and `variance` must be given together"),
         (lambda: layers.Normalization(mean=1, variance=[1]), "must have the same shape"),
-        (lambda: layers.Normalization(None, [1], [1]), "no more axes than `axis` names"),
-        (lambda: layers.Normalization(axis=3)(np.ones((2, 3))), "`axis` must name different axes"),
-        (lambda: layers.Normalization(axis=0)(np.ones((2, 3))), "`axis` must name different axes"),
+        (lambda: layers.Normalization(None, [1], [1]), "not have more axes than `axis`"),
+        (
+            lambda: layers.Normalization(axis=3)(np.ones((2, 3))),
+            "`axis` must contain distinct axes",
+        ),
+        (
+            lambda: layers.Normalization(axis=0)(np.ones((2, 3))),
+            "`axis` must contain distinct axes",
+        ),
         (lambda: layers.Normalization().adapt([]), "`adapt` needs data"),
         (lambda: layers.Normalization().adapt(np.ones((0, 3))), "`adapt` needs data"),
-        (lambda: layers.Normalization().adapt(np.array(["a"])), "takes an array of numbers"),
+        (lambda: layers.Normalization().adapt(np.array(["a"])), "expects an array of numbers"),
         (lambda: layers.Normalization(mean=0, variance=1).adapt(np.ones((2, 3))), "given `mean`"),
     ],
 )
@@ -245,5 +251,5 @@ def test_normalization_errors(make, message):
 def test_normalization_keeps_to_the_shape_it_was_built_for():
     layer = layers.Normalization()
     layer.adapt(np.ones((4, 3)))
-    with pytest.raises(ValueError, match=r"is built for \(3,\) on axis"):
+    with pytest.raises(ValueError, match=r"was built for sizes \(3,\) on axis"):
         layer(np.ones((4, 2)))

@@ -46,7 +46,7 @@ def test_noise_shape_must_be_sizes(noise_shape):
 
 
 def test_noise_shape_must_fit_the_input():
-    with pytest.raises(ValueError, match=r"`noise_shape` must have the input's 2 axes"):
+    with pytest.raises(ValueError, match=r"`noise_shape` must have 2 axes like the input"):
         layers.Dropout(0.5, (None, 2))(np.ones((2, 3)))
 
 
@@ -94,7 +94,7 @@ def test_spatial_dropout_drops_whole_channels():
     y = layers.SpatialDropout2D(0.5, seed=0)(np.ones((6, 5, 4, 30)), training=True)
     np.testing.assert_array_equal(y, np.broadcast_to(y[:, :1, :1], y.shape))
     assert not np.array_equal(y[0, 0, 0], y[1, 0, 0])
-    with pytest.raises(ValueError, match="takes inputs of 4 axes"):
+    with pytest.raises(ValueError, match="expects an input with 4 axes"):
         layers.SpatialDropout2D(0.5)(np.ones((2, 3)))
 
 

@@ -14,16 +14,16 @@ from fastcnn.kernels import native
         (lambda: layers.Reshape((0, 2)), "`target_shape` must be a tuple of positive integers"),
         (lambda: layers.Reshape((-1, -1)), "`target_shape` must be a tuple of positive integers"),
         (lambda: layers.Reshape("ab"), "`target_shape` must be a tuple of positive integers"),
-        (lambda: layers.Reshape((4,))(np.ones((2, 6))), r"shape \(6,\) cannot be given .* \(4,\)"),
+        (lambda: layers.Reshape((4,))(np.ones((2, 6))), r"shape \(6,\) cannot be reshaped to \(4,\)"),
         (lambda: layers.ZeroPadding2D((1, 2, 3)), "`padding` must be an int, 2 ints or 2 tuples"),
         (lambda: layers.ZeroPadding2D(-1), "`padding` cannot contain negative numbers"),
         (
             lambda: layers.Cropping2D(2)(np.ones((1, 4, 5, 1))),
-            "`cropping` must leave something of the image",
+            "`cropping` must not remove the whole image",
         ),
         (lambda: layers.UpSampling2D(0), "`size` cannot contain 0"),
         (lambda: layers.UpSampling2D(2, interpolation="area"), "`interpolation` must be"),
-        (lambda: layers.GlobalAveragePooling2D()(np.ones((2, 3))), "takes inputs of 4 axes"),
+        (lambda: layers.GlobalAveragePooling2D()(np.ones((2, 3))), "expects an input with 4 axes"),
         (lambda: layers.Conv2D(3, 3, groups=2), "`filters` must be evenly divisible by `groups`"),
         (lambda: layers.Conv2D(4, 3, groups=0), "`groups` must be a positive integer"),
         (
@@ -37,13 +37,13 @@ from fastcnn.kernels import native
         ),
         (
             lambda: layers.Conv2DTranspose(2, 3, 2, dilation_rate=2),
-            "`strides` > 1 cannot go together with `dilation_rate` > 1",
+            "`strides` > 1 cannot be combined with `dilation_rate` > 1",
         ),
-        (lambda: layers.ReLU(max_value=-1), "`max_value` must be a number that is not negative"),
+        (lambda: layers.ReLU(max_value=-1), "`max_value` must be a number >= 0"),
         (lambda: layers.LeakyReLU(None), "`negative_slope` must be a number"),
-        (lambda: layers.PReLU(shared_axes=[3])(np.ones((2, 3))), "`shared_axes` must be axes"),
-        (lambda: layers.PReLU().build((None, None, 3)), "needs a fixed size on each axis"),
-        (lambda: layers.BatchNormalization().build((None, None)), "needs a fixed size on axis -1"),
+        (lambda: layers.PReLU(shared_axes=[3])(np.ones((2, 3))), "`shared_axes` must be input axes"),
+        (lambda: layers.PReLU().build((None, None, 3)), "needs a known size on each axis"),
+        (lambda: layers.BatchNormalization().build((None, None)), "needs a known size on axis -1"),
         (lambda: layers.UpSampling2D(data_format="channels_first"), "channels_last"),
     ],
 )
@@ -65,7 +65,7 @@ def test_errors(make, message):
 def test_built_for_a_number_of_channels(make):
     layer = make()
     layer(np.ones((1, 5, 5, 4)))
-    with pytest.raises(ValueError, match="is built for 4 channels"):
+    with pytest.raises(ValueError, match="was built for 4 channels"):
         layer(np.ones((1, 5, 5, 2)))
 
 

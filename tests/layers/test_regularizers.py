@@ -68,7 +68,7 @@ def test_factors(value):
 def test_orthogonal_arguments():
     with pytest.raises(ValueError, match="`mode` must be"):
         regularizers.OrthogonalRegularizer(mode="all")
-    with pytest.raises(ValueError, match=r"arrays of two axes. Received shape \(2, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"an array with two axes. Received shape \(2, 2, 2\)"):
         CASES["rows"](np.zeros((2, 2, 2)))
 
 

@@ -185,7 +185,7 @@ class TestBuilding:
 
     def test_rejected_layer_leaves_the_model_unchanged(self):
         model = small_net()
-        with pytest.raises(ValueError, match="takes inputs of 4 axes"):
+        with pytest.raises(ValueError, match="expects an input with 4 axes"):
             model.add(layers.Conv2D(1, 1))
         assert len(model.layers) == 4
         assert model(images()).shape == (6, 3)
@@ -581,7 +581,7 @@ def test_a_layer_in_the_middle():
     )
     model.compile("sgd", "mse")
     for owner, name in ((model, "inputs"), (model, "outputs"), (model.layers[0], "output")):
-        with pytest.raises(AttributeError, match=r"`Sequential\(model\.layers\[:n\]\)` tells"):
+        with pytest.raises(AttributeError, match=r"use `Sequential\(model\.layers\[:n\]\)`"):
             getattr(owner, name)
         assert not hasattr(owner, name)
     x = np.random.default_rng(0).random((4, 8, 8, 1), np.float32)

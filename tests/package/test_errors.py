@@ -18,7 +18,7 @@ LAYERS = [
     (lambda: layers.Conv2D(4, (3,)), r"`kernel_size` must be an integer or a tuple of 2 integers"),
     (lambda: layers.Conv2D(4, 3, strides=0), "`strides` cannot contain 0. Received strides=0"),
     (lambda: layers.Conv2D(4, 3, padding="full"), '`padding` must be "valid" or "same"'),
-    (lambda: layers.Conv2D(4, 3, strides=2, dilation_rate=2), "cannot go together with"),
+    (lambda: layers.Conv2D(4, 3, strides=2, dilation_rate=2), "cannot be combined with"),
     (lambda: layers.Conv2D(4, 3, activation="rleu"), "Unknown activation: 'rleu'.*names are: celu"),
     (lambda: layers.Conv2D(4, 3, kernel_initializer="x"), "Unknown initializer: 'x'"),
     (
@@ -45,8 +45,8 @@ LAYERS = [
     (lambda: keras.Input(), "`Input` needs the argument `shape`"),
     (lambda: keras.Input("28"), "`shape` must be a tuple of positive integers"),
     (lambda: keras.Input(28, 28, 1), r"must be a tuple, as in Input\(shape=\(28, .*shape=28"),
-    (lambda: keras.Input((28,), dtype="banana"), "`dtype` must be the type of a number"),
-    (lambda: layers.InputLayer((28,), dtype=1), "`dtype` must be the type of a number"),
+    (lambda: keras.Input((28,), dtype="banana"), "`dtype` must be a numeric type"),
+    (lambda: layers.InputLayer((28,), dtype=1), "`dtype` must be a numeric type"),
     (lambda: keras.Input((4,), batch_size=-1), "`batch_size` must be an integer >= 0"),
     (lambda: keras.Input((4,), batch_shape=(2, 4)), "`batch_shape` includes `shape`"),
     (lambda: keras.Input(batch_size=2, batch_shape=(2, 4)), "includes .*`batch_size`"),
@@ -65,14 +65,14 @@ SHAPES = [
     (
         lambda: layers.Conv2D(4, 3),
         (2, 2),
-        r"takes inputs of 4 axes.*Received input shape \(None, 2",
+        r"expects an input with 4 axes.*Received input shape \(None, 2",
     ),
-    (lambda: layers.MaxPooling2D(3), (4,), "takes inputs of 4 axes"),
-    (lambda: layers.Conv2D(4, 3), (5, 5, None), "needs a fixed number of channels"),
-    (lambda: layers.Dense(4), (5, None), "the last of fixed size"),
+    (lambda: layers.MaxPooling2D(3), (4,), "expects an input with 4 axes"),
+    (lambda: layers.Conv2D(4, 3), (5, 5, None), "needs a known number of channels"),
+    (lambda: layers.Dense(4), (5, None), "the last of known size"),
     (lambda: layers.GroupNormalization(), (4, 4, 48), "divisible by `groups`. Received groups=32"),
     (lambda: layers.GroupNormalization(-1), (4, 4, None), "needs a size along axis -1"),
-    (lambda: layers.GroupNormalization(axis=0), (4, 4, 2), "must name an axis behind the batch"),
+    (lambda: layers.GroupNormalization(axis=0), (4, 4, 2), "must be an axis after the batch axis"),
 ]
 
 
@@ -228,9 +228,9 @@ def test_adding_layers(model):
 
 def test_errors_about_unsupported_features(model):
     inputs = keras.Input((3,))
-    with pytest.raises(NotImplementedError, match="The functional API is not there"):
+    with pytest.raises(NotImplementedError, match="The functional API is not supported"):
         layers.Dense(1)(inputs)
-    with pytest.raises(NotImplementedError, match="The functional API is not there"):
+    with pytest.raises(NotImplementedError, match="The functional API is not supported"):
         model(inputs)
     with pytest.raises(NotImplementedError, match=r"`Model\(inputs, outputs\)` and subclasses"):
         keras.Model(inputs, inputs)
@@ -246,7 +246,7 @@ def test_errors_about_unsupported_features(model):
         def call(self, inputs):
             return inputs
 
-    with pytest.raises(NotImplementedError, match=r"Layers with `call` .*check_gradients` tells"):
+    with pytest.raises(NotImplementedError, match=r"Layers with `call` .*check_gradients` checks"):
         WithCall()
     with pytest.raises(NotImplementedError, match=r"there is no GradientTape.*train with `fi"):
         model.optimizer.apply_gradients([])
@@ -267,9 +267,9 @@ def test_categorical_loss_with_labels(model):
 def test_layer_built_for_other_channels():
     layer = layers.Conv2D(2, 3)
     layer(np.zeros((1, 4, 4, 1)))
-    with pytest.raises(ValueError, match=r"is built for 1 channels. Received input shape"):
+    with pytest.raises(ValueError, match=r"was built for 1 channels. Received input shape"):
         layer(np.zeros((1, 4, 4, 2)))
     dense = layers.Dense(2)
     dense(np.zeros((1, 4)))
-    with pytest.raises(ValueError, match="is built for 4 inputs on the last axis"):
+    with pytest.raises(ValueError, match="was built for a last axis of size 4"):
         dense(np.zeros((1, 5)))
