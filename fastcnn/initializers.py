@@ -202,7 +202,7 @@ class VarianceScaling(RandomInitializer):
             values = generator.uniform(-limit, limit, shape)
         elif self.distribution == "untruncated_normal":
             values = generator.normal(0.0, math.sqrt(variance), shape)
-        else:  # cutting at two stddev takes variance away: 0.8796... is what is left of stddev
+        else:  # truncation at two stddev reduces the standard deviation by this factor
             values = _truncated_normal(generator, shape) * (math.sqrt(variance) / TRUNCATED_STDDEV)
         return values.astype(dtype or config.floatx())
 

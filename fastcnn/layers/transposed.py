@@ -144,15 +144,15 @@ class Conv2DTranspose(WindowedLayer):
 
     def bind_linear(self, x, z, weights, relu):
         w, b = weights
-        spread = kernels.bind("conv2d_backward_data", x, w, z, **self.geometry(x))
-        close = kernels.bind("relu_forward", z, z) if relu else None
+        scatter = kernels.bind("conv2d_backward_data", x, w, z, **self.geometry(x))
+        activate = kernels.bind("relu_forward", z, z) if relu else None
 
         def run(version):
-            spread(version)
+            scatter(version)
             if b is not None:
                 np.add(z, b, out=z)
-            if close is not None:
-                close()
+            if activate is not None:
+                activate()
 
         return run
 

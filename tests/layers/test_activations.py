@@ -57,7 +57,7 @@ def test_every_registered_activation_is_tested_here():
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_values_are_those_of_the_formula(name):
+def test_values_match_the_formula(name):
     x = np.linspace(-8, 8, 60).reshape(10, 6)
     np.testing.assert_allclose(
         activations.get(name)(x.astype(np.float32)), VALUES[name](x), rtol=1e-5, atol=1e-6
@@ -65,7 +65,7 @@ def test_values_are_those_of_the_formula(name):
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_gradients_are_those_of_finite_differences(name):
+def test_gradients_match_finite_differences(name):
     keras.config.set_backend("reference")
     activation = activations.get(name)
     x = np.linspace(-7.03, 7.04, 24).reshape(4, 6)
@@ -81,7 +81,7 @@ def test_gradients_are_those_of_finite_differences(name):
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_backward_may_write_over_dy(name):
+def test_backward_may_overwrite_dy(name):
     activation = activations.get(name)
     x = np.linspace(-3, 3, 12, dtype=np.float32).reshape(3, 4)
     y, dy = activation(x), np.linspace(1, 2, 12, dtype=np.float32).reshape(3, 4)
@@ -123,7 +123,7 @@ def gradient(activation, x):
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])
-def test_elu_of_negative_alpha_has_the_gradient_of_keras(backend):
+def test_elu_with_negative_alpha_has_the_gradient_of_keras(backend):
     keras.config.set_backend(backend)
     elu = type(activations.elu)(alpha=-0.5)
     x = [-20, -1, -1e-7, 0, 1e-7, 1, 20]
@@ -160,7 +160,7 @@ def test_relu_clips_between_zero_and_max_value(parameters):
     np.testing.assert_array_equal(gradient(relu, x), (x > 0) & (x < top))
 
 
-def test_soft_shrink_of_negative_threshold_is_that_of_keras():
+def test_soft_shrink_with_negative_threshold_matches_keras():
     shrink = type(activations.soft_shrink)(threshold=-1)
     assert shrink([-2, -1, -0.5, 2]).tolist() == [-3, -2, 0.5, 3]
 
@@ -175,7 +175,7 @@ def test_sparsemax_does_not_depend_on_a_common_offset():
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
-def test_functions_of_rows_take_a_single_row(name):
+def test_softmax_functions_take_a_single_row(name):
     activation = activations.get(name)
     x = np.array([1, 2, 0.5], np.float32)
     np.testing.assert_array_equal(activation(x), activation(x[None])[0])
@@ -189,7 +189,7 @@ def test_a_scalar_stays_a_scalar():
 
 
 @pytest.mark.parametrize("x", [None, "a", np.ones(2) * 1j, [[1, 2], None]])
-def test_what_is_not_a_number_is_refused(x):
+def test_non_numeric_input_is_refused(x):
     with pytest.raises(ValueError, match=r"array of real numbers. Received dtype|inhomogeneous"):
         activations.relu(x)
 
@@ -243,7 +243,7 @@ def test_parameters(name):
         np.testing.assert_array_equal(activations.deserialize(config)(x), activation(x))
 
 
-def test_layers_are_taken_as_activations():
+def test_layers_are_accepted_as_activations():
     assert activations.get(keras.layers.ReLU()) is activations.relu
     leaky = activations.get(keras.layers.LeakyReLU(0.5))
     assert leaky(np.array([-2.0])) == -1
@@ -256,7 +256,7 @@ def test_threshold_is_a_function_only():
     assert activations.threshold([-1.0, 2.0], 0, 5).tolist() == [5, 2]
 
 
-def test_an_activation_of_your_own():
+def test_custom_activation():
     class Cube(activations.ActivationFunction):
         name = "cube"
 

@@ -41,7 +41,7 @@ def test_normal(name):
     assert abs(values).max() <= 2 * deviation / initializers.TRUNCATED_STDDEV * 1.0001
 
 
-def test_simple_ones():
+def test_zeros_ones_and_constant():
     assert (initializers.Zeros()((2,)) == 0).all()
     assert (initializers.Ones()((2,)) == 1).all()
     assert (initializers.Constant(3)((2,)) == 3).all()
@@ -66,7 +66,7 @@ def test_identity():
         initializers.identity()((2,))
 
 
-def test_fans_are_counted_as_in_keras():
+def test_fans_match_keras():
     assert initializers.compute_fans(()) == (1, 1)
     assert initializers.compute_fans((7,)) == (7, 7)
     assert initializers.compute_fans((3, 4)) == (3, 4)
@@ -108,14 +108,14 @@ def test_errors():
 
 
 @pytest.mark.parametrize("name", ["IdentityInitializer", "OrthogonalInitializer"])
-def test_names_of_both_kinds(name):
+def test_alias_names(name):
     initializer = initializers.get(name)
     assert type(initializer) is getattr(initializers, name)
     assert repr(initializers.deserialize(name)) == repr(initializer)
     assert repr(initializers.deserialize({"class_name": name})) == repr(initializer)
 
 
-def test_numpy_arguments_are_written_as_json():
+def test_numpy_arguments_are_json_serializable():
     one = np.float32(1)
     for initializer in (
         initializers.RandomNormal(one, one, np.int64(3)),
@@ -127,7 +127,7 @@ def test_numpy_arguments_are_written_as_json():
         np.testing.assert_array_equal(again((2, 2)), initializer.clone()((2, 2)))
 
 
-def test_a_function_may_initialize():
+def test_a_function_can_be_an_initializer():
     layer = keras.layers.Dense(2, kernel_initializer=lambda shape, dtype: np.full(shape, 2, dtype))
     layer(np.ones((1, 3)))
     assert (layer.kernel.value == 2).all()

@@ -1,6 +1,6 @@
-"""Layers: results against plain formulas, and rules that single layers show.
+"""Layers: results against simple formulas, and the behavior of individual layers.
 
-What every layer must do is in test_layers_protocol.py.
+Tests that apply to every layer are in test_layers_protocol.py.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ def backend(request):
     return request.param
 
 
-def test_gradients_are_written_not_added(backend):
+def test_gradients_are_overwritten_not_accumulated(backend):
     layer = layers.Dense(2, activation="relu")
     x = np.ones((3, 4), np.float32)
     layer(x)
@@ -28,7 +28,7 @@ def test_gradients_are_written_not_added(backend):
     np.testing.assert_array_equal(layer.kernel.gradient, once)
 
 
-def test_consume_gradient_works_in_the_given_array(backend):
+def test_consume_gradient_works_in_place(backend):
     layer = layers.Dense(2, activation="relu")
     x = np.ones((1, 2), np.float32)
     layer(x)
@@ -41,7 +41,7 @@ def test_consume_gradient_works_in_the_given_array(backend):
     np.testing.assert_array_equal(dy, [[3, 0]])
 
 
-def test_conv2d_against_the_formula(backend):
+def test_conv2d_matches_the_formula(backend):
     rng = np.random.default_rng(0)
     x = rng.integers(-8, 8, (2, 5, 6, 3)).astype(np.float32)
     layer = layers.Conv2D(4, (3, 2), strides=(2, 1), activation="relu")
@@ -56,7 +56,7 @@ def test_conv2d_against_the_formula(backend):
     np.testing.assert_array_equal(layer(x), wanted)
 
 
-def test_same_padding_puts_the_odd_pixel_at_the_bottom_and_right(backend):
+def test_same_padding_adds_the_odd_pixel_at_the_bottom_and_right(backend):
     x = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
     layer = layers.Conv2D(1, 2, padding="same", kernel_initializer="ones")
     y = layer(x)[0, :, :, 0]
@@ -67,7 +67,7 @@ def test_same_padding_puts_the_odd_pixel_at_the_bottom_and_right(backend):
     )
 
 
-def test_max_pooling_gives_its_gradient_to_the_first_maximum(backend):
+def test_max_pooling_sends_the_gradient_to_the_first_maximum(backend):
     x = np.zeros((1, 2, 2, 1), np.float32)
     layer = layers.MaxPooling2D(2, 2)
     layer(x)
@@ -76,7 +76,7 @@ def test_max_pooling_gives_its_gradient_to_the_first_maximum(backend):
     np.testing.assert_array_equal(dx[0, :, :, 0], [[5, 0], [0, 0]])
 
 
-def test_pooling_strides_are_the_window_unless_given():
+def test_pooling_strides_default_to_the_window():
     assert layers.MaxPooling2D(3).strides == (3, 3)
     assert layers.MaxPooling2D(2, 1).strides == (1, 1)
     assert layers.AveragePooling2D((2, 4)).strides == (2, 4)
@@ -92,7 +92,7 @@ def test_flatten_is_a_view():
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64", "float64", "float16", "bool"])
-def test_arrays_of_numbers_become_float32(dtype):
+def test_numeric_inputs_are_converted_to_float32(dtype):
     y = layers.Dense(2, kernel_initializer="ones")(np.ones((2, 3), dtype))
     assert y.dtype == np.float32
     np.testing.assert_array_equal(y, np.full((2, 2), 3))
@@ -106,7 +106,7 @@ def test_memory_layouts_give_the_same_result():
         np.testing.assert_array_equal(layer(other), wanted)
 
 
-def test_call_returns_a_fresh_array():
+def test_call_returns_a_new_array():
     layer = layers.Dense(2)
     x = np.ones((1, 2))
     first = layer(x)
@@ -115,7 +115,7 @@ def test_call_returns_a_fresh_array():
     np.testing.assert_array_equal(first, kept)
 
 
-def test_names_count_up_in_snake_case():
+def test_default_names_are_numbered_in_snake_case():
     keras.utils.clear_session()
     names = [layers.Conv2D(1, 1).name, layers.Conv2D(1, 1).name, layers.MaxPooling2D().name]
     assert names == ["conv2d", "conv2d_1", "max_pooling2d"]
@@ -181,7 +181,7 @@ def test_rescaling_takes_uint8():
     np.testing.assert_allclose(layers.Rescaling(1 / 127.5, -1)(x), [[-1, 1]], atol=1e-6)
 
 
-def test_config_is_that_of_keras():
+def test_config_matches_keras():
     """Recorded from Keras 3.15: the keys of `get_config`."""
     common = {"name", "trainable", "dtype"}
     conv = (

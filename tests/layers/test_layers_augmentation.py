@@ -1,4 +1,4 @@
-"""Augmentation and preparation of images: what chance does, and when; Normalization's `adapt`."""
+"""Augmentation layers: when and how images change. Normalization: `adapt`."""
 
 import numpy as np
 import pytest
@@ -22,12 +22,12 @@ def images(size=64):
 
 
 def changed(y, x):
-    """The share of images that are not what they were."""
+    """The fraction of images that have changed."""
     return (y != x).any((1, 2, 3)).mean()
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_images_change_in_training_and_where_nobody_says(name):
+def test_images_change_in_training_and_without_training_argument(name):
     x, layer = images(), LAYERS[name](seed=1)
     assert changed(layer(x), x) > 0.3
     assert changed(layer(x, training=True), x) > 0.3
@@ -35,8 +35,8 @@ def test_images_change_in_training_and_where_nobody_says(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_in_a_model_as_alone(name):
-    """As in Keras: `model(x)` changes images like `layer(x)`, prediction and evaluation do not."""
+def test_layer_in_a_model_acts_like_the_layer_alone(name):
+    """As in Keras, `model(x)` and `layer(x)` change images; `predict` and `evaluate` do not."""
     x = images()
     model = keras.Sequential([keras.Input(x.shape[1:]), LAYERS[name](seed=1)])
     nested = keras.Sequential([model])
@@ -58,7 +58,7 @@ def test_a_single_image(name):
         np.testing.assert_array_equal(layer(x[0], training=False), layer(x, training=False)[0])
 
 
-def test_other_layers_are_not_in_training_where_nobody_says():
+def test_other_layers_default_to_inference():
     x = images()
     steps = [layers.Dropout(0.5), layers.BatchNormalization(), layers.SpatialDropout2D(0.5)]
     model = keras.Sequential([keras.Input(x.shape[1:]), *steps])
@@ -68,7 +68,7 @@ def test_other_layers_are_not_in_training_where_nobody_says():
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_the_packages_seed_fixes_what_happens(name):
+def test_package_seed_makes_results_reproducible(name):
     x, runs = images(), []
     for _ in range(2):
         keras.utils.set_random_seed(3)
@@ -79,7 +79,7 @@ def test_the_packages_seed_fixes_what_happens(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_a_seed_of_its_own_and_its_state(name):
+def test_layer_seed_and_random_state(name):
     x = images()
     first, second = (LAYERS[name](seed=4) for _ in range(2))
     np.testing.assert_array_equal(first(x), second(x))
@@ -90,7 +90,7 @@ def test_a_seed_of_its_own_and_its_state(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_training_with_augmentation_learns_from_uint8(name):
+def test_training_on_uint8_images_learns(name):
     x = (255 * images(32)).astype(np.uint8)
     steps = [LAYERS[name](), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(1)]
     model = keras.Sequential([keras.Input(x.shape[1:]), *steps])
@@ -99,7 +99,7 @@ def test_training_with_augmentation_learns_from_uint8(name):
     assert losses[-1] < losses[0]
 
 
-def test_a_flip_turns_both_ways_or_neither():
+def test_flip_mirrors_both_directions_or_neither():
     x = np.arange(4.0, dtype=np.float32).reshape(1, 2, 2, 1).repeat(100, 0)
     seen = {}
     for mode in layers.RandomFlip.MODES:
@@ -113,14 +113,14 @@ def test_a_flip_turns_both_ways_or_neither():
         layers.RandomFlip("diagonal")
 
 
-def test_translation_moves_down_and_to_the_right():
+def test_translation_shifts_down_and_right():
     x = np.zeros((1, 4, 4, 1), np.float32)
     x[0, 1, 1] = 1
     y = layers.RandomTranslation((0.25, 0.25), (0.5, 0.5), "constant")(x)
     assert np.argwhere(y[0, :, :, 0]).tolist() == [[2, 3]]
 
 
-def test_zoom_of_the_width_follows_the_height_unless_given():
+def test_zoom_width_defaults_to_the_height():
     draw = layers.RandomZoom(0.5).draw((50, 9, 9, 1), np.random.default_rng(0))
     np.testing.assert_array_equal(draw[:, 0], draw[:, 4])
     assert draw[:, 0].min() < 0.6
@@ -139,7 +139,7 @@ def test_contrast_keeps_the_mean_and_the_range():
     assert y.max() == np.float32(0.8)
 
 
-def test_erasing_covers_one_rectangle_of_the_right_size():
+def test_erasing_covers_one_rectangle_of_the_expected_size():
     x = np.ones((200, 40, 30, 2), np.float32)
     y = layers.RandomErasing((1, 1), (0.25, 0.25), fill_value=0, seed=0)(x)
     for image in y[..., 0]:
@@ -180,7 +180,7 @@ def test_errors(make, message):
         make()
 
 
-def test_adapt_finds_the_moments_of_each_channel():
+def test_adapt_computes_the_moments_of_each_channel():
     x = np.random.default_rng(0).normal([1, -2, 5], [1, 2, 3], (500, 4, 3))
     layer = layers.Normalization()
     layer.adapt(x)
@@ -192,12 +192,12 @@ def test_adapt_finds_the_moments_of_each_channel():
     np.testing.assert_allclose(y.std((0, 1)), 1, rtol=1e-5)
     assert [w.name for w in layer.weights] == ["mean", "variance", "count"]
     assert layer.trainable_weights == []
-    layer.adapt(x + 1)  # from the start, not in addition
+    layer.adapt(x + 1)  # replaces the moments
     np.testing.assert_allclose(layer.mean.ravel(), x.mean((0, 1)) + 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("axis", [None, -1, (1, 2), (2,)])
-def test_adapt_in_batches_finds_the_same(axis):
+def test_adapt_in_batches_gives_the_same_result(axis):
     x = np.random.default_rng(0).integers(0, 256, (700, 4, 3)).astype(np.uint8)
     whole, parts = layers.Normalization(axis), layers.Normalization(axis)
     whole.adapt(x)
@@ -208,7 +208,7 @@ def test_adapt_in_batches_finds_the_same(axis):
         np.testing.assert_allclose(whole.mean, x.mean(), rtol=1e-6)
 
 
-def test_adapt_within_a_model_counts_at_its_next_run():
+def test_adapt_takes_effect_in_the_next_run_of_a_model():
     x = np.random.default_rng(0).normal(3, 2, (40, 5)).astype(np.float32)
     layer = layers.Normalization()
     model = keras.Sequential([keras.Input((5,)), layer])
@@ -217,7 +217,7 @@ def test_adapt_within_a_model_counts_at_its_next_run():
     np.testing.assert_allclose(model(x), (x - x.mean(0)) / x.std(0), rtol=1e-4, atol=1e-5)
 
 
-def test_an_even_channel_does_not_divide_by_zero():
+def test_constant_channel_does_not_divide_by_zero():
     layer = layers.Normalization()
     layer.adapt(np.full((3, 2), 5.0))
     assert layer(np.full((3, 2), 5.0)).tolist() == [[0, 0]] * 3
@@ -248,7 +248,7 @@ def test_normalization_errors(make, message):
         make()
 
 
-def test_normalization_keeps_to_the_shape_it_was_built_for():
+def test_normalization_refuses_another_shape_once_built():
     layer = layers.Normalization()
     layer.adapt(np.ones((4, 3)))
     with pytest.raises(ValueError, match=r"was built for sizes \(3,\) on axis"):

@@ -44,11 +44,11 @@ def depthwise_calls(case, depth, rng, draw, relu, bias):
     w_shape = (*case.kernel_size, case.ic, depth)
     x, w, y = draw(rng, *case.x_shape), draw(rng, *w_shape), draw(rng, *case.y_shape)
     b = draw(rng, case.oc) if bias else None
-    places, taps = math.prod(case.y_shape[:3]), math.prod(case.kernel_size)
+    positions, taps = math.prod(case.y_shape[:3]), math.prod(case.kernel_size)
     name = "depthwise_conv2d"
     yield Call(f"{name}_forward", [x, w, b, y], {**config, "relu": relu}, taps + 1)
     yield Call(f"{name}_backward_data", [y, w, x], config, taps * depth)
-    yield Call(f"{name}_backward_weights", [x, y, w, b], config, max(places, 1))
+    yield Call(f"{name}_backward_weights", [x, y, w, b], config, max(positions, 1))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -61,7 +61,7 @@ def test_depthwise_conv2d(name, instruction_set):
         assert_close(call)
 
 
-def test_depthwise_equals_convolution_of_each_channel(instruction_set):
+def test_depthwise_equals_separate_convolutions_of_each_channel(instruction_set):
     rng = np.random.default_rng(0)
     x, w = integers(rng, 2, 6, 5, 3), integers(rng, 3, 3, 3, 2)
     y = np.empty((2, 4, 3, 6), np.float32)

@@ -1,8 +1,8 @@
-"""Kernels of batch normalisation, dropout and activations: native against the reference.
+"""Kernels of batch normalization, dropout and activations: native against the reference.
 
-As in test_kernels.py: every instruction set, one to four threads, outputs filled with NaN before.
-Nothing here is exact on integers but dropout (there are roots and divisions), so tolerances
-are derived from the roundings that each formula has.
+As in test_kernels.py: every instruction set, one to four threads, outputs filled with NaN before
+each call. Only dropout is exact on integers; the others have roots and divisions, so their
+tolerances are derived from the rounding errors of the formulas.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ def assert_within(found, expected, bound, message=""):
 
 @pytest.mark.parametrize(("rows", "channels"), ROWS_AND_CHANNELS)
 def test_batch_norm_forward(rows, channels, instruction_set):
-    """Moments to rows * eps of the sums' terms; y to a few eps more, grown by 1 / deviation."""
+    """Moments within rows * eps of the summed terms; y within a few eps times 1 / deviation."""
     rng = np.random.default_rng(rows + channels)
     x = 3 * reals(rng, rows, channels) + 5
     gamma, beta = reals(rng, channels), reals(rng, channels)
@@ -50,7 +50,7 @@ def test_batch_norm_forward(rows, channels, instruction_set):
     size = np.abs(x).max(0, initial=0).astype("f8")
     assert_within(found[3], expected[3], terms * size)
     assert_within(found[4], expected[4], terms * 4 * size**2)
-    # inference, from the moments found, has no sums
+    # inference with these moments has no sums
     arrays = [x, gamma, beta, found[3], found[4], y]
     call = Call("batch_norm_forward", arrays, config, 1)
     expected, again = call.reference(np.float64), bits_of_all_threads(call)
@@ -85,7 +85,7 @@ def test_batch_norm_backward(rows, channels, instruction_set):
         scale = inverse if gamma_or_none is None else inverse * np.abs(gamma)
         bound = scale * (8 * EPS * np.abs(dy) + terms * (total + h * product) / max(rows, 1))
         assert_within(found[6], expected[6], bound)
-        # what nobody wants may be None, and the rest stays the same
+        # outputs that are not needed may be None; the others stay the same
         for missing in (6, 7, 8):
             fewer = [None if i == missing else array for i, array in enumerate(arrays)]
             part = run(Call("batch_norm_backward", fewer, {"epsilon": epsilon}, 1), 2)
@@ -94,7 +94,7 @@ def test_batch_norm_backward(rows, channels, instruction_set):
 
 
 def test_variance_is_accurate_far_from_zero(instruction_set):
-    """E(x^2) - E(x)^2 would give nonsense here."""
+    """E(x^2) - E(x)^2 would lose all digits here."""
     rng = np.random.default_rng(0)
     x = (1000 + 0.01 * reals(rng, 30_000, 3)).astype("f4")
     mean, variance = np.empty(3, "f4"), np.empty(3, "f4")
@@ -147,7 +147,7 @@ def test_dropout_is_uniform():
     assert np.abs(products).max() < 5.5 / np.sqrt(4096)
 
 
-def test_dropout_of_neighboring_keys_differs():
+def test_adjacent_keys_give_different_dropout():
     ones, y = np.ones(4096, "f4"), [np.empty(4096, "f4") for _ in range(3)]
     for out, key in zip(y, ([0, 0], [1, 0], [0, 1]), strict=True):
         kernels.bind("dropout", ones, np.array(key), out, rate=0.5)()
@@ -162,7 +162,7 @@ def test_dropout_drops_nan(instruction_set):
     assert (y[~np.isnan(y)] == 0).all()
 
 
-ULPS = {"tanh": 3, "sigmoid": 3, "elu": 2}  # as csrc/tiles/activations.inc.h says
+ULPS = {"tanh": 3, "sigmoid": 3, "elu": 2}  # see csrc/tiles/activations.inc.h
 INPUTS = np.concatenate(
     [
         np.linspace(-110, 110, 100_001),
@@ -180,7 +180,7 @@ def test_activations_forward(name, instruction_set):
     call = Call(f"{name}_forward", [INPUTS, np.zeros_like(INPUTS)], config, 1)
     found = bits_of_all_threads(call)[1]
     expected = call.reference(np.float64)[1]
-    smallest = np.finfo(np.float32).tiny  # smaller values may count as 0
+    smallest = np.finfo(np.float32).tiny  # smaller values may be flushed to 0
     ulp = np.spacing(np.maximum(np.abs(expected), smallest).astype("f4")).astype("f8")
     finite = np.isfinite(expected)
     ulp[~finite] = 0
@@ -204,7 +204,7 @@ def test_activations_backward(name, size, instruction_set):
     assert_within(found, expected, 3 * EPS * np.abs(dy) * (1.5 + np.abs(y)) ** 2)
 
 
-def test_elu_has_an_alpha(instruction_set):
+def test_elu_takes_an_alpha(instruction_set):
     x = np.array([-1, 0, 2], np.float32)
     kernels.bind("elu_forward", x, y := np.zeros_like(x), alpha=0.5)()
     np.testing.assert_allclose(y, [0.5 * np.expm1(-1), 0, 2], rtol=1e-6)
@@ -219,7 +219,7 @@ AFFINE = [
 
 
 def affine_calls(interpolation, mode, shape, rng):
-    """Turned, scaled and moved far, so that every fill mode goes round more than once."""
+    """Rotated, scaled and shifted so far that every fill mode repeats the image."""
     transforms = np.zeros((shape[0], 8), np.float32)
     transforms[:, [0, 1, 3, 4]] = 3 * reals(rng, shape[0], 4)
     transforms[:, [2, 5]] = 5 * reals(rng, shape[0], 2)
@@ -232,7 +232,7 @@ def affine_calls(interpolation, mode, shape, rng):
 
 @pytest.mark.parametrize(("interpolation", "mode", "shape"), AFFINE)
 def test_affine_transform(interpolation, mode, shape):
-    """Both compute the coordinates in float32; a weight is off by their few ulp."""
+    """Both compute coordinates in float32, so weights differ by a few ulp."""
     rng = np.random.default_rng(sum(shape))
     for call in affine_calls(interpolation, mode, shape, rng):
         found, expected = bits_of_all_threads(call)[2], call.reference()[2]
@@ -256,7 +256,7 @@ def test_affine_transform_by_whole_pixels_is_exact():
     config["fill_mode"] = "constant"
     transforms[0] = np.nan
     kernels.bind("affine_transform_forward", x, transforms, y, **config)()
-    assert not y[0].any()  # nowhere is filled, not read
+    assert not y[0].any()  # a position of NaN is filled, not read
     np.testing.assert_array_equal(y[1, :3, 2:], x[1, 1:, :-2])
     with pytest.raises(ValueError, match=r"`transforms` must have the shape \(n, 8\)"):
         kernels.bind("affine_transform_forward", x, transforms[:, :6].copy(), y, **config)

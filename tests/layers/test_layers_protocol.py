@@ -1,4 +1,4 @@
-"""What every layer must do, tested on the rows of support/layer_cases.py.
+"""The protocol of all layers, tested on the rows of support/layer_cases.py.
 
 Gradients by finite differences, configs, shapes, buffers, batch sizes, and both backends alike.
 Layers that draw random numbers start from the same state before each forward pass.
@@ -34,7 +34,7 @@ def float64():
 
 
 def numeric_gradient(function, array, dy, eps=1e-6):
-    """d sum(function() * dy) / d array by central differences; `array` is restored afterwards."""
+    """d sum(function() * dy) / d array by central differences; `array` is restored."""
     gradient = np.zeros_like(array)
     for index in np.ndindex(array.shape):
         value = array[index]
@@ -48,7 +48,7 @@ def numeric_gradient(function, array, dy, eps=1e-6):
 
 
 def made(name):
-    """The layer, built with weights that are not round numbers, and its input shape."""
+    """The layer, built with weights that are not integers, and its input shape."""
     shape = CASES[name].shape
     layer = CASES[name].make(keras)
     layer.build_once((None, *shape))
@@ -142,7 +142,7 @@ def test_copies_and_pickles_compute_the_same(name, copied):
 
 
 @every_row
-def test_output_shape_is_the_computed_one(name):
+def test_output_shape_matches_compute_output_shape(name):
     layer, shape = made(name)
     for training in (False, True):
         y = layer(batch(shape, 3), training)
@@ -169,7 +169,7 @@ def test_repeated_calls_return_the_same_arrays(name, backend):
 
 
 @every_row
-def test_batches_of_changing_size(name, backend):
+def test_batches_of_different_sizes(name, backend):
     layer, shape = made(name)
     x = batch(shape, 7)
     whole = layer(x, training=False)
@@ -205,7 +205,7 @@ def test_backward_needs_a_training_forward(name):
 
 
 @every_row
-def test_input_gradient_is_skipped_when_not_read(name):
+def test_input_gradient_is_skipped_if_not_needed(name):
     layer, shape = made(name)
     x = batch(shape)
     state = layer.get_random_state() if hasattr(layer, "seed") else None
@@ -222,7 +222,7 @@ def test_input_gradient_is_skipped_when_not_read(name):
 
 
 @every_row
-def test_consuming_the_gradient_changes_nothing(name, backend):
+def test_consuming_the_gradient_does_not_change_results(name, backend):
     layer, shape = made(name)
     x = batch(shape)
     state = layer.get_random_state() if hasattr(layer, "seed") else None
@@ -234,7 +234,7 @@ def test_consuming_the_gradient_changes_nothing(name, backend):
     np.testing.assert_array_equal(step.backward(dy.copy()), wanted)
 
 
-NO_ROW = {"InputLayer", "Sequential"}  # part of every model, and tested as such
+NO_ROW = {"InputLayer", "Sequential"}  # part of every model, and tested there
 
 
 @pytest.mark.parametrize("test", ["protocol", "file", "onnx"])

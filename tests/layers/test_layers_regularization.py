@@ -1,4 +1,4 @@
-"""Dropout, SpatialDropout2D, BatchNormalization: what the protocol tests do not see."""
+"""Dropout, SpatialDropout2D, BatchNormalization: what the protocol tests do not cover."""
 
 import numpy as np
 import pytest
@@ -7,24 +7,24 @@ import fastcnn as keras
 from fastcnn import layers
 
 
-def test_dropout_scales_what_it_keeps():
+def test_dropout_scales_the_kept_values():
     y = layers.Dropout(0.2, seed=3)(np.ones((100, 100)), training=True)
     assert set(np.unique(y).tolist()) == {0.0, 1.25}
     assert abs((y == 0).mean() - 0.2) < 0.02
 
 
-def test_dropout_lets_everything_through_outside_of_training():
+def test_dropout_returns_its_input_in_inference():
     x = np.ones((2, 3), np.float32)
     layer = layers.Dropout(0.9)
     assert layer.forward(x) is x
     np.testing.assert_array_equal(layer(x), x)
 
 
-def test_dropout_of_everything_gives_zeros():
+def test_dropout_with_rate_one_gives_zeros():
     assert not layers.Dropout(1.0)(np.ones((2, 3)), training=True).any()
 
 
-def test_dropout_drops_the_gradient_of_what_it_dropped():
+def test_dropout_masks_the_gradient_like_the_values():
     layer = layers.Dropout(0.5)
     x = np.ones((4, 50), np.float32)
     layer(x)
@@ -40,7 +40,7 @@ def test_noise_shape_is_broadcast():
 
 
 @pytest.mark.parametrize("noise_shape", ["ab", 3, (0, 1), (1.5, 1)])
-def test_noise_shape_must_be_sizes(noise_shape):
+def test_noise_shape_must_contain_sizes(noise_shape):
     with pytest.raises(ValueError, match="`noise_shape` must be a tuple of positive integers"):
         layers.Dropout(0.5, noise_shape)
 
@@ -56,7 +56,7 @@ def test_rate_must_be_a_fraction(rate):
         layers.Dropout(rate)
 
 
-def test_the_packages_seed_fixes_the_masks():
+def test_package_seed_determines_the_masks():
     x = np.ones((3, 100))
     runs = []
     for _ in range(2):
@@ -67,7 +67,7 @@ def test_the_packages_seed_fixes_the_masks():
     assert not np.array_equal(runs[0][0], runs[0][1])
 
 
-def test_a_layer_with_a_seed_has_a_generator_of_its_own():
+def test_a_layer_with_a_seed_has_its_own_generator():
     x = np.ones((3, 100))
     before = keras.random.get_state()
     first, second = (layers.Dropout(0.5, seed=8) for _ in range(2))
@@ -82,7 +82,7 @@ def test_a_layer_with_a_seed_has_a_generator_of_its_own():
         layers.Dropout(0.5, seed="a")
 
 
-def test_random_state_comes_back():
+def test_random_state_is_restored():
     layer, x = layers.Dropout(0.5), np.ones((3, 100))
     state = keras.random.get_state()
     wanted = layer(x, training=True)
@@ -98,7 +98,7 @@ def test_spatial_dropout_drops_whole_channels():
         layers.SpatialDropout2D(0.5)(np.ones((2, 3)))
 
 
-def test_batch_normalization_moves_its_averages():
+def test_batch_normalization_updates_its_moving_averages():
     rng = np.random.default_rng(0)
     x = rng.normal(3, 2, (50, 4)).astype(np.float32)
     layer = layers.BatchNormalization(momentum=0.9)
@@ -111,7 +111,7 @@ def test_batch_normalization_moves_its_averages():
     assert layer.non_trainable_weights == [layer.moving_mean, layer.moving_variance]
 
 
-def test_batch_normalization_that_is_not_trainable_works_as_outside_of_training():
+def test_frozen_batch_normalization_runs_in_inference_mode():
     x = np.random.default_rng(0).normal(3, 2, (50, 4)).astype(np.float32)
     layer = layers.BatchNormalization(trainable=False)
     np.testing.assert_array_equal(layer(x, training=True), layer(x))
@@ -134,7 +134,7 @@ def test_batch_normalization_in_a_model_follows_trainable():
 
 
 def test_relu_can_be_part_of_batch_normalization():
-    """What a fused step asks for."""
+    """As a fused step does it."""
     rng = np.random.default_rng(0)
     x, dy = rng.normal(size=(2, 30, 5)).astype(np.float32)
     plain, fused, relu = layers.BatchNormalization(), layers.BatchNormalization(), layers.ReLU()

@@ -1,4 +1,4 @@
-"""Layers that reshape, pad, enlarge and pool; convolutions in groups: errors and special cases."""
+"""Layers that reshape, pad, enlarge and pool; grouped convolutions: errors and special cases."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,10 @@ from fastcnn.kernels import native
         (lambda: layers.Reshape((0, 2)), "`target_shape` must be a tuple of positive integers"),
         (lambda: layers.Reshape((-1, -1)), "`target_shape` must be a tuple of positive integers"),
         (lambda: layers.Reshape("ab"), "`target_shape` must be a tuple of positive integers"),
-        (lambda: layers.Reshape((4,))(np.ones((2, 6))), r"shape \(6,\) cannot be reshaped to \(4,\)"),
+        (
+            lambda: layers.Reshape((4,))(np.ones((2, 6))),
+            r"shape \(6,\) cannot be reshaped to \(4,\)",
+        ),
         (lambda: layers.ZeroPadding2D((1, 2, 3)), "`padding` must be an int, 2 ints or 2 tuples"),
         (lambda: layers.ZeroPadding2D(-1), "`padding` cannot contain negative numbers"),
         (
@@ -41,7 +44,10 @@ from fastcnn.kernels import native
         ),
         (lambda: layers.ReLU(max_value=-1), "`max_value` must be a number >= 0"),
         (lambda: layers.LeakyReLU(None), "`negative_slope` must be a number"),
-        (lambda: layers.PReLU(shared_axes=[3])(np.ones((2, 3))), "`shared_axes` must be input axes"),
+        (
+            lambda: layers.PReLU(shared_axes=[3])(np.ones((2, 3))),
+            "`shared_axes` must be input axes",
+        ),
         (lambda: layers.PReLU().build((None, None, 3)), "needs a known size on each axis"),
         (lambda: layers.BatchNormalization().build((None, None)), "needs a known size on axis -1"),
         (lambda: layers.UpSampling2D(data_format="channels_first"), "channels_last"),
@@ -62,7 +68,7 @@ def test_errors(make, message):
         lambda: layers.BatchNormalization(),
     ],
 )
-def test_built_for_a_number_of_channels(make):
+def test_other_channel_counts_are_refused_once_built(make):
     layer = make()
     layer(np.ones((1, 5, 5, 4)))
     with pytest.raises(ValueError, match="was built for 4 channels"):
@@ -79,7 +85,7 @@ def test_reshape_and_its_gradient_are_views():
     assert np.shares_memory(layer.backward(y), y)
 
 
-def test_sizes_that_stay_open():
+def test_unknown_sizes_stay_unknown():
     open_image = (None, None, None, 3)
     for layer, image, channels in (
         (layers.ZeroPadding2D(), (None, None), 3),
@@ -102,7 +108,7 @@ def test_images_of_several_sizes_through_one_layer():
         np.testing.assert_allclose(layer(x), x.mean((1, 2)), rtol=1e-6)
 
 
-def test_places_that_share_the_maximum_share_its_gradient():
+def test_ties_of_global_max_pooling_share_the_gradient():
     x = np.array([[1, 3], [3, 2]], np.float32).reshape(1, 2, 2, 1)
     layer = layers.GlobalMaxPooling2D()
     layer(x)
@@ -111,14 +117,14 @@ def test_places_that_share_the_maximum_share_its_gradient():
     np.testing.assert_array_equal(dx[0, :, :, 0], [[0, 2], [2, 0]])
 
 
-def test_nan_goes_through_global_pooling():
+def test_nan_propagates_through_global_pooling():
     x = np.ones((1, 2, 2, 2), np.float32)
     x[0, 1, 0, 1] = np.nan
     for layer in (layers.GlobalMaxPooling2D(), layers.GlobalAveragePooling2D()):
         np.testing.assert_array_equal(layer(x), [[1, np.nan]])
 
 
-def test_a_convolution_in_groups_is_one_convolution_a_group():
+def test_grouped_convolution_equals_one_convolution_per_group():
     rng = np.random.default_rng(0)
     x = rng.integers(-4, 5, (2, 6, 5, 4)).astype(np.float32)
     layer = layers.Conv2D(6, 3, groups=2)
@@ -135,8 +141,8 @@ def test_a_convolution_in_groups_is_one_convolution_a_group():
         np.testing.assert_array_equal(layer(x)[..., filters], one(part))
 
 
-def test_weights_of_a_group_that_changed_are_seen():
-    """The kernels keep packed copies of weights."""
+def test_changed_weights_of_a_group_are_used():
+    """The kernels cache packed copies of the weights."""
     x = np.ones((1, 4, 4, 4), np.float32)
     layer = layers.Conv2D(4, 3, groups=2, use_bias=False)
     y = layer(x)
@@ -144,7 +150,7 @@ def test_weights_of_a_group_that_changed_are_seen():
     np.testing.assert_allclose(layer(x), 2 * y, rtol=1e-6)
 
 
-def test_frozen_separable_convolution_still_gives_a_gradient():
+def test_frozen_separable_convolution_still_computes_the_input_gradient():
     x = np.random.default_rng(0).normal(size=(2, 5, 5, 3)).astype(np.float32)
     layer = layers.SeparableConv2D(2, 3)
     layer(x)
@@ -168,23 +174,23 @@ def test_aliases():
         assert getattr(layers, alias) is getattr(layers, name)
 
 
-def test_leaky_relu_takes_its_old_argument_with_a_warning():
+def test_leaky_relu_accepts_its_old_argument_with_a_warning():
     with pytest.warns(UserWarning, match="`alpha` of LeakyReLU is deprecated"):
         assert layers.LeakyReLU(alpha=0.1).negative_slope == 0.1
 
 
-def test_input_layer_takes_the_names_of_keras_2():
+def test_input_layer_accepts_the_argument_names_of_keras_2():
     with pytest.warns(UserWarning, match="`input_shape` of InputLayer is deprecated"):
         assert layers.InputLayer(input_shape=(3,)).batch_shape == (None, 3)
     assert layers.InputLayer(batch_input_shape=(2, 3)).batch_shape == (2, 3)
 
 
 @pytest.mark.parametrize("dtype", [None, "uint8", "float16", "bfloat16", np.float32, bool])
-def test_input_takes_every_type_of_numbers(dtype):
+def test_input_accepts_every_numeric_type(dtype):
     assert keras.Input((3,), dtype=dtype).dtype == "float32"
 
 
-def net_of_everything():
+def net_of_most_layers():
     """Most layers in one net, images to classify, and Adam."""
     rng = np.random.default_rng(0)
     x = rng.random((64, 12, 12, 2)).astype(np.float32)
@@ -220,19 +226,19 @@ def net_of_everything():
     return model, x, y
 
 
-def test_a_net_of_everything_learns():
-    model, x, y = net_of_everything()
+def test_a_net_of_most_layers_learns():
+    model, x, y = net_of_most_layers()
     history = model.fit(x, y, epochs=30, batch_size=16, verbose=0).history
     assert np.mean(history["loss"][-3:]) < 0.75 * history["loss"][0]
 
 
-def test_the_same_bits_for_any_number_of_threads():
-    before = native.set_work_per_thread(1.0)  # small as the net is, let threads share it
+def test_results_have_the_same_bits_for_any_number_of_threads():
+    before = native.set_work_per_thread(1.0)  # use several threads even for a small net
     try:
         runs = []
         for threads in (1, 2, 3, 4):
             keras.config.set_num_threads(threads)
-            model, x, y = net_of_everything()
+            model, x, y = net_of_most_layers()
             model.fit(x, y, epochs=3, batch_size=16, verbose=0)
             runs.append(model.get_weights())
     finally:

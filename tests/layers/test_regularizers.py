@@ -1,4 +1,4 @@
-"""Regularizers and constraints: gradients by finite differences, arguments, parts of one's own.
+"""Regularizers and constraints: gradients by finite differences, arguments, custom classes.
 
 What they do to a training run is compared with Keras in test_pieces.py and test_fits.py.
 """
@@ -24,7 +24,7 @@ def test_every_registered_regularizer_is_tested_here():
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_gradients_are_those_of_finite_differences(name):
+def test_gradients_match_finite_differences(name):
     keras.config.set_backend("reference")  # float64
     regularizer = CASES[name]
     x = np.random.default_rng(0).normal(size=(4, 3))
@@ -96,9 +96,9 @@ def test_frozen_layers_have_no_penalty():
     assert model.evaluate(x, y, verbose=0) == 0
 
 
-def test_one_of_one_s_own():
+def test_custom_regularizer_and_constraint():
     class Pull(regularizers.Regularizer):
-        """Pulls everything to 1."""
+        """Pulls all weights toward 1."""
 
         def __call__(self, x):
             return 0.5 * float(((x - 1) ** 2).sum())
@@ -149,7 +149,7 @@ def test_losses_include_the_penalties_of_the_last_outputs():
     assert model.losses == [pytest.approx(1.2), pytest.approx(0.06)]
 
 
-def test_names_of_keras():
+def test_names_that_keras_accepts():
     assert isinstance(constraints.get("Constraint"), constraints.Constraint)
     assert constraints.deserialize("max_norm").max_value == 2
     assert regularizers.deserialize("l2").l2 == 0.01
