@@ -93,6 +93,10 @@ class Variable(Arithmetic):
         self.block, self._gradient = block, gradient
         self._set_array(values)
 
+    def share(self, array):
+        """Use `array`, which holds the same values, as the memory of this variable."""
+        self._set_array(array)
+
     def change_type(self, dtype):
         """Switch to a separate array of another dtype."""
         self.block = self._gradient = None

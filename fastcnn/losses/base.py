@@ -184,6 +184,7 @@ def function_of(loss_class):
     function.__wrapped__ = signature
     function.__name__ = function.__qualname__ = snake_case(loss_class.__name__)
     function.__doc__ = loss_class.__doc__
+    function.__module__ = loss_class.__module__  # where pickle finds it
     function.loss_class = loss_class
     loss_class.as_function = staticmethod(function)
     return function

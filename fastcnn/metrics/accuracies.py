@@ -66,7 +66,8 @@ class BinaryAccuracy(MeanMetric):
         dtype: DTypeLike | None = None,
         threshold: float = 0.5,
     ) -> None:
-        if threshold is not None and not 0 < check_number(threshold, "threshold") < 1:
+        threshold = threshold if threshold is None else check_number(threshold, "threshold")
+        if threshold is not None and not 0 < threshold < 1:
             raise ValueError(
                 f"The argument `threshold` must be in (0, 1). Received threshold={threshold!r}."
             )

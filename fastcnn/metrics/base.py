@@ -98,11 +98,11 @@ class Metric(Configurable):
     def add_weight(
         self,
         shape: tuple[int, ...] = (),
-        initializer: Any = "zeros",
+        initializer: Any = None,
         dtype: DTypeLike | None = None,
         name: str | None = None,
     ) -> Variable:
-        """`add_variable` under its old name."""
+        """`add_variable` under its old name; the initializer may be None, for zeros."""
         return self.add_variable(shape, initializer or "zeros", dtype, name=name)
 
     @property
@@ -303,5 +303,6 @@ def function_of(metric_class):
     function.__wrapped__ = signature
     function.__name__ = function.__qualname__ = snake_case(metric_class.__name__)
     function.__doc__ = metric_class.__doc__
+    function.__module__ = metric_class.__module__  # where pickle finds it
     function.metric_class = metric_class
     return function

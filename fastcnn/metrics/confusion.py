@@ -146,15 +146,17 @@ class _Thresholds(ConfusionMetric):
         dtype: DTypeLike | None = None,
     ) -> None:
         values: Any = self.default if thresholds is None else thresholds
-        values = list(values) if isinstance(values, (list, tuple, np.ndarray)) else [values]
+        is_list = isinstance(values, (list, tuple, np.ndarray))
+        values = [check_number(t, "thresholds") for t in (values if is_list else [values])]
         for threshold in values:
-            check_number(threshold, "thresholds")
             if not (0 <= threshold <= 1 or threshold == BELOW_ALL):
                 raise ValueError(
                     "The argument `thresholds` must be floats in [0, 1]. "
                     f"Received thresholds={thresholds!r}."
                 )
         super().__init__(values, name, dtype)
+        if thresholds is not None:
+            thresholds = values if is_list else values[0]
         self.init_thresholds = thresholds
 
     def get_config(self):
@@ -247,14 +249,15 @@ class _At(ConfusionMetric):
     argument = ""
 
     def __init__(self, value, num_thresholds=200, class_id=None, name=None, dtype=None):
-        if not 0 <= check_number(value, self.argument) <= 1:
+        value = check_number(value, self.argument)
+        if not 0 <= value <= 1:
             raise ValueError(
                 f"The argument `{self.argument}` must be in [0, 1]. "
                 f"Received {self.argument}={value!r}."
             )
         super().__init__(even_thresholds(num_thresholds), name, dtype)
         self.value = value
-        self.num_thresholds = num_thresholds
+        self.num_thresholds = len(self.thresholds)
         self.class_id = check_class(class_id)
 
     def best(self, rates, where):

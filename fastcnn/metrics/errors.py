@@ -45,8 +45,8 @@ class LossMetric(MeanMetric):
 
     def __init__(self, name=None, dtype=None, **settings):
         super().__init__(name, dtype)
-        self._settings = settings
         self._loss = self.loss_class(reduction=None, **settings)
+        self._settings = {key: getattr(self._loss, key, value) for key, value in settings.items()}
 
     def values(self, y_true, y_pred):
         return self._loss(y_true, y_pred)

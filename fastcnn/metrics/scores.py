@@ -178,9 +178,11 @@ class FBetaScore(Metric):
             raise ValueError(
                 f"The argument `average` must be in {self.AVERAGES}. Received average={average!r}."
             )
-        if not check_number(beta, "beta") > 0:
+        beta = check_number(beta, "beta")
+        if not beta > 0:
             raise ValueError(f"The argument `beta` must be > 0. Received beta={beta!r}.")
-        if threshold is not None and not 0 < check_number(threshold, "threshold") <= 1:
+        threshold = threshold if threshold is None else check_number(threshold, "threshold")
+        if threshold is not None and not 0 < threshold <= 1:
             raise ValueError(
                 "The argument `threshold` must be None or in (0, 1]. "
                 f"Received threshold={threshold!r}."

@@ -22,14 +22,20 @@ in Keras, an update clips the gradients, decays the weights, takes the step, ave
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.core.arguments import check_fraction, check_number, refuse
+from fastcnn.core.arguments import (
+    check_fraction,
+    check_number,
+    check_optional_count,
+    refuse,
+    warn,
+)
 from fastcnn.core.memory import aligned
 from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
+from fastcnn.core.variables import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +43,6 @@ if TYPE_CHECKING:
 
     from fastcnn.core.store import Store
     from fastcnn.core.types import Config, CustomObjects
-    from fastcnn.core.variables import Variable
 
 registry = Registry(
     "optimizer", "keras.optimizers", ("fastcnn.optimizers.descent", "fastcnn.optimizers.adaptive")
@@ -47,6 +52,10 @@ schedules = Registry(
 )
 
 FLUSH_EVERY = 16  # updates, see `Optimizer._flush`
+BOUND = (  # the attributes that `rebind` and `bind` set, which copies do without
+    *("weights", "gradients", "scratch", "_tiny", "_views", "_decayed", "_constrained"),
+    *("_step", "_kernel", "_change"),
+)
 
 
 class LearningRate(float):
@@ -61,17 +70,56 @@ class LearningRate(float):
         """Set the optimizer's learning rate."""
         self._optimizer.learning_rate = value
 
+    @property
+    def value(self):
+        """The rate as a NumPy scalar."""
+        return self.numpy()
+
     def numpy(self):
         """The rate as a NumPy scalar."""
         return np.float32(self)
 
+    def __reduce__(self):
+        return float, (float(self),)  # a copy does not belong to an optimizer
+
 
 class Count(int):
-    """An int that can also be read like a variable of Keras."""
+    """An int that can also be read and assigned like a variable of Keras."""
+
+    def __new__(cls, value, optimizer):
+        count = super().__new__(cls, value)
+        count._optimizer = optimizer
+        return count
+
+    def assign(self, value):
+        """Set the optimizer's number of updates."""
+        self._optimizer.iterations = value
+
+    @property
+    def value(self):
+        """The count as a NumPy scalar."""
+        return self.numpy()
 
     def numpy(self):
         """The count as a NumPy scalar."""
         return np.int64(self)
+
+    def __reduce__(self):
+        return int, (int(self),)
+
+
+class ScalarVariable(Variable):
+    """The iterations or the learning rate, as one of `Optimizer.variables`."""
+
+    def __init__(self, value, name, optimizer, attribute):
+        super().__init__(value, name=name, trainable=False)
+        self._optimizer, self._attribute = optimizer, attribute
+
+    def assign(self, value):
+        """Set the optimizer's attribute."""
+        super().assign(value)
+        setattr(self._optimizer, self._attribute, self.array.item())
+        return self
 
 
 class LearningRateSchedule(Configurable):
@@ -130,6 +178,8 @@ class Optimizer(Configurable):
         name=None,
         **kwargs,
     ):
+        if kwargs.pop("decay", None) is not None:
+            warn("The argument `decay` is ignored, as in Keras 3: use a learning-rate schedule.")
         for key, value in kwargs.items():
             raise ValueError(f"Unrecognized argument of {type(self).__name__}: {key}={value!r}.")
         refuse(loss_scale_factor, "loss_scale_factor")
@@ -141,29 +191,25 @@ class Optimizer(Configurable):
                 f"Only one of {', '.join(f'`{key}`' for key in clips)} can be set. "
                 f"Received {', '.join(f'{key}={value!r}' for key, value in given.items())}."
             )
-        for key, value in given.items():
-            check_number(value, key, 0)
+        clips.update({key: check_number(value, key, 0) for key, value in given.items()})
         if weight_decay is not None:
-            check_number(weight_decay, "weight_decay", 0)
-        frequency = ema_overwrite_frequency
-        if frequency is not None and not (isinstance(frequency, int) and frequency >= 1):
-            raise ValueError(
-                "The argument `ema_overwrite_frequency` must be None or a positive integer. "
-                f"Received ema_overwrite_frequency={frequency!r}."
-            )
+            weight_decay = check_number(weight_decay, "weight_decay", 0)
         self.name = name or unique_name(snake_case(type(self).__name__))
         self.weight_decay = weight_decay
-        self.clipnorm = clipnorm
-        self.clipvalue = clipvalue
-        self.global_clipnorm = global_clipnorm
+        self.clipnorm = clips["clipnorm"]
+        self.clipvalue = clips["clipvalue"]
+        self.global_clipnorm = clips["global_clipnorm"]
         self.use_ema = bool(use_ema)
         self.ema_momentum = check_fraction(ema_momentum, "ema_momentum", including_one=True)
-        self.ema_overwrite_frequency = frequency
+        self.ema_overwrite_frequency = check_optional_count(
+            ema_overwrite_frequency, "ema_overwrite_frequency"
+        )
         self._iterations = 0
         self.store = None
         self.slots = {}
         self._slices = []
-        self._undecayed = None
+        self._undecayed: tuple[set[Variable], tuple[str, ...]] = set(), ()
+        self._is_copy = False
         self._before = self._after = ()
         self._schedule = None
         self.learning_rate = learning_rate
@@ -212,7 +258,7 @@ class Optimizer(Configurable):
 
     @property
     def iterations(self):
-        return Count(self._iterations)
+        return Count(self._iterations, self)
 
     @iterations.setter
     def iterations(self, value):
@@ -264,6 +310,8 @@ class Optimizer(Configurable):
         size = store.trainable_size
         names = (*(("average",) if self.use_ema else ()), *self.slot_names)
         slots = {name: aligned(size, store.dtype, zero=True) for name in names}
+        if self._is_copy:
+            self._adopt(store)
         before = dict(self._slices)
         if before and not any(variable in before for variable, _ in store.slices):
             raise ValueError(
@@ -280,6 +328,21 @@ class Optimizer(Configurable):
         self.store = store
         self.rebind()
 
+    def _adopt(self, store):
+        """Let a copy go on with the weights of a model, which have the shapes of the original's."""
+        variables = [variable for variable, _ in store.slices if variable.trainable]
+        if [variable.shape for variable in variables] == [v.shape for v, _ in self._slices]:
+            excluded, names = self._undecayed
+            replaced = dict(zip((v for v, _ in self._slices), variables, strict=True))
+            self._undecayed = {replaced.get(variable, variable) for variable in excluded}, names
+            self._slices = [(replaced[variable], part) for variable, part in self._slices]
+        self._is_copy = False
+
+    def __getstate__(self):
+        """A copy has the settings and the state, and is bound to the next model that trains it."""
+        state = {name: value for name, value in vars(self).items() if name not in BOUND}
+        return {**state, "store": None, "_before": (), "_after": (), "_is_copy": True}
+
     def rebind(self):
         """Bind again, after the store, the settings or the backend changed."""
         if self.store is None:
@@ -292,7 +355,7 @@ class Optimizer(Configurable):
         self._decayed = [
             (self.weights[part], self.scratch[part])
             for variable, part in self._slices
-            if not (self._undecayed and self._undecayed(variable))
+            if not self._is_undecayed(variable)
         ]
         self._constrained = [
             (variable.constraint, self.weights[part].reshape(variable.shape))
@@ -356,11 +419,11 @@ class Optimizer(Configurable):
         """
         if self.built:
             raise ValueError("`exclude_from_weight_decay` must be called before the first step.")
-        excluded = set(var_list or ())
-        pattern = re.compile("|".join(map(re.escape, var_names))) if var_names else None
-        self._undecayed = lambda variable: (
-            variable in excluded or bool(pattern and pattern.search(variable.path))
-        )
+        self._undecayed = set(var_list or ()), tuple(var_names or ())
+
+    def _is_undecayed(self, variable):
+        excluded, names = self._undecayed
+        return variable in excluded or any(name in variable.path for name in names)
 
     def finalize_variable_values(self, var_list: Sequence[Variable] | None = None) -> None:
         """Replace the weights by their moving average; does nothing without `use_ema`."""
@@ -431,6 +494,24 @@ class Optimizer(Configurable):
         self._iterations = int(scalars["iteration"])
         if self._schedule is None and "learning_rate" in scalars:
             self.learning_rate = float(scalars["learning_rate"])
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state in Keras's order: iterations, learning rate, and the slots of each weight.
+
+        Assigning to one of them changes the optimizer.
+        """
+        attributes = {"iteration": "iterations", "learning_rate": "learning_rate"}
+        variables = []
+        for name, array in self.variables_in_order():
+            if name in attributes:
+                variable = ScalarVariable(array, name, self, attributes[name])
+            else:
+                variable = Variable(array, name=name, trainable=False)
+                variable.share(array)
+            variable.path = f"{self.name}/{name}"
+            variables.append(variable)
+        return variables
 
     def variables_in_order(self, weights=None):
         """The state as [(name, array)] in the order of files of Keras: scalars first, then slots.

@@ -68,7 +68,7 @@ class ExponentialDecay(_Decay):
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
         self.decay_rate = check_number(decay_rate, "decay_rate")
-        self.staircase = staircase
+        self.staircase = bool(staircase)
 
     def __call__(self, step):
         return self.initial_learning_rate * self.decay_rate ** self._decays(step, self.staircase)
@@ -130,7 +130,7 @@ class PolynomialDecay(_Decay):
         super().__init__(initial_learning_rate, decay_steps, name)
         self.end_learning_rate = check_number(end_learning_rate, "end_learning_rate")
         self.power = check_number(power, "power")
-        self.cycle = cycle
+        self.cycle = bool(cycle)
 
     def __call__(self, step):
         decays = self._decays(step)
@@ -175,9 +175,9 @@ class CosineDecay(_Decay):
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
         self.alpha = check_number(alpha, "alpha")
-        self.warmup_target = warmup_target
         if warmup_target is not None:
-            check_number(warmup_target, "warmup_target")
+            warmup_target = check_number(warmup_target, "warmup_target")
+        self.warmup_target = warmup_target
         self.warmup_steps = check_number(warmup_steps, "warmup_steps", 0)
 
     def __call__(self, step):
@@ -222,9 +222,9 @@ class CosineDecayRestarts(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate = check_number(initial_learning_rate, "initial_learning_rate")
         self.first_decay_steps = _check_steps(first_decay_steps, "first_decay_steps")
-        if check_number(t_mul, "t_mul") < 1:
+        self.t_mul = check_number(t_mul, "t_mul")
+        if self.t_mul < 1:
             raise ValueError(f"The argument `t_mul` must be >= 1. Received t_mul={t_mul!r}.")
-        self.t_mul = t_mul
         self.m_mul = check_number(m_mul, "m_mul")
         self.alpha = check_number(alpha, "alpha")
         self.name = name
@@ -292,7 +292,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
 
 def _check_steps(value, name):
-    if check_number(value, name) <= 0:
+    value = check_number(value, name)
+    if value <= 0:
         raise ValueError(f"The argument `{name}` must be > 0. Received {name}={value!r}.")
     return value
 

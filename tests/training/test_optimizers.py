@@ -162,7 +162,7 @@ def test_invalid_arguments_are_rejected():
         optimizers.SGD(weight_decay=-1.0)
     with pytest.raises(ValueError, match="`weight_decay` of AdamW must be a float"):
         optimizers.AdamW(weight_decay=None)
-    with pytest.raises(ValueError, match="`ema_overwrite_frequency` must be None or a positive"):
+    with pytest.raises(ValueError, match="`ema_overwrite_frequency` must be a positive integer"):
         optimizers.SGD(use_ema=True, ema_overwrite_frequency=0)
     with pytest.raises(ValueError, match="`beta_1` must be above 0"):
         optimizers.Lion(beta_1=0)
