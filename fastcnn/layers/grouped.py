@@ -12,22 +12,8 @@ from fastcnn import kernels
 from fastcnn.core.memory import aligned
 
 
-class Grouped:
-    """The kernels of all groups, with the copies before and after.
-
-    before, after: pairs (target, source) of arrays of one shape.
-    """
-
-    def __init__(self, calls, before, after):
-        self.calls, self.before, self.after = calls, before, after
-
-    def __call__(self, version=None):
-        for target, source in self.before:
-            np.copyto(target, source)
-        for call in self.calls:
-            call()  # without a version: the weights were copied again
-        for target, source in self.after:
-            np.copyto(target, source)
+def _copies(targets, sources):
+    return [kernels.Copy(*arrays) for arrays in zip(targets, sources, strict=True)]
 
 
 def _parts(array, groups):
@@ -54,8 +40,8 @@ def bind_forward(groups, x, w, b, y, **config):
         kernels.bind("conv2d_forward", *arrays, **config)
         for arrays in zip(x_copies, w_copies, bs, y_copies, strict=True)
     ]
-    before = [*zip(x_copies, xs, strict=True), *zip(w_copies, ws, strict=True)]
-    return Grouped(calls, before, list(zip(ys, y_copies, strict=True)))
+    before = [*_copies(x_copies, xs), *_copies(w_copies, ws)]
+    return kernels.Sequence(*before, *calls, *_copies(ys, y_copies))
 
 
 def bind_backward_data(groups, dy, w, dx, **config):
@@ -68,8 +54,8 @@ def bind_backward_data(groups, dy, w, dx, **config):
         kernels.bind("conv2d_backward_data", *arrays, **config)
         for arrays in zip(dy_copies, w_copies, dx_copies, strict=True)
     ]
-    before = [*zip(dy_copies, dys, strict=True), *zip(w_copies, ws, strict=True)]
-    return Grouped(calls, before, list(zip(dxs, dx_copies, strict=True)))
+    before = [*_copies(dy_copies, dys), *_copies(w_copies, ws)]
+    return kernels.Sequence(*before, *calls, *_copies(dxs, dx_copies))
 
 
 def bind_backward_weights(groups, x, dy, dw, db, **config):
@@ -83,5 +69,5 @@ def bind_backward_weights(groups, x, dy, dw, db, **config):
         kernels.bind("conv2d_backward_weights", *arrays, **config)
         for arrays in zip(x_copies, dy_copies, dw_copies, dbs, strict=True)
     ]
-    before = [*zip(x_copies, xs, strict=True), *zip(dy_copies, dys, strict=True)]
-    return Grouped(calls, before, list(zip(dws, dw_copies, strict=True)))
+    before = [*_copies(x_copies, xs), *_copies(dy_copies, dys)]
+    return kernels.Sequence(*before, *calls, *_copies(dws, dw_copies))

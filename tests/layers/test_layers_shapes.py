@@ -246,3 +246,14 @@ def test_results_have_the_same_bits_for_any_number_of_threads():
     for run in runs[1:]:
         for found, wanted in zip(run, runs[0], strict=True):
             np.testing.assert_array_equal(found, wanted)
+
+
+def test_grouped_convolution_sees_new_weights():
+    """The kernels of the groups read copies of the weights."""
+    model = keras.Sequential([keras.Input((5, 5, 4)), layers.Conv2D(6, 3, groups=2)])
+    x = np.ones((2, 5, 5, 4), np.float32)
+    for value in (1.0, 2.0):
+        kernel, bias = model.weights
+        kernel.assign(np.full(kernel.shape, value))
+        np.testing.assert_array_equal(model(x), 18 * value)
+        np.testing.assert_array_equal(model.predict(x, verbose=0), 18 * value)
