@@ -253,7 +253,7 @@ def test_grouped_convolution_sees_new_weights():
     model = keras.Sequential([keras.Input((5, 5, 4)), layers.Conv2D(6, 3, groups=2)])
     x = np.ones((2, 5, 5, 4), np.float32)
     for value in (1.0, 2.0):
-        kernel, bias = model.weights
+        kernel = model.weights[0]
         kernel.assign(np.full(kernel.shape, value))
         np.testing.assert_array_equal(model(x), 18 * value)
         np.testing.assert_array_equal(model.predict(x, verbose=0), 18 * value)
