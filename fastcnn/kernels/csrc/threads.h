@@ -22,12 +22,6 @@ static inline void fastcnn_store(double *to, double value) {
 
 #ifdef _OPENMP
 #include <omp.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 enum { fastcnn_has_openmp = 1 };
 static inline int fastcnn_max_threads(void) { return omp_get_max_threads(); }
 static inline int fastcnn_thread(void) { return omp_get_thread_num(); }
@@ -36,6 +30,21 @@ static inline int fastcnn_team_size(void) { return omp_get_num_threads(); }
 static inline void fastcnn_barrier(void) {
 #pragma omp barrier
 }
+#else
+enum { fastcnn_has_openmp = 0 };
+static inline int fastcnn_max_threads(void) { return 1; }
+static inline int fastcnn_thread(void) { return 0; }
+static inline int fastcnn_team_size(void) { return 1; }
+static inline void fastcnn_barrier(void) {}
+#endif
+
+#if defined(_OPENMP) && defined(__linux__)
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* libgomp ends the process when it cannot create a thread (a limit on the processes of a user or of
    a container, or on memory). So before a thread starts its first team, or a larger one than
@@ -90,11 +99,6 @@ static inline int fastcnn_can_start(int threads) {
     return 1;
 }
 #else
-enum { fastcnn_has_openmp = 0 };
-static inline int fastcnn_can_start(int threads) { return threads == 1; }
-static inline int fastcnn_max_threads(void) { return 1; }
-static inline int fastcnn_thread(void) { return 0; }
-static inline int fastcnn_team_size(void) { return 1; }
-static inline void fastcnn_barrier(void) {}
+static inline int fastcnn_can_start(int threads) { return fastcnn_has_openmp || threads == 1; }
 #endif
 #endif
