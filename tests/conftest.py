@@ -16,7 +16,7 @@ import fastcnn
 from fastcnn import kernels
 
 ALL_SETS = ("avx512", "avx2", "baseline", "neon")
-RANDOM_SHAPES = 2000  # per kernel
+RANDOM_SHAPES = 1000  # per kernel
 
 
 def pytest_addoption(parser):
@@ -25,6 +25,11 @@ def pytest_addoption(parser):
         type=int,
         default=int(os.environ.get("FASTCNN_TEST_SHAPES", RANDOM_SHAPES)),
         help="random shapes per kernel in test_exactness.py",
+    )
+    parser.addoption(
+        "--every-byte",
+        action="store_true",
+        help="damage files at every byte in test_hostile_files.py, not at a sample",
     )
 
 

@@ -44,7 +44,7 @@ def changed_calls(draw, name):
 @pytest.mark.parametrize("name", functions.__all__)
 def test_unsuitable_arguments_are_refused(name):
     @settings(
-        max_examples=150,
+        max_examples=60,
         deadline=None,
         derandomize=True,
         database=None,
