@@ -1,1 +1,1 @@
-"""What runs: the steps that a list of layers becomes, and the head that computes the loss."""
+"""The execution plan of a model: its steps, and the head that computes the loss."""

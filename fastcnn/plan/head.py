@@ -40,8 +40,8 @@ def ends_in(step, activation):
 class LossHead:
     """The end of a training step: the loss of each sample and the gradient at the last layer.
 
-    Where the loss undoes the last layer's activation (softmax or sigmoid with cross-entropy) it
-    works on what goes into the activation, as Keras does in graph mode: no logarithm of a rounded
+    If the loss inverts the last layer's activation (softmax or sigmoid with cross-entropy), it is
+    computed from the activation's input, as Keras does in graph mode: no logarithm of a rounded
     probability. `predictions` are what the model would have returned, for the metrics.
 
     Attributes, after `step`:
@@ -82,10 +82,10 @@ class LossHead:
 
 
 class HeadCall:
-    """A loss bound to one batch's buffers. Output axes in the middle count as rows.
+    """A loss bound to the buffers of one batch. Axes between the first and the last are rows.
 
-    Where float targets lack the output's last axis, of size 1, the loss is that of the output
-    without it, as in Keras.
+    If float targets lack the output's last axis, of size 1, the loss is that of the output without
+    it, as in Keras.
     """
 
     def __init__(self, loss, activation, z, targets, weights):

@@ -1,13 +1,13 @@
-"""A linear layer with batch normalization behind it, as one step.
+"""A linear layer followed by batch normalization, as one step.
 
-In training, each layer runs on its own. Otherwise the normalization is a constant factor and an
-offset for each channel, so it goes into the weights (Jacob et al. 2018, section 3.2):
+In training, each layer runs separately. In inference, normalization is a constant factor and offset
+for each channel, so it is folded into the weights (Jacob et al. 2018, section 3.2):
 
     factor  = gamma / sqrt(moving_variance + epsilon)
     kernel' = kernel * factor
     bias'   = (bias - moving_mean) * factor + beta
 
-and one kernel does all, relu and max-pool included. The two agree but for rounding.
+and one kernel computes everything, including relu and max-pooling. Both agree up to rounding.
 """
 
 import numpy as np
@@ -19,12 +19,12 @@ from fastcnn.layers.core import read_from
 
 
 class NormalizedStep(Step):
-    """A linear layer without activation, a batch normalization and what follows.
+    """A linear layer without activation, batch normalization, and optionally relu and max-pooling.
 
     Args:
         linear: the step of a layer with `channel_axes`.
-        normalization: the `BatchNormalizationStep` of the last axis; relu may be part of it.
-        pool: None, or the step of a max-pool without padding behind a convolution.
+        normalization: the `BatchNormalizationStep` of the last axis; it may include relu.
+        pool: None, or the step of a max-pool without padding after a convolution.
     """
 
     def __init__(self, linear, normalization, pool=None):
@@ -75,16 +75,16 @@ class NormalizedStep(Step):
         return dy
 
     def _bound(self, n):
-        """The call for n samples, if the last step still writes the array that it did then."""
+        """The call for n samples, if the last step still writes to the same array."""
         call = self._calls.get(n)
-        # a step that was bound again, to a larger buffer, writes another one
+        # a step that was bound again, to a larger buffer, writes to another array
         return call if call and call.last is self.steps[-1]._calls.get(n) else None
 
     def _bind(self, x):
         call = Call(x)
         y = x
-        # The steps are bound as for training, and the result goes to the last one's array: so what
-        # comes behind stays bound when training and prediction take turns.
+        # The steps are bound as for training, and the result goes to the last one's array: later
+        # steps then stay bound when training and prediction alternate.
         for step in self.steps:
             call.last = step.bound(y)
             y = call.last.y

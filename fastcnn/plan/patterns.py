@@ -1,7 +1,7 @@
-"""Which neighbors one kernel runs together. Layers declare what they can do by attributes.
+"""Which adjacent layers are fused into one kernel. Layers declare by attributes what they support.
 
 See `layers.base.Layer` for the attributes: `takes_max_pool`, `is_max_pool`, `channel_axes`,
-`is_batch_normalization`, `sole_activation`. A layer whose `forward` is its own is never fused,
+`is_batch_normalization`, `sole_activation`. A layer that overrides `forward` is never fused,
 whatever it inherits.
 """
 
@@ -16,7 +16,7 @@ from fastcnn.plan.steps import ConvMaxPoolStep
 
 
 class Use:
-    """A layer at one position of a model, with the shapes that it has there."""
+    """A layer at one position of a model, with its shapes at that position."""
 
     def __init__(self, layer, input_shape, output_shape):
         self.layer = layer
@@ -24,12 +24,12 @@ class Use:
         self.output_shape = output_shape
 
     def declares(self, name):
-        """The layer's attribute `name`, or None where its `forward` is its own."""
+        """The layer's attribute `name`, or None if the layer overrides `forward`."""
         return None if self.layer.is_opaque else getattr(self.layer, name)
 
     @property
     def is_penalized(self):
-        """Whether a penalty needs the layer's own result."""
+        """Whether a penalty needs the output of this layer."""
         return self.layer.activity_regularizer is not None
 
     def make_step(self, **settings):
@@ -38,7 +38,7 @@ class Use:
 
 
 def uses_of(layers, input_shape):
-    """The uses of a chain of layers, from the shape that the first one takes."""
+    """The uses of a chain of layers, given the first one's input shape."""
     uses = []
     for layer in layers:
         output_shape = tuple(layer.compute_output_shape(input_shape))
@@ -48,10 +48,10 @@ def uses_of(layers, input_shape):
 
 
 def fuse(uses):
-    """Steps for a chain of uses: one each, but for neighbors that one kernel runs better.
+    """Steps for a chain of uses: one each, except for adjacent layers that one kernel runs faster.
 
-    These are a convolution, relu and max-pool; a batch normalization and relu; and a linear layer,
-    its batch normalization and what follows.
+    These are a convolution, relu and max-pool; batch normalization and relu; and a linear layer
+    with batch normalization, relu and max-pool.
     """
     steps = []
     while uses:
@@ -64,7 +64,7 @@ def fuse(uses):
 
 
 def first_step(uses):
-    """(the step for the first uses, how many they are)."""
+    """(the step for the first uses, number of these uses)."""
     length, relu = pooled_convolution(uses)
     if length:
         return ConvMaxPoolStep(uses[0], relu, uses[length - 1]), length
@@ -76,9 +76,9 @@ def first_step(uses):
 
 
 def pooled_convolution(uses):
-    """(how many of the first uses are one convolution with max-pool, whether relu is in it).
+    """(number of leading uses that form a convolution with max-pool, whether relu is included).
 
-    (0, False) where they are not. relu may be the convolution's own activation or a layer.
+    (0, False) if there are none. relu may be the convolution's own activation or a layer.
     """
     conv, *rest = uses
     if not conv.declares("takes_max_pool") or conv.is_penalized or not rest:
@@ -94,7 +94,7 @@ def pooled_convolution(uses):
 
 
 def can_pool(conv, pool):
-    """Whether the kernels of `conv` can compute the layer `pool` behind it as well."""
+    """Whether the kernels of `conv` can also compute the layer `pool` that follows it."""
     if not conv.declares("takes_max_pool") or not pool.declares("is_max_pool"):
         return False
     layer = pool.layer
@@ -110,7 +110,7 @@ def can_pool(conv, pool):
 
 
 def is_normalized(uses):
-    """Whether the first two uses are a linear layer and the normalization of its channels."""
+    """Whether the first two uses are a linear layer and a normalization of its channels."""
     if len(uses) < 2 or not uses[0].declares("channel_axes"):
         return False
     linear, normalization = uses[:2]
@@ -123,7 +123,7 @@ def is_normalized(uses):
 
 
 def normalized(uses):
-    """(the step for the first uses, an `is_normalized` pair and more, how many they are)."""
+    """(the step for an `is_normalized` pair and what follows, number of these uses)."""
     linear, normalization, *rest = uses
     relu = is_normalization_with_relu(uses[1:])
     rest = rest[1:] if relu else rest
@@ -141,7 +141,7 @@ def is_relu(use):
 
 
 def is_normalization_with_relu(uses):
-    """Whether the first two uses are a batch normalization and relu."""
+    """Whether the first two uses are batch normalization and relu."""
     first = uses[0]
     is_plain = first.declares("is_batch_normalization") and not first.is_penalized
     return bool(is_plain) and len(uses) > 1 and is_relu(uses[1])

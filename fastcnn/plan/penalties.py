@@ -1,14 +1,14 @@
 """What regularizers add to the loss and to the gradients of a training step.
 
-`Penalties` is made by a plan for its layers, and is None where no layer has a regularizer, so that
-a step without them pays nothing.
+A plan creates `Penalties` for its layers, or None if no layer has a regularizer: a step without
+them costs nothing extra.
 """
 
 from fastcnn.core.steps import Step
 
 
 class ActivityStep(Step):
-    """The step behind a layer with an activity regularizer: passes y on and adds to dy."""
+    """The step after a layer with an activity regularizer: returns y unchanged, and adds to dy."""
 
     def __init__(self, use):
         shape = use.output_shape
@@ -31,7 +31,7 @@ class ActivityStep(Step):
         gradient += dy
         if not self.consume_gradient:
             return gradient
-        dy[...] = gradient  # the layer before stays bound to this array
+        dy[...] = gradient  # the previous layer stays bound to this array
         return dy
 
     @property
@@ -56,7 +56,7 @@ class Penalties:
         self.value = 0.0
 
     def measure(self):
-        """Take the sum, with the weights and outputs as they are now."""
+        """Compute the sum for the current weights and outputs."""
         self.value = sum(weight.regularizer(weight.value) for weight in self._weights)
         self.value += sum(step.value() for step in self._steps)
 
@@ -65,7 +65,7 @@ class Penalties:
         return [step.value() for step in self._steps if step.has_run]
 
     def add_gradients(self):
-        """Add the gradients to those of the weights; outputs have theirs from `ActivityStep`."""
+        """Add the gradients to those of the weights; `ActivityStep` adds those of the outputs."""
         for weight in self._weights:
             weight.gradient += weight.regularizer.gradient(weight.value)
 

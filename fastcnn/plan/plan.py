@@ -1,9 +1,9 @@
-"""What runs when a model computes: its steps in order, forward and backward, and the loss.
+"""The execution plan of a model: its steps in order, forward and backward, and the loss.
 
-A `Plan` is made from the layers of a model (nested models already taken apart) and its loss. It
-owns its steps and their buffers; nothing is written into the layers, which other models may use.
-Only the plan knows in which order steps run and what one hands to the next: models and training
-call `forward`, `compute_loss` and `backpropagate`.
+A `Plan` is created from the layers of a model (nested models flattened) and its loss. It owns its
+steps and their buffers; nothing is written into the layers, which other models may use. Only the
+plan knows in which order steps run and what one passes to the next: models and training call
+`forward`, `compute_loss` and `backpropagate`.
 """
 
 from collections import Counter
@@ -19,19 +19,19 @@ from fastcnn.plan.steps import AccumulatingStep
 
 
 class Plan:
-    """What runs for a list of layers.
+    """The execution plan of a list of layers.
 
     Args:
         layers: the layers, in order.
-        input_shape: that of the first one's input, with the batch as None.
+        input_shape: shape of the first layer's input, with None for the batch.
         loss: a `Loss`, or None.
 
     Attributes:
         inference: steps from input to output.
-        training: steps from input to what `head` takes.
+        training: steps from the input to the input of `head`.
         head: the `LossHead`, or None without a loss.
-        backward: the training steps whose gradients somebody reads, last one first.
-        penalties: what regularizers add, or None.
+        backward: the training steps whose gradients are needed, in reverse order.
+        penalties: the `Penalties` of the regularizers, or None.
     """
 
     def __init__(self, layers, input_shape, loss=None):
@@ -56,9 +56,9 @@ class Plan:
         for layer, count in own.items():
             if count > 1:
                 raise NotImplementedError(
-                    f"The layer {layer.name!r} has a `forward` of its own and stands at {count} "
-                    "positions of the model. Its `backward` knows only the last `forward`: use "
-                    "a layer object for each position to train it."
+                    f"The layer {layer.name!r} overrides `forward` and is used at {count} "
+                    "positions of the model. Its `backward` knows only the last `forward`: to "
+                    "train it, create a layer for each position."
                 )
 
     # ------------------------------------------------------------------------------------ running
@@ -73,7 +73,7 @@ class Plan:
         """`forward` that reads x where it is, without copying it first; not for training.
 
         Runs the first step that is not a view directly on x. Returns None if x cannot be used in
-        place; then nothing has been computed.
+        place; nothing has been computed then.
         """
         flags = x.flags
         if x.dtype != np.float32 or not (flags.c_contiguous and flags.aligned):
@@ -87,7 +87,7 @@ class Plan:
         return y
 
     def compute_loss(self, batch, training):
-        """Run a loaded batch through to the head, which then has its losses; the gradient there."""
+        """Run a loaded batch through all steps and the head; return the gradient at the head."""
         y = batch.x
         for forward in self._training_forwards:
             y = forward(y, training)
@@ -97,7 +97,7 @@ class Plan:
         return dy
 
     def backpropagate(self, dy):
-        """Write the gradients of all trainable weights."""
+        """Compute the gradients of all trainable weights."""
         for backward in self._backwards:
             dy = backward(dy)
         if self.penalties is not None:
@@ -111,7 +111,7 @@ class Plan:
     # ------------------------------------------------------------------------------------- showing
 
     def describe(self):
-        """What computes, then a line per training step: shapes, and its kernels' algorithms."""
+        """The backend, then a line per training step: its shapes and its kernels' algorithms."""
         if config.backend() == "native":
             where = f"native, {kernels.instruction_set()}, {config.num_threads()} threads"
         else:
@@ -125,7 +125,7 @@ class Plan:
 
 
 def accumulated(steps):
-    """The steps of a backward pass; where a layer comes again, its gradients are added up."""
+    """The steps of a backward pass; the gradients of a repeated layer are accumulated."""
     written = set()
     for step in steps:
         weights = step.trainable_weights

@@ -1,4 +1,4 @@
-"""Steps that run several layers as one kernel, and steps that a plan puts around others."""
+"""Steps that run several layers as one kernel, and steps that wrap other steps."""
 
 from functools import partial
 
@@ -12,7 +12,7 @@ from fastcnn.layers.convolutional import chosen_algorithms
 class ConvMaxPoolStep(Step):
     """A convolution, optionally relu, and a max-pool, as one kernel for each direction.
 
-    Backward, only the positions that won their window get a gradient.
+    In the backward pass only the maximum of each window gets a gradient.
 
     Args:
         conv, pool: the uses of the two layers.
@@ -84,7 +84,7 @@ class ConvMaxPoolStep(Step):
 
 
 class LinearStep(Step):
-    """A step without its activation, which the loss takes over."""
+    """A step without its activation, which is part of the loss."""
 
     def __init__(self, step):
         super().__init__(*step.layers, input_shape=step.input_shape, output_shape=step.output_shape)
@@ -98,9 +98,9 @@ class LinearStep(Step):
 
 
 class AccumulatingStep:
-    """The backward pass of a step whose weights have gradients from another position already.
+    """The backward pass of a step whose weights already have gradients from another position.
 
-    The step writes its own gradients, as ever; those that were there are added to them.
+    The step overwrites the gradients as usual; the previous ones are then added to them.
     """
 
     def __init__(self, step, weights):

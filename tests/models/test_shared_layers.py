@@ -206,5 +206,5 @@ def test_a_layer_with_its_own_passes_is_trained_at_one_position_only():
     x = np.ones((2, 4))
     assert model.predict(x, verbose=0).shape == (2, 2)
     model.compile("sgd", "mse")
-    with pytest.raises(NotImplementedError, match="'own' has a `forward` of its own and stands at"):
+    with pytest.raises(NotImplementedError, match="'own' overrides `forward` and is used at"):
         model.train_on_batch(x, np.ones((2, 2)))
