@@ -1,1 +1,1 @@
-"""Who loops: fit, evaluate and predict, the logs, the progress bar and Ctrl-C."""
+"""The loops of fit, evaluate and predict, their logs, the progress bar and Ctrl-C."""

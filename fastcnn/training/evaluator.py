@@ -1,4 +1,4 @@
-"""evaluate, predict and single batches: the half of `Trainer` that does not change weights."""
+"""evaluate, predict and single batches: the part of `Trainer` that does not change weights."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 
 class Singles(BatchBuffers):
-    """What `train_on_batch` and `test_on_batch` keep from call to call."""
+    """The state that `train_on_batch` and `test_on_batch` keep between calls."""
 
     def __init__(self, model):
         super().__init__(weakref.proxy(model))  # the model keeps this object
         self._plan, self._optimizer = model._plan, model.optimizer
 
     def is_for(self, model):
-        """Whether the model runs as it did when this was made."""
+        """Whether the model still has the plan and optimizer that this was created for."""
         return self._plan is model._plan and self._optimizer is model.optimizer
 
 
@@ -80,10 +80,10 @@ class Evaluator:
         return_dict: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Loss and metrics on some samples.
+        """Compute loss and metrics on some samples.
 
         Args:
-            x, y, sample_weight: as in `fit`: arrays, or x alone as batches.
+            x, y, sample_weight: as in `fit`: arrays, or batches as x alone.
             batch_size: samples per step; None is 32.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 one line.
             steps: number of batches; None is all of them.
@@ -126,7 +126,7 @@ class Evaluator:
         return logs
 
     def _test_step(self, tracker):
-        """A function that runs one batch forward and adds its results to `tracker`."""
+        """A function that evaluates one batch and adds its results to `tracker`."""
         with self._lock:
             self.assemble_if_changed()
             plan, lock, weights_lock = self._plan, self._lock, self._store.lock
@@ -153,7 +153,7 @@ class Evaluator:
         """The model's output for some inputs, batch by batch, as a new array.
 
         Args:
-            x: array, or what makes batches: x, (x,), (x, y) or (x, y, sample_weight).
+            x: array, or an iterable of batches: x, (x,), (x, y) or (x, y, sample_weight).
             batch_size: samples per step; None is 32.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 one line.
             steps: number of batches; None is all of them.
@@ -237,7 +237,7 @@ class Evaluator:
     def metrics(self) -> list[Metric]:
         """The mean loss and the metrics of the last epoch or batch, as `Metric`s.
 
-        Before the first, only the loss; nothing before `compile`.
+        Before the first one, only the loss; before `compile`, an empty list.
         """
         tracker = self._tracker_now
         if tracker is not None:
@@ -256,10 +256,9 @@ class Evaluator:
         return ["loss", *(a if isinstance(a, str) else a.name for a in arguments)]
 
     def _run_single(self, samples, make_step):
-        """The logs of one batch that the function from `make_step(tracker)` was run on.
+        """Run the function that `make_step(tracker)` returns on one batch; return the logs.
 
-        Batches of one shape share buffers, bound kernels and metrics for as long as the model stays
-        as it is.
+        Batches of one shape share buffers, bound kernels and metrics until the model changes.
         """
         with self._lock:
             self._check(samples, gather=False)
@@ -278,19 +277,19 @@ class Evaluator:
             return tracker.logs()
 
     def _epochs(self, x, y, sample_weight, batch_size, steps):
-        """Batches of data that are not trained on."""
+        """The batches of data to evaluate."""
         if makes_batches(x):
             return Epochs(self._stream(x, y, sample_weight), steps)
         samples = Samples(x, y, sample_weight)
         return Epochs(self._feed(samples, batch_size_of(batch_size, len(samples), steps)), steps)
 
     def _stream(self, x, y=None, sample_weight=None, shuffle=False, class_weight=None):
-        """The batches of x, checked against the model and its loss."""
+        """The batches of an iterable, checked against the model and its loss."""
         self._require_loss()
         if y is not None or sample_weight is not None:
             raise ValueError(
-                "Where `x` makes batches, they include targets and sample weights: `y` and "
-                f"`sample_weight` must be None. Received x of type {type(x)}."
+                "If `x` is an iterable of batches, these include targets and sample weights: `y` "
+                f"and `sample_weight` must be None. Received x of type {type(x)}."
             )
         stream = Stream(x, self, self.loss_object, shuffle, class_weight).peek()
         with self._lock:
@@ -298,7 +297,7 @@ class Evaluator:
         return stream
 
     def _feed(self, samples, batch_size, shuffle=False):
-        """Batches of samples."""
+        """The batches of some samples, checked against the model and its loss."""
         self._check(samples)
         return Feed(samples, batch_size, self.input_buffer, shuffle)
 
@@ -337,7 +336,7 @@ class Evaluator:
 
 
 def batch_size_of(batch_size, samples, steps=None):
-    """Samples per step: as given, else so that there are `steps` steps, else 32."""
+    """Samples per step: `batch_size`, by default what leads to `steps` steps, or 32."""
     if batch_size is None:
         return -(-samples // steps) if steps and samples else 32
     return check_count(batch_size, "batch_size")

@@ -5,10 +5,10 @@ import threading
 
 
 class Interrupt:
-    """While `busy`, Ctrl-C is noted as `pending` instead of raised; else it is raised as always.
+    """While `busy`, Ctrl-C sets `pending` instead of raising KeyboardInterrupt.
 
-    So the weights are always those after a complete step. A second Ctrl-C is raised at once.
-    Only the main thread can do this, and only where nobody else handles the signal: elsewhere
+    So the weights are always those after a complete step. A second Ctrl-C raises immediately. This
+    works in the main thread only, and only if the program has no handler of its own; otherwise
     nothing changes.
     """
 

@@ -4,15 +4,15 @@ import time
 
 
 class BatchLoop:
-    """Goes through the batches of an epoch, with hooks and progress around each step.
+    """Iterates over the batches of an epoch, with hooks and progress around each step.
 
     Iterating yields each `Batch`; the body of the loop runs the step.
 
     Args:
-        batches: the batches that are left of the epoch.
+        batches: the remaining batches of the epoch.
         hooks: the `CallbackList`.
         mode: "train", "test" or "predict": which hooks are called.
-        is_stopped: function that says whether to stop after this step.
+        is_stopped: function that returns whether to stop after this step.
         logs: function that returns the logs so far, for the hooks and the progress bar.
         progress: the `ProgressBar`, or None.
         done: number of completed steps of the epoch.

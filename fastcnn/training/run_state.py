@@ -22,7 +22,9 @@ def set_state(thing, state):
         ValueError: other names, or a non-numeric value for a numeric attribute.
     """
     if not isinstance(state, dict) or state.keys() != set(thing.state_names):
-        raise ValueError(f"{MISFIT}: {type(thing).__name__} keeps {sorted(thing.state_names)}.")
+        raise ValueError(
+            f"{MISFIT}: {type(thing).__name__} has the state {sorted(thing.state_names)}."
+        )
     for name, value in state.items():
         if is_number(getattr(thing, name)) and not is_number(value):
             raise ValueError(f"{MISFIT}: `{name}` of {type(thing).__name__} must be a number.")
@@ -112,7 +114,7 @@ class Run:
         if state["optimizer"] != type(optimizer).__name__:
             raise ValueError(f"{MISFIT}: its optimizer is a {state['optimizer']}.")
         if state["slots"].keys() != optimizer.slots.keys():
-            raise ValueError(f"{MISFIT}: its optimizer keeps {sorted(state['slots'])}.")
+            raise ValueError(f"{MISFIT}: its optimizer has the state {sorted(state['slots'])}.")
         flat = {"weights": (state["values"], store.read())}
         flat.update({name: (state["slots"][name], own) for name, own in optimizer.slots.items()})
         for name, (array, own) in flat.items():
@@ -129,7 +131,7 @@ class Run:
             )
         for count in (state["epoch"], state["done"], state["data"]["position"]):
             if type(count) is not int or count < 0:
-                raise ValueError(f"{MISFIT}: {count!r} is no number of epochs or steps.")
+                raise ValueError(f"{MISFIT}: {count!r} is not a number of epochs or steps.")
 
     def _take(self, state):
         model = self.model

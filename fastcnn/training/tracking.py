@@ -13,7 +13,7 @@ from fastcnn.training.run_state import get_state, set_state
 
 RING_BYTES = 1 << 18
 RING_STEPS = 64
-MAX_RINGS = 8  # kept, one per batch size
+MAX_RINGS = 8  # one per batch size
 
 
 class Ring:
@@ -59,7 +59,7 @@ class Tracker:
         self.reset()
 
     def reset(self):
-        """Forget everything."""
+        """Clear all sums and metrics."""
         self._total = self._penalties = 0.0
         self._count = 0
         self._filled = 0

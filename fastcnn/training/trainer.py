@@ -2,7 +2,7 @@
 
 A training step is: load a batch into its buffers, run the steps of the plan forward, let the head
 compute losses and the gradient, run the steps backward, update all weights in one pass. Nothing is
-allocated in a repeated step; what it costs outside the kernels is written in CONTRIBUTING.md.
+allocated in a repeated step; CONTRIBUTING.md says what it costs outside the kernels.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class Trainer(Evaluator):
-    """The training half of a model. `compile` comes first."""
+    """The methods that train a model. Call `compile` first."""
 
     stop_training = False
     history: Any = None  # the `History` of the last `fit`
@@ -74,11 +74,9 @@ class Trainer(Evaluator):
         if loss_weights not in (None, 1, 1.0):
             raise NotImplementedError("The argument `loss_weights` is not supported.")
         if isinstance(loss, (list, tuple)) and len(loss) == 1:
-            loss = loss[0]  # one list for the one output
+            loss = loss[0]  # a list for the single output
         if isinstance(loss, (dict, list, tuple)) and "class_name" not in loss:
-            raise ValueError(
-                f"A model has one output: pass its loss alone. Received loss={loss!r}."
-            )
+            raise ValueError(f"A model has one output: pass a single loss. Received loss={loss!r}.")
         optimizer = optimizers.get(optimizer)
         loss_object = losses.get_instance(loss)
         if loss_object is not None and loss_object.trains_in not in (None, self.dtype):
@@ -119,22 +117,22 @@ class Trainer(Evaluator):
 
         Args:
             x: array (n, ...) of the model's input shape: uint8, float32 and float64 are read batch
-                by batch, other types are converted to float32 first. Or what makes batches, (x, y)
-                or (x, y, sample_weight): a generator, a `utils.PyDataset`, or another iterable.
-            y: targets (n,), (n, 1) or (n, ...), as the loss wants them.
-            batch_size: samples per step; None is 32, or what `steps_per_epoch` leads to.
+                by batch, other types are converted to float32 first. Or batches, (x, y) or
+                (x, y, sample_weight): a generator, a `utils.PyDataset`, or another iterable.
+            y: targets (n,), (n, 1) or (n, ...), depending on the loss.
+            batch_size: samples per step; None is 32, or follows from `steps_per_epoch`.
             epochs: index of the epoch to stop before, as in Keras.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 one line per epoch.
             callbacks: list of `Callback`.
-            validation_split: the last part of the samples, before shuffling, that is kept for
-                validation instead of training.
-            validation_data: (x, y) or (x, y, sample_weight), or what makes batches; overrides
+            validation_split: fraction of the samples to use for validation instead of training: the
+                last ones, before shuffling.
+            validation_data: (x, y) or (x, y, sample_weight), or batches; overrides
                 `validation_split`.
             shuffle: whether to draw a new order for each epoch.
             class_weight: dictionary {class: weight}; the default weight is 1.
             sample_weight: array (n,).
             initial_epoch: index of the first epoch, to continue an earlier `fit`.
-            steps_per_epoch: number of steps of an epoch; None is one pass over the data.
+            steps_per_epoch: number of steps per epoch; None is one pass over the data.
             validation_steps: number of steps of a validation; None is one pass.
             validation_batch_size: None is `batch_size`.
             validation_freq: validate every so many epochs, or a list of epochs, counted from 1.
@@ -142,7 +140,7 @@ class Trainer(Evaluator):
         Returns:
             `History`: its `history` is a dictionary of lists, one value per epoch.
 
-        Ctrl-C ends it after a complete step: the model stays usable, the next fit continues there.
+        Ctrl-C stops it after a complete step: the model stays usable, and the next `fit` continues.
         """
         self._require_compiled("fit")
         number = check_count(epochs, "epochs", minimum=0)
@@ -182,7 +180,7 @@ class Trainer(Evaluator):
     def _epochs_to_train(
         self, x, y, sample_weight, batch_size, steps, shuffle, class_weight, split
     ):
-        """(batches to train on, samples that are held back or None)."""
+        """(batches to train on, samples held back for validation or None)."""
         if makes_batches(x):
             if split:
                 raise ValueError(
@@ -193,7 +191,7 @@ class Trainer(Evaluator):
         samples, held_back = Samples(x, y, sample_weight), None
         if split:
             samples, held_back = samples.split(split)
-        samples.weigh_classes(class_weight)  # for training only: validation is not weighed
+        samples.weigh_classes(class_weight)  # for training only: validation is not weighted
         size = batch_size_of(batch_size, len(samples), steps)
         return Epochs(self._feed(samples, size, shuffle), steps), held_back
 
@@ -202,7 +200,7 @@ class Trainer(Evaluator):
         if data is not None:
             if not isinstance(data, (list, tuple)) and not makes_batches(data):
                 raise ValueError(
-                    "`validation_data` must be (x, y), (x, y, sample_weight), or what makes "
+                    "`validation_data` must be (x, y), (x, y, sample_weight) or an iterable of "
                     f"batches. Received an object of type {type(data)}."
                 )
             x, y, sample_weight = unpack(data, "`validation_data`")
@@ -215,7 +213,7 @@ class Trainer(Evaluator):
         return epochs, self._tracker(epochs.feed.target_shape)
 
     def _train(self, run, number, verbose, validation, validation_freq):
-        """The epochs of a run; the logs of the last one."""
+        """Run the epochs; return the logs of the last one."""
         hooks, logs = run.hooks, {}
         hooks.call("on_train_begin", {})
         run.restore()
@@ -223,7 +221,7 @@ class Trainer(Evaluator):
             epoch = run.epoch
             if run.epochs.feed.exhausted:
                 if not run.epochs.is_cut:  # else it warned when the data ran out
-                    warn(f"There are no data left for epoch {epoch + 1}: training ends.")
+                    warn(f"There are no data left for epoch {epoch + 1}: training stops.")
                 break
             hooks.call("on_epoch_begin", epoch, {})
             run.restore_once_more()
@@ -232,7 +230,7 @@ class Trainer(Evaluator):
             with ProgressBar(run.epochs.steps, verbose) as progress:
                 logs = self._train_epoch(run, progress)
                 if not run.done:
-                    warn(f"There are no data for epoch {epoch + 1}: training ends.")
+                    warn(f"There are no data for epoch {epoch + 1}: training stops.")
                     return {}
                 if validation is not None and _is_due(epoch + 1, validation_freq):
                     values = self._evaluate(*validation, hooks)
@@ -290,9 +288,7 @@ class Trainer(Evaluator):
                 if model._plan is not plan:  # a callback changed the model, or only a setting
                     model._require_current_optimizer()
                     if (model.optimizer, model.loss_object, model._leaves) != compiled:
-                        raise RuntimeError(
-                            "The model was compiled or changed while it was training."
-                        )
+                        raise RuntimeError("The model was compiled or changed during training.")
                     plan, weights_lock, update = bound()
                 with weights_lock:
                     batch.load()
@@ -314,7 +310,7 @@ class Trainer(Evaluator):
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step on one batch; returns loss and metrics of this batch before the step."""
+        """Train on one batch; returns the loss and metrics of this batch before the update."""
         self._require_compiled("train_on_batch")
         samples = Samples(x, y, sample_weight).weigh_classes(class_weight)
         with self._only_training():
@@ -330,10 +326,10 @@ class Trainer(Evaluator):
 
     @contextmanager
     def _only_training(self):
-        """Allow one training at a time: the steps of a second one would interleave."""
+        """Allow only one training at a time: steps of a second one would interleave."""
         with self._lock:
             if self._training:
-                raise RuntimeError(f"The model {self.name!r} is being trained already.")
+                raise RuntimeError(f"The model {self.name!r} is already being trained.")
             self._training = True
         try:
             yield
@@ -342,7 +338,7 @@ class Trainer(Evaluator):
 
 
 def _is_due(epoch, frequency):
-    """Whether the epoch, counted from 1, is one to validate after."""
+    """Whether to validate after this epoch, counted from 1."""
     if isinstance(frequency, (list, tuple, set)):
         return epoch in frequency
     return epoch % frequency == 0

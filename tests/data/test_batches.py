@@ -126,7 +126,7 @@ def test_a_generator_that_ends():
     assert history.epoch == [0, 1]
     assert net.optimizer.iterations == 5
     assert warned[0].filename == __file__
-    with pytest.warns(UserWarning, match="There are no data left for epoch 2: training ends"):
+    with pytest.warns(UserWarning, match="There are no data left for epoch 2: training stops"):
         history = net.fit(iter(cut()), epochs=3, verbose=0)
     assert history.epoch == [0]
 

@@ -152,8 +152,8 @@ def test_compile(model):
         ({"loss": "crossentropy"}, "Unknown loss: 'crossentropy'.*sparse_categorical_crossentropy"),
         ({"metrics": ["precise"]}, "Unknown metric: 'precise'"),
         ({"optimizer": 3}, "Unknown optimizer: 3"),
-        ({"loss": {"dense": "mse"}}, "one output: pass its loss alone. Received loss={'dense'"),
-        ({"loss": ["mse", "mae"]}, "one output: pass its loss alone"),
+        ({"loss": {"dense": "mse"}}, "one output: pass a single loss. Received loss={'dense'"),
+        ({"loss": ["mse", "mae"]}, "one output: pass a single loss"),
     ]:
         with pytest.raises(ValueError, match=message):
             model.compile(**arguments)

@@ -131,7 +131,7 @@ def test_finished_run_killed_before_deleting_its_backup(tmp_path):
         ({"model": lambda: net("sgd")}, "its optimizer is a Adam"),
         (
             {"model": lambda: net(keras.optimizers.Adam(amsgrad=True))},
-            r"its optimizer keeps \['momentum', 'velocity'\]",
+            r"its optimizer has the state \['momentum', 'velocity'\]",
         ),
         ({"callbacks": [keras.callbacks.TerminateOnNaN()]}, r"its callbacks are \['Fail', 'Hist"),
         ({"shuffle": False}, "The state belongs to other data"),

@@ -297,5 +297,5 @@ def test_callback_may_change_settings_and_predict(setting):
     ],
 )
 def test_callback_that_compiles_or_changes_the_model_stops_it_with_an_error(change):
-    with pytest.raises(RuntimeError, match="compiled or changed while it was training"):
+    with pytest.raises(RuntimeError, match="compiled or changed during training"):
         changing(change)

@@ -112,6 +112,6 @@ class TestThreads:
             def on_epoch_end(self, epoch, logs=None):
                 self.model.fit(x, y, verbose=0)
 
-        with pytest.raises(RuntimeError, match="is being trained already"):
+        with pytest.raises(RuntimeError, match="is already being trained"):
             model.fit(x, y, verbose=0, callbacks=FitAgain())
         model.fit(x, y, verbose=0)
