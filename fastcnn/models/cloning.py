@@ -24,7 +24,7 @@ def clone_model(
     recursive: bool = False,
     **kwargs: Any,
 ) -> Sequential:
-    """A model of the same layers with new weights, compiled like the model with a new optimizer.
+    """Create a model of the same layers with new weights; a compiled model's clone is compiled.
 
     Args:
         model: a `Sequential`.
@@ -32,7 +32,7 @@ def clone_model(
             same configuration.
         recursive: whether a nested model is cloned layer by layer. Otherwise `clone_function` gets
             the nested model as one layer.
-        input_tensors, call_function: None.
+        input_tensors, call_function: not supported; must be None.
 
     Example:
 

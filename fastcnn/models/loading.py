@@ -26,7 +26,7 @@ def load_model(
 
 
 def model_from_json(json_string: str, custom_objects: CustomObjects = None) -> Sequential:
-    """A model with new weights from what `to_json` of this package or of Keras returned."""
+    """A model with new weights from the result of `to_json`, of this package or of Keras."""
     from fastcnn.saving import keras_file
 
     return keras_file.model_from_json(json_string, custom_objects)

@@ -1,8 +1,8 @@
-"""What all models share: weights, plan and locks, and calling a model on data.
+"""Base class of all models: weights, plan, locks, and calling a model on data.
 
-A `Store` holds a model's weights, a `Plan` the steps that its layers become; `training` loops over
+A `Store` holds a model's weights, a `Plan` the steps that run its layers; `training` loops over
 batches. Store and plan are created when first needed, and recreated when something they depend on
-has changed.
+changes.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Config, CustomObjects
     from fastcnn.core.variables import Variable
 
-CHUNK = 256  # images that `model(x)` takes through the layers at a time, to bound memory
-IN_PLACE = 32768  # bytes of a batch that a dense layer reads where they are; fewer are copied
+CHUNK = 256  # images that `model(x)` processes at a time, to bound memory
+IN_PLACE = 32768  # a batch of at least so many bytes is read without copying it first
 
 
 class Model(Trainer, Saveable, Layer):
     """Base of `Sequential`. The functional and the subclassing API are not supported."""
 
-    _is_complete = False  # whether the class says what `layers` and `build` are
+    _is_complete = False  # whether the class implements `layers` and `build`
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self._is_complete:
@@ -70,7 +70,7 @@ class Model(Trainer, Saveable, Layer):
         raise NotImplementedError
 
     def leaves(self) -> list[Layer]:
-        """All layers, those of nested models included, in the order they run."""
+        """All layers in the order they run, including those of nested models."""
         return [leaf for layer in self.layers for leaf in layer.leaves()]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -121,23 +121,23 @@ class Model(Trainer, Saveable, Layer):
             return self._store
 
     def plan(self) -> str:
-        """What runs in a training step: one line per step (see `plan.Plan`)."""
+        """Describe what runs in a training step: one line per step (see `plan.Plan`)."""
         with self._lock:
             self.assemble_if_changed()
             return self._plan.describe()
 
     def build_for(self, x: NDArray) -> None:
-        """Build the model for the array x, if it is not built."""
+        """Build the model for the array x, unless it is built."""
         if not self.built:
             self.build((None, *(x.shape[1:] or (1,))))
 
     def assemble_if_changed(self) -> None:
-        """Bring store and plan up to date; call it with the model's lock held."""
+        """Update store and plan; the caller holds the model's lock."""
         if self._plan is None or not self._is_current() or self.leaves() != self._leaves:
             self._assemble()
 
     def _is_current(self):
-        """Whether the plan was made for the weights and the settings as they are."""
+        """Whether the plan was created for the current weights and settings."""
         return self._store.is_current and self._generation == config.generation()
 
     def _assemble(self):
@@ -155,7 +155,7 @@ class Model(Trainer, Saveable, Layer):
         if self._store is None or not self._store.is_current:
             self._store = Store(self.weights, self.dtype)
         shape = self.input_shape
-        for leaf in leaves:  # another model with the same layer may have built it for other shapes
+        for leaf in leaves:  # another model may have built a shared layer for other shapes
             shape = leaf.build_once(shape)
         self._plan = Plan(leaves, self.input_shape, self.loss_object)
         if self.optimizer is not None and self.optimizer.store is self._store:
@@ -163,7 +163,7 @@ class Model(Trainer, Saveable, Layer):
         self._generation = config.generation()
 
     def _changed(self):
-        """Call it after the layers have changed."""
+        """Discard store and plan after the layers have changed."""
         self._plan = self._store = None
 
     def after_fork(self) -> None:
@@ -172,7 +172,7 @@ class Model(Trainer, Saveable, Layer):
         self._training = False
 
     def input_buffer(self, size: int, shape: tuple[int, ...]) -> NDArray:
-        """The array that holds a batch of `size` inputs: the same one each time."""
+        """The buffer for a batch of `size` inputs: the same array each time."""
         key = (size, *shape)
         with self._lock:
             buffer = self._inputs.get(key)
@@ -194,7 +194,7 @@ class Model(Trainer, Saveable, Layer):
     def __call__(self, inputs: Any, training: bool | None = None) -> Tensor:
         """The model's output for an array of inputs, as a new `Tensor`.
 
-        Without `training` it is not training, but layers that augment images do so, as in Keras.
+        `training` is False by default, except for layers that augment images, as in Keras.
         """
         x = inputs
         with self._lock:
@@ -217,7 +217,7 @@ class Model(Trainer, Saveable, Layer):
                 return y.copy().view(Tensor)
 
     def _call_first(self, x, training):
-        """`__call__` for what may need checks, conversion, building or a new buffer."""
+        """`__call__` for inputs that may need checks, conversion, building or a new buffer."""
         if isinstance(x, Layer):
             self._checked(x)
         x = as_array(x, "x")
@@ -235,7 +235,7 @@ class Model(Trainer, Saveable, Layer):
         return tensor(outputs[0] if len(outputs) == 1 else np.concatenate(outputs))
 
     def forward(self, x: NDArray, training: bool = False) -> NDArray:
-        """y for a batch x, layer by layer: the layer protocol, for checks and for use by hand."""
+        """The output for a batch, layer by layer, without the plan: for checks and experiments."""
         for layer in self.leaves():
             x = layer.forward(x, training)
         return x
@@ -259,7 +259,7 @@ class Model(Trainer, Saveable, Layer):
         """Print the table of layers, output shapes and weight counts; returns None.
 
         Args:
-            line_length: width in characters; by default at most 88 and what the terminal has.
+            line_length: width in characters; by default that of the terminal, but at most 88.
             positions: where the columns end, as fractions of the width or in characters.
             print_fn: called once with the whole text, instead of printing it.
             expand_nested: whether to list the layers of nested models below them.

@@ -68,7 +68,7 @@ class Sequential(Model):
     # ------------------------------------------------------------------------------------ layers
 
     def add(self, layer: Layer, rebuild: bool = True) -> None:
-        """Append a layer; it is built at once if the input shape is known.
+        """Append a layer, and build it if the input shape is known.
 
         Raises:
             ValueError: not a layer, a model that contains this one, a duplicate name, or a layer
@@ -167,8 +167,8 @@ class Sequential(Model):
         if self._run is not None:
             raise ValueError(
                 f"The model {self.name!r} is being trained on inputs of shape {self.input_shape} "
-                f"and received an array of shape {x.shape}: for images of several sizes start it "
-                f"with Input(shape={shape[1:]})."
+                f"and received an array of shape {x.shape}: for images of several sizes, start "
+                f"it with Input(shape={shape[1:]})."
             )
         self._layers[0] = InputLayer(batch_shape=shape, name=self._layers[0].name)
         for leaf in self.leaves():
@@ -186,7 +186,7 @@ class Sequential(Model):
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:
-        """(None, ...), once known."""
+        """(None, ...), once the model is built."""
         if not (self._layers and isinstance(self._layers[0], InputLayer)):
             raise AttributeError(
                 f"The model {self.name!r} has no input shape yet: it is not built."
@@ -195,7 +195,7 @@ class Sequential(Model):
 
     @property
     def output_shape(self) -> tuple[int | None, ...]:
-        """(None, ...), once known."""
+        """(None, ...), once the model is built."""
         if not self.built:
             raise AttributeError(
                 f"The model {self.name!r} has no output shape yet: it is not built."
@@ -215,11 +215,13 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
-        """A model with new weights from what `get_config` of this package or of Keras returned."""
+        """A model with new weights from the result of `get_config`, of this package or Keras."""
         from fastcnn.saving.serialization import Deserializer
 
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
-            raise ValueError(f"A Sequential config must hold a list `layers`. Received {config!r}.")
+            raise ValueError(
+                f"A Sequential config must contain a list `layers`. Received {config!r}."
+            )
         layers = Deserializer("the Sequential config", custom_objects).make(config["layers"])
         model = cls(layers, config.get("trainable", True), config.get("name"))
         shape = config.get("build_input_shape")

@@ -52,12 +52,12 @@ def print_summary(
 
 
 def _column_ends(positions, width, count):
-    """`positions` as increasing fractions of the width."""
+    """`positions` as increasing fractions of the width, validated."""
     ends = [end / width if positions[-1] > 1 else end for end in positions]
     if len(ends) != count or sorted(set(ends)) != ends or ends[-1] > 1:
         raise ValueError(
             f"The argument `positions` must be {count} increasing fractions of the width, or "
-            f"numbers of characters up to the width of {width}. Received positions={positions}."
+            f"columns up to the width of {width} characters. Received positions={positions}."
         )
     return ends
 
