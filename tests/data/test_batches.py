@@ -46,7 +46,7 @@ class DataSet(keras.utils.PyDataset):
         return self.batches[index]
 
 
-def test_which_objects_count_as_batches():
+def test_what_counts_as_batches():
     for arrays in (X, X.tolist(), (X,), None, memoryview(X)):
         assert not makes_batches(np.asarray(arrays) if isinstance(arrays, memoryview) else arrays)
     for batches in (iter([]), (n for n in ()), Iterable([]), DataSet([])):
@@ -55,7 +55,7 @@ def test_which_objects_count_as_batches():
     assert not is_indexed(Iterable([]))
 
 
-def test_the_same_steps_as_from_arrays():
+def test_batches_train_like_arrays():
     wanted = model()
     history = wanted.fit(X, Y, batch_size=8, epochs=3, shuffle=False, verbose=0).history
     for source in (Iterable(cut()), DataSet(cut()), iter(cut() * 3)):
@@ -110,7 +110,7 @@ def test_weights_in_some_batches_only():
     assert net.evaluate(Iterable(batches), verbose=0) == pytest.approx(wanted, rel=1e-6)
 
 
-def test_an_unbuilt_model_is_built_by_the_first_batch():
+def test_first_batch_builds_the_model():
     net = keras.Sequential([keras.layers.Dense(3, activation="softmax")])
     net.compile("sgd", "sparse_categorical_crossentropy")
     net.fit(Iterable(cut()), verbose=0)
@@ -119,7 +119,7 @@ def test_an_unbuilt_model_is_built_by_the_first_batch():
     assert other.predict(DataSet(cut()), verbose=0).shape == (40, 3)
 
 
-def test_a_generator_that_ends():
+def test_exhausted_generator():
     net = model()
     with pytest.warns(UserWarning, match="ran out in the middle of an epoch") as warned:
         history = net.fit(iter(cut()), epochs=3, steps_per_epoch=3, verbose=0)
@@ -131,7 +131,7 @@ def test_a_generator_that_ends():
     assert history.epoch == [0]
 
 
-def test_an_iterable_of_unknown_length_is_counted_once():
+def test_iterable_of_unknown_length_is_counted_once():
     net = model()
     epochs = Epochs(Stream(Iterable(cut()), net, net.loss_object))
     assert epochs.steps is None
@@ -139,14 +139,14 @@ def test_an_iterable_of_unknown_length_is_counted_once():
     assert epochs.steps == 5
 
 
-def test_progress_without_an_end(capsys):
+def test_progress_of_endless_batches(capsys):
     model().fit(iter(cut()), verbose=1)
     assert "5/5" in capsys.readouterr().out
     model().evaluate(iter(cut()), verbose=2)
     assert capsys.readouterr().out.startswith("5/5 - 0s - ")
 
 
-def test_callbacks_can_stop_in_the_middle():
+def test_callback_stops_in_the_middle_of_an_epoch():
     class Stop(keras.callbacks.Callback):
         def on_test_batch_end(self, batch, logs=None):
             self.model.stop_evaluating = batch == 1
@@ -161,7 +161,7 @@ def test_callbacks_can_stop_in_the_middle():
     assert net.evaluate(DataSet(cut()), verbose=0, callbacks=[Stop()]) == pytest.approx(first)
 
 
-def test_a_data_set_without_an_end():
+def test_endless_data_set():
     class Endless(keras.utils.PyDataset):
         num_batches = None
 
@@ -237,7 +237,7 @@ class TestErrors:
         with pytest.raises(ValueError, match="`x` must be an array here"):
             model().train_on_batch(iter(cut()))
 
-    def test_data_sets_must_say_what_a_batch_is(self):
+    def test_data_set_must_implement_getitem(self):
         class Nothing(keras.utils.Sequence):
             def __len__(self):
                 return 1

@@ -14,7 +14,7 @@ from fastcnn import layers
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("job", ["predict", "fit"])
-def test_a_child_is_not_stuck_with_the_locks_of_other_threads(job):
+def test_forked_child_is_not_blocked_by_locks_of_other_threads(job):
     model = keras.Sequential(
         [
             keras.Input((28, 28, 1)),

@@ -95,7 +95,7 @@ class TestBuilding:
         with pytest.raises(ValueError, match=r"start it with Input\(shape=\(None, 8, 1\)\)"):
             model.fit(iter(batches), verbose=0)
 
-    def test_a_model_cannot_hold_itself(self):
+    def test_model_cannot_contain_itself(self):
         model = small_net()
         outer = keras.Sequential([model])
         for layer in (model, outer):
@@ -103,7 +103,7 @@ class TestBuilding:
                 model.add(layer)
         assert len(model.layers) == 4
 
-    def test_layers_come_in_one_list(self):
+    def test_layers_are_passed_as_one_list(self):
         for arguments in ([layers.Dense(1)], [layers.Dense(1), layers.Dense(2)]):
             with pytest.raises(ValueError, match=r"one list of layers: Sequential\(\[layer, "):
                 keras.Sequential(*arguments)
@@ -120,7 +120,7 @@ class TestBuilding:
         assert model.count_params() == 12 + 3
         assert keras.Sequential([layers.Dense(2, input_dim=5)]).count_params() == 12
 
-    def test_add_builds_at_once_when_the_shape_is_known(self):
+    def test_add_builds_the_layer_if_the_shape_is_known(self):
         model = keras.Sequential()
         model.add(keras.Input(shape=(4,)))
         model.add(layers.Dense(3))
@@ -131,7 +131,7 @@ class TestBuilding:
         assert model.output_shape == (None, 3)
         assert model(np.ones((1, 4))).shape == (1, 3)
 
-    def test_the_first_data_builds(self):
+    def test_first_call_builds_the_model(self):
         model = keras.Sequential([layers.Dense(3), layers.Dense(2)])
         assert not model.built
         assert model.weights == []
@@ -152,7 +152,7 @@ class TestBuilding:
         for size in (5, 9, 5):
             assert model(np.ones((1, size, size + 1, 1))).shape == (1, size - 2, size - 1, 2)
 
-    def test_names_as_keras_gives_them(self):
+    def test_automatic_names_match_keras(self):
         keras.utils.clear_session()
         model = small_net()
         assert model.name == "sequential"
@@ -286,7 +286,7 @@ class TestWeights:
         assert (model(x) != before).any()
         np.testing.assert_allclose(model(x), 1 / 3, rtol=1e-6)
 
-    def test_set_weights_checks_all_before_it_assigns_any(self):
+    def test_set_weights_validates_before_assigning(self):
         model = small_net()
         weights = model.get_weights()
         wrong = [np.zeros_like(weight) for weight in weights[:-1]] + [np.zeros(4)]
@@ -394,7 +394,7 @@ class Scale(layers.Layer):
 
 class TestUserLayers:
     @pytest.mark.parametrize("backend", ["native", "reference"])
-    def test_in_the_middle_and_at_the_ends(self, backend):
+    def test_custom_layers_at_any_position(self, backend):
         keras.config.set_backend(backend)
         model = keras.Sequential(
             [

@@ -83,7 +83,7 @@ def test_one_layer_is_called_in_two_threads():
     assert not wrong
 
 
-def test_a_submodel_in_a_callback_loses_nothing():
+def test_submodel_in_a_callback_keeps_the_training():
     def weights(use_submodel):
         keras.utils.set_random_seed(1)
         model = with_head(shared_convolutions())
@@ -105,7 +105,7 @@ def test_a_submodel_in_a_callback_loses_nothing():
         np.testing.assert_array_equal(a, b)
 
 
-def test_models_that_share_layers_train_each_other_s_weights():
+def test_models_that_share_layers_train_the_same_weights():
     shared = shared_convolutions()
     first, second = with_head(shared), with_head(shared, units=2)
     first(images())
@@ -123,7 +123,7 @@ def test_models_that_share_layers_train_each_other_s_weights():
     assert (first(images()) != before).any()
 
 
-def test_an_update_of_two_blocks_is_that_of_one():
+def test_updating_two_blocks_equals_updating_one():
     """The same training, whether the weights are in one block of memory or in two."""
     results = []
     for is_shared in (False, True):
@@ -141,7 +141,7 @@ def test_an_update_of_two_blocks_is_that_of_one():
         np.testing.assert_array_equal(a, b)
 
 
-def test_taking_turns_binds_nothing_again(monkeypatch):
+def test_alternating_models_do_not_bind_kernels_again(monkeypatch):
     shared = shared_convolutions()
     models = [with_head(shared), with_head(shared)]
     x = images()
@@ -157,7 +157,7 @@ def test_taking_turns_binds_nothing_again(monkeypatch):
 
 
 @pytest.mark.parametrize("make", [layers.ReLU, lambda: layers.Dropout(0), layers.Identity])
-def test_a_layer_without_weights_stands_at_two_positions(make):
+def test_layer_without_weights_at_two_positions(make):
     def weights(share):
         keras.utils.set_random_seed(0)
         first = make()
@@ -171,7 +171,7 @@ def test_a_layer_without_weights_stands_at_two_positions(make):
         np.testing.assert_array_equal(a, b)
 
 
-def test_gradients_of_a_layer_at_two_positions_are_added_up():
+def test_gradients_of_a_layer_at_two_positions_accumulate():
     """Those of two layers with equal weights, added."""
     x = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
     keras.utils.set_random_seed(0)
@@ -192,7 +192,7 @@ def test_gradients_of_a_layer_at_two_positions_are_added_up():
     np.testing.assert_allclose(shared.bias.gradient, expected, rtol=1e-5, atol=1e-7)
 
 
-def test_a_layer_with_its_own_passes_is_trained_at_one_position_only():
+def test_layer_that_overrides_forward_trains_at_one_position_only():
     class Own(layers.Layer):
         def forward(self, x, training=False):
             self.x = x

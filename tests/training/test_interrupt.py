@@ -50,7 +50,7 @@ class TestInterrupt:
         model.fit(x, y, verbose=0)
         assert model.optimizer.iterations == 5
 
-    def test_an_error_in_a_callback_leaves_the_model_usable(self):
+    def test_error_in_a_callback_leaves_the_model_usable(self):
         class Fail(keras.callbacks.Callback):
             def on_train_batch_end(self, batch, logs=None):
                 raise OSError("full")
@@ -82,7 +82,7 @@ class TestThreads:
         assert sums
         np.testing.assert_allclose(np.concatenate(sums), 1, rtol=1e-5)
 
-    def test_models_train_side_by_side_as_one_after_the_other(self):
+    def test_concurrent_training_equals_sequential_training(self):
         x, y = data(64)
 
         def train(results, number):

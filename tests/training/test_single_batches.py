@@ -68,7 +68,7 @@ def test_assigned_weights_take_effect():
     assert model.test_on_batch(x, y)[0] == pytest.approx(np.log(3))
 
 
-def test_another_optimizer_rate_or_loss():
+def test_changed_optimizer_learning_rate_or_loss():
     x, y = data(8)
     model = compiled()
     model.train_on_batch(x, y)
@@ -87,7 +87,7 @@ def test_another_optimizer_rate_or_loss():
     assert logs["loss"] < 1
 
 
-def test_a_layer_that_is_frozen_and_one_that_is_added():
+def test_frozen_and_added_layers():
     x, y = data(8)
     model = compiled()
     model.train_on_batch(x, y)
@@ -102,7 +102,7 @@ def test_a_layer_that_is_frozen_and_one_that_is_added():
     assert len(model.get_weights()) == 6
 
 
-def test_weights_of_samples_and_classes():
+def test_sample_and_class_weights():
     x, y = data(8)
     model = compiled()
     plain = model.test_on_batch(x, y)[0]
@@ -118,7 +118,7 @@ def test_weights_of_samples_and_classes():
     assert losses[2] == losses[0]
 
 
-def test_another_backend():
+def test_changed_backend():
     x, y = data(8)
     model = compiled()
     native = model.test_on_batch(x, y)

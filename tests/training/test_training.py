@@ -159,7 +159,7 @@ class TestFit:
 
     @pytest.mark.parametrize("shape", [(70,), (70, 1)])
     @pytest.mark.parametrize("dtype", ["uint8", "int32", "int64", "float32"])
-    def test_labels_of_any_kind(self, shape, dtype):
+    def test_label_dtypes_and_shapes(self, shape, dtype):
         x, y = data()
         wanted = compiled().fit(x, y, verbose=0).history
         assert compiled().fit(x, y.reshape(shape).astype(dtype), verbose=0).history == wanted
@@ -278,7 +278,7 @@ class TestFit:
         history = model.fit(x, y, shuffle=False, verbose=0).history
         assert history["loss"][0] == pytest.approx(wanted["loss"][0], rel=1e-5)
 
-    def test_the_data_is_not_kept_alive(self):
+    def test_data_is_not_kept_alive(self):
         import gc
         import weakref
 
@@ -309,7 +309,7 @@ class TestFit:
 
 
 class TestEvaluateAndPredict:
-    def test_forms_of_the_result(self):
+    def test_return_types(self):
         x, y = data()
         model = compiled()
         as_list = model.evaluate(x, y, verbose=0)
