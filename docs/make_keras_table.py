@@ -69,7 +69,8 @@ Accepted for compatibility: `compile`: `run_eagerly`, `steps_per_execution`, `ji
 `BatchNormalization`: `synchronized`. `Sequential.add` and `pop`: `rebuild`. `load_model`:
 `safe_mode` (files are never trusted). `export`: `verbose`, `input_signature`. `BackupAndRestore`:
 `double_checkpoint`. `TensorBoard`: `write_graph`, `profile_batch`. `PyDataset`: `workers`,
-`use_multiprocessing`, `max_queue_size`. Metrics: `dtype`. `clear_session`: `free_memory`.
+`use_multiprocessing`, `max_queue_size`. `Metric.add_variable`: `aggregation`. `clear_session`:
+`free_memory`.
 """
 EVERYWHERE = {"data_format", "dtype", "name", "kwargs"}
 METHODS = {  # the methods of Sequential that scripts call; the rest is internal to Keras
