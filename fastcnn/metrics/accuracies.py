@@ -95,6 +95,11 @@ class _TopK(CountMetric):
         return {**super().get_config(), "k": self.k}
 
     def _is_in_top_k(self, labels, y_pred):
+        if labels.shape != y_pred.shape[:-1]:
+            raise ValueError(
+                f"{type(self).__name__} takes one label for each of the predictions, shape "
+                f"{y_pred.shape[:-1]}. Received labels of shape {labels.shape}."
+            )
         classes = y_pred.shape[-1]
         is_class = (labels >= 0) & (labels < classes)
         at_label = np.take_along_axis(y_pred, np.where(is_class, labels, 0)[..., None], -1)

@@ -36,6 +36,23 @@ def sequential_sum(total, values):
     return float(np.add.accumulate(terms)[-1])
 
 
+def check_same_classes(classes, before):
+    """Raise ValueError where an update has another number of classes than the previous ones."""
+    if classes != before:
+        raise ValueError(
+            "An update must not have another number of classes than the previous ones. "
+            f"Received {classes} after {before}."
+        )
+
+
+def accumulated(sums, terms):
+    """sums (rows, classes), or None for 0, plus terms (rows, n, classes), sample by sample."""
+    if sums is not None:
+        check_same_classes(terms.shape[-1], sums.shape[-1])
+        terms = np.concatenate([sums[:, None], terms], axis=1)
+    return np.add.accumulate(terms, axis=1)[:, -1]
+
+
 class Metric(Configurable):
     """Base of all metrics.
 

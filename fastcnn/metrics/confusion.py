@@ -14,7 +14,8 @@ import numpy as np
 
 from fastcnn import config
 from fastcnn.core.arguments import check_count, check_number, check_optional_count
-from fastcnn.metrics.base import Metric, registry, same_axes, weights_like
+from fastcnn.data.targets import same_rank
+from fastcnn.metrics.base import Metric, check_same_classes, registry, weights_like
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +56,7 @@ class ConfusionMetric(Metric):
         y_pred = np.asarray(y_pred)
         is_double = "float64" in (y_pred.dtype.name, self.dtype)
         y_pred = y_pred.astype(np.float64 if is_double else np.float32, copy=False)
-        y_true = same_axes(np.asarray(y_true), y_pred)
+        y_true, y_pred = same_rank(np.asarray(y_true), y_pred)
         if y_true.shape != y_pred.shape:
             raise ValueError(
                 f"{type(self).__name__} takes targets of the predictions' shape {y_pred.shape}. "
@@ -80,6 +81,7 @@ class ConfusionMetric(Metric):
         shape = (2, labels, len(self.thresholds) + 1)
         if self.counts is None:
             self.counts = np.zeros(shape)
+        check_same_classes(labels, self.counts.shape[1])
         bins = (is_true * labels + np.arange(labels)) * shape[2] + exceeded
         np.add.at(self.counts.reshape(-1), bins.reshape(-1), weights.reshape(-1))
 

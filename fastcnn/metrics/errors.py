@@ -9,6 +9,7 @@ import numpy as np
 
 from fastcnn import losses
 from fastcnn.core.arguments import check_count
+from fastcnn.data.targets import same_rank
 from fastcnn.losses import (  # noqa: F401 - Keras exports them from both modules
     binary_crossentropy,
     categorical_crossentropy,
@@ -25,7 +26,14 @@ from fastcnn.losses import (  # noqa: F401 - Keras exports them from both module
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from fastcnn.metrics.base import MeanMetric, Metric, registry, same_axes, weights_like
+from fastcnn.metrics.base import (
+    MeanMetric,
+    Metric,
+    accumulated,
+    registry,
+    same_axes,
+    weights_like,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -250,6 +258,10 @@ class SparseCategoricalCrossentropy(LossMetric):
     ) -> None:
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
 
+    def values(self, y_true, y_pred):
+        is_flat = y_true.ndim == y_pred.ndim - 1  # as one column, it does not change y_pred's rank
+        return super().values(y_true[..., None] if is_flat else y_true, y_pred)
+
 
 @registry.register("root_mean_squared_error")
 class RootMeanSquaredError(MeanMetric):
@@ -306,7 +318,7 @@ class R2Score(Metric):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_pred = np.asarray(y_pred, np.float64)
-        y_true = same_axes(np.asarray(y_true, np.float64), y_pred)
+        y_true, y_pred = same_rank(np.asarray(y_true, np.float64), y_pred)
         if y_pred.ndim != 2 or y_true.shape != y_pred.shape:
             raise ValueError(
                 "R2Score takes targets and predictions of shape (n, outputs). "
@@ -316,9 +328,7 @@ class R2Score(Metric):
         weights = weights_like(y_pred, ones)
         terms = (weights, weights * y_true, weights * y_true**2, weights * (y_true - y_pred) ** 2)
         terms = np.stack([*terms, np.ones_like(weights)])
-        if self._sums is not None:
-            terms = np.concatenate([self._sums[:, None], terms], axis=1)
-        self._sums = np.add.accumulate(terms, axis=1)[:, -1]
+        self._sums = accumulated(self._sums, terms)
 
     def result(self):
         if self._sums is None:

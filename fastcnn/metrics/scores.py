@@ -8,7 +8,8 @@ import numpy as np
 
 from fastcnn import activations, config
 from fastcnn.core.arguments import check_count, check_list, check_number, check_optional_count
-from fastcnn.metrics.base import Metric, registry, weights_like
+from fastcnn.data.targets import same_rank
+from fastcnn.metrics.base import Metric, accumulated, registry, weights_like
 from fastcnn.metrics.confusion import ConfusionMetric, even_thresholds, fraction
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class AUC(ConfusionMetric):
         self.from_logits = bool(from_logits)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_pred = np.asarray(y_pred)
+        y_true, y_pred = same_rank(np.asarray(y_true), np.asarray(y_pred))
         if self.multi_label and (
             y_pred.ndim != 2 or self.num_labels not in (None, y_pred.shape[1])
         ):
@@ -209,10 +210,7 @@ class FBetaScore(Metric):
         ones = np.ones(len(y_pred)) if sample_weight is None else sample_weight
         weights = weights_like(y_pred, ones)
         terms = np.stack([positive * y_true, positive * (1 - y_true), (1 - positive) * y_true])
-        terms = terms * weights
-        if self._sums is not None:
-            terms = np.concatenate([self._sums[:, None], terms], axis=1)
-        self._sums = np.add.accumulate(terms, axis=1)[:, -1]
+        self._sums = accumulated(self._sums, terms * weights)
 
     def result(self):
         if self._sums is None:
