@@ -274,8 +274,9 @@ def net_trial(keras, rng):
         model.set_weights(start)
         forward = np.asarray(model.predict(x, verbose=0))
         eager = {"run_eagerly": True} if module is not fastcnn else {}
+        small = {} if optimizer == "SGD" else {"epsilon": 1e-3}  # gradients that only round stay so
         model.compile(
-            getattr(module.optimizers, optimizer)(0.01),
+            getattr(module.optimizers, optimizer)(0.01, **small),
             getattr(module.losses, name)(**settings),
             **eager,
         )
