@@ -250,6 +250,28 @@ def test_state_variables_in_expressions():
         metrics.Metric().reset_state()
 
 
+def test_targets_of_another_rank_are_aligned():
+    """Recorded from Keras 3.15."""
+    labels, scores = np.array([[0, 1], [1, 0]]), np.array([[0.2, 0.6], [0.9, 0.4]])
+    area = metrics.AUC(multi_label=True)
+    assert area(labels, scores[..., None]) == metrics.AUC(multi_label=True)(labels, scores)
+    one, column = np.arange(4.0), np.arange(4.0)[:, None] + 0.5
+    wanted = metrics.R2Score()(column, one[:, None])
+    assert metrics.R2Score()(column, one) == metrics.R2Score()(column[:, 0], one[:, None]) == wanted
+    sparse = metrics.SparseCategoricalCrossentropy()
+    assert sparse(np.zeros((2, 3)), np.ones((2, 3, 1))) == 0
+
+
+def test_updates_that_do_not_fit_are_rejected():
+    for make in (metrics.F1Score, metrics.R2Score, lambda: metrics.AUC(multi_label=True)):
+        metric = make()
+        metric.update_state(np.ones((3, 4)), np.ones((3, 4)))
+        with pytest.raises(ValueError, match=r"another number of classes .* Received 2 after 4"):
+            metric.update_state(np.ones((3, 2)), np.ones((3, 2)))
+    with pytest.raises(ValueError, match=r"shape \(2,\). Received labels of shape \(2, 1\)"):
+        metrics.TopKCategoricalAccuracy()(np.ones((2, 1, 3)), np.ones((2, 3)))
+
+
 def test_result_is_zero_before_the_first_update():
     for name in metrics.registry.names():
         metric_class = metrics.registry.lookup(name)
