@@ -76,13 +76,16 @@ LOSSES_AND_METRICS = """\
 ## Losses and metrics
 
 `python -m tests.keras.trials --losses 3000 --metrics 2500 --nets 450` compares random calls of
-losses, sequences of metrics and networks with Keras. Last run, 28 November 2026: no unexplained
-difference (LAST_RUN). These differences are on purpose:
+losses, sequences of metrics and networks with Keras 3.15.1. Last run, 28 November 2026, 8 minutes:
+no unexplained difference. 2,773 calls, 1,628 sequences and all networks gave the same results
+within rounding, 201 calls and 201 sequences an error on both sides. In 6 calls and 635 sequences,
+mostly with weights of fewer axes than the values, only Keras raises an error. The other 20 calls
+and 36 sequences have one of these reasons:
 
 - Targets have the shape of the predictions, but for a last axis of 1 that may be missing or
   superfluous. Keras broadcasts others.
-- The metrics `Hinge`, `SquaredHinge`, `CategoricalHinge`, `KLDivergence` and `Poisson` align targets
-  of another rank as the losses of the same name do. Those of Keras broadcast them.
+- The metrics `Hinge`, `SquaredHinge`, `CategoricalHinge`, `KLDivergence` and `Poisson` align
+  targets of another rank as the losses of the same name do. Those of Keras broadcast them.
 - The weights of a metric belong to its samples: (n,), (n, 1), (n, t), ... Keras broadcasts weights
   (n, 1) of `F1Score` and `FBetaScore` to n x n. It aligns those of confusion metrics with the last
   axes but one, and raises an error where the sizes do not fit. Updates of such metrics with another
