@@ -136,9 +136,19 @@ class Registry:
         raise self.unknown(identifier)
 
     def serialize(self, instance):
-        """The dictionary that Keras writes for an object: module, class name and config."""
+        """The dictionary that Keras writes for an object: module, class name and config.
+
+        Raises:
+            ValueError: an object without a config, such as a function.
+        """
         if instance is None:
             return None
+        if not hasattr(instance, "get_config"):
+            raise ValueError(
+                "A function cannot be written to a config: make it a class with a `get_config`, "
+                "registered by `register_keras_serializable`. "
+                f"Received the {self.kind} {instance!r}."
+            )
         return {
             "module": self.module,
             "class_name": type(instance).__name__,

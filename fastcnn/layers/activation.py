@@ -157,7 +157,8 @@ class Softmax(ParameterisedActivation):
     """
 
     def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
-        self.axis = list(axis) if isinstance(axis, (tuple, list)) else axis
+        is_list = isinstance(axis, (tuple, list))
+        self.axis = [index(a) for a in axis] if is_list else index(axis)
         softmax = activations.softmax
         if axis != -1:
             softmax = type(softmax)(axis)
@@ -201,7 +202,7 @@ class PReLU(PlainLayer):
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
         if shared_axes is not None:
-            axes: Any = shared_axes if isinstance(shared_axes, (list, tuple)) else [shared_axes]
+            axes: Any = [shared_axes] if isinstance(shared_axes, int) else shared_axes
             shared_axes = [index(axis) for axis in axes]
         self.shared_axes = shared_axes
         self.alpha = None

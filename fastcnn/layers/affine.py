@@ -9,7 +9,7 @@ import numpy as np
 
 from fastcnn import kernels
 from fastcnn.core.arguments import check_choice
-from fastcnn.layers.augmentation import Augmentation, check_range
+from fastcnn.layers.augmentation import Augmentation, check_range, without_numpy
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ class RandomTranslation(RandomAffine):
     def get_config(self):
         return {
             **super().get_config(),
-            "height_factor": self.height_factor,
-            "width_factor": self.width_factor,
+            "height_factor": without_numpy(self.height_factor),
+            "width_factor": without_numpy(self.width_factor),
         }
 
 
@@ -230,6 +230,6 @@ class RandomZoom(RandomAffine):
     def get_config(self):
         return {
             **super().get_config(),
-            "height_factor": self.height_factor,
-            "width_factor": self.width_factor,
+            "height_factor": without_numpy(self.height_factor),
+            "width_factor": without_numpy(self.width_factor),
         }

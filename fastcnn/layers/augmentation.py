@@ -205,9 +205,16 @@ class RandomErasing(Augmentation):
             **super().get_config(),
             "factor": self.factor,
             "scale": self.scale,
-            "fill_value": self.fill_value,
+            "fill_value": without_numpy(self.fill_value),
             "value_range": self.value_range,
         }
+
+
+def without_numpy(value):
+    """`value` as Python's own numbers; tuples and arrays become lists."""
+    if isinstance(value, (tuple, list)):
+        return [without_numpy(entry) for entry in value]
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
 
 
 def check_range(value, name, lowest, highest, symmetric=False, open_below=False):
@@ -216,27 +223,31 @@ def check_range(value, name, lowest, highest, symmetric=False, open_below=False)
     A single number v stands for (lowest, v), or for (-v, v) if `symmetric`. `open_below` excludes
     `lowest` itself.
     """
-    numbers = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    plain = without_numpy(value)
+    is_list = isinstance(plain, list)
+    numbers = plain if is_list else [plain]
     fits = len(numbers) in (1, 2) and all(
-        isinstance(number, (int, float, np.number))
+        isinstance(number, (int, float))
         and not isinstance(number, bool)
         and (lowest < number if open_below else lowest <= number)
         and number <= highest
         for number in numbers
     )
-    if not fits or (len(numbers) == 1 and isinstance(value, (tuple, list))):
+    if not fits or (len(numbers) == 1 and is_list):
         raise ValueError(
             f"The argument `{name}` must be a number or two numbers in "
             f"{'(' if open_below else '['}{lowest}, {highest}]. Received {name}={value!r}."
         )
     if len(numbers) == 2:
         return tuple(sorted(numbers))
-    return (-abs(value), abs(value)) if symmetric else (lowest, value)
+    (number,) = numbers
+    return (-abs(number), abs(number)) if symmetric else (lowest, number)
 
 
 def check_value_range(value):
     """`value` as (lowest, highest) pixel value."""
-    numbers = tuple(value) if isinstance(value, (tuple, list)) else ()
+    plain = without_numpy(value)
+    numbers = plain if isinstance(plain, list) else []
     is_number = [isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers]
     if is_number != [True, True]:
         raise ValueError(

@@ -196,4 +196,4 @@ def _check_noise_shape(noise_shape):
             "The argument `noise_shape` must be a tuple of positive integers or None. "
             f"Received noise_shape={noise_shape!r}."
         )
-    return sizes
+    return tuple(None if size is None else int(size) for size in sizes)

@@ -36,13 +36,14 @@ class Permute(PlainLayer):
 
     def __init__(self, dims: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.dims = tuple(dims) if isinstance(dims, (list, tuple)) else (dims,)
+        self.dims = tuple(dims) if isinstance(dims, (list, tuple, np.ndarray)) else (dims,)
         whole = all(isinstance(axis, (int, np.integer)) for axis in self.dims)
         if not whole or sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ValueError(
                 "The argument `dims` must be a permutation of 1, 2, ... up to the number of axes. "
                 f"Received dims={dims!r}."
             )
+        self.dims = tuple(map(int, self.dims))
 
     def compute_output_shape(self, input_shape):
         check_rank(self, input_shape, len(self.dims) + 1)

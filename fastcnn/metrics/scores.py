@@ -52,7 +52,7 @@ class AUC(ConfusionMetric):
         from_logits: bool = False,
     ) -> None:
         for value, valid, argument in (
-            (curve, CURVES, "curve"),
+            (curve, (*CURVES, "roc", "pr"), "curve"),
             (summation_method, SUMMATIONS, "summation_method"),
         ):
             if value not in valid:
@@ -71,7 +71,7 @@ class AUC(ConfusionMetric):
         super().__init__([ends[0], *inner, ends[1]], name, dtype)
         self._from_thresholds = thresholds is not None
         self.num_thresholds = len(self.thresholds)
-        self.curve = curve
+        self.curve = curve.upper()
         self.summation_method = summation_method
         self.multi_label = self.per_label = bool(multi_label)
         self.num_labels = check_optional_count(num_labels, "num_labels")

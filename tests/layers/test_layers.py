@@ -3,11 +3,13 @@
 Tests that apply to every layer are in test_layers_protocol.py.
 """
 
+import json
+
 import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn import layers
+from fastcnn import constraints, layers, regularizers
 
 
 @pytest.fixture(params=["native", "reference"])
@@ -211,3 +213,38 @@ def test_config_matches_keras():
         "name": "a",
         "optional": False,
     }
+
+
+N, F = np.int64, np.float32
+NUMPY_ARGUMENTS = {
+    "noise shape": lambda: layers.Dropout(F(0.5), noise_shape=np.array([2, 1]), seed=N(3)),
+    "dims": lambda: layers.Permute(np.array([2, 1])),
+    "axis": lambda: layers.Softmax(axis=N(-1)),
+    "axes": lambda: layers.Softmax(axis=(N(1), N(2))),
+    "normalization": lambda: layers.BatchNormalization(axis=N(-1), momentum=F(0.9)),
+    "shape": lambda: layers.Reshape(np.array([2, 3])),
+    "factor": lambda: layers.RandomRotation(F(0.1), fill_value=F(0.5)),
+    "factors": lambda: layers.RandomZoom(np.array([0.1, 0.2]), (F(0.1), F(0.2))),
+    "value range": lambda: layers.RandomContrast(F(0.1), value_range=np.array([0.0, 1.0])),
+    "slope": lambda: layers.LeakyReLU(F(0.25)),
+    "units": lambda: layers.Dense(N(3), kernel_regularizer=regularizers.L2(F(0.25))),
+    "constraint": lambda: layers.Dense(3, kernel_constraint=constraints.MaxNorm(F(2), axis=N(0))),
+    "input": lambda: layers.InputLayer(shape=np.array([3, 3]), batch_size=N(4)),
+}
+
+
+@pytest.mark.parametrize("name", NUMPY_ARGUMENTS)
+def test_configs_are_json_for_numpy_arguments(name):
+    layer = NUMPY_ARGUMENTS[name]()
+    config = json.loads(json.dumps(layer.get_config()))
+    again = type(layer).from_config(config)
+    assert json.loads(json.dumps(again.get_config())) == config
+
+
+def test_a_function_cannot_be_written_to_a_config():
+    def ones(shape, dtype=None):
+        return np.ones(shape, dtype)
+
+    model = keras.Sequential([keras.Input((2,)), layers.Dense(2, kernel_initializer=ones)])
+    with pytest.raises(ValueError, match="A function cannot be written to a config"):
+        model.to_json()

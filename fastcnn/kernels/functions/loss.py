@@ -36,7 +36,7 @@ def softmax_sparse_crossentropy(
     classes = logits.shape[1]
     if labels.size and not 0 <= labels.min() <= labels.max() < classes:
         raise ValueError(
-            f"The argument `labels` must lie in [0, {classes}). "
+            f"The argument `labels` must be in [0, {classes}). "
             f"Received {labels.min()} to {labels.max()}."
         )
     if scale is None:
