@@ -129,14 +129,18 @@ class Evaluator:
         """A function that evaluates one batch and adds its results to `tracker`."""
         with self._lock:
             self.assemble_if_changed()
-            plan, lock, weights_lock = self._plan, self._lock, self._store.lock
-        head, add = plan.head, tracker.add
+        model = weakref.proxy(self)  # the model keeps the function, for `test_on_batch`
+        lock, add = self._lock, tracker.add
 
         def step(batch):
-            with lock, weights_lock:
-                batch.load()
-                plan.compute_loss(batch, False)
-                add(head, batch, plan.penalty)
+            with lock:
+                if model._plan is None:  # changed by a callback, or for images of a second size
+                    model.assemble_if_changed()
+                plan = model._plan
+                with model._store.lock:
+                    batch.load()
+                    plan.compute_loss(batch, False)
+                    add(plan.head, batch, plan.penalty)
 
         return step
 

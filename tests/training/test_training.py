@@ -352,3 +352,25 @@ class TestEvaluateAndPredict:
         x, _ = data()
         model = net()
         np.testing.assert_allclose(model.predict(x, verbose=0), model(x), rtol=1e-5, atol=1e-7)
+
+
+def test_evaluate_takes_batches_of_several_image_sizes():
+    """The fused kernel of a convolution and a padded pool is bound for each size."""
+
+    def batches():
+        for size in (8, 9, 11):
+            yield np.ones((2, size, size, 1), np.float32), np.zeros((2, 3), np.float32)
+
+    model = keras.Sequential(
+        [
+            layers.Conv2D(4, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(padding="same"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(3),
+        ]
+    )
+    model.compile("sgd", "mse")
+    model(np.zeros((2, 8, 8, 1)))
+    found = model.evaluate(batches(), verbose=0)
+    expected = np.mean([model.evaluate(x, y, verbose=0) for x, y in batches()])
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
