@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from fastcnn import layers
+from fastcnn import kernels, layers
 from fastcnn.callbacks import Callback, CallbackList
 from fastcnn.callbacks.base import BATCH_HOOKS
 
@@ -266,7 +266,7 @@ def _settings():
 
 SETTINGS = {
     "threads": lambda model: keras.config.set_num_threads(3 - keras.config.num_threads()),
-    "instruction set": lambda model: keras.kernels.set_instruction_set(None),
+    "instruction set": lambda model: kernels.set_instruction_set(kernels.instruction_set()),
     "frozen and trainable again": lambda model: [
         setattr(model.layers[0], "trainable", value) for value in (False, True)
     ],
