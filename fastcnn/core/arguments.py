@@ -137,7 +137,7 @@ def hand_on(scope, *used):
 class FunctionSignature:
     """The signature of a function of `arrays` that takes the settings of a loss, metric, ...
 
-    As the `__wrapped__` of a function it has the signature made when somebody asks for it: making
+    As the `__wrapped__` of a function it has the signature made when it is asked for: making
     all of them would be a tenth of the package's import.
     """
 

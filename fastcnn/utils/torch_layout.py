@@ -52,7 +52,7 @@ def layouts(leaves, shape):
         if kind == "Dense":
             order = None
     if found and order is not None:
-        cause = "Flatten without a Dense behind it"
+        cause = "Flatten without a Dense after it"
     if found and cause is not None:
         raise _unknown("the model's outputs", cause)
     return list(found.items())

@@ -42,7 +42,7 @@ cdef class Conv2D(Windowed):
         self, Py_ssize_t row, Py_ssize_t before, Py_ssize_t height, Py_ssize_t *low,
         Py_ssize_t *high,
     ) noexcept nogil:
-        # Shrinks [low, high) to the segments that lie in one of the `height` rows of an image with
+        # Shrinks [low, high) to the segments in one of the `height` rows of an image with
         # `before` rows of zeros before it. Segments start at `row` of the padded image; the first
         # and last rows of a filter may lie outside.
         cdef const Py_ssize_t *rows = &self.segment_rows[0]

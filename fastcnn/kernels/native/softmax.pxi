@@ -1,4 +1,4 @@
-# Softmax, alone and with the cross-entropy behind it. A task is a sample.
+# Softmax, alone and followed by the cross-entropy. A task is a sample.
 # uses: team (Kernel)
 
 cdef float softmax(

@@ -30,7 +30,7 @@ def max_pool2d_forward(x, y, argmax, *, pool_size, strides, pads):
 def max_pool2d_backward(dy, argmax, dx, *, pool_size, strides, pads):
     """dx at each window's maximum += dy of that window; 0 elsewhere
 
-    argmax 255 (CLOSED) is no element of the window: its dy goes nowhere.
+    argmax 255 (CLOSED) is not an element of the window: its dy goes nowhere.
     """
     image = padded(np.zeros_like(dx), pads)
     for kh, kw, pixels in taps(pool_size, strides, (1, 1), dy.shape[1:3]):
