@@ -120,7 +120,7 @@ def test_functions_return_one_value_per_sample():
     ("make", "message"),
     [
         (lambda: metrics.Precision(thresholds=2.0), "`thresholds` must be floats in"),
-        (lambda: metrics.AUC(curve="roc"), "`curve` must be in"),
+        (lambda: metrics.AUC(curve="x"), "`curve` must be in"),
         (lambda: metrics.AUC(summation_method="x"), "`summation_method` must be in"),
         (lambda: metrics.AUC(num_thresholds=1), "`num_thresholds` must be an integer >= 2"),
         (lambda: metrics.AUC(num_labels=2), "`num_labels` is only for multi_label"),
@@ -312,3 +312,7 @@ def test_label_outside_the_classes_never_counts_as_a_hit():
     scores = [[0.1, 0.9], [0.9, 0.1], [0.5, 0.5], [0.5, 0.5]]
     result = metrics.sparse_top_k_categorical_accuracy([1, 0, 2, -1], scores, k=2)
     assert np.asarray(result).tolist() == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_the_curve_may_be_in_lower_case():
+    assert metrics.AUC(curve="pr").get_config()["curve"] == "PR"
