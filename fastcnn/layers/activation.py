@@ -157,8 +157,9 @@ class Softmax(ParameterisedActivation):
     """
 
     def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
-        is_list = isinstance(axis, (tuple, list))
-        self.axis = [index(a) for a in axis] if is_list else index(axis)
+        given: Any = axis
+        is_list = isinstance(given, (tuple, list))
+        self.axis = [index(entry) for entry in given] if is_list else index(given)
         softmax = activations.softmax
         if axis != -1:
             softmax = type(softmax)(axis)
