@@ -58,54 +58,50 @@ BOUND = (  # the attributes that `rebind` and `bind` set, which copies do withou
 )
 
 
-class LearningRate(float):
-    """A float that can also be read and assigned like the learning-rate variable of Keras."""
+class OptimizerNumber:
+    """Mixin of a Python number that can also be read and assigned like a variable of Keras.
+
+    Attributes:
+        attribute: the optimizer's attribute that `assign` sets.
+        numpy_type: the type that Keras's variable has.
+    """
+
+    attribute: str
+    numpy_type: type
 
     def __new__(cls, value, optimizer):
-        rate = super().__new__(cls, value)
-        rate._optimizer = optimizer
-        return rate
+        number = super().__new__(cls, value)
+        number._optimizer = optimizer
+        return number
 
     def assign(self, value):
-        """Set the optimizer's learning rate."""
-        self._optimizer.learning_rate = value
+        """Set the optimizer's attribute."""
+        setattr(self._optimizer, self.attribute, value)
 
     @property
     def value(self):
-        """The rate as a NumPy scalar."""
+        """The number as a NumPy scalar."""
         return self.numpy()
 
     def numpy(self):
-        """The rate as a NumPy scalar."""
-        return np.float32(self)
+        """The number as a NumPy scalar."""
+        return self.numpy_type(self)
 
     def __reduce__(self):
-        return float, (float(self),)  # a copy does not belong to an optimizer
+        plain = type(self).__bases__[1]  # a copy does not belong to an optimizer
+        return plain, (plain(self),)
 
 
-class Count(int):
-    """An int that can also be read and assigned like a variable of Keras."""
+class LearningRate(OptimizerNumber, float):
+    """The learning rate."""
 
-    def __new__(cls, value, optimizer):
-        count = super().__new__(cls, value)
-        count._optimizer = optimizer
-        return count
+    attribute, numpy_type = "learning_rate", np.float32
 
-    def assign(self, value):
-        """Set the optimizer's number of updates."""
-        self._optimizer.iterations = value
 
-    @property
-    def value(self):
-        """The count as a NumPy scalar."""
-        return self.numpy()
+class Count(OptimizerNumber, int):
+    """The number of updates."""
 
-    def numpy(self):
-        """The count as a NumPy scalar."""
-        return np.int64(self)
-
-    def __reduce__(self):
-        return int, (int(self),)
+    attribute, numpy_type = "iterations", np.int64
 
 
 class ScalarVariable(Variable):
