@@ -7,6 +7,9 @@ import fastcnn as keras
 from fastcnn import kernels, layers
 from fastcnn.callbacks import Callback, CallbackList
 from fastcnn.callbacks.base import BATCH_HOOKS
+from tests.support.tiny import X, Y, make_model
+
+model = pytest.fixture(make_model)
 
 HOOKS = [f"on_{of}_{at}" for of in ("epoch", "train", "test", "predict") for at in ("begin", "end")]
 
@@ -29,16 +32,6 @@ def _record(hook):
 
 for _hook in (*HOOKS, *BATCH_HOOKS):
     setattr(Recorder, _hook, _record(_hook))
-
-
-@pytest.fixture
-def model():
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse", metrics=["mae"])
-    return model
-
-
-X, Y = np.arange(8.0).reshape(4, 2), np.arange(4.0)
 
 
 def test_fit_calls_all_hooks_in_order(model):

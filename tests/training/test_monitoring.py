@@ -5,16 +5,9 @@ import pytest
 
 import fastcnn as keras
 from fastcnn.callbacks import Callback
+from tests.support.tiny import X, Y, make_model
 
-
-@pytest.fixture
-def model():
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    model.compile("sgd", "mse", metrics=["mae"])
-    return model
-
-
-X, Y = np.arange(8.0).reshape(4, 2), np.arange(4.0)
+model = pytest.fixture(make_model)
 
 
 def print_nothing(y_true, y_pred):

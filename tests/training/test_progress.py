@@ -171,23 +171,25 @@ def test_width_of_a_real_terminal():
     assert progress.terminal_width(io.StringIO()) == math.inf
 
 
-def test_no_color_turns_colors_off(monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
+def draw_two_steps(monkeypatch):
+    """What a bar writes to a terminal."""
     clock, stream = Clock(monkeypatch), Terminal()
     bar = ProgressBar(2, stream=stream)
     bar.update(1, clock.now + 1, dict)
     bar.finish(2, {})
-    assert stream.getvalue().count("\r") == 2
-    assert "\x1b" not in stream.getvalue()
+    return stream.getvalue()
+
+
+def test_no_color_turns_colors_off(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    drawn = draw_two_steps(monkeypatch)
+    assert drawn.count("\r") == 2
+    assert "\x1b" not in drawn
 
 
 def test_dumb_terminal_gets_the_last_state_only(monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
-    clock, stream = Clock(monkeypatch), Terminal()
-    bar = ProgressBar(2, stream=stream)
-    bar.update(1, clock.now + 1, dict)
-    bar.finish(2, {})
-    assert stream.getvalue() == f"2/2 {'━' * 20} 0s 1s/step\n"
+    assert draw_two_steps(monkeypatch) == f"2/2 {'━' * 20} 0s 1s/step\n"
 
 
 SILENT = """
