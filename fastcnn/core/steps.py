@@ -15,7 +15,14 @@ What makes a repeated step cheap:
 - The result of `backward(dy)` may be overwritten by the preceding step; `backward` does not modify
   `dy` unless `consume_gradient` is set, which a plan does for its own steps.
 - With `input_gradient = False` dx is not needed: `backward` returns None and skips the work.
+
+A step with several inputs gets a tuple of arrays, and `backward` returns a tuple of gradients; its
+`input_gradient` is a tuple, too. The arrays are the same objects each time for one batch size.
 """
+
+from typing import Any
+
+import numpy as np
 
 from fastcnn.core.memory import aligned
 
@@ -42,7 +49,19 @@ class Step:
     Attributes:
         input_gradient: whether the result of `backward` is needed.
         consume_gradient: whether `backward` may overwrite its argument dy.
+        reads, writes: the numbers of the plan's values that are the step's inputs and its output.
+        memory: None, or the `Memory` that a plan shares among the steps of inference.
     """
+
+    # Whether the results of `forward` and `backward` are arrays of the step, which never share
+    # memory with the argument; a plan then frees or overwrites the argument earlier.
+    owns_output = False
+    owns_gradient: Any = False
+    keeps_input = False  # whether a step of inference needs its argument after it has run
+
+    reads: tuple[int, ...] = ()
+    writes = -1
+    memory: Any = None
 
     def __init__(self, *layers, input_shape=None, output_shape=None):
         self.layers = layers
@@ -52,6 +71,7 @@ class Step:
         self.block = self.layer.block  # its version shows whether the weights have changed
         self.input_shape = input_shape or getattr(self.layer, "input_shape", None)
         self.output_shape = output_shape or getattr(layers[-1], "output_shape", None)
+        self.takes_list = isinstance(self.input_shape, list)  # whether it has several inputs
         self.input_gradient = True
         self.consume_gradient = False
         self.release()
@@ -65,6 +85,10 @@ class Step:
     def backward(self, dy):
         """dx for the x of the last `forward(x, training=True)`; writes the weights' gradients."""
         raise NotImplementedError
+
+    def add_backward(self, dy, dx):
+        """`backward` of a step with one input that adds the result to the array dx."""
+        np.add(dx, self.backward(dy), out=dx)
 
     def read_from(self, x):
         """Run `forward` directly on an array (n, inputs), without copying it.
@@ -81,7 +105,13 @@ class Step:
 
     def describe(self):
         """(name, shapes, algorithms): the step's line in `model.plan()`."""
-        return self.name, f"{self.input_shape} -> {self.output_shape}", self.algorithms()
+        shapes = self.input_shape if self.takes_list else [self.input_shape]
+        shape = ", ".join(map(str, shapes))
+        return self.name, f"{shape} -> {self.output_shape}", self.algorithms()
+
+    def edges(self):
+        """The numbers of the values that the step reads and writes, for `model.plan()`."""
+        return f"{', '.join(map(str, self.reads))} -> {self.writes}"
 
     def expect_gradient(self, read, consume):
         """Set whether the result of `backward` is needed, and whether dy may be overwritten."""
@@ -106,6 +136,8 @@ class Step:
 
     def _buffer(self, role, shape, dtype=None):
         """A view of shape[0] rows of the buffer for `role`, which grows if it is too small."""
+        if self.memory is not None:
+            return self.memory.array(role, shape, dtype or self.dtype)
         key = (role, shape[1:])
         buffer = self._buffers.get(key)
         if buffer is None or len(buffer) < shape[0]:

@@ -217,9 +217,9 @@ class Batch:
     user's arrays are freed as soon as a `fit` has ended.
 
     Attributes:
-        x: (size, ...) float images, the model's own input buffer.
-        targets: int64 labels or float targets, or None.
-        weights: float (size,) sample weights, or None.
+        inputs: list of (size, ...) float arrays, the model's own input buffers.
+        targets: list of int64 labels or float targets, or None, one for each output.
+        weights: list of float (size,) sample weights, or None, one for each output.
         begin: position of the batch's first sample in this epoch's order.
     """
 
@@ -227,19 +227,20 @@ class Batch:
         self._order = order
         self.size = size
         self.begin = 0
-        self.x = x
+        self.inputs = [x]
         self._indices = np.empty(size, np.int64)
         self._gather = kernels.bind("gather", samples.x, self._indices, x)
-        self.targets = self._gather_targets = self.weights = None
+        targets = self._gather_targets = weights = None
         y = samples.y
         if y is not None:
             if y.dtype == np.int64:
-                self.targets = np.empty((size, *y.shape[1:]), np.int64)
+                targets = np.empty((size, *y.shape[1:]), np.int64)
             else:
-                self.targets = aligned((size, *y.shape[1:]), x.dtype)
-                self._gather_targets = kernels.bind("gather", y, self._indices, self.targets)
+                targets = aligned((size, *y.shape[1:]), x.dtype)
+                self._gather_targets = kernels.bind("gather", y, self._indices, targets)
         if samples.weights is not None:
-            self.weights = np.empty(size, x.dtype)
+            weights = np.empty(size, x.dtype)
+        self.targets, self.weights = [targets], [weights]
 
     def load(self):
         """Fill the buffers with the batch that starts at `begin`."""
@@ -249,10 +250,10 @@ class Batch:
         self._gather()
         if self._gather_targets is not None:
             self._gather_targets()
-        elif self.targets is not None:
-            self.targets[...] = order.labels[positions]
-        if self.weights is not None:
-            self.weights[...] = order.weights[positions]
+        elif self.targets[0] is not None:
+            self.targets[0][...] = order.labels[positions]
+        if self.weights[0] is not None:
+            self.weights[0][...] = order.weights[positions]
 
 
 class Feed:

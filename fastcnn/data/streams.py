@@ -90,20 +90,20 @@ class StreamBatch:
     def __init__(self, x, targets, weights):
         self.size = len(x)
         self.begin = 0
-        self.x = x
-        self.targets = targets
-        self.weights = weights
+        self.inputs = [x]
+        self.targets = [targets]
+        self.weights = [weights]
         self.pending = None
         self.runs = {}  # {name of the step: (tracker, step)}, see `Evaluator._run_single`
 
     def load(self):
         """Fill the buffers with the pending samples."""
         samples, self.pending = self.pending, None  # the user's arrays may be freed
-        self.x[...] = samples.x
-        if self.targets is not None:
-            self.targets[...] = samples.y
-        if self.weights is not None:
-            self.weights[...] = samples.weights
+        self.inputs[0][...] = samples.x
+        if self.targets[0] is not None:
+            self.targets[0][...] = samples.y
+        if self.weights[0] is not None:
+            self.weights[0][...] = samples.weights
 
 
 class BatchBuffers:
@@ -122,7 +122,7 @@ class BatchBuffers:
         x = self._model.input_buffer(len(samples), samples.x.shape[1:])
         key = (len(samples), y is None or (y.shape[1:], y.dtype.kind == "i"), weights is None)
         batch = self._batches.get(key)
-        if batch is None or batch.x is not x:
+        if batch is None or batch.inputs[0] is not x:
             if len(self._batches) >= MAX_CALLS:
                 self._batches.clear()
             targets = None

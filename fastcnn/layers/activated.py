@@ -24,6 +24,8 @@ class ActivatedStep(Step):
     cross-entropy).
     """
 
+    owns_output = owns_gradient = True
+
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
         if call is None or call.x is not x:
@@ -80,11 +82,12 @@ class ActivatedStep(Step):
         call.bound_dz = None
         activation = self.layer.activation
         shape = self.layer.compute_output_shape(x.shape)
-        call.z = call.y = self._buffer("z", shape)
         relu = activation is activations.relu
+        is_linear = relu or activation is activations.linear
+        call.z = call.y = self._buffer("y" if is_linear else "z", shape)
         call.linear = self.bind_linear(call, relu)
         call.activate = None
-        if not relu and activation is not activations.linear:
+        if not is_linear:
             call.y = self._buffer("y", shape)
             call.activate = activation.bind_forward(call.z, call.y)
         return self._remember(call)

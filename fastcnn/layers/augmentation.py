@@ -21,6 +21,8 @@ from fastcnn.layers.steps import PlainStep
 class AugmentationStep(PlainStep):
     """The step of an `Augmentation`: draws the random changes of each batch."""
 
+    owns_output = False  # in inference it returns x
+
     def forward(self, x, training=False):
         if training is not None and not training:
             self._kept = None
@@ -47,6 +49,7 @@ class Augmentation(SeededLayer, ImageLayer):
     """
 
     step_class = AugmentationStep
+    depends_on_training = True
 
     def __init__(self, seed=None, data_format=None, **kwargs):
         super().__init__(seed, **kwargs)

@@ -107,6 +107,7 @@ class Layer(Configurable):
     is_max_pool = False
     is_batch_normalization = False
     is_view = False
+    depends_on_training = False  # whether training changes what `forward` returns
 
     def __init__(
         self,
@@ -290,6 +291,19 @@ class Layer(Configurable):
         """Whether the class overrides `forward` or `backward`; a plan then only calls them."""
         methods = type(self).forward, type(self).backward
         return methods != (Layer.forward, Layer.backward)
+
+    def trace(self, graph, inputs, training=None):
+        """Add the layer, or the layers of a model, to a `plan.graph.Graph`.
+
+        Args:
+            graph: the graph.
+            inputs: the value that it is called with, or a tuple of values for a list.
+            training: the argument `training` of the call.
+
+        Returns:
+            The list of its outputs.
+        """
+        return [graph.add(self, inputs, training)]
 
     def make_step(self, **settings: Any) -> Step:
         """A new `Step` that runs the layer at one position of a model."""

@@ -17,6 +17,8 @@ from fastcnn.layers.steps import PlainStep
 class NoiseStep(PlainStep):
     """The step of a `Noise` layer: draws the noise of each batch."""
 
+    owns_output = False  # in inference it returns x
+
     def forward(self, x, training=False):
         layer = self.layer
         if not training or layer.stddev == 0:
@@ -36,6 +38,7 @@ class Noise(SeededLayer, PlainLayer):
     """Base: `apply` and `apply_backward` use call.noise, standard normal values shaped like x."""
 
     step_class = NoiseStep
+    depends_on_training = True
     stddev = 0.0
 
     def prepare(self, call):

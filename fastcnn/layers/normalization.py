@@ -21,11 +21,17 @@ if TYPE_CHECKING:
 
 
 class BatchNormalizationStep(Step):
-    """BatchNormalization, fused with relu if `relu` is true."""
+    """BatchNormalization, fused with relu if `relu` is true.
 
-    def __init__(self, layer, relu=False, **shapes):
+    If `frozen` is true, it runs in inference mode during training as well.
+    """
+
+    owns_output = owns_gradient = True
+
+    def __init__(self, layer, relu=False, frozen=False, **shapes):
         super().__init__(layer, **shapes)
         self.relu = relu
+        self.frozen = frozen
         if relu:
             self.name = f"{layer.name} + relu"
 
@@ -35,7 +41,7 @@ class BatchNormalizationStep(Step):
             call = self._bind(x)
         for copy, original in call.before:
             np.copyto(copy, original)
-        call.frozen = not (training and self.layer.trainable)
+        call.frozen = self.frozen or not (training and self.layer.trainable)
         if call.frozen:
             call.infer()
         else:
@@ -112,16 +118,24 @@ class BatchNormalizationStep(Step):
             *(None if w is None else w.gradient for w in weights),
             epsilon=layer.epsilon,
         )  # fmt: skip
-        call.backward_frozen = partial(self._backward_frozen, dy_rows, y_rows, dx_rows)
+        call.backward_frozen = partial(self._backward_frozen, call.x_rows, dy_rows, y_rows, dx_rows)
         return self._remember(call)
 
-    def _backward_frozen(self, dy, y, dx):
-        """The gradient if mean and variance are constants, the moving averages."""
-        if dx is None:
-            return
-        np.multiply(dy, self.layer.as_affine()[0], out=dx)
+    def _backward_frozen(self, x, dy, y, dx):
+        """The gradients if mean and variance are constants, the moving averages."""
+        layer = self.layer
         if y is not None:
-            dx[y <= 0] = 0
+            dy = np.where(y <= 0, 0, dy)
+        if layer.gamma is not None and layer.gamma.trainable:
+            centered = x - layer.moving_mean.value
+            deviation = np.sqrt(
+                layer.moving_variance.value + np.dtype(self.dtype).type(layer.epsilon)
+            )
+            layer.gamma.gradient[...] = (dy * centered).sum(axis=0) / deviation
+        if layer.beta is not None and layer.beta.trainable:
+            layer.beta.gradient[...] = dy.sum(axis=0)
+        if dx is not None:
+            np.multiply(dy, layer.as_affine()[0], out=dx)
 
 
 @register
@@ -163,6 +177,7 @@ class BatchNormalization(Layer):
 
     step_class = BatchNormalizationStep
     is_batch_normalization = True
+    depends_on_training = True
 
     def __init__(
         self,

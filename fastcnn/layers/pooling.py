@@ -69,6 +69,8 @@ class Pooling2D(Layer):
 class MaxPoolStep(Step):
     """MaxPooling2D; in training it stores the position of each maximum."""
 
+    owns_output = owns_gradient = True
+
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
         if call is None or call.x is not x:

@@ -239,6 +239,7 @@ class RandomCrop(SeededLayer, Cut):
     """
 
     step_class = RandomCropStep
+    depends_on_training = True
 
     def __init__(
         self,

@@ -14,18 +14,30 @@ from fastcnn.core.steps import MAX_BUFFERS, Call, Step
 
 
 class UserStep(Step):
-    """A layer that has its own `forward` and `backward`.
+    """A layer that has its own `forward` and `backward`; several inputs are passed as a list.
 
     Its results are copied into persistent arrays, so that the kernels of adjacent steps stay bound.
     The copy also makes them C-contiguous and converts them to the model's float type.
     """
 
+    owns_output = owns_gradient = True
+
     def forward(self, x, training=False):
-        return self._copy("y", self.layer.forward(x, training))
+        return self._copy("y", self.layer.forward(list(x) if type(x) is tuple else x, training))
 
     def backward(self, dy):
         dx = self.layer.backward(dy)
-        return self._copy("dx", dx) if self.input_gradient else None
+        if type(self.input_gradient) is not tuple:
+            return self._copy("dx", dx) if self.input_gradient else None
+        if not isinstance(dx, (list, tuple)) or len(dx) != len(self.input_gradient):
+            raise ValueError(
+                f"`backward` of the layer {self.layer.name!r} must return a list of "
+                f"{len(self.input_gradient)} arrays, one for each input. Received {type(dx)}."
+            )
+        return tuple(
+            self._copy(f"dx {index}", gradient) if wanted else None
+            for index, (wanted, gradient) in enumerate(zip(self.input_gradient, dx, strict=True))
+        )
 
     def _copy(self, role, result):
         key = (role, *np.shape(result))
@@ -74,6 +86,8 @@ class ViewStep(Step):
 class PlainStep(Step):
     """A `PlainLayer`: the layer computes, the step keeps the arrays."""
 
+    owns_output = owns_gradient = True
+
     def _bind(self, x):
         call = Call(x)
         call.y = self._buffer("y", self.layer.compute_output_shape(x.shape))
@@ -104,6 +118,8 @@ class BoundStep(Step):
     The layer has `bind_forward(x, y)` and `bind_backward(dy, x, y, dx)`, which return the bound
     kernels.
     """
+
+    owns_output = owns_gradient = True
 
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
@@ -142,6 +158,10 @@ class BoundStep(Step):
 
 class ElementwiseStep(BoundStep):
     """An elementwise `BoundStep`, whose dx may overwrite dy."""
+
+    @property
+    def owns_gradient(self):
+        return not self.consume_gradient
 
     def _input_gradient_buffer(self, dy, call):
         return dy if self.consume_gradient else self._buffer("dx", dy.shape)

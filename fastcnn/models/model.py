@@ -62,6 +62,13 @@ class Model(Trainer, Saveable, Layer):
         refuse(custom_objects, "custom_objects")
         return super().from_config(config)
 
+    # -------------------------------------------------------------------------- inputs and outputs
+
+    @property
+    def input_shapes(self) -> list[tuple[int | None, ...]]:
+        """The shape of each input, with the batch as None."""
+        return [self.input_shape]
+
     # ------------------------------------------------------------------------------------- layers
 
     @property
@@ -98,8 +105,8 @@ class Model(Trainer, Saveable, Layer):
     def losses(self) -> list[Any]:
         """The penalties of the last batch's outputs, then those of the weights as they are now."""
         with self._lock:
-            penalties = None if self._plan is None else self._plan.penalties
-            return [*(penalties.of_outputs() if penalties else ()), *super().losses]
+            penalties = [] if self._plan is None else self._plan.output_penalties
+            return [*penalties, *super().losses]
 
     @property
     def trainable(self) -> bool:
@@ -142,7 +149,8 @@ class Model(Trainer, Saveable, Layer):
 
     def _assemble(self):
         """Make store and plan from the layers as they are now."""
-        from fastcnn.plan.plan import Plan  # not needed to import the package
+        from fastcnn.plan.graph import Graph  # not needed to import the package
+        from fastcnn.plan.plan import Plan
 
         if not self.built:
             raise ValueError(
@@ -154,10 +162,10 @@ class Model(Trainer, Saveable, Layer):
                 variable.path = f"{self.name}/{leaf.name}/{variable.name}"
         if self._store is None or not self._store.is_current:
             self._store = Store(self.weights, self.dtype)
-        shape = self.input_shape
-        for leaf in leaves:  # another model may have built a shared layer for other shapes
-            shape = leaf.build_once(shape)
-        self._plan = Plan(leaves, self.input_shape, self.loss_object)
+        graph = Graph(self.input_shapes)
+        graph.outputs = self.trace(graph, graph.inputs[0])
+        losses = () if self.loss_object is None else (self.loss_object,)
+        self._plan = Plan(graph, losses, (1.0,))
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
         self._generation = config.generation()
@@ -213,8 +221,8 @@ class Model(Trainer, Saveable, Layer):
                     y = self._plan.forward_in_place(x, training)
                 if y is None:
                     buffer[...] = x
-                    y = self._plan.forward(buffer, training)
-                return y.copy().view(Tensor)
+                    y = self._plan.forward((buffer,), training)
+                return y[0].copy().view(Tensor)
 
     def _call_first(self, x, training):
         """`__call__` for inputs that may need checks, conversion, building or a new buffer."""
@@ -231,7 +239,7 @@ class Model(Trainer, Saveable, Layer):
             buffer = self.input_buffer(len(images), images.shape[1:])
             buffer[...] = images
             with self._store.lock:
-                outputs.append(self._plan.forward(buffer, training).copy())
+                outputs.append(self._plan.forward((buffer,), training)[0].copy())
         return tensor(outputs[0] if len(outputs) == 1 else np.concatenate(outputs))
 
     def forward(self, x: NDArray, training: bool = False) -> NDArray:

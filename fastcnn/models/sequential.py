@@ -202,6 +202,13 @@ class Sequential(Model):
             )
         return self._layers[-1].output_shape
 
+    def trace(self, graph, inputs, training=None):
+        """See `Layer.trace`."""
+        value = inputs[0] if isinstance(inputs, tuple) else inputs
+        for layer in self.layers:
+            (value,) = layer.trace(graph, value, training)
+        return [value]
+
     # ------------------------------------------------------------------------------------- config
 
     def get_config(self) -> Config:

@@ -10,26 +10,33 @@ from fastcnn.core.steps import MAX_CALLS
 from fastcnn.plan.steps import LinearStep
 
 
-def make_head(loss, steps):
-    """The `LossHead` behind the steps; changes their list where it takes over an activation.
+def make_heads(losses, weights, steps, graph):
+    """(for each output a `LossHead` or None, the steps before the heads).
 
-    That makes the loss exact: softmax with cross-entropy, sigmoid with binary cross-entropy.
+    A head takes over the activation of the step before it, if that makes the loss exact: softmax
+    with cross-entropy, sigmoid with binary cross-entropy.
     """
-    activation, on_logits = None, loss.on_logits()
-    last = steps[-1] if steps else None
-    if on_logits is not None and ends_in(last, loss.undoes):
-        steps.pop()
-        activation = last.layer.activation
-        if last.layer.weights:
-            steps.append(LinearStep(last))
-        if loss is on_logits:
-            warn(
-                f"The loss {loss.name!r} has from_logits=True, but the model ends in "
-                f"{activation.name}: the loss is computed from the input of {activation.name}, "
-                "as in Keras."
-            )
-        loss = on_logits
-    return LossHead(loss, activation)
+    steps, heads = list(steps), []
+    sole_outputs = graph.sole_outputs()
+    for loss, weight, output in zip(losses, weights, graph.outputs, strict=True):
+        if loss is None:
+            heads.append(None)
+            continue
+        activation, on_logits = None, loss.on_logits()
+        index = next((i for i, step in enumerate(steps) if step.writes == output), None)
+        last = None if index is None or output not in sole_outputs else steps[index]
+        if on_logits is not None and ends_in(last, loss.undoes):
+            activation = last.layer.activation
+            steps[index] = LinearStep(last)
+            if loss is on_logits:
+                warn(
+                    f"The loss {loss.name!r} has from_logits=True, but the model ends in "
+                    f"{activation.name}: the loss is computed from the input of "
+                    f"{activation.name}, as in Keras."
+                )
+            loss = on_logits
+        heads.append(LossHead(loss, activation, weight))
+    return heads, steps
 
 
 def ends_in(step, activation):
@@ -44,22 +51,28 @@ class LossHead:
     computed from the activation's input, as Keras does in graph mode: no logarithm of a rounded
     probability. `predictions` are what the model would have returned, for the metrics.
 
+    Args:
+        loss: the `Loss`.
+        activation: the activation that the loss includes, or None.
+        weight: the factor of this loss in the model's.
+
     Attributes, after `step`:
         losses: (n,), unweighted.
         predictions: (n, ..., size).
     """
 
-    def __init__(self, loss, activation=None):
+    def __init__(self, loss, activation=None, weight=1.0):
         self.loss = loss
         self.activation = activation
+        self.weight = weight
         self.losses = self.predictions = None
         self._calls = {}
 
-    def step(self, z, batch):
+    def step(self, z, targets, weights=None):
         """Compute losses and predictions; return the gradient at z."""
-        call = self._calls.get(batch.size)
-        if call is None or call.z is not z or call.targets is not batch.targets:
-            call = self._bind(z, batch)
+        call = self._calls.get(len(z))
+        if call is None or call.z is not z or call.targets is not targets:
+            call = self._bind(z, targets, weights)
         self.losses = call.losses
         self.predictions = call.predictions
         if call.prepare is not None:
@@ -69,11 +82,11 @@ class LossHead:
             call.finish()
         return call.dz
 
-    def _bind(self, z, batch):
+    def _bind(self, z, targets, weights):
         if len(self._calls) >= MAX_CALLS:
             self._calls.clear()
-        call = HeadCall(self.loss, self.activation, z, batch.targets, batch.weights)
-        self._calls[batch.size] = call
+        call = HeadCall(self.loss, self.activation, z, targets, weights, self.weight)
+        self._calls[len(z)] = call
         return call
 
     def __repr__(self):
@@ -88,7 +101,7 @@ class HeadCall:
     it, as in Keras.
     """
 
-    def __init__(self, loss, activation, z, targets, weights):
+    def __init__(self, loss, activation, z, targets, weights, loss_weight=1.0):
         self.z = z
         self.targets = targets
         size = len(z)
@@ -99,7 +112,7 @@ class HeadCall:
         self.losses = row_losses = np.empty(size, z.dtype)
         self.prepare = self.finish = None
         adds = loss.reduction in ("sum", "none", None)
-        factor = 1 if adds else 1 / (size * positions)
+        factor = loss_weight * (1 if adds else 1 / (size * positions))
         scale = np.full(size * positions, factor, z.dtype)
         if weights is not None:
 

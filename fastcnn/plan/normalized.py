@@ -1,7 +1,7 @@
-"""A linear layer followed by batch normalization, as one step.
+"""A linear layer followed by batch normalization, as one step of inference.
 
-In training, each layer runs separately. In inference, normalization is a constant factor and offset
-for each channel, so it is folded into the weights (Jacob et al. 2018, section 3.2):
+Outside of training, normalization is a constant factor and offset for each channel, so it is folded
+into the weights (Jacob et al. 2018, section 3.2):
 
     factor  = gamma / sqrt(moving_variance + epsilon)
     kernel' = kernel * factor
@@ -18,44 +18,39 @@ from fastcnn.core.steps import Call, Step
 from fastcnn.layers.core import read_from
 
 
-class NormalizedStep(Step):
-    """A linear layer without activation, batch normalization, and optionally relu and max-pooling.
+class FoldedStep(Step):
+    """A linear layer without activation, its batch normalization, and optionally relu and max-pool.
 
     Args:
-        linear: the step of a layer with `channel_axes`.
-        normalization: the `BatchNormalizationStep` of the last axis; it may include relu.
-        pool: None, or the step of a max-pool without padding after a convolution.
+        linear: the use of a layer with `channel_axes`.
+        normalization: the use of a `BatchNormalization` of the last axis.
+        relu: whether relu follows.
+        pool: None, or the use of a max-pool without padding after a convolution.
+        output_shape: the shape of the result.
     """
 
-    def __init__(self, linear, normalization, pool=None):
-        self.steps = [linear, normalization] + ([pool] if pool else [])
+    owns_output = True
+
+    def __init__(self, linear, normalization, relu, pool, output_shape):
         super().__init__(
-            *(step.layer for step in self.steps),
+            linear.layer,
+            normalization.layer,
+            *([pool.layer] if pool else []),
             input_shape=linear.input_shape,
-            output_shape=self.steps[-1].output_shape,
+            output_shape=output_shape,
         )
-        self.name = " + ".join(step.name for step in self.steps)
-        self.linear, self.normalization, self.pool = linear, normalization, pool
+        names = linear.layer.name, normalization.layer.name, *["relu"] * relu
+        self.name = " + ".join([*names, *([pool.layer.name] if pool else [])])
+        self.linear, self.normalization = linear.make_step(), normalization.layer
+        self.relu, self.pool = relu, pool and pool.layer
         self._folded = None  # the weights of both layers: (kernel, bias)
         self._versions = None  # of the weights that were folded
 
     def algorithms(self):
         return self.linear.algorithms()
 
-    def expect_gradient(self, read, consume):
-        self.linear.expect_gradient(read, consume)
-        self.normalization.expect_gradient(read or bool(self.linear.trainable_weights), consume)
-        if self.pool:
-            self.pool.expect_gradient(True, consume)
-
     def forward(self, x, training=False):
-        if training:
-            for step in self.steps:
-                x = step.forward(x, training)
-            return x
-        call = self._bound(len(x))
-        if call is None or call.x is not x:
-            call = self._bind(x)
+        call = self.bound(x)
         versions = self.linear.block.version, self.normalization.block.version
         if versions != self._versions:
             self._fold()
@@ -64,42 +59,24 @@ class NormalizedStep(Step):
         return call.y
 
     def read_from(self, x):
-        call = self._bound(len(x))
+        call = self._calls.get(len(x))
         return call and read_from(x, call.infer, call.x, self.forward)
 
-    def backward(self, dy):
-        for step in reversed(self.steps):
-            dy = step.backward(dy)
-            if dy is None:
-                break
-        return dy
-
-    def _bound(self, n):
-        """The call for n samples, if the last step still writes to the same array."""
-        call = self._calls.get(n)
-        # a step that was bound again, to a larger buffer, writes to another array
-        return call if call and call.last is self.steps[-1]._calls.get(n) else None
-
     def _bind(self, x):
-        call = Call(x)
-        y = x
-        # The steps are bound as for training, and the result goes to the last one's array: later
-        # steps then stay bound when training and prediction alternate.
-        for step in self.steps:
-            call.last = step.bound(y)
-            y = call.last.y
-        call.y = y
+        call, layer = Call(x), self.layer
+        shape = layer.compute_output_shape(x.shape)
+        if self.pool is not None:
+            shape = self.pool.compute_output_shape(shape)
+        call.y = self._buffer("y", shape)
         if self._folded is None:
-            kernel = aligned(self.linear.layer.kernel.shape, self.dtype)
-            self._folded = kernel, aligned((self.normalization.layer.moving_mean.size,), self.dtype)
-        layer, relu = self.linear.layer, self.normalization.relu
+            kernel = aligned(layer.kernel.shape, self.dtype)
+            self._folded = kernel, aligned((self.normalization.moving_mean.size,), self.dtype)
         if self.pool is None:
-            call.infer = layer.bind_linear(x, y, self._folded, relu)
+            call.infer = layer.bind_linear(x, call.y, self._folded, self.relu)
         else:
-            pool = self.pool.layer
             call.infer = kernels.bind(
-                "conv2d_max_pool2d_forward", x, *self._folded, y, None,
-                relu=relu, pool_size=pool.pool_size, pool_strides=pool.strides,
+                "conv2d_max_pool2d_forward", x, *self._folded, call.y, None,
+                relu=self.relu, pool_size=self.pool.pool_size, pool_strides=self.pool.strides,
                 **layer.geometry(x),
             )  # fmt: skip
         return self._remember(call)
@@ -107,8 +84,8 @@ class NormalizedStep(Step):
     @np.errstate(all="ignore")  # NaN and infinity show up in the result, as with the kernels
     def _fold(self):
         """Bring the folded weights up to date."""
-        layer = self.linear.layer
-        factor, offset = self.normalization.layer.as_affine()
+        layer = self.layer
+        factor, offset = self.normalization.as_affine()
         w, b = self._folded
         channels = w.shape[-layer.channel_axes :]
         np.multiply(layer.kernel.value, factor.reshape(channels), out=w)

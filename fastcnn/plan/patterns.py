@@ -1,7 +1,7 @@
 """Which adjacent layers are fused into one kernel. Layers declare by attributes what they support.
 
 See `layers.base.Layer` for the attributes: `takes_max_pool`, `is_max_pool`, `channel_axes`,
-`is_batch_normalization`, `sole_activation`. A layer that overrides `forward` is never fused,
+`is_batch_normalization`, `sole_activation`, `depends_on_training`. A layer that overrides `forward` is never fused,
 whatever it inherits.
 """
 
@@ -10,65 +10,59 @@ import math
 from fastcnn import activations
 from fastcnn.kernels import spec
 from fastcnn.kernels.shapes import window_geometry
-from fastcnn.plan.normalized import NormalizedStep
+from fastcnn.plan.normalized import FoldedStep
 from fastcnn.plan.penalties import ActivityStep
-from fastcnn.plan.steps import ConvMaxPoolStep
+from fastcnn.plan.steps import ConvMaxPoolStep, InferenceStep, TrainingStep
+
+LONGEST_PATTERN = 4  # linear layer, batch normalization, relu, max-pool
 
 
-class Use:
-    """A layer at one position of a model, with its shapes at that position."""
+def fuse(graph, training):
+    """The steps of a graph: one for each use, or for adjacent uses that one kernel runs faster.
 
-    def __init__(self, layer, input_shape, output_shape):
-        self.layer = layer
-        self.input_shape = input_shape
-        self.output_shape = output_shape
-
-    def declares(self, name):
-        """The layer's attribute `name`, or None if the layer overrides `forward`."""
-        return None if self.layer.is_opaque else getattr(self.layer, name)
-
-    @property
-    def is_penalized(self):
-        """Whether a penalty needs the output of this layer."""
-        return self.layer.activity_regularizer is not None
-
-    def make_step(self, **settings):
-        shapes = {"input_shape": self.input_shape, "output_shape": self.output_shape}
-        return self.layer.make_step(**shapes, **settings)
-
-
-def uses_of(layers, input_shape):
-    """The uses of a chain of layers, given the first one's input shape."""
-    uses = []
-    for layer in layers:
-        output_shape = tuple(layer.compute_output_shape(input_shape))
-        uses.append(Use(layer, input_shape, output_shape))
-        input_shape = output_shape
-    return uses
-
-
-def fuse(uses):
-    """Steps for a chain of uses: one each, except for adjacent layers that one kernel runs faster.
-
-    These are a convolution, relu and max-pool; batch normalization and relu; and a linear layer
-    with batch normalization, relu and max-pool.
+    These are a convolution, relu and max-pool; batch normalization and relu; and in inference a
+    linear layer with batch normalization, relu and max-pool. A pattern follows values that only one
+    use reads.
     """
-    steps = []
-    while uses:
-        step, length = first_step(uses)
+    readers = graph.sole_readers()
+    readers = {value: use for value, use in readers.items() if not is_in_mode(use, training)}
+    steps, done = [], set()
+    for use in graph.uses:
+        if use in done:
+            continue
+        chain = chain_from(use, readers)
+        step, length = first_step(chain, training)
+        last = chain[length - 1]
+        done.update(chain[:length])
+        step.reads, step.writes = use.reads, last.output
         steps.append(step)
-        last, uses = uses[length - 1], uses[length:]
         if last.is_penalized:
-            steps.append(ActivityStep(last))
+            penalty = ActivityStep(last)
+            step.writes = graph.add_value(last.output_shape)
+            penalty.reads, penalty.writes = (step.writes,), last.output
+            steps.append(penalty)
     return steps
 
 
-def first_step(uses):
+def chain_from(use, readers):
+    """The use and those that follow it, each the only reader of the one before; at most four."""
+    chain = [use]
+    while len(chain) < LONGEST_PATTERN:
+        following = readers.get(chain[-1].output)
+        if following is None or isinstance(following.inputs, tuple):
+            break
+        chain.append(following)
+    return chain
+
+
+def first_step(uses, training):
     """(the step for the first uses, number of these uses)."""
+    if is_in_mode(uses[0], training):
+        return in_mode(uses[0]), 1
     length, relu = pooled_convolution(uses)
     if length:
         return ConvMaxPoolStep(uses[0], relu, uses[length - 1]), length
-    if is_normalized(uses):
+    if is_normalized(uses) and not training:
         return normalized(uses)
     if is_normalization_with_relu(uses):
         return uses[0].make_step(relu=True), 2
@@ -130,14 +124,28 @@ def normalized(uses):
     pool = None
     if rest and can_pool(linear, rest[0]) and not normalization.is_penalized:
         pool, *rest = rest
-    steps = linear.make_step(), normalization.make_step(relu=relu), pool and pool.make_step()
-    step = NormalizedStep(*steps)
-    return step, len(uses) - len(rest)
+    length = len(uses) - len(rest)
+    return FoldedStep(linear, normalization, relu, pool, uses[length - 1].output_shape), length
 
 
 def is_relu(use):
     """Whether the layer is relu and nothing else."""
     return use.declares("sole_activation") is activations.relu and not use.is_penalized
+
+
+def is_in_mode(use, training):
+    """Whether the layer was called with a `training` argument that changes what it does."""
+    layer = use.layer
+    if use.training is None or not (layer.is_opaque or layer.depends_on_training):
+        return False
+    return training or use.training or not use.declares("is_batch_normalization")
+
+
+def in_mode(use):
+    """The step of an `is_in_mode` use."""
+    if use.declares("is_batch_normalization") and not use.training:
+        return use.make_step(frozen=True)
+    return (TrainingStep if use.training else InferenceStep)(use.make_step())
 
 
 def is_normalization_with_relu(uses):

@@ -10,6 +10,8 @@ from fastcnn.core.steps import Step
 class ActivityStep(Step):
     """The step after a layer with an activity regularizer: returns y unchanged, and adds to dy."""
 
+    keeps_input = True
+
     def __init__(self, use):
         shape = use.output_shape
         super().__init__(use.layer, input_shape=shape, output_shape=shape)
@@ -20,6 +22,10 @@ class ActivityStep(Step):
     @property
     def trainable_weights(self):
         return []
+
+    @property
+    def owns_gradient(self):
+        return not self.consume_gradient
 
     def forward(self, y, training=False):
         self._y = y

@@ -1,134 +1,103 @@
-"""The execution plan of a model: its steps in order, forward and backward, and the loss.
+"""The execution plan of a model: the programs that run its graph, and its losses.
 
-A `Plan` is created from the layers of a model (nested models flattened) and its loss. It owns its
+A `Plan` is created from the graph of a model (nested models flattened) and its losses. It owns its
 steps and their buffers; nothing is written into the layers, which other models may use. Only the
 plan knows in which order steps run and what one passes to the next: models and training call
 `forward`, `compute_loss` and `backpropagate`.
 """
 
-from collections import Counter
-
-import numpy as np
+from functools import cached_property
 
 from fastcnn import config, kernels
-from fastcnn.layers.steps import UserStep
-from fastcnn.plan.head import make_head
-from fastcnn.plan.patterns import fuse, uses_of
-from fastcnn.plan.penalties import penalties_of
-from fastcnn.plan.steps import AccumulatingStep
+from fastcnn.plan.head import make_heads
+from fastcnn.plan.memory import share_memory
+from fastcnn.plan.patterns import fuse
+from fastcnn.plan.program import Program
 
 
 class Plan:
-    """The execution plan of a list of layers.
+    """The execution plan of a graph.
 
     Args:
-        layers: the layers, in order.
-        input_shape: shape of the first layer's input, with None for the batch.
-        loss: a `Loss`, or None.
+        graph: the `Graph` of the model.
+        losses: for each output a `Loss` or None; empty if the model is not compiled.
+        loss_weights: the factor of each loss.
 
     Attributes:
-        inference: steps from input to output.
-        training: steps from the input to the input of `head`.
-        head: the `LossHead`, or None without a loss.
-        backward: the training steps whose gradients are needed, in reverse order.
-        penalties: the `Penalties` of the regularizers, or None.
+        inference: the `Program` of predictions; its steps share memory.
+        evaluation, training: the programs that end in the losses.
+        backward: the `Backward` pass of `training`.
     """
 
-    def __init__(self, layers, input_shape, loss=None):
-        self.inference = fuse(uses_of(layers, input_shape))
-        self.training = list(self.inference)
-        self.head = None if loss is None else make_head(loss, self.training)
-        trainable = [index for index, step in enumerate(self.training) if step.trainable_weights]
-        first = trainable[0] if trainable else len(self.training)
-        for index, step in enumerate(self.training):
-            step.expect_gradient(read=index != first, consume=True)
-        self.backward = self.training[first:][::-1]
-        if self.head:
-            self._refuse_own_layers_at_several_positions()
-        self.penalties = penalties_of(layers, self.training)
-        self._forwards = [step.forward for step in self.inference]
-        self._training_forwards = [step.forward for step in self.training]
-        self._backwards = [step.backward for step in accumulated(self.backward)]
-        self._entry = next((i for i, step in enumerate(self.inference) if not step.is_view), None)
+    def __init__(self, graph, losses=(), loss_weights=()):
+        self.graph = graph
+        steps = fuse(graph, training=False)
+        share_memory(steps, graph)
+        self.inference = Program(steps, graph)
+        self._training_steps = fuse(graph, training=True)
+        self._last = self.inference  # the program that ran last
+        self.backward = None
+        if any(losses):
+            heads, steps = make_heads(losses, loss_weights, steps, graph)
+            self.evaluation = Program(steps, graph, heads)
+            heads, steps = make_heads(losses, loss_weights, self._training_steps, graph)
+            self.training = Program(steps, graph, heads)
+            self.backward = self.training.backward()
 
-    def _refuse_own_layers_at_several_positions(self):
-        own = Counter(step.layer for step in self.backward if isinstance(step, UserStep))
-        for layer, count in own.items():
-            if count > 1:
-                raise NotImplementedError(
-                    f"The layer {layer.name!r} overrides `forward` and is used at {count} "
-                    "positions of the model. Its `backward` knows only the last `forward`: to "
-                    "train it, create a layer for each position."
-                )
+    @cached_property
+    def _training_outputs(self):
+        """The program of `forward` with training=True, which returns the outputs."""
+        return Program(self._training_steps, self.graph)
 
     # ------------------------------------------------------------------------------------ running
 
-    def forward(self, x, training=None):
-        """The model's output for a batch x, in a buffer of the plan."""
-        for forward in self._forwards:
-            x = forward(x, training)
-        return x
+    def forward(self, inputs, training=None):
+        """The list of outputs for a list of inputs, in buffers of the plan."""
+        program = self._last = self._training_outputs if training else self.inference
+        return program.forward(inputs, training)
 
     def forward_in_place(self, x, training=None):
-        """`forward` that reads x where it is, without copying it first; not for training.
-
-        Runs the first step that is not a view directly on x. Returns None if x cannot be used in
-        place; nothing has been computed then.
-        """
-        flags = x.flags
-        if x.dtype != np.float32 or not (flags.c_contiguous and flags.aligned):
-            return None
-        if self._entry is None:
-            return None
-        y = self.inference[self._entry].read_from(x.reshape(len(x), -1))
-        if y is not None:
-            for forward in self._forwards[self._entry + 1 :]:
-                y = forward(y, training)
-        return y
+        """`forward` for the only input; see `Program.forward_in_place`."""
+        return self.inference.forward_in_place(x, training)
 
     def compute_loss(self, batch, training):
-        """Run a loaded batch through all steps and the head; return the gradient at the head."""
-        y = batch.x
-        for forward in self._training_forwards:
-            y = forward(y, training)
-        dy = self.head.step(y, batch)
-        if self.penalties is not None:
-            self.penalties.measure()
-        return dy
+        """Run a loaded batch through all steps and heads; return the program that did."""
+        program = self._last = self.training if training else self.evaluation
+        self._gradients = program.compute_loss(batch, training)
+        return program
 
-    def backpropagate(self, dy):
-        """Compute the gradients of all trainable weights."""
-        for backward in self._backwards:
-            dy = backward(dy)
-        if self.penalties is not None:
-            self.penalties.add_gradients()
+    def backpropagate(self):
+        """Compute the gradients of all trainable weights, after `compute_loss` in training."""
+        self.backward.run(self._gradients)
+        if self.training.penalties is not None:
+            self.training.penalties.add_gradients()
 
     @property
-    def penalty(self):
-        """What the regularizers add to the loss of the last batch, or None."""
-        return None if self.penalties is None else self.penalties.value
+    def output_penalties(self):
+        """The penalty of each regularized output of the last batch."""
+        penalties = self._last.penalties
+        return [] if penalties is None else penalties.of_outputs()
 
     # ------------------------------------------------------------------------------------- showing
 
     def describe(self):
-        """The backend, then a line per training step: its shapes and its kernels' algorithms."""
+        """The backend, then a line per training step: its shapes and its kernels' algorithms.
+
+        If the model is not a chain, a line begins with the values that the step reads and writes.
+        """
         if config.backend() == "native":
             where = f"native, {kernels.instruction_set()}, {config.num_threads()} threads"
         else:
             where = "reference (NumPy)"
-        rows = [step.describe() for step in self.training]
-        if self.head:
-            rows.append((repr(self.head), "", ""))
-        wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
-        lines = [f"{name:<{wide[0]}}  {shape:<{wide[1]}}  {chosen}" for name, shape, chosen in rows]
+        program = self.training if self.backward else self._training_outputs
+        is_chain = len(program.segments) == 1 and len(program.outputs) == 1
+        rows = [("" if is_chain else step.edges(), *step.describe()) for step in program.steps]
+        for head, value in zip(program.heads, program.outputs, strict=False):
+            if head is not None:
+                rows.append(("" if is_chain else f"{value} ->", repr(head), "", ""))
+        wide = [max(len(row[column]) for row in rows) for column in (0, 1, 2)]
+        lines = [
+            f"{edges:<{wide[0]}}{'' if is_chain else '  '}{name:<{wide[1]}}  {shape:<{wide[2]}}  {chosen}"
+            for edges, name, shape, chosen in rows
+        ]
         return "\n".join([where, *(line.rstrip() for line in lines)])
-
-
-def accumulated(steps):
-    """The steps of a backward pass; the gradients of a repeated layer are accumulated."""
-    written = set()
-    for step in steps:
-        weights = step.trainable_weights
-        again = [weight for weight in weights if weight in written]
-        yield AccumulatingStep(step, again) if again else step
-        written.update(weights)

@@ -1,6 +1,7 @@
 """Steps that run several layers as one kernel, and steps that wrap other steps."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class ConvMaxPoolStep(Step):
         conv, pool: the uses of the two layers.
         relu: whether relu is computed between them.
     """
+
+    owns_output = owns_gradient = True
 
     def __init__(self, conv, relu, pool):
         super().__init__(
@@ -83,34 +86,110 @@ class ConvMaxPoolStep(Step):
         return self._remember(call)
 
 
-class LinearStep(Step):
-    """A step without its activation, which is part of the loss."""
+class WrappedStep(Step):
+    """Base of the steps that change how another one runs."""
 
     def __init__(self, step):
         super().__init__(*step.layers, input_shape=step.input_shape, output_shape=step.output_shape)
         self.step = step
+        self.name = step.name
+        self.reads, self.writes = step.reads, step.writes
+        self.owns_output = step.owns_output
+
+    @property
+    def owns_gradient(self):
+        return self.step.owns_gradient
+
+    def expect_gradient(self, read, consume):
+        super().expect_gradient(read, consume)
+        self.step.expect_gradient(read, consume)
+
+    def backward(self, dy):
+        return self.step.backward(dy)
+
+    def add_backward(self, dy, dx):
+        self.step.add_backward(dy, dx)
+
+    def algorithms(self):
+        return self.step.algorithms()
+
+
+class LinearStep(WrappedStep):
+    """A step without its activation, which is part of the loss."""
+
+    def __init__(self, step):
+        super().__init__(step)
         self.name = f"{step.name} without {step.layer.activation.name}"
         self.forward = step.forward_linear
         self.backward = step.backward_linear
 
-    def expect_gradient(self, read, consume):
-        self.step.expect_gradient(read, consume)
+    def add_backward(self, dy, dx):
+        Step.add_backward(self, dy, dx)
 
 
-class AccumulatingStep:
+class TrainingStep(WrappedStep):
+    """A layer that was called with `training=True`."""
+
+    def forward(self, x, training=False):
+        return self.step.forward(x, True)
+
+
+class InferenceStep(WrappedStep):
+    """A layer that was called with `training=False`."""
+
+    owns_gradient: Any = False
+
+    def forward(self, x, training=False):
+        y = self._kept = self.step.forward(x, False)
+        self._is_identity = y is x
+        return y
+
+    def backward(self, dy):
+        if not self._is_identity:
+            raise NotImplementedError(
+                f"The layer {self.layer.name!r} was called with training=False: the gradient "
+                "cannot pass through it."
+            )
+        return dy
+
+
+class AccumulatingStep(WrappedStep):
     """The backward pass of a step whose weights already have gradients from another position.
 
     The step overwrites the gradients as usual; the previous ones are then added to them.
     """
 
     def __init__(self, step, weights):
-        self.step = step
+        super().__init__(step)
         self._gradients = [(w.gradient, np.empty_like(w.gradient)) for w in weights]
 
     def backward(self, dy):
+        self._save()
+        dx = self.step.backward(dy)
+        self._add()
+        return dx
+
+    def add_backward(self, dy, dx):
+        self._save()
+        self.step.add_backward(dy, dx)
+        self._add()
+
+    def _save(self):
         for gradient, copy in self._gradients:
             copy[...] = gradient
-        dx = self.step.backward(dy)
+
+    def _add(self):
         for gradient, copy in self._gradients:
             gradient += copy
-        return dx
+
+
+class GradientSum(Step):
+    """The sum of two gradients of one value, in an array of its own."""
+
+    def __init__(self, layer):
+        super().__init__(layer)
+
+    def add(self, a, b):
+        total = self._buffer("sum", a.shape)
+        np.add(a, b, out=total)
+        return total

@@ -139,8 +139,7 @@ class Evaluator:
                 plan = model._plan
                 with model._store.lock:
                     batch.load()
-                    plan.compute_loss(batch, False)
-                    add(plan.head, batch, plan.penalty)
+                    add(plan.compute_loss(batch, False), batch)
 
         return step
 
@@ -203,7 +202,7 @@ class Evaluator:
                 self.assemble_if_changed()
                 batch.load()
                 with self._store.lock:
-                    y = self._plan.forward(batch.x, False)
+                    (y,) = self._plan.forward(batch.inputs, False)
                 if outputs is None and whole is not None:
                     outputs = np.empty((whole, *y.shape[1:]), y.dtype)
                 if outputs is not None:

@@ -22,14 +22,16 @@ class Ring:
     def __init__(self, batch, head, with_metrics):
         size = batch.size
         row = (
-            sum(array.nbytes for array in (head.predictions, batch.targets)) if with_metrics else 0
+            sum(array.nbytes for array in (head.predictions, batch.targets[0]))
+            if with_metrics
+            else 0
         )
         self.steps = max(1, min(RING_STEPS, RING_BYTES // max(row, 1)))
         arrays = [head.losses]
         if with_metrics:
-            arrays += [head.predictions, batch.targets]
-        if batch.weights is not None:
-            arrays.append(batch.weights)
+            arrays += [head.predictions, batch.targets[0]]
+        if batch.weights[0] is not None:
+            arrays.append(batch.weights[0])
         self.arrays = [
             np.empty((self.steps * size, *array.shape[1:]), array.dtype) for array in arrays
         ]
@@ -66,8 +68,9 @@ class Tracker:
         for metric in (*self.metrics, *self.weighted_metrics):
             metric.reset_state()
 
-    def add(self, head, batch, penalty=None):
-        """Record a step: `head.losses`, `head.predictions`, the batch's targets, a penalty."""
+    def add(self, program, batch):
+        """Record a step: losses and predictions of the program's head, the batch's targets."""
+        (head,), penalty = program.heads, program.penalty
         if batch is not self._batch or self._filled == self._ring.steps:
             self._open(head, batch)
         slot = self._ring.slots[self._filled]
@@ -75,9 +78,9 @@ class Tracker:
         slot[0][...] = head.losses
         if self._with_metrics:
             slot[1][...] = head.predictions
-            slot[2][...] = batch.targets
-        if batch.weights is not None:
-            slot[-1][...] = batch.weights
+            slot[2][...] = batch.targets[0]
+        if batch.weights[0] is not None:
+            slot[-1][...] = batch.weights[0]
         if penalty is not None:
             self._penalties += penalty * batch.size
 
@@ -104,7 +107,7 @@ class Tracker:
             return
         size = self._batch.size
         arrays = [array[: steps * size] for array in self._ring.arrays]
-        weights = arrays[-1] if self._batch.weights is not None else None
+        weights = arrays[-1] if self._batch.weights[0] is not None else None
         losses = arrays[0] if weights is None else arrays[0] * weights
         self._total = sequential_sum(self._total, losses * size if self._loss_is_sum else losses)
         self._count += len(losses)

@@ -276,7 +276,7 @@ class Trainer(Evaluator):
 
         def bound():
             plan = model._plan
-            return plan, model._store.lock, model.optimizer.update if plan.backward else None
+            return plan, model._store.lock, model.optimizer.update if plan.backward.steps else None
 
         plan, weights_lock, update = bound()
         if update is None:
@@ -292,11 +292,11 @@ class Trainer(Evaluator):
                     plan, weights_lock, update = bound()
                 with weights_lock:
                     batch.load()
-                    dy = plan.compute_loss(batch, True)
+                    program = plan.compute_loss(batch, True)
                     if update is not None:
-                        plan.backpropagate(dy)
+                        plan.backpropagate()
                         update()
-                    add(plan.head, batch, plan.penalty)
+                    add(program, batch)
 
         return step
 

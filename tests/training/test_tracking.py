@@ -21,25 +21,25 @@ def run(peek_every, loss_is_sum=False, weights=None):
     batches = {
         size: Bag(
             size=size,
-            targets=np.empty((size, 2), "f4"),
-            weights=None if weights is None else np.empty(size, "f4"),
+            targets=[np.empty((size, 2), "f4")],
+            weights=[None if weights is None else np.empty(size, "f4")],
         )
         for size in (5, 3)
     }
     seen = []
     for step in range(201):
         batch = batches[5 if step < 200 else 3]
-        batch.targets[...] = rng.normal(size=(batch.size, 2))
+        batch.targets[0][...] = rng.normal(size=(batch.size, 2))
         if weights is not None:
-            batch.weights[...] = rng.uniform(size=batch.size)
+            batch.weights[0][...] = rng.uniform(size=batch.size)
         head = Bag(
             losses=rng.normal(size=batch.size).astype("f4"),
             predictions=rng.normal(size=(batch.size, 2)).astype("f4"),
         )
-        tracker.add(head, batch)
-        seen.append((head.losses, head.predictions, batch.targets.copy(), batch.weights))
+        tracker.add(Bag(heads=[head], penalty=None), batch)
+        seen.append((head.losses, head.predictions, batch.targets[0].copy(), batch.weights[0]))
         if weights is not None:
-            seen[-1] = (*seen[-1][:3], batch.weights.copy())
+            seen[-1] = (*seen[-1][:3], batch.weights[0].copy())
         if step % peek_every == 0:
             tracker.logs()
     return tracker.logs(), [

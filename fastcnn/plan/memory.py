@@ -1,0 +1,64 @@
+"""Memory that the steps of inference share: a buffer is used again when nobody reads it any more.
+
+Outside of training a value is needed only until its last reader has run, so values that are never
+needed at the same time are stored in the same slot. A slot belongs to one value at a time, whatever
+batch sizes its steps are bound to: it is safe to bind any step again at any time.
+"""
+
+import math
+
+import numpy as np
+
+from fastcnn.core.memory import aligned
+
+
+class Memory:
+    """The buffers of one step.
+
+    Args:
+        arena: {slot: array of bytes}, shared by all steps of a program.
+        slot: the slot of the step's output.
+    """
+
+    def __init__(self, arena, slot):
+        self._arena = arena
+        self._slot = slot
+
+    def array(self, role, shape, dtype):
+        """The array for `role`: "y" is the output; others are used only while the step runs."""
+        slot = self._slot if role == "y" else role
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        memory = self._arena.get(slot)
+        if memory is None or len(memory) < size:
+            memory = self._arena[slot] = aligned((size,), np.uint8)
+        return memory[:size].view(dtype).reshape(shape)
+
+
+def share_memory(steps, graph):
+    """Give each step a `Memory`, such that the values in one slot are never needed together."""
+    last = {value: index for index, step in enumerate(steps) for value in step.reads}
+    last.update(dict.fromkeys(graph.outputs, len(steps)))
+    # a step that may return its argument uses the argument's memory as long as its own
+    for index, step in reversed(list(enumerate(steps))):
+        if step.keeps_input:
+            last.update(dict.fromkeys(step.reads, len(steps)))
+        if not step.owns_output:
+            until = last.get(step.writes, index)
+            for value in step.reads:
+                last[value] = max(last[value], until)
+    arena, free, slots, count = {}, [], {}, 0
+    expiring = {}
+    for value, index in last.items():
+        expiring.setdefault(index, []).append(value)
+    for index, step in enumerate(steps):
+        if free:
+            slot = free.pop()
+        else:
+            slot, count = count, count + 1
+        step.memory = Memory(arena, slot)
+        slots[step.writes] = slot
+        for value in expiring.get(index, ()):
+            if value in slots:
+                free.append(slots[value])
+        if step.writes not in last:  # nobody reads it
+            free.append(slot)
