@@ -37,6 +37,7 @@ from fastcnn import (
 from fastcnn.core.lazy import explain_missing, missing
 from fastcnn.core.version import __version__
 from fastcnn.layers import Input, Layer
+from fastcnn.layers.symbolic import KerasTensor
 from fastcnn.models import Model, Sequential
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ ALIASES = {  # base classes that Keras also exports at the top level
 
 __all__ = [
     "Input",
+    "KerasTensor",
     "Layer",
     "Model",
     "Sequential",

@@ -124,7 +124,6 @@ HINTS = {  # module -> {what to use instead: the missing names}
         ),
     },
     "fastcnn.models": {
-        "use `Sequential`": "Functional",
         "use `model_from_json`": "model_from_yaml",
     },
     "fastcnn.saving": {NOT_SUPPORTED: "KerasFileEditor"},

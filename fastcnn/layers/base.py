@@ -41,6 +41,7 @@ from fastcnn.core.store import Store
 from fastcnn.core.tensor import tensor
 from fastcnn.core.variables import Variable, initial_values, is_shapes_only
 from fastcnn.layers.steps import UserStep
+from fastcnn.layers.symbolic import Node, NodeList, is_symbolic, shapes_of, tensors_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,7 +52,6 @@ if TYPE_CHECKING:
     from fastcnn.activations import ActivationFunction
     from fastcnn.core.steps import Step
     from fastcnn.core.store import Block
-    from fastcnn.core.tensor import Tensor
     from fastcnn.core.types import Config, ConstraintLike, InitializerLike, RegularizerLike, Shape
 
 # How `get_config` writes an argument, by the last word of its name.
@@ -61,19 +61,6 @@ SERIALIZE: dict[str, Callable] = {
     "initializer": initializers.serialize,
     "regularizer": regularizers.serialize,
 }
-
-
-class Functional:
-    """An attribute of the functional API: reading it raises an error that names the alternative."""
-
-    def __set_name__(self, owner, name):
-        self._name = name
-
-    def __get__(self, layer, owner=None):
-        raise AttributeError(
-            f"{owner.__name__!r} has no attribute {self._name!r}: the functional API is not "
-            "supported. For the output of a layer in the middle use `Sequential(model.layers[:n])`."
-        )
 
 
 class Layer(Configurable):
@@ -97,8 +84,6 @@ class Layer(Configurable):
     step_class: Any = None
     # Arguments that a class adds to `get_config`; each is also an attribute.
     config_names: tuple[str, ...] = ()
-    input = Functional()
-    output = Functional()
 
     # The plan reads these to decide which layers one kernel runs together; see plan/patterns.py.
     sole_activation: ActivationFunction | None = None  # if the layer is only an activation
@@ -108,6 +93,8 @@ class Layer(Configurable):
     is_batch_normalization = False
     is_view = False
     depends_on_training = False  # whether training changes what `forward` returns
+    is_operation = False  # whether it is an operation on symbolic tensors, such as `+`
+    takes_list = False  # whether the layer is called on a list of inputs
 
     def __init__(
         self,
@@ -151,6 +138,7 @@ class Layer(Configurable):
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
         self._step = None  # runs the layer when it is used without a model
+        self._nodes = NodeList()  # its calls on symbolic tensors
         self._activity_penalty: list[Any] = []  # of the last direct call, if there is one
 
     # ---------------------------------------------------------------- what a subclass implements
@@ -239,7 +227,12 @@ class Layer(Configurable):
         Raises:
             ValueError: the layer was built for another input shape, or cannot take this one.
         """
-        input_shape = tuple(input_shape)
+        input_shape = as_shapes(input_shape)
+        if isinstance(input_shape, list) and not (self.takes_list or self.is_opaque):
+            raise ValueError(
+                f"Layer {self.name!r} expects 1 input. Received a list of {len(input_shape)}, of "
+                f"shapes {input_shape}."
+            )
         output_shape = self.compute_output_shape(input_shape)
         if not self.built:
             if not self._variables:  # otherwise build() was called before
@@ -249,24 +242,77 @@ class Layer(Configurable):
         self.output_shape = tuple(output_shape)
         return self.output_shape
 
-    def __call__(self, inputs: ArrayLike, training: bool | None = None) -> Tensor:
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
         """The layer's output for an array, as a new `Tensor`; the first call builds the layer.
 
         Without `training` the layer runs in inference mode, but augmentation layers still augment,
-        as in Keras.
+        as in Keras. A layer with several inputs takes a list. On symbolic tensors (see `Input`) it
+        returns a symbolic tensor.
         """
-        x = self._checked(inputs)
-        self.build_once((None, *x.shape[1:]))
-        y = tensor(np.array(self.make_step().forward(x, training)))
+        if is_symbolic(inputs):
+            return self._call_symbolically(inputs, training)
+        x: Any
+        if self.takes_list or _is_list_of_arrays(inputs):
+            x = tuple(self._checked(array) for array in inputs)
+            shape = [(None, *array.shape[1:]) for array in x]
+            self.build_once(shape)
+            step = self.make_step(input_shape=shape)
+        else:
+            x = self._checked(inputs)
+            self.build_once((None, *x.shape[1:]))
+            step = self.make_step()
+        y = tensor(np.array(step.forward(x, training)))
         if self.activity_regularizer is not None:
             self._activity_penalty = [self.activity_regularizer(y) / max(len(y), 1)]
         return y
 
+    def _call_symbolically(self, inputs, training):
+        tensors = tensors_of(inputs, self)
+        output_shape = self.build_once(shapes_of(inputs))
+        return Node(self, inputs, tensors, [output_shape], training).outputs[0]
+
+    def add_node(self, node):
+        """Record a call on symbolic tensors."""
+        self._nodes.add(node)
+
+    @property
+    def nodes(self) -> NodeList:
+        """The calls of the layer on symbolic tensors."""
+        return self._nodes
+
+    _inbound_nodes = nodes  # Keras's name
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensors that the layer was first called on."""
+        return self._first_node().arguments
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor that the first call of the layer returned."""
+        outputs = self._first_node().outputs
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    @property
+    def build_shape(self) -> Any:
+        """The input shape of the first call on symbolic tensors, otherwise of the last build."""
+        for node in self._nodes:
+            return as_shapes(shapes_of(node.arguments))
+        return self.input_shape
+
+    def _first_node(self):
+        for node in self._nodes:
+            return node
+        raise AttributeError(
+            f"The layer {self.name!r} has never been called on a symbolic tensor and thus has no "
+            "`input` and `output`."
+        )
+
     def _checked(self, x):
         if isinstance(x, Layer):
-            raise NotImplementedError(
-                "The functional API is not supported: layers are called on arrays. "
-                "Put the layers into a list: `Sequential([Input(shape), layer, ...])`."
+            raise ValueError(
+                f"Layer {self.name!r} is called on arrays or on the symbolic tensors that "
+                f"`Input(shape)` returns. Received the layer {x!r}."
             )
         x = np.asarray(x)
         if x.dtype.kind not in "fiub" or x.ndim < 1:
@@ -339,7 +385,7 @@ class Layer(Configurable):
 
     def __getstate__(self):
         """The state of a copy: everything except buffers and bound kernels."""
-        return {**vars(self), "_step": None}
+        return {**vars(self), "_step": None, "_nodes": NodeList()}
 
     def leaves(self) -> list[Layer]:
         """The layer itself, or the layers of a nested model."""
@@ -467,6 +513,19 @@ def check_input_type(dtype):
             "The argument `dtype` must be a numeric type, such as 'float32' or 'uint8'. "
             f"Received dtype={dtype!r}."
         )
+
+
+def _is_list_of_arrays(inputs):
+    return isinstance(inputs, (list, tuple)) and any(isinstance(x, np.ndarray) for x in inputs)
+
+
+def as_shapes(shape):
+    """A shape as a tuple; the shapes of several inputs as a list of tuples."""
+    if isinstance(shape, dict):
+        shape = [shape[key] for key in sorted(shape)]
+    if shape and any(isinstance(size, (list, tuple)) for size in shape):
+        return [tuple(one) for one in shape]
+    return tuple(shape)
 
 
 def check_rank(layer, input_shape, rank):

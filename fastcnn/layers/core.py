@@ -21,6 +21,7 @@ from fastcnn.layers.base import Layer, check_input_type
 from fastcnn.layers.plain import ViewLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.steps import ElementwiseStep, IdentityStep
+from fastcnn.layers.symbolic import KerasTensor, Node
 
 if TYPE_CHECKING:
     from typing import Any
@@ -85,6 +86,15 @@ class InputLayer(Layer):
         self.batch_shape = (self.batch_size, *self.shape)
         self.build_once(self.batch_shape)
 
+    def _first_node(self):
+        for node in self.nodes:
+            return node
+        return Node(self, [], [], [self.batch_shape], names=[self.name])
+
+    @property
+    def build_shape(self):
+        return self.batch_shape
+
     def get_config(self):
         return {
             "batch_shape": self.batch_shape,
@@ -106,17 +116,19 @@ def Input(  # noqa: N802
     name: str | None = None,
     tensor: Any = None,
     optional: bool = False,
-) -> InputLayer:
-    """The first entry of a `Sequential`: the shape of one sample, without the batch axis.
+) -> KerasTensor:
+    """A symbolic tensor: an input of a model, with the shape of one sample without the batch axis.
 
-    `batch_size` appears in shapes and files, but the model takes batches of any size, as in Keras.
+    It is the first entry of a `Sequential`, or what the first layers of a graph are called on (see
+    `Model`). `batch_size` appears in shapes and files, but the model takes batches of any size, as
+    in Keras.
 
     >>> from fastcnn import Input, Sequential, layers
     >>> Sequential([Input(shape=(4,)), layers.Dense(2)]).output_shape
     (None, 2)
     """
     refuse(tensor, "tensor")
-    return InputLayer(**hand_on(locals(), "tensor"))
+    return InputLayer(**hand_on(locals(), "tensor")).output
 
 
 class DenseStep(ActivatedStep):

@@ -23,7 +23,7 @@ def serialize(layer: Layer) -> Config | None:
     """The dictionary that Keras writes for a layer, with its input shape once built."""
     config = registry.serialize(layer)
     if layer.built:
-        config["build_config"] = {"input_shape": layer.input_shape}
+        config["build_config"] = {"input_shape": layer.build_shape}
     return config
 
 

@@ -7,9 +7,11 @@ from fastcnn.models.sequential import Model, Sequential
 
 if TYPE_CHECKING:
     from fastcnn.models.cloning import clone_model
+    from fastcnn.models.functional import Functional
     from fastcnn.models.loading import load_model, model_from_json, save_model
 
 PARTS = {  # imported when first used
+    "functional": ("Functional",),
     "cloning": ("clone_model",),
     "loading": ("load_model", "model_from_json", "save_model"),
 }
@@ -17,6 +19,7 @@ PARTS = {  # imported when first used
 __getattr__, __dir__ = attach(__name__, PARTS)
 
 __all__ = [
+    "Functional",
     "Model",
     "Sequential",
     "clone_model",

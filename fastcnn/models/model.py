@@ -8,7 +8,7 @@ changes.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from fastcnn.core.store import Store
 from fastcnn.core.tensor import Tensor, tensor
 from fastcnn.data.arrays import as_array, fit_images
 from fastcnn.layers.base import Layer
+from fastcnn.layers.symbolic import is_symbolic
 from fastcnn.saving.saveable import Saveable
 from fastcnn.training.trainer import Trainer
 
@@ -32,21 +33,55 @@ if TYPE_CHECKING:
 
     from fastcnn.core.types import Config, CustomObjects
     from fastcnn.core.variables import Variable
+    from fastcnn.layers.symbolic import KerasTensor
 
 CHUNK = 256  # images that `model(x)` processes at a time, to bound memory
 IN_PLACE = 32768  # a batch of at least so many bytes is read without copying it first
 
 
 class Model(Trainer, Saveable, Layer):
-    """Base of `Sequential`. The functional and the subclassing API are not supported."""
+    """A model of a graph of layers, `Model(inputs, outputs)`; the base class of all models.
+
+    Args:
+        inputs: a symbolic tensor (see `Input`), or a list, tuple or dictionary of them.
+        outputs: the same, for what the model computes from the inputs.
+        name: a string.
+
+    `Model(...)` creates a `models.functional.Functional`. A subclass may pass `inputs` and
+    `outputs` to this constructor; a subclass that defines `call` is not supported.
+
+    >>> import fastcnn as keras
+    >>> inputs = keras.Input((4,))
+    >>> model = keras.Model(inputs, keras.layers.Dense(2)(inputs))
+    >>> model.count_params()
+    10
+    """
 
     _is_complete = False  # whether the class implements `layers` and `build`
+    if TYPE_CHECKING:  # implemented by the classes of models
+
+        @property
+        def inputs(self) -> list[KerasTensor]: ...
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        if cls is Model and _is_graph(args, kwargs):
+            from fastcnn.models.functional import Functional
+
+            return super().__new__(cast("Any", Functional))
+        return super().__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self._is_complete:
+            if _is_graph(args, kwargs) and not hasattr(self, "call"):
+                from fastcnn.models.functional import Functional
+
+                cls, base = type(self), cast("Any", Functional)  # it also becomes a Functional
+                self.__class__ = type(cls.__name__, (cls, base), {"__module__": cls.__module__})
+                base.__init__(self, *args, **kwargs)
+                return
             raise NotImplementedError(
-                "`Model(inputs, outputs)` and subclasses of `Model` are not supported: use "
-                "`Sequential([Input(shape), layer, ...])`, with layers of your own where needed."
+                "Subclasses of `Model` that define `call` are not supported: use "
+                "`Model(inputs, outputs)`, with layers of your own where needed."
             )
         self._lock = threading.RLock()  # of the plan and its buffers; weights have their own
         super().__init__(**kwargs)
@@ -68,6 +103,31 @@ class Model(Trainer, Saveable, Layer):
     def input_shapes(self) -> list[tuple[int | None, ...]]:
         """The shape of each input, with the batch as None."""
         return [self.input_shape]
+
+    @property
+    def output_shapes(self) -> list[tuple[int | None, ...]]:
+        """The shape of each output, with the batch as None."""
+        return [self.output_shape]
+
+    @property
+    def input_names(self) -> list[str]:
+        """The name of each input."""
+        return [tensor.name for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of the layer behind each output."""
+        return [self.layers[-1].name]
+
+    @property
+    def input_structure(self) -> Any:
+        """The nesting of the inputs, with the position in the flat list as leaves."""
+        return 0
+
+    @property
+    def output_structure(self) -> Any:
+        """The nesting of the outputs, with the position in the flat list as leaves."""
+        return 0
 
     # ------------------------------------------------------------------------------------- layers
 
@@ -163,7 +223,7 @@ class Model(Trainer, Saveable, Layer):
         if self._store is None or not self._store.is_current:
             self._store = Store(self.weights, self.dtype)
         graph = Graph(self.input_shapes)
-        graph.outputs = self.trace(graph, graph.inputs[0])
+        graph.outputs = self.trace(graph, tuple(graph.inputs))
         losses = () if self.loss_object is None else (self.loss_object,)
         self._plan = Plan(graph, losses, (1.0,))
         if self.optimizer is not None and self.optimizer.store is self._store:
@@ -228,6 +288,8 @@ class Model(Trainer, Saveable, Layer):
         """`__call__` for inputs that may need checks, conversion, building or a new buffer."""
         if isinstance(x, Layer):
             self._checked(x)
+        if is_symbolic(x):
+            return self._call_symbolically(x, training)
         x = as_array(x, "x")
         self.build_for(x)
         x = fit_images(x, self.input_shape)
@@ -279,3 +341,8 @@ class Model(Trainer, Saveable, Layer):
         print_summary(
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
+
+
+def _is_graph(args, kwargs):
+    """Whether the arguments of `Model` are those of a graph."""
+    return len(args) >= 2 or "outputs" in kwargs or "inputs" in kwargs

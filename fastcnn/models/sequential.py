@@ -18,14 +18,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import check_shape
-from fastcnn.layers.base import Functional, Layer
+from fastcnn.layers.base import Layer
 from fastcnn.layers.core import InputLayer
 from fastcnn.layers.registry import register
+from fastcnn.layers.symbolic import KerasTensor
 from fastcnn.models.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Self
+    from typing import Any, Self
 
     from numpy.typing import NDArray
 
@@ -43,14 +44,12 @@ class Sequential(Model):
         name: a string.
     """
 
-    inputs = Functional()
-    outputs = Functional()
     _is_complete = True
     keras_module = "keras"  # where Keras has the class; its layers are in "keras.layers"
 
     def __init__(
         self,
-        layers: Iterable[Layer] | None = None,
+        layers: Iterable[Layer | KerasTensor] | None = None,
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
@@ -61,19 +60,22 @@ class Sequential(Model):
             )
         self._layers: list[Layer] = []
         self._takes_other_sizes = False  # whether the first data determined the shape
+        self._tensor: Any = None  # the symbolic output, which keeps the calls of all layers
         super().__init__(trainable=trainable, name=name)
         for layer in layers or ():
             self.add(layer)
 
     # ------------------------------------------------------------------------------------ layers
 
-    def add(self, layer: Layer, rebuild: bool = True) -> None:
+    def add(self, layer: Layer | KerasTensor, rebuild: bool = True) -> None:
         """Append a layer, and build it if the input shape is known.
 
         Raises:
             ValueError: not a layer, a model that contains this one, a duplicate name, or a layer
                 that cannot take the shape.
         """
+        if isinstance(layer, KerasTensor) and layer.node.is_input:
+            layer = layer.node.layer
         if not isinstance(layer, Layer):
             raise ValueError(
                 f"Only layers can be added to a Sequential model. Received {layer!r} "
@@ -99,19 +101,27 @@ class Sequential(Model):
                 self._layers.append(InputLayer(shape))
         self._layers.append(layer)
         try:
-            if isinstance(self._layers[0], InputLayer) and layer is not self._layers[0]:
-                index = self._layers.index(layer)
-                layer.build_once(self._layers[index - 1].output_shape)
+            self._connect(self._layers[len(before) :])
         except Exception:
             self._layers = before
             raise
         self._changed()
+
+    def _connect(self, layers):
+        """Call the last layers on the symbolic output, if the input shape is known."""
+        if isinstance(self._layers[0], InputLayer):
+            tensor = self._tensor
+            for layer in layers:
+                tensor = layer.output if isinstance(layer, InputLayer) else layer(tensor)
+            self._tensor = tensor
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Remove the last layer and return it."""
         if not self.layers:
             raise ValueError(f"The model {self.name!r} has no layers to pop.")
         layer = self._layers.pop()
+        if self._tensor is not None:
+            self._tensor = self._tensor.node.tensors[0]
         self._changed()
         return layer
 
@@ -141,10 +151,12 @@ class Sequential(Model):
         if input_shape is None:
             raise ValueError(f"The model {self.name!r} has no `Input`: pass an `input_shape`.")
         first = InputLayer(batch_shape=check_shape(input_shape, "input_shape"))
-        shape = first.batch_shape
-        for layer in self._layers:
-            shape = layer.build_once(shape)
         self._layers.insert(0, first)
+        try:
+            self._connect(self._layers)
+        except Exception:
+            del self._layers[0]
+            raise
         self._takes_other_sizes = True
         self._changed()
 
@@ -171,8 +183,7 @@ class Sequential(Model):
                 f"it with Input(shape={shape[1:]})."
             )
         self._layers[0] = InputLayer(batch_shape=shape, name=self._layers[0].name)
-        for leaf in self.leaves():
-            shape = leaf.build_once(shape)
+        self._connect(self._layers)
         self._plan = None
 
     def build_once(self, input_shape: Shape) -> tuple[int | None, ...]:
@@ -183,6 +194,35 @@ class Sequential(Model):
         for layer in self.layers:
             input_shape = layer.compute_output_shape(input_shape)
         return tuple(input_shape)
+
+    @property
+    def input(self) -> KerasTensor:
+        """The symbolic input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> KerasTensor:
+        """The symbolic output."""
+        return self.outputs[0]
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic input, in a list."""
+        self._require_built("inputs")
+        return [self._layers[0].output]
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic output, in a list."""
+        self._require_built("outputs")
+        return [self._tensor]
+
+    def _require_built(self, name):
+        if self._tensor is None:
+            raise AttributeError(
+                f"The model {self.name!r} has no `{name}` yet: it is not built. Give it an "
+                "`Input`, or call it on data."
+            )
 
     @property
     def input_shape(self) -> tuple[int | None, ...]:

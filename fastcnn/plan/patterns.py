@@ -1,8 +1,8 @@
 """Which adjacent layers are fused into one kernel. Layers declare by attributes what they support.
 
 See `layers.base.Layer` for the attributes: `takes_max_pool`, `is_max_pool`, `channel_axes`,
-`is_batch_normalization`, `sole_activation`, `depends_on_training`. A layer that overrides `forward` is never fused,
-whatever it inherits.
+`is_batch_normalization`, `sole_activation`, `depends_on_training`. A layer that overrides `forward`
+is never fused, whatever it inherits.
 """
 
 import math

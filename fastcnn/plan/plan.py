@@ -91,13 +91,15 @@ class Plan:
             where = "reference (NumPy)"
         program = self.training if self.backward else self._training_outputs
         is_chain = len(program.segments) == 1 and len(program.outputs) == 1
-        rows = [("" if is_chain else step.edges(), *step.describe()) for step in program.steps]
+        rows = [(step.edges(), *step.describe()) for step in program.steps]
         for head, value in zip(program.heads, program.outputs, strict=False):
             if head is not None:
-                rows.append(("" if is_chain else f"{value} ->", repr(head), "", ""))
-        wide = [max(len(row[column]) for row in rows) for column in (0, 1, 2)]
+                rows.append((f"{value} ->", repr(head), "", ""))
+        if is_chain:
+            rows = [row[1:] for row in rows]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = [
-            f"{edges:<{wide[0]}}{'' if is_chain else '  '}{name:<{wide[1]}}  {shape:<{wide[2]}}  {chosen}"
-            for edges, name, shape, chosen in rows
+            "  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True))
+            for row in rows
         ]
         return "\n".join([where, *(line.rstrip() for line in lines)])

@@ -221,8 +221,8 @@ def serialize_object(instance):
         "config": serialize(instance.get_config()),
         "registered_name": None if is_ours else get_registered_name(entry),
     }
-    if getattr(instance, "input_shape", None) is not None and getattr(instance, "built", False):
-        config["build_config"] = {"input_shape": list(instance.input_shape)}
+    if getattr(instance, "built", False) and getattr(instance, "input_shape", None) is not None:
+        config["build_config"] = {"input_shape": serialize(instance.build_shape)}
     return config
 
 

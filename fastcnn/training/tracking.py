@@ -21,15 +21,11 @@ class Ring:
 
     def __init__(self, batch, head, with_metrics):
         size = batch.size
-        row = (
-            sum(array.nbytes for array in (head.predictions, batch.targets[0]))
-            if with_metrics
-            else 0
-        )
-        self.steps = max(1, min(RING_STEPS, RING_BYTES // max(row, 1)))
         arrays = [head.losses]
         if with_metrics:
             arrays += [head.predictions, batch.targets[0]]
+        row = sum(array.nbytes for array in arrays[1:])
+        self.steps = max(1, min(RING_STEPS, RING_BYTES // max(row, 1)))
         if batch.weights[0] is not None:
             arrays.append(batch.weights[0])
         self.arrays = [

@@ -1,0 +1,170 @@
+"""Models of graphs: construction, forks, shared layers, parts of models, errors."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import fastcnn as keras
+from fastcnn import layers
+
+
+class Sum(layers.Layer):
+    """The sum of two inputs, as a layer of a user."""
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def forward(self, x, training=False):
+        return x[0] + x[1]
+
+    def backward(self, dy):
+        return [dy, dy]
+
+
+def fork():
+    """A net with a fork, a shared layer and a merge."""
+    inputs = keras.Input((8, 8, 3), name="image")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu", name="stem")(inputs)
+    shared = layers.Conv2D(4, 3, padding="same", name="shared")
+    x = Sum(name="sum")([x, shared(shared(x))])
+    x = layers.Flatten(name="flatten")(x)
+    outputs = layers.Dense(3, activation="softmax", name="head")(x)
+    return keras.Model(inputs, outputs, name="fork")
+
+
+def test_attributes():
+    model = fork()
+    assert isinstance(model, keras.models.Functional)
+    names = ["image", "stem", "shared", "sum", "flatten", "head"]
+    assert [layer.name for layer in model.layers] == names
+    assert model.input_shape == (None, 8, 8, 3)
+    assert model.output_shape == (None, 3)
+    assert (model.input_names, model.output_names) == (["image"], ["head"])
+    assert model.count_params() == 112 + 148 + 771
+    assert model.get_layer("stem").output.shape == (None, 8, 8, 4)
+    assert model.get_layer("head").input.shape == (None, 256)
+    assert len(model.get_layer("shared").nodes) == 2
+
+
+def test_gradients_of_forks_and_shared_layers():
+    rng = np.random.default_rng(0)
+    model = fork()
+    model.compile(keras.optimizers.SGD(1.0), "sparse_categorical_crossentropy")
+    x, y = rng.normal(size=(4, 8, 8, 3)), np.arange(4) % 3
+    before = model.get_weights()
+    model.train_on_batch(x, y)
+    steps = [a - b for a, b in zip(before, model.get_weights(), strict=True)]
+    for position, (weight, step) in enumerate(zip(before, steps, strict=True)):
+        direction = rng.normal(size=weight.shape)
+        losses = []
+        for sign in (1, -1):
+            weights = list(before)
+            weights[position] = weight + sign * 1e-2 * direction
+            model.set_weights(weights)
+            losses.append(model.test_on_batch(x, y))
+        slope = (losses[0] - losses[1]) / 2e-2
+        assert slope == pytest.approx((direction * step).sum(), rel=2e-2, abs=2e-3)
+
+
+def test_an_intermediate_tensor_as_input():
+    model = fork()
+    front = keras.Model(model.input, model.get_layer("stem").output)
+    back = keras.Model(model.get_layer("stem").output, model.output)
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    np.testing.assert_array_equal(back(front(x)), model(x))
+    assert [layer.name for layer in back.layers[1:]] == ["shared", "sum", "flatten", "head"]
+
+
+def test_models_share_weights():
+    model = fork()
+    part = keras.Model(model.input, model.get_layer("sum").output)
+    x = np.random.default_rng(0).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    before = part(x)
+    model.train_on_batch(x, np.zeros(4))
+    assert np.abs(part(x) - before).max() > 0
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_frozen_base_in_inference_mode(training):
+    """Transfer learning: `base(x, training=False)` keeps the statistics of normalizations."""
+    base = keras.Sequential([keras.Input((6,)), layers.Dense(5), layers.BatchNormalization()])
+    inputs = keras.Input((6,))
+    outputs = layers.Dense(2)(base(inputs, training=training))
+    model = keras.Model(inputs, outputs)
+    model.compile("sgd", "mse")
+    mean = base.layers[1].moving_mean
+    before, gamma = mean.numpy(), base.layers[1].gamma.numpy()
+    x = np.random.default_rng(0).normal(size=(16, 6)) + 3
+    model.fit(x, np.ones((16, 2)), verbose=0)
+    assert np.array_equal(before, mean.numpy()) != training
+    assert not np.array_equal(gamma, base.layers[1].gamma.numpy())
+
+
+def test_the_memory_of_inference_is_reused():
+    """A net of 50 layers does not hold 50 activations."""
+    inputs = keras.Input((16, 16, 8))
+    x = inputs
+    for _ in range(25):
+        x = Sum()([x, layers.Conv2D(8, 3, padding="same", activation="relu")(x)])
+    model = keras.Model(inputs, x)
+    model(np.zeros((2, 16, 16, 8)))
+    arena = model._plan.inference.steps[0].memory._arena
+    assert sum(map(len, arena.values())) <= 4 * 2 * 16 * 16 * 8 * 4
+
+
+def test_a_model_is_freed_without_the_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        model = fork()
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit(np.zeros((4, 8, 8, 3)), np.zeros(4), verbose=0)
+        reference = weakref.ref(model)
+        del model
+        assert reference() is None
+    finally:
+        gc.enable()
+
+
+def test_a_subclass_with_inputs_and_outputs():
+    class Mine(keras.Model):
+        def __init__(self, size):
+            inputs = keras.Input((4,))
+            super().__init__(inputs=inputs, outputs=layers.Dense(size)(inputs))
+
+    model = Mine(3)
+    assert isinstance(model, Mine)
+    assert model(np.zeros((2, 4))).shape == (2, 3)
+
+
+class TestErrors:
+    def test_an_output_without_its_input(self):
+        a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+        with pytest.raises(ValueError, match=r"depend on the input 'b', .* not among .* \['a'\]"):
+            keras.Model(a, Sum()([a, b]))
+
+    def test_two_layers_of_one_name(self):
+        inputs = keras.Input((4,))
+        x = layers.Dense(4, name="same")(inputs)
+        with pytest.raises(ValueError, match="'same' is used 2 times"):
+            keras.Model(inputs, layers.Dense(4, name="same")(x))
+
+    def test_something_else_than_a_symbolic_tensor(self):
+        inputs = keras.Input((4,))
+        with pytest.raises(ValueError, match="All `outputs` of a model must be symbolic tensors"):
+            keras.Model(inputs, layers.Dense(2))
+        with pytest.raises(ValueError, match="All `inputs` of a model must be symbolic tensors"):
+            keras.Model(np.zeros(3), inputs)
+
+    def test_a_list_for_a_layer_with_one_input(self):
+        a, b = keras.Input((4,)), keras.Input((4,))
+        with pytest.raises(ValueError, match="expects 1 input. Received a list of 2"):
+            layers.Dense(2)([a, b])
+
+    @pytest.mark.parametrize("use", [bool, len, list, np.asarray])
+    def test_a_symbolic_tensor_has_no_values(self, use):
+        with pytest.raises((TypeError, ValueError), match="symbolic tensor"):
+            use(keras.Input((4,)))
