@@ -26,7 +26,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
         "write a `Layer` or a `Loss` with its gradient and train with `fit`": (
             "GradientTape custom_gradient gradients"
         ),
-        "use `Sequential`": "Function KerasTensor Module Operation Graph",
+        "use `Sequential`": "Function Module Operation Graph",
         "pretrained networks are not included; `load_weights` reads weights from files": (
             "applications"
         ),

@@ -2,9 +2,7 @@
 
 >>> import fastcnn as keras
 >>> inputs = keras.Input((32, 32, 3))
->>> x = keras.layers.Conv2D(16, 3, padding="same", activation="relu")(inputs)
->>> y = keras.layers.Conv2D(16, 3, padding="same")(x)
->>> x = keras.layers.add([x, y])
+>>> x = keras.layers.Conv2D(16, 3, activation="relu")(inputs)
 >>> outputs = keras.layers.Dense(10)(keras.layers.GlobalAveragePooling2D()(x))
 >>> keras.Model(inputs, outputs).output_shape
 (None, 10)
