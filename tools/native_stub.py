@@ -42,7 +42,7 @@ def has_openmp() -> bool: ...
 '''
 TYPES = {
     "pads": "Pads",
-    "relu": "bool",
+    **dict.fromkeys(("accumulate", "relu"), "bool"),
     **dict.fromkeys(("strides", "dilation", "pool_size", "pool_strides"), "Pair"),
     **dict.fromkeys(("alpha", "rate", "epsilon", "fill_value"), "float"),
     **dict.fromkeys(("interpolation", "fill_mode"), "str"),
@@ -56,8 +56,11 @@ def function(name):
         for label, _, optional, _, _ in spec.arrays_of(name)
     ]
     parameters = inspect.signature(getattr(reference, name)).parameters.values()
-    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    settings = [f"{keyword}: {TYPES[keyword]}" for keyword in keywords]
+    settings = [
+        f"{p.name}: {TYPES[p.name]}{'' if p.default is p.empty else f' = {p.default}'}"
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY
+    ]
     return f"def {name}({', '.join([*arrays, *['*'] * bool(settings), *settings])}) -> Kernel: ..."
 
 

@@ -12,10 +12,14 @@ from fastcnn.kernels.spec import argmax_type, parsed
 
 
 @cache
-def keywords_of(name):
-    """The names of the kernel's keyword arguments."""
+def keywords_of(name, required=False):
+    """The names of the kernel's keyword arguments, or of those that have no default."""
     parameters = inspect.signature(getattr(reference, name)).parameters.values()
-    return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return {
+        p.name
+        for p in parameters
+        if p.kind is p.KEYWORD_ONLY and not (required and p.default is not p.empty)
+    }
 
 
 def check(name, arrays, config, floats):
@@ -26,7 +30,7 @@ def check(name, arrays, config, floats):
     expected, products = parsed(name)
     if len(arrays) != len(expected):
         raise TypeError(f"`{name}` takes {len(expected)} arrays. Received {len(arrays)}.")
-    if set(config) != keywords_of(name):
+    if not keywords_of(name, required=True) <= set(config) <= keywords_of(name):
         raise TypeError(
             f"`{name}` takes the keywords {sorted(keywords_of(name))}. Received {sorted(config)}."
         )

@@ -53,7 +53,14 @@ def affine_transform_forward(
     fill_value: float,
 ) -> Kernel: ...
 def conv2d_backward_data(
-    dy: NDArray, w: NDArray, dx: NDArray, *, strides: Pair, pads: Pads, dilation: Pair
+    dy: NDArray,
+    w: NDArray,
+    dx: NDArray,
+    *,
+    strides: Pair,
+    pads: Pads,
+    dilation: Pair,
+    accumulate: bool = False,
 ) -> Kernel: ...
 def conv2d_backward_weights(
     x: NDArray,
@@ -115,7 +122,9 @@ def conv2d_max_pool2d_forward(
     pool_size: Pair,
     pool_strides: Pair,
 ) -> Kernel: ...
-def dense_backward_data(dy: NDArray, w: NDArray, dx: NDArray) -> Kernel: ...
+def dense_backward_data(
+    dy: NDArray, w: NDArray, dx: NDArray, *, accumulate: bool = False
+) -> Kernel: ...
 def dense_backward_weights(x: NDArray, dy: NDArray, dw: NDArray, db: NDArray | None) -> Kernel: ...
 def dense_forward(
     x: NDArray, w: NDArray, b: NDArray | None, y: NDArray, *, relu: bool

@@ -46,12 +46,7 @@ class ActivatedStep(Step):
         return call.z
 
     def backward(self, dy):
-        call = self._kept
-        if call is None or call.dy is not dy:
-            call = self._bind_activation_gradient(dy)
-        if call.deactivate is not None:
-            call.deactivate()
-        return self.backward_linear(call.dz)
+        return self.backward_linear(self._deactivated(dy))
 
     def backward_linear(self, dz):
         """`backward` from the gradient at the linear map's output."""
@@ -63,6 +58,27 @@ class ActivatedStep(Step):
         if call.input_gradient is not None:
             call.input_gradient(self.block.version)
         return call.dx
+
+    def add_backward(self, dy, dx):
+        if not self.layer.adds_input_gradient:
+            super().add_backward(dy, dx)
+            return
+        dz = self._deactivated(dy)
+        call = self._kept
+        if call.added_dz is not dz or call.added_dx is not dx:
+            call = self._bind_added_gradients(dz, dx)
+        if call.weight_gradients is not None:
+            call.weight_gradients()
+        call.add_input_gradient(self.block.version)
+
+    def _deactivated(self, dy):
+        """The gradient at the linear map's output."""
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_activation_gradient(dy)
+        if call.deactivate is not None:
+            call.deactivate()
+        return call.dz
 
     # ------------------------------------------------------------------------------------ binding
 
@@ -79,7 +95,7 @@ class ActivatedStep(Step):
 
     def _bind(self, x):
         call = Call(x)
-        call.bound_dz = None
+        call.bound_dz = call.added_dz = call.added_dx = None
         activation = self.layer.activation
         shape = self.layer.compute_output_shape(x.shape)
         relu = activation is activations.relu
@@ -103,11 +119,20 @@ class ActivatedStep(Step):
 
     def _bind_gradients(self, dz):
         call = self._last_call()
-        call.bound_dz = dz
+        call.bound_dz, call.added_dz = dz, None
         call.weight_gradients = call.input_gradient = call.dx = None
         if self.input_gradient:
             call.dx = self._buffer("dx", call.x.shape)
         self.bind_gradients(call, dz)
+        return self._remember(call)
+
+    def _bind_added_gradients(self, dz, dx):
+        call = self._last_call()
+        call.added_dz, call.added_dx, call.bound_dz = dz, dx, None
+        call.weight_gradients = None
+        if self.layer.kernel.trainable:
+            call.weight_gradients = self.layer.bind_weight_gradients(call.x, dz)
+        call.add_input_gradient = self.layer.bind_input_gradient(dz, dx, accumulate=True)
         return self._remember(call)
 
 
@@ -145,6 +170,7 @@ class ActivatedLayer(HasActivation, Layer):
     )
 
     step_class = ActivatedStep
+    adds_input_gradient = False  # whether `bind_input_gradient` takes `accumulate`
 
     def __init__(
         self,

@@ -174,6 +174,10 @@ class Conv2D(WindowedLayer):
     def takes_max_pool(self):
         return self.groups == 1
 
+    @property
+    def adds_input_gradient(self):
+        return self.groups == 1
+
     def build(self, input_shape):
         self.input_channels = input_shape[-1]
         shape = (*self.kernel_size, self.input_channels // self.groups, self.filters)
@@ -200,11 +204,12 @@ class Conv2D(WindowedLayer):
             return grouped.bind_backward_weights(self.groups, x, dz, dw, db, **self.geometry(x))
         return kernels.bind("conv2d_backward_weights", x, dz, dw, db, **self.geometry(x))
 
-    def bind_input_gradient(self, dz, dx):
+    def bind_input_gradient(self, dz, dx, accumulate=False):
         w, _ = self.weights_to_bind()
         if self.groups > 1:
             return grouped.bind_backward_data(self.groups, dz, w, dx, **self.geometry(dx))
-        return kernels.bind("conv2d_backward_data", dz, w, dx, **self.geometry(dx))
+        settings = {"accumulate": accumulate, **self.geometry(dx)}
+        return kernels.bind("conv2d_backward_data", dz, w, dx, **settings)
 
 
 Convolution2D = Conv2D

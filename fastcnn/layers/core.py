@@ -176,6 +176,7 @@ class Dense(ActivatedLayer):
 
     step_class = DenseStep
     channel_axes = 1
+    adds_input_gradient = True
     config_names = ("units",)
 
     def __init__(
@@ -225,9 +226,9 @@ class Dense(ActivatedLayer):
     def bind_weight_gradients(self, x, dz):
         return kernels.bind("dense_backward_weights", rows(x), rows(dz), *self.gradients_to_bind())
 
-    def bind_input_gradient(self, dz, dx):
+    def bind_input_gradient(self, dz, dx, accumulate=False):
         w, _ = self.weights_to_bind()
-        return kernels.bind("dense_backward_data", rows(dz), w, rows(dx))
+        return kernels.bind("dense_backward_data", rows(dz), w, rows(dx), accumulate=accumulate)
 
     def get_config(self):
         config = super().get_config()

@@ -21,6 +21,7 @@ from tests.support.kernel_cases import (
     integers,
     pool2d_calls,
     reals,
+    variants,
 )
 
 EPS = np.finfo(np.float32).eps
@@ -69,10 +70,12 @@ def assert_close(call):
 def test_conv2d(name, instruction_set):
     rng, case = seed_of(name), shapes.CONV2D[name]
     for bias in (True, False):
-        for call in conv2d_calls(case, rng, integers, relu=bias, bias=bias):
-            assert_exact(call)
-    for call in conv2d_calls(case, rng, reals):
-        assert_close(call)
+        for plain in conv2d_calls(case, rng, integers, relu=bias, bias=bias):
+            for call in variants(plain):
+                assert_exact(call)
+    for plain in conv2d_calls(case, rng, reals):
+        for call in variants(plain):
+            assert_close(call)
 
 
 @pytest.mark.parametrize("pool", POOLS, ids=str)
@@ -100,10 +103,12 @@ def test_pool2d(name, instruction_set):
 def test_dense(name, instruction_set):
     rng, case = seed_of(name), shapes.DENSE[name]
     for bias in (True, False):
-        for call in dense_calls(case, rng, integers, relu=bias, bias=bias):
-            assert_exact(call)
-    for call in dense_calls(case, rng, reals):
-        assert_close(call)
+        for plain in dense_calls(case, rng, integers, relu=bias, bias=bias):
+            for call in variants(plain):
+                assert_exact(call)
+    for plain in dense_calls(case, rng, reals):
+        for call in variants(plain):
+            assert_close(call)
 
 
 @pytest.mark.parametrize("name", ["conv2d_1", "conv2d_2", "max_pool2d_2", "dense_1", "dense_2"])
@@ -111,10 +116,12 @@ def test_tutorial_layers_with_many_images(name, instruction_set):
     """Large enough that several threads really share the work."""
     rng, case = seed_of(name), shapes.NETS["tutorial"].cases(9)[name]
     calls = {"c": conv2d_calls, "m": pool2d_calls, "d": dense_calls}[name[0]]
-    for call in calls(case, rng, integers):
-        assert_exact(call)
-    for call in calls(case, rng, reals):
-        assert_close(call)
+    for plain in calls(case, rng, integers):
+        for call in variants(plain):
+            assert_exact(call)
+    for plain in calls(case, rng, reals):
+        for call in variants(plain):
+            assert_close(call)
     if name.startswith("conv2d"):
         for call in conv2d_max_pool2d_calls(case, rng, integers, (2, 2), (2, 2)):
             assert_exact(call)

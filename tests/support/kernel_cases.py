@@ -5,11 +5,11 @@ the length of its longest sum, from which the tolerance on real data is derived.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fastcnn.kernels import reference, spec
+from fastcnn.kernels import checks, reference, spec
 
 
 @dataclass
@@ -28,14 +28,19 @@ class Call:
         present = [array is not None for array in self.arrays]
         return [i for i, both in enumerate(zip(written, present, strict=True)) if all(both)]
 
+    @property
+    def updates(self):
+        """Whether the outputs are also inputs."""
+        return self.kernel == "adam_update" or self.config.get("accumulate", False)
+
     def fresh(self, dtype=None):
-        """Copies of the arrays, outputs that are not read first filled with NaN (or 77)."""
+        """Copies of the arrays, outputs that are not read filled with NaN (or 77)."""
         copies = []
         for i, array in enumerate(self.arrays):
             copy = None if array is None else array.copy()
             if copy is not None and dtype and copy.dtype == np.float32:
                 copy = copy.astype(dtype)
-            if i in self.outputs and self.kernel != "adam_update":
+            if i in self.outputs and not self.updates:
                 copy[...] = np.nan if copy.dtype.kind == "f" else 77
             copies.append(copy)
         return copies
@@ -64,6 +69,13 @@ def integers(rng, *shape, most=4):
 def reals(rng, *shape):
     """Normally distributed values as float32."""
     return rng.standard_normal(shape).astype(np.float32)
+
+
+def variants(call):
+    """The call, and the same one with an optional setting."""
+    yield call
+    if "accumulate" in checks.keywords_of(call.kernel):
+        yield replace(call, config={**call.config, "accumulate": True}, terms=call.terms + 1)
 
 
 def conv2d_calls(case, rng, draw, relu=True, bias=True):

@@ -109,6 +109,7 @@ def _sizes(kernel, rng, any_pads):
 
 
 KEYWORDS = {
+    "accumulate": lambda rng: bool(rng.integers(2)),
     "relu": lambda rng: bool(rng.integers(2)),
     "alpha": lambda rng: float(rng.uniform(0.1, 2)),
     "epsilon": lambda rng: float(rng.choice((1e-3, 1e-5))),

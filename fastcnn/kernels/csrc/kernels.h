@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* y[p][c] = relu(b[c] + sum over s, k of x[x_segments[s] + p * x_pixel + k * x_step]
- *                                      * w[w_segments[s] + k * w_step + c])
+/* y[p][c] = relu(b[c] + residual[p][c] + sum over s, k of
+ *                x[x_segments[s] + p * x_pixel + k * x_step] * w[w_segments[s] + k * w_step + c])
  *
  * for p < pixels and c < channels <= widest block. One sum serves every dense kernel:
  *   conv2d forward           pixel = output column, segment = filter row, step = (kw, ic)
@@ -27,17 +27,19 @@
  */
 struct product {
     const float *x, *w, *b; /* b may be NULL */
+    const float *residual;  /* with the distances of y; may be NULL, or y */
     float *y;
     const ptrdiff_t *x_segments, *w_segments;
     ptrdiff_t segments, steps;
     ptrdiff_t x_pixel, x_step, w_step, y_pixel;
     ptrdiff_t pixels, channels;
-    int accumulate; /* add to y; b is ignored */
+    int accumulate; /* add to y; b and residual are ignored */
     int relu;       /* max(y, 0); NaN stays NaN */
 };
 
 /* The same sum for both rows of 2x2 windows, followed by max-pool and relu: `pixels` counts the
- * windows, and y and argmax get one element per window. x_step must be 1, accumulate 0. */
+ * windows, and y and argmax get one element per window. x_step must be 1, accumulate 0; residual is
+ * ignored. */
 struct product_max_pool {
     struct product sum;
     ptrdiff_t x_row; /* from a window's upper row to its lower one */
@@ -95,7 +97,8 @@ struct winograd {
     ptrdiff_t x_row;
     float *planes;
     ptrdiff_t plane, tiles, channels;
-    const float *b; /* output: may be NULL */
+    const float *b;        /* output: may be NULL */
+    const float *residual; /* without pool: added before relu; like y; may be NULL, or y */
     float *y;
     uint8_t *argmax;                /* may be NULL */
     ptrdiff_t y_row, rows, columns; /* without pool: how much of the tiles lies inside y */

@@ -10,20 +10,20 @@
 def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
     algorithm = choice.choose("conv2d_forward", w.shape, x.shape, y.shape, strides, dilation)
     if algorithm == "winograd":
-        return Winograd(x, w, b, y, None, (pads[0], pads[2]), relu, False, False)
+        return Winograd(x, w, b, None, y, None, (pads[0], pads[2]), relu, False, False)
     return Conv2DForward(x, w, b, y, strides, pads, dilation, relu)
 
 
-def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
+def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation, accumulate=False):
     algorithm = choice.choose(
         "conv2d_backward_data", w.shape, dx.shape, dy.shape, strides, dilation
     )
     if algorithm == "winograd":
         pads = w.shape[0] - 1 - pads[0], w.shape[1] - 1 - pads[2]
-        return Winograd(dy, w, None, dx, None, pads, False, False, True)
-    if algorithm == "columns":
-        return ColumnsBackwardData(dy, w, dx, strides, pads, dilation)
-    return Conv2DBackwardData(dy, w, dx, strides, pads, dilation)
+        residual = dx if accumulate else None
+        return Winograd(dy, w, None, residual, dx, None, pads, False, False, True)
+    kind = ColumnsBackwardData if algorithm == "columns" else Conv2DBackwardData
+    return kind(dy, w, dx, strides, pads, dilation, accumulate)
 
 
 def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
@@ -44,7 +44,7 @@ def conv2d_max_pool2d_forward(
         pool_size, pool_strides,
     )
     if algorithm == "winograd":
-        return Winograd(x, w, b, y, argmax, (pads[0], pads[2]), relu, True, False)
+        return Winograd(x, w, b, None, y, argmax, (pads[0], pads[2]), relu, True, False)
     return Conv2DMaxPool2DForward(
         x, w, b, y, argmax, strides, pads, dilation, relu, pool_size, pool_strides, algorithm
     )

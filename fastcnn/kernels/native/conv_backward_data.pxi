@@ -8,11 +8,11 @@ cdef class Conv2DBackwardData(Conv2D):
     cdef float[:, :, :, ::1] dx
     cdef float[:, :, ::1] transposed  # (kh * kw, oc, ic)
     cdef Py_ssize_t row_blocks
-    cdef bint pads_dy
+    cdef bint pads_dy, accumulate
 
-    def __init__(self, dy, w, dx, strides, pads, dilation):
+    def __init__(self, dy, w, dx, strides, pads, dilation, accumulate):
         self.algorithm = "direct"
-        self.dy, self.weights, self.dx = dy, w, dx
+        self.dy, self.weights, self.dx, self.accumulate = dy, w, dx, accumulate
         self.set_conv_sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.kh * self.kw, self.oc, self.ic))
         self.preparations = self.kh * self.kw
@@ -74,7 +74,7 @@ cdef class Conv2DBackwardData(Conv2D):
         cdef Product p
         p.channels = min(self.table.product_block(self.ic - done), self.ic - done)
         taps = max(WEIGHTS_SIZE // (p.channels * self.oc), <Py_ssize_t>1)
-        p.b, p.steps, p.relu = NULL, self.oc, 0
+        p.b, p.residual, p.steps, p.relu = NULL, NULL, self.oc, 0
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.oc, 1, self.ic, self.stride_w * self.ic
         p.w = &self.transposed[0, 0, 0] + done
         p.pixels = (self.w - 1 - iw) // self.stride_w + 1
@@ -84,7 +84,7 @@ cdef class Conv2DBackwardData(Conv2D):
                 row = (ih + self.top) // self.stride_h
                 low, high = start, last
                 self.segments_inside(row, self.before_h, self.oh, &low, &high)
-                p.accumulate = at > low
+                p.accumulate = self.accumulate or at > low
                 low, high = max(low, at), min(high, at + taps)
                 if low < high or at == start:
                     p.segments = max(high - low, 0)
@@ -108,10 +108,11 @@ cdef class ColumnsBackwardData(Conv2D):
     cdef float[:, :, :, ::1] dx
     cdef float[:, ::1] transposed  # (oc, kh * kw * ic)
     cdef Py_ssize_t padded_size
+    cdef bint accumulate
 
-    def __init__(self, dy, w, dx, strides, pads, dilation):
+    def __init__(self, dy, w, dx, strides, pads, dilation, accumulate):
         self.algorithm = "columns"
-        self.dy, self.weights, self.dx = dy, w, dx
+        self.dy, self.weights, self.dx, self.accumulate = dy, w, dx, accumulate
         self.set_conv_sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.oc, self.kh * self.kw * self.ic))
         self.adjust_work(dx.size, self.transposed.shape[1])
@@ -132,8 +133,11 @@ cdef class ColumnsBackwardData(Conv2D):
         cdef Py_ssize_t row_size = self.padded_width * self.ic
         cdef float *columns = scratch + self.padded_size
         cdef Product p
-        memset(scratch, 0, self.padded_size * sizeof(float))
-        p.b, p.x_segments, p.w_segments, p.segments = NULL, &zero, &zero, 1
+        if self.accumulate:
+            self.pad_image(&self.dx[n, 0, 0, 0], scratch, 0, self.padded_height)
+        else:
+            memset(scratch, 0, self.padded_size * sizeof(float))
+        p.b, p.residual, p.x_segments, p.w_segments, p.segments = NULL, NULL, &zero, &zero, 1
         p.steps, p.accumulate, p.relu = self.oc, 0, 0
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.oc, 1, taps, taps
         p.pixels, p.w, p.y = self.ow, &self.transposed[0, 0], columns

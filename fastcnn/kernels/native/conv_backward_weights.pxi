@@ -48,7 +48,7 @@ cdef class Conv2DBackwardWeights(Conv2D):
         cdef Py_ssize_t at, start = row
         cdef Product p
         x += (kh * self.dilation_h * self.padded_width + kw * self.dilation_w) * self.ic + first
-        p.b, p.relu, p.steps, p.x_pixel = NULL, 0, self.ow, 1
+        p.b, p.residual, p.relu, p.steps, p.x_pixel = NULL, NULL, 0, self.ow, 1
         p.y = dw + (segment * self.segment_size + first) * self.oc
         while row < end or row == start:
             p.segments = max(min(self.rows, end - row), <Py_ssize_t>0)

@@ -36,7 +36,7 @@ cdef class Conv2D(Windowed):
         p.segments = self.x_segments.shape[0]
         p.steps = self.kw * self.ic if self.dilation_w == 1 else self.ic
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.stride_w * self.ic, 1, self.oc, self.oc
-        p.pixels, p.accumulate = self.ow, 0
+        p.pixels, p.accumulate, p.residual = self.ow, 0, NULL
 
     cdef void segments_inside(
         self, Py_ssize_t row, Py_ssize_t before, Py_ssize_t height, Py_ssize_t *low,

@@ -107,16 +107,19 @@ cdef class WinogradTiles(Kernel):
 
 
 cdef class Winograd(WinogradTiles):
-    # image (n, h, w, ic) -> target (n, oh, ow, oc)
+    # image (n, h, w, ic) -> target (n, oh, ow, oc); without `pool`, `residual` is added, which may
+    # be None or the target
     cdef const float[:, :, :, ::1] weights
     cdef const float[::1] b
+    cdef const float[:, :, :, ::1] residual
     cdef float[:, :, :, ::1] target
     cdef unsigned char[:, :, :, ::1] argmax
     cdef float[:, :, :, ::1] u  # (subfilters, 16, ic, oc)
     cdef bint relu, pool, flipped
 
-    def __init__(self, image, weights, b, target, argmax, pads, relu, pool, flipped):
-        self.weights, self.b, self.target, self.argmax = weights, b, target, argmax
+    def __init__(self, image, weights, b, residual, target, argmax, pads, relu, pool, flipped):
+        self.weights, self.b, self.residual = weights, b, residual
+        self.target, self.argmax = target, argmax
         self.relu, self.pool, self.flipped = relu, pool, flipped
         self.set_tiles(image, weights.shape, target.shape, 1 if pool else 2, pads, WINOGRAD_TILES)
         self.u = aligned((self.subfilters_h * self.subfilters_w, 16, self.ic, self.oc))
@@ -161,7 +164,7 @@ cdef class Winograd(WinogradTiles):
         cdef Py_ssize_t plane = self.plane_size(rows)
         self.patches(n, first, rows, scratch, v, plane)
         cdef Product q
-        q.b, q.x_segments, q.w_segments = NULL, in_v, in_u
+        q.b, q.residual, q.x_segments, q.w_segments = NULL, NULL, in_v, in_u
         q.steps, q.accumulate, q.relu, q.pixels = self.ic, 0, 0, tiles
         q.x_pixel, q.x_step, q.w_step, q.y_pixel = self.ic, 1, self.oc, self.oc
         for k in range(16):
@@ -178,6 +181,7 @@ cdef class Winograd(WinogradTiles):
             k = first + row if self.pool else 2 * (first + row)
             p.rows = min(<Py_ssize_t>2, self.target.shape[1] - k)
             p.y = &self.target[n, k, 0, 0]
+            p.residual = &self.residual[n, k, 0, 0] if self.residual is not None else NULL
             p.argmax = &self.argmax[n, k, 0, 0] if self.argmax is not None else NULL
             self.table.winograd_output(&p)
 
@@ -247,7 +251,7 @@ cdef class WinogradBackwardWeights(WinogradTiles):
                 p.x = &self.dy[n + image, 2 * (first + row), 0, 0]
                 p.planes = d + (image * tiles + row * self.tiles_w) * self.oc
                 self.table.winograd_gradient(&p)
-        q.b, q.relu, q.segments = NULL, 0, images
+        q.b, q.residual, q.relu, q.segments = NULL, NULL, 0, images
         q.x_segments, q.w_segments = &self.x_segments[0], &self.dy_segments[0]
         q.accumulate, q.w_step, q.y_pixel = 1, self.oc, self.oc
         q.x_pixel, q.x_step, q.pixels, q.steps = 1, self.ic, self.ic, tiles

@@ -47,6 +47,7 @@ cdef class DenseForward(Kernel):
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = inputs, 1, outputs, outputs
         p.pixels, p.channels = self.x.shape[0], min(self.block_columns, outputs - channel)
         p.b = &self.b[0] + channel if self.b is not None and block == 0 else NULL
+        p.residual = NULL
         p.y = (&self.y[0, 0] if block == 0 else &self.sums[block - 1, 0, 0]) + channel
         while step < last or step == first:
             p.x = &self.x[0, 0] + step
@@ -72,10 +73,11 @@ cdef class DenseBackwardData(Kernel):
     # A task is a block of columns of dx for all samples, from a block of w that it transposes.
     cdef const float[:, ::1] dy, w
     cdef float[:, ::1] dx
+    cdef bint accumulate
     cdef Py_ssize_t block_columns
 
-    def __init__(self, dy, w, dx):
-        self.dy, self.w, self.dx = dy, w, dx
+    def __init__(self, dy, w, dx, accumulate):
+        self.dy, self.w, self.dx, self.accumulate = dy, w, dx, accumulate
         n, inputs, outputs = dy.shape[0], w.shape[0], w.shape[1]
         self.work = dense_work(n, inputs, outputs)
         self.block_columns = self.table.product_block(inputs)
@@ -93,7 +95,8 @@ cdef class DenseBackwardData(Kernel):
         )
         p.x, p.w, p.b, p.y = &self.dy[0, 0], scratch, NULL, &self.dx[0, 0] + first
         p.x_segments = p.w_segments = &zero
-        p.segments, p.steps, p.accumulate, p.relu = 1, outputs, 0, 0
+        p.segments, p.steps, p.relu = 1, outputs, 0
+        p.accumulate, p.residual = self.accumulate, NULL
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = outputs, 1, self.block_columns, inputs
         p.pixels = self.dy.shape[0]
         self.table.product(&p)
@@ -122,7 +125,7 @@ cdef class DenseBackwardWeights(Kernel):
             sum_rows(self.table, &self.dy[0, 0], n, outputs, &self.db[0], False)
             return
         p.x, p.w, p.y = &self.x[0, 0] + first, &self.dy[0, 0], &self.dw[0, 0] + first * outputs
-        p.b, p.accumulate, p.relu = NULL, 0, 0
+        p.b, p.residual, p.accumulate, p.relu = NULL, NULL, 0, 0
         p.x_segments = p.w_segments = &zero
         p.segments, p.steps = 1, n
         p.x_pixel, p.x_step, p.pixels = 1, inputs, min(self.block_rows, inputs - first)
@@ -134,8 +137,8 @@ def dense_forward(x, w, b, y, *, relu):
     return DenseForward(x, w, b, y, relu)
 
 
-def dense_backward_data(dy, w, dx):
-    return DenseBackwardData(dy, w, dx)
+def dense_backward_data(dy, w, dx, *, accumulate=False):
+    return DenseBackwardData(dy, w, dx, accumulate)
 
 
 def dense_backward_weights(x, dy, dw, db):

@@ -11,6 +11,7 @@ cdef inline void product_blocks(
         block.channels = min(table.product_block(channels - done), channels - done)
         block.w = p.w + done
         block.b = p.b + done if p.b != NULL else NULL
+        block.residual = p.residual + done if p.residual != NULL else NULL
         block.y = p.y + done
         table.product(&block)
         done += block.channels
@@ -24,7 +25,7 @@ cdef void sum_rows(
     cdef float one = 1
     cdef Py_ssize_t zero = 0
     cdef Product p
-    p.x, p.w, p.b, p.y = &one, x, NULL, y
+    p.x, p.w, p.b, p.residual, p.y = &one, x, NULL, NULL, y
     p.x_segments = p.w_segments = &zero
     p.segments, p.steps, p.accumulate, p.relu = 1, rows, accumulate, 0
     p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, columns, 1

@@ -5,6 +5,7 @@ cdef extern from "csrc/kernels.h":
         const float *x
         const float *w
         const float *b
+        const float *residual
         float *y
         const Py_ssize_t *x_segments
         const Py_ssize_t *w_segments
@@ -24,6 +25,7 @@ cdef extern from "csrc/kernels.h":
         float *planes
         Py_ssize_t plane, tiles, channels
         const float *b
+        const float *residual
         float *y
         unsigned char *argmax
         Py_ssize_t y_row, rows, columns

@@ -20,9 +20,12 @@ def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
         np.maximum(y, 0, out=y)
 
 
-def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
-    """dx[n, oh*sh + kh*dh - top, ..., ic] += sum over oc of dy[n,oh,ow,oc] * w[kh,kw,ic,oc]"""
-    image = padded(np.zeros_like(dx), pads)
+def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation, accumulate=False):
+    """dx[n, oh*sh + kh*dh - top, ..., ic] += sum over oc of dy[n,oh,ow,oc] * w[kh,kw,ic,oc]
+
+    dx starts as zeros, unless `accumulate`.
+    """
+    image = padded(dx if accumulate else np.zeros_like(dx), pads)
     for kh, kw, pixels in taps(w.shape[:2], strides, dilation, dy.shape[1:3]):
         image[pixels] += dy @ w[kh, kw].T
     dx[...] = unpadded(image, pads)

@@ -10,9 +10,9 @@ def dense_forward(x, w, b, y, *, relu):
         np.maximum(y, 0, out=y)
 
 
-def dense_backward_data(dy, w, dx):
-    """dx[n,i] = sum over o of dy[n,o] * w[i,o]"""
-    dx[...] = dy @ w.T
+def dense_backward_data(dy, w, dx, *, accumulate=False):
+    """dx[n,i] = sum over o of dy[n,o] * w[i,o]; with `accumulate`, it is added to dx"""
+    dx[...] = dx + dy @ w.T if accumulate else dy @ w.T
 
 
 def dense_backward_weights(x, dy, dw, db):

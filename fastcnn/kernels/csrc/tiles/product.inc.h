@@ -9,6 +9,7 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
     const ptrdiff_t x_pixel = p->x_pixel, x_step = p->x_step, w_step = p->w_step;
     const ptrdiff_t y_pixel = p->y_pixel, start_pixel = p->accumulate ? y_pixel : 0;
     const float *start = p->accumulate ? y : p->b;
+    const float *residual = p->accumulate || !p->residual ? NULL : p->residual + (y - p->y);
     const int relu = p->relu;
     vec sum[MAX_ACCUMULATORS];
     UNROLLED (i, pixels * vectors) sum[i] = broadcast(0);
@@ -17,6 +18,12 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
             UNROLLED (v, vectors) {
                 const float *from = start + i * start_pixel + v * LANES;
                 sum[i * vectors + v] = v == vectors - 1 ? load_tail(from, last) : load(from);
+            }
+    if (residual)
+        UNROLLED (i, pixels)
+            UNROLLED (v, vectors) {
+                const float *from = residual + i * y_pixel + v * LANES;
+                sum[i * vectors + v] += v == vectors - 1 ? load_tail(from, last) : load(from);
             }
     for (ptrdiff_t s = 0; s < p->segments; s++) {
         const float *xs = x + p->x_segments[s], *xs8 = xs + 8 * x_pixel, *xs16 = xs + 16 * x_pixel;

@@ -97,8 +97,10 @@ static void winograd_output(const struct winograd *p) {
             }
             UNROLLED (k, 4) {
                 if (k / 2 >= p->rows || 2 * tile + k % 2 >= p->columns) continue;
+                const ptrdiff_t at = k / 2 * p->y_row + (2 * tile + k % 2) * p->channels + c;
+                if (p->residual) y[k] += load_tail(p->residual + at, t);
                 if (p->relu) y[k] = choose(less_equal(y[k], broadcast(0)), broadcast(0), y[k]);
-                store_tail(p->y + k / 2 * p->y_row + (2 * tile + k % 2) * p->channels + c, y[k], t);
+                store_tail(p->y + at, y[k], t);
             }
         }
 }
