@@ -51,14 +51,17 @@ TYPES = {
 
 def function(name):
     """The line of a function that binds a kernel."""
+    parameters = inspect.signature(getattr(reference, name)).parameters
+    default = {
+        key: "" if p.default is p.empty else f" = {p.default}" for key, p in parameters.items()
+    }
     arrays = [
-        f"{label}: NDArray{' | None' * optional}"
+        f"{label}: NDArray{' | None' * optional}{default[label]}"
         for label, _, optional, _, _ in spec.arrays_of(name)
     ]
-    parameters = inspect.signature(getattr(reference, name)).parameters.values()
     settings = [
-        f"{p.name}: {TYPES[p.name]}{'' if p.default is p.empty else f' = {p.default}'}"
-        for p in parameters
+        f"{key}: {TYPES[key]}{default[key]}"
+        for key, p in parameters.items()
         if p.kind is p.KEYWORD_ONLY
     ]
     return f"def {name}({', '.join([*arrays, *['*'] * bool(settings), *settings])}) -> Kernel: ..."

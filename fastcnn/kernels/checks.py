@@ -11,15 +11,21 @@ from fastcnn.kernels.shapes import check_image, output_size
 from fastcnn.kernels.spec import argmax_type, parsed
 
 
+def _parameters(name, required):
+    parameters = inspect.signature(getattr(reference, name)).parameters.values()
+    return [p for p in parameters if not (required and p.default is not p.empty)]
+
+
 @cache
 def keywords_of(name, required=False):
     """The names of the kernel's keyword arguments, or of those that have no default."""
-    parameters = inspect.signature(getattr(reference, name)).parameters.values()
-    return {
-        p.name
-        for p in parameters
-        if p.kind is p.KEYWORD_ONLY and not (required and p.default is not p.empty)
-    }
+    return {p.name for p in _parameters(name, required) if p.kind is p.KEYWORD_ONLY}
+
+
+@cache
+def _required_arrays(name):
+    """How many arrays the kernel takes at least."""
+    return sum(p.kind is not p.KEYWORD_ONLY for p in _parameters(name, required=True))
 
 
 def check(name, arrays, config, floats):
@@ -28,8 +34,10 @@ def check(name, arrays, config, floats):
     floats: the float types that the backend computes in.
     """
     expected, products = parsed(name)
-    if len(arrays) != len(expected):
-        raise TypeError(f"`{name}` takes {len(expected)} arrays. Received {len(arrays)}.")
+    least, most = _required_arrays(name), len(expected)
+    if not least <= len(arrays) <= most:
+        takes = most if least == most else f"{least} to {most}"
+        raise TypeError(f"`{name}` takes {takes} arrays. Received {len(arrays)}.")
     if not keywords_of(name, required=True) <= set(config) <= keywords_of(name):
         raise TypeError(
             f"`{name}` takes the keywords {sorted(keywords_of(name))}. Received {sorted(config)}."
@@ -41,7 +49,7 @@ def check(name, arrays, config, floats):
         _check_windows(name, config, sizes)
     for letter, factors in products:
         _check_product(name, letter, factors, sizes)
-    for array, (label, *_) in zip(arrays, expected, strict=True):
+    for array, (label, *_) in zip(arrays, expected, strict=False):  # the last may be left out
         if label == "argmax" and array is not None:
             _check_argmax(name, array, config["pool_size"])
 
@@ -49,7 +57,7 @@ def check(name, arrays, config, floats):
 def _check_arrays(name, arrays, expected, floats):
     """Check each array's type, layout and shape. Returns {letter: size}."""
     sizes, float_type = {}, None
-    for array, (label, axes, optional, written, types) in zip(arrays, expected, strict=True):
+    for array, (label, axes, optional, written, types) in zip(arrays, expected, strict=False):
         if array is None and optional:
             continue
         if not isinstance(array, np.ndarray):

@@ -77,6 +77,7 @@ def conv2d_forward(
     w: NDArray,
     b: NDArray | None,
     y: NDArray,
+    residual: NDArray | None = None,
     *,
     strides: Pair,
     pads: Pads,

@@ -4,9 +4,10 @@ A family is a file in `reference/` and, where public, in `functions/`. These fil
 one of their names is first used, to keep `import fastcnn` quick.
 
 The language of a line: `name:axes`, one letter an axis; a letter is the same size wherever it
-stands, a digit is that size, `*` stands for any further axes. After the axes: `?` may be None,
-`!` is written to, `/type` the type where it is not float, or a row of `TYPES`. An array called
-`argmax` has the `argmax_type` of the pool. `o=im` says that the size o is i times m.
+stands, a digit is that size, `*` stands for any further axes. After the axes: `?` may be None (or
+left out, where the reference has a default), `!` is written to, `/type` the type where it is not
+float, or a row of `TYPES`. An array called `argmax` has the `argmax_type` of the pool. `o=im` says
+that the size o is i times m.
 
 The letters of windows: (h, w) the image, (k, l) the filter, (p, q) the output; n images, i input
 channels, o output channels, c channels that are both.
@@ -35,7 +36,7 @@ FAMILIES = {
     "conv": {
         "conv2d_backward_data": "dy:npqo w:klio dx:nhwi!",
         "conv2d_backward_weights": "x:nhwi dy:npqo dw:klio! db:o?!",
-        "conv2d_forward": "x:nhwi w:klio b:o? y:npqo!",
+        "conv2d_forward": "x:nhwi w:klio b:o? y:npqo! residual:npqo?",
     },
     "conv_max_pool": {
         "conv2d_max_pool2d_backward_data": "dy:npqo argmax:npqo/uint8 w:klio dx:nhwi!",

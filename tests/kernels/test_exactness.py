@@ -452,8 +452,8 @@ def test_adjoint_identity(backward, instruction_set):
         if backward.startswith("average"):
             factor = np.float32(divisible(call.config["pool_size"]))
             dy, arrays["x"] = factor * dy, factor * arrays["x"]
-        if "b" in arrays:
-            arrays["b"] = None
+        for name in {"b", "residual"} & set(arrays):
+            arrays[name] = None
         if "argmax" in arrays:
             arrays["argmax"] = np.zeros(
                 arrays["y"].shape, spec.argmax_type(call.config["pool_size"])

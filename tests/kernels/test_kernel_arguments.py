@@ -135,8 +135,10 @@ def test_error_messages_of_bind(backend):
     fastcnn.config.set_backend(backend)
     with pytest.raises(ValueError, match=r"no kernel .conv3d.. The kernels are .*, conv2d_"):
         kernels.bind("conv3d")
-    said = refused(lambda a, c: a.popitem(), TypeError)
-    assert said == "`conv2d_forward` takes 4 arrays. Received 3."
+    said = refused(lambda a, c: (a.popitem(), a.popitem()), TypeError)
+    assert said == "`conv2d_forward` takes 4 to 5 arrays. Received 3."
+    said = refused(lambda a, c: a.popitem(), TypeError, "relu_forward")
+    assert said == "`relu_forward` takes 2 arrays. Received 1."
     said = refused(lambda a, c: c.pop("relu"), TypeError)
     assert "takes the keywords ['dilation', 'pads', 'relu', 'strides']. Received" in said
     said = refused(lambda a, c: a.update(x=None), TypeError)

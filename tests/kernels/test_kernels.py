@@ -23,6 +23,7 @@ from tests.support.kernel_cases import (
     reals,
     variants,
 )
+from tests.support.random_calls import algorithms, taking
 
 EPS = np.finfo(np.float32).eps
 THREADS = (1, 2, 3, 4)
@@ -76,6 +77,25 @@ def test_conv2d(name, instruction_set):
     for plain in conv2d_calls(case, rng, reals):
         for call in variants(plain):
             assert_close(call)
+
+
+@pytest.mark.parametrize("name", ["ic3-oc15", "ic16-oc16", "ic33-oc33", "kernel1x1-same"])
+def test_the_residual_may_be_the_output(name, instruction_set):
+    """Its elements are read before they are written."""
+    rng, case = seed_of(name), shapes.CONV2D[name]
+    for call in conv2d_calls(case, rng, integers):
+        if call.kernel != "conv2d_forward":
+            continue
+        call.arrays[4] = call.arrays[3]
+        expected = call.reference()[3]
+        for algorithm in algorithms(call):
+            for threads in THREADS:
+                fastcnn.config.set_num_threads(threads)
+                x, w, b, y, _ = call.fresh()
+                y[...] = call.arrays[4]
+                with taking(call.kernel, algorithm):
+                    kernels.bind(call.kernel, x, w, b, y, y, **call.config)()
+                np.testing.assert_array_equal(y, expected)
 
 
 @pytest.mark.parametrize("pool", POOLS, ids=str)

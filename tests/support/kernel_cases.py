@@ -21,6 +21,10 @@ class Call:
     config: dict
     terms: int  # of the longest sum
 
+    def __post_init__(self):
+        missing = len(spec.arrays_of(self.kernel)) - len(self.arrays)
+        self.arrays = [*self.arrays, *[None] * missing]  # the last ones may be left out
+
     @property
     def outputs(self):
         """The indices of the arrays that are present and written to."""
@@ -72,8 +76,11 @@ def reals(rng, *shape):
 
 
 def variants(call):
-    """The call, and the same one with an optional setting."""
+    """The call, and the same one with an optional setting or array."""
     yield call
+    if call.kernel == "conv2d_forward":
+        y = call.arrays[3]  # whose values are as good as any others
+        yield replace(call, arrays=[*call.arrays[:4], y], terms=call.terms + 1)
     if "accumulate" in checks.keywords_of(call.kernel):
         yield replace(call, config={**call.config, "accumulate": True}, terms=call.terms + 1)
 
@@ -102,7 +109,7 @@ def conv2d_max_pool2d_calls(case, rng, draw, pool_size, pool_strides, relu=True,
     pool = {"pool_size": pool_size, "pool_strides": pool_strides}
     y = draw(rng, case.n, *size, oc)
     argmax = np.empty(y.shape, np.uint8)
-    x, w, b, _ = forward.arrays
+    x, w, b, *_ = forward.arrays
     config = {**forward.config, **pool}
     forward = Call("conv2d_max_pool2d_forward", [x, w, b, y, argmax], config, forward.terms)
     yield forward

@@ -10,7 +10,7 @@ FloatArray = NDArray[np.floating]  # float32, or float64 with the reference back
 ArgmaxArray = NDArray[np.integer]  # uint8, or int32 for windows of more than 255 elements
 Pair = int | tuple[int, int]  # one int for both, or (vertical, horizontal)
 
-OPTIONAL = ("b", "scale", "gamma", "beta", "y")
+OPTIONAL = ("b", "scale", "gamma", "beta", "y", "residual")
 
 
 def floats(axes: dict[str, int] | None = None, **arrays: ArrayLike | None) -> list:

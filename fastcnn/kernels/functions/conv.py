@@ -25,15 +25,18 @@ def conv2d_forward(
     padding: str = "valid",
     dilation: Pair = 1,
     relu: bool = False,
+    residual: ArrayLike | None = None,
 ) -> FloatArray:
     """y[n,oh,ow,oc] = b[oc] + sum over kh,kw,ic of x[n, oh*sh + kh*dh - top, ...] * w[kh,kw,ic,oc]
 
-    A cross-correlation, as in Keras's Conv2D. With `relu`, y = max(y, 0).
+    A cross-correlation, as in Keras's Conv2D. `residual` is added to it. Then, with `relu`,
+    y = max(y, 0).
 
     Args:
         x: images (n, h, w, ic).
         w: filters (kh, kw, ic, oc).
         b: bias (oc,) or None.
+        residual: (n, oh, ow, oc) or None.
 
     Returns:
         y (n, oh, ow, oc).
@@ -41,10 +44,12 @@ def conv2d_forward(
     Raises:
         ValueError: the filter does not fit into the padded image, or shapes do not match.
     """
-    x, w, b = floats({"x": 4, "w": 4, "b": 1}, x=x, w=w, b=b)
+    x, w, b, residual = floats(
+        {"x": 4, "w": 4, "b": 1, "residual": 4}, x=x, w=w, b=b, residual=residual
+    )
     out, geometry = conv2d_geometry(x.shape[1:3], w.shape[:2], strides, padding, dilation)
     y = np.empty((len(x), *out, w.shape[3]), x.dtype)
-    bind("conv2d_forward", x, w, b, y, relu=bool(relu), **geometry)()
+    bind("conv2d_forward", x, w, b, y, residual, relu=bool(relu), **geometry)()
     return y
 
 

@@ -7,11 +7,11 @@
 #       conv_max_pool_backward_narrow (NarrowBackwardData, NarrowBackwardWeights), pool
 #       (max_pool2d_backward)
 
-def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
+def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu):
     algorithm = choice.choose("conv2d_forward", w.shape, x.shape, y.shape, strides, dilation)
     if algorithm == "winograd":
-        return Winograd(x, w, b, None, y, None, (pads[0], pads[2]), relu, False, False)
-    return Conv2DForward(x, w, b, y, strides, pads, dilation, relu)
+        return Winograd(x, w, b, residual, y, None, (pads[0], pads[2]), relu, False, False)
+    return Conv2DForward(x, w, b, y, residual, strides, pads, dilation, relu)
 
 
 def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation, accumulate=False):

@@ -52,14 +52,14 @@ cdef class Conv2D(Windowed):
             high[0] -= 1
 
     cdef void forward_rows(
-        self, const float *x, const float *w, const float *b, float *y, Py_ssize_t first,
-        Py_ssize_t last, bint relu,
+        self, const float *x, const float *w, const float *b, const float *residual, float *y,
+        Py_ssize_t first, Py_ssize_t last, bint relu,
     ) noexcept nogil:
-        # Output rows [first, last) of one image to y; x is the row of the padded image where
-        # `first` begins. A block of weights stays in the first-level cache for all rows: a block of
+        # Output rows [first, last) of one image to y, with those of the residual, if there is one,
+        # added; x is the row of the padded image where `first` begins. A block of weights stays in the first-level cache for all rows: a block of
         # output channels and either all segments or `block` steps of one.
         cdef Product p
-        cdef Py_ssize_t done = 0, oh, segment, step, block, count, low, high
+        cdef Py_ssize_t done = 0, oh, segment, step, block, count, low, high, at
         self.forward_product(&p)
         cdef Py_ssize_t segments = p.segments, steps = p.steps
         while done < self.oc:
@@ -89,7 +89,9 @@ cdef class Conv2D(Windowed):
                     p.x_segments = &self.x_segments[0] + low
                     p.w_segments = &self.w_segments[0] + low
                     p.x = x + (oh - first) * self.stride_h * self.padded_width * self.ic + step
-                    p.y = y + (oh - first) * self.ow * self.oc + done
+                    at = (oh - first) * self.ow * self.oc + done
+                    p.residual = residual + at if residual != NULL else NULL
+                    p.y = y + at
                     self.table.product(&p)
                 step += block
                 if step >= steps:
@@ -98,16 +100,17 @@ cdef class Conv2D(Windowed):
 
 
 cdef class Conv2DForward(Conv2D):
-    # A task is a block of output rows of one image.
-    cdef const float[:, :, :, ::1] x, weights  # `w` is the width
+    # A task is a block of output rows of one image. `residual` is added; it may be None, or y.
+    cdef const float[:, :, :, ::1] x, weights, residual  # `w` is the width
     cdef const float[::1] b
     cdef float[:, :, :, ::1] y
     cdef bint relu
     cdef Py_ssize_t row_blocks
 
-    def __init__(self, x, w, b, y, strides, pads, dilation, relu):
+    def __init__(self, x, w, b, y, residual, strides, pads, dilation, relu):
         self.algorithm = "direct"
-        self.x, self.weights, self.b, self.y, self.relu = x, w, b, y, relu
+        self.x, self.weights, self.b, self.residual = x, w, b, residual
+        self.y, self.relu = y, relu
         self.set_conv_sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
         self.forward_segments()
         self.adjust_work(y.size, self.oc)
@@ -129,4 +132,7 @@ cdef class Conv2DForward(Conv2D):
             x = scratch
         cdef const float *b = &self.b[0] if self.b is not None else NULL
         cdef const float *w = &self.weights[0, 0, 0, 0]
-        self.forward_rows(x, w, b, &self.y[n, first, 0, 0], first, last, self.relu)
+        cdef const float *residual = NULL
+        if self.residual is not None:
+            residual = &self.residual[n, first, 0, 0]
+        self.forward_rows(x, w, b, residual, &self.y[n, first, 0, 0], first, last, self.relu)

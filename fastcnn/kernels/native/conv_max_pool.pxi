@@ -98,7 +98,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         cdef Py_ssize_t conv_first = first * self.pool_stride_h, ph
         cdef const float *b = &self.b[0] if self.b is not None else NULL
         self.forward_rows(
-            x, &self.weights[0, 0, 0, 0], b, conv, conv_first,
+            x, &self.weights[0, 0, 0, 0], b, NULL, conv, conv_first,
             conv_first + self.conv_rows(last - first), False,
         )
         cdef Pool q

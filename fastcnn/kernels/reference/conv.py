@@ -5,17 +5,19 @@ import numpy as np
 from fastcnn.kernels.reference.windows import padded, taps, unpadded
 
 
-def conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
+def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu):
     """y[n,oh,ow,oc] = b[oc] + sum over kh,kw,ic of x[n, oh*sh + kh*dh - top, ...] * w[kh,kw,ic,oc]
 
-    x (n, h, w, ic), w (kh, kw, ic, oc), b (oc,) or None, y (n, oh, ow, oc). With `relu`,
-    y = max(y, 0), and NaN stays NaN.
+    x (n, h, w, ic), w (kh, kw, ic, oc), b (oc,) or None, y (n, oh, ow, oc). `residual`, of y's
+    shape, is added; it may be y itself. Then, with `relu`, y = max(y, 0), and NaN stays NaN.
     """
     image = padded(x, pads)
     total = np.zeros_like(y)
     for kh, kw, pixels in taps(w.shape[:2], strides, dilation, y.shape[1:3]):
         total += image[pixels] @ w[kh, kw]
-    y[...] = total if b is None else total + b
+    if b is not None:
+        total += b
+    y[...] = total if residual is None else total + residual
     if relu:
         np.maximum(y, 0, out=y)
 
