@@ -55,9 +55,10 @@ cdef class Conv2D(Windowed):
         self, const float *x, const float *w, const float *b, const float *residual, float *y,
         Py_ssize_t first, Py_ssize_t last, bint relu,
     ) noexcept nogil:
-        # Output rows [first, last) of one image to y, with those of the residual, if there is one,
-        # added; x is the row of the padded image where `first` begins. A block of weights stays in the first-level cache for all rows: a block of
-        # output channels and either all segments or `block` steps of one.
+        # Output rows [first, last) of one image to y, with those of the residual added, unless it
+        # is NULL; x is the row of the padded image where `first` begins. A block of weights stays
+        # in the first-level cache for all rows: a block of output channels and either all segments
+        # or `block` steps of one.
         cdef Product p
         cdef Py_ssize_t done = 0, oh, segment, step, block, count, low, high, at
         self.forward_product(&p)

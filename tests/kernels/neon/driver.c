@@ -119,11 +119,13 @@ static void product(void) {
     const ptrdiff_t size = (p.pixels - 1) * p.y_pixel + p.channels;
     p.accumulate = draw(0, 1);
     p.y = floats(size);
+    p.residual = often() ? floats(size) : draw(0, 1) ? p.y : NULL;
     float *expected = copy(p.y, size);
     for (ptrdiff_t i = 0; i < p.pixels; i++)
         for (ptrdiff_t c = 0; c < p.channels; c++) {
             float *y = expected + i * p.y_pixel + c;
-            const float start = p.accumulate ? *y : p.b ? p.b[c] : 0;
+            const float added = p.residual == p.y ? *y : p.residual ? p.residual[y - expected] : 0;
+            const float start = p.accumulate ? *y : (p.b ? p.b[c] : 0) + added;
             const float sum = start + product_at(&p, p.x + i * p.x_pixel, c);
             *y = p.relu ? relu(sum) : sum;
         }
@@ -257,7 +259,9 @@ static void winograd_output(void) {
     ptrdiff_t size = (p.rows - 1) * p.y_row + p.columns * p.channels;
     if (p.pool) size = p.tiles * p.channels;
     p.y = floats(size);
+    p.residual = often() ? floats(size) : draw(0, 1) ? p.y : NULL;
     float *expected = copy(p.y, size);
+    const float *added = p.residual ? copy(p.residual, size) : NULL;
     uint8_t *argmax = bytes(size, 3), *expected_argmax = guarded(size), unwanted;
     memcpy(expected_argmax, argmax, (size_t)size);
     p.argmax = p.pool && often() ? argmax : NULL;
@@ -269,9 +273,11 @@ static void winograd_output(void) {
                 for (int i = 0; i < 16; i++)
                     v[o] += A[o / 2][i / 4] * A[o % 2][i % 4] *
                             p.planes[i * p.plane + t * p.channels + c];
-                if (!p.pool && o / 2 < p.rows && 2 * t + o % 2 < p.columns)
-                    expected[o / 2 * p.y_row + (2 * t + o % 2) * p.channels + c] =
-                        p.relu ? relu(v[o]) : v[o];
+                const ptrdiff_t at = o / 2 * p.y_row + (2 * t + o % 2) * p.channels + c;
+                if (!p.pool && o / 2 < p.rows && 2 * t + o % 2 < p.columns) {
+                    const float sum = v[o] + (added ? added[at] : 0);
+                    expected[at] = p.relu ? relu(sum) : sum;
+                }
             }
             const ptrdiff_t at = t * p.channels + c;
             if (p.pool)
