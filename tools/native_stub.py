@@ -44,7 +44,7 @@ TYPES = {
     "pads": "Pads",
     **dict.fromkeys(("accumulate", "relu"), "bool"),
     **dict.fromkeys(("strides", "dilation", "pool_size", "pool_strides"), "Pair"),
-    **dict.fromkeys(("alpha", "rate", "epsilon", "fill_value"), "float"),
+    **dict.fromkeys(("alpha", "rate", "epsilon", "momentum", "fill_value"), "float"),
     **dict.fromkeys(("interpolation", "fill_mode"), "str"),
 }
 

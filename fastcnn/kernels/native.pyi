@@ -172,6 +172,7 @@ def batch_norm_backward(
     dx: NDArray | None,
     dgamma: NDArray | None,
     dbeta: NDArray | None,
+    dresidual: NDArray | None = None,
     *,
     epsilon: float,
 ) -> Kernel: ...
@@ -182,6 +183,7 @@ def batch_norm_forward(
     mean: NDArray,
     variance: NDArray,
     y: NDArray,
+    residual: NDArray | None = None,
     *,
     epsilon: float,
     relu: bool,
@@ -193,9 +195,13 @@ def batch_norm_forward_training(
     mean: NDArray,
     variance: NDArray,
     y: NDArray,
+    residual: NDArray | None = None,
+    moving_mean: NDArray | None = None,
+    moving_variance: NDArray | None = None,
     *,
     epsilon: float,
     relu: bool,
+    momentum: float = 0.99,
 ) -> Kernel: ...
 def average_pool2d_backward(
     dy: NDArray, dx: NDArray, *, pool_size: Pair, strides: Pair, pads: Pads

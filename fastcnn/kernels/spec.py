@@ -60,10 +60,14 @@ FAMILIES = {
     },
     "normalization": {
         "batch_norm_backward": (
-            "x:mc dy:mc y:mc? gamma:c? mean:c variance:c dx:mc?! dgamma:c?! dbeta:c?!"
+            "x:mc dy:mc y:mc? gamma:c? mean:c variance:c dx:mc?! dgamma:c?! dbeta:c?! "
+            "dresidual:mc?!"
         ),
-        "batch_norm_forward": "x:mc gamma:c? beta:c? mean:c variance:c y:mc!",
-        "batch_norm_forward_training": "x:mc gamma:c? beta:c? mean:c! variance:c! y:mc!",
+        "batch_norm_forward": "x:mc gamma:c? beta:c? mean:c variance:c y:mc! residual:mc?",
+        "batch_norm_forward_training": (
+            "x:mc gamma:c? beta:c? mean:c! variance:c! y:mc! residual:mc? moving_mean:c?! "
+            "moving_variance:c?!"
+        ),
     },
     "pool": {
         "average_pool2d_backward": "dy:npqc dx:nhwc!",

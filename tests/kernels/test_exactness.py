@@ -338,7 +338,14 @@ def test_nan_and_infinity_propagate_through_a_network(value, instruction_set):
 
 # ------------------------------------------------------------------------------ gradients, adjoints
 
-TRANSPOSED = {"dx": "x", "dw": "w", "db": "b", "dgamma": "gamma", "dbeta": "beta"}
+TRANSPOSED = {
+    "dx": "x",
+    "dw": "w",
+    "db": "b",
+    "dgamma": "gamma",
+    "dbeta": "beta",
+    "dresidual": "residual",
+}
 BACKWARD = [name for name in spec.ARRAYS if "_backward" in name]
 
 

@@ -93,6 +93,62 @@ def test_batch_norm_backward(rows, channels, instruction_set):
                 np.testing.assert_array_equal(part[i], found[i])
 
 
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize(("rows", "channels"), [(1, 3), (33, 17), (700, 65), (5_000, 32)])
+def test_batch_norm_with_a_residual(rows, channels, relu, instruction_set):
+    """The bits of a normalization, a sum and relu; the residual may be y."""
+    rng = np.random.default_rng(rows + channels)
+    x, residual = reals(rng, rows, channels), reals(rng, rows, channels)
+    gamma, beta = reals(rng, channels), reals(rng, channels)
+    plain, mean, variance = kernels.batch_norm_forward_training(x, gamma, beta)
+    wanted = np.maximum(plain + residual, 0) if relu else plain + residual
+    config = {"epsilon": 1e-3, "relu": relu}
+    for name in ("batch_norm_forward", "batch_norm_forward_training"):
+        arrays = [x, gamma, beta, mean, variance, np.zeros_like(x), residual]
+        found = bits_of_all_threads(Call(name, arrays, config, 1))
+        np.testing.assert_array_equal(found[5], wanted)
+        y = residual.copy()
+        kernels.bind(name, *arrays[:5], y, y, **config)()
+        np.testing.assert_array_equal(y, wanted)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize(("rows", "channels"), [(1, 3), (33, 17), (700, 65), (5_000, 32)])
+def test_batch_norm_backward_of_a_residual(rows, channels, masked, instruction_set):
+    """dresidual is dy where relu is open, the others stay the same; dy's array may be reused."""
+    rng = np.random.default_rng(rows + channels)
+    x, dy, y = (reals(rng, rows, channels) for _ in range(3))
+    y = y if masked else None
+    inputs = [x, dy, y, reals(rng, channels), reals(rng, channels), 1 + reals(rng, channels) ** 2]
+    outputs = [np.zeros_like(x), np.zeros(channels, "f4"), np.zeros(channels, "f4")]
+    config = {"epsilon": 1e-3}
+    plain = run(Call("batch_norm_backward", inputs + outputs, config, 1), 2)
+    arrays = [*inputs, *outputs, np.zeros_like(x)]
+    found = bits_of_all_threads(Call("batch_norm_backward", arrays, config, 1))
+    for i in (6, 7, 8):
+        np.testing.assert_array_equal(found[i], plain[i])
+    np.testing.assert_array_equal(found[9], np.where(y <= 0, 0, dy) if masked else dy)
+    for reused in (6, 9):
+        again = [array if array is None else array.copy() for array in arrays]
+        again[reused] = again[1]
+        kernels.bind("batch_norm_backward", *again, **config)()
+        for i in (6, 7, 8, 9):
+            np.testing.assert_array_equal(again[i], found[i])
+
+
+def test_batch_norm_updates_moving_averages(instruction_set):
+    """With the roundings of NumPy's float32."""
+    rng = np.random.default_rng(0)
+    x, averages = reals(rng, 100, 33), reals(rng, 2, 33)
+    y, mean, variance = kernels.batch_norm_forward_training(x)
+    config = {"epsilon": 1e-3, "relu": False, "momentum": 0.9}
+    moments = np.zeros((2, 33), "f4")
+    arrays = [x, None, None, *moments, y, None, *averages.copy()]
+    found = bits_of_all_threads(Call("batch_norm_forward_training", arrays, config, 1))
+    for average, value, moved in zip(averages, (mean, variance), found[7:], strict=True):
+        np.testing.assert_array_equal(moved, average * 0.9 + value * (1 - 0.9))
+
+
 def test_variance_is_accurate_far_from_zero(instruction_set):
     """E(x^2) - E(x)^2 would lose all digits here."""
     rng = np.random.default_rng(0)

@@ -32,10 +32,11 @@ class Call:
         present = [array is not None for array in self.arrays]
         return [i for i, both in enumerate(zip(written, present, strict=True)) if all(both)]
 
-    @property
-    def updates(self):
-        """Whether the outputs are also inputs."""
-        return self.kernel == "adam_update" or self.config.get("accumulate", False)
+    def updates(self, i):
+        """Whether output i is also an input."""
+        if self.kernel == "adam_update" or self.config.get("accumulate"):
+            return True
+        return spec.arrays_of(self.kernel)[i][0].startswith("moving_")
 
     def fresh(self, dtype=None):
         """Copies of the arrays, outputs that are not read filled with NaN (or 77)."""
@@ -44,7 +45,7 @@ class Call:
             copy = None if array is None else array.copy()
             if copy is not None and dtype and copy.dtype == np.float32:
                 copy = copy.astype(dtype)
-            if i in self.outputs and not self.updates:
+            if i in self.outputs and not self.updates(i):
                 copy[...] = np.nan if copy.dtype.kind == "f" else 77
             copies.append(copy)
         return copies

@@ -112,6 +112,7 @@ KEYWORDS = {
     "accumulate": lambda rng: bool(rng.integers(2)),
     "relu": lambda rng: bool(rng.integers(2)),
     "alpha": lambda rng: float(rng.uniform(0.1, 2)),
+    "momentum": lambda rng: float(rng.choice((0.5, 0.9, 0.99))),
     "epsilon": lambda rng: float(rng.choice((1e-3, 1e-5))),
     "rate": lambda rng: float(rng.choice((0, 0.25, 0.5, 0.9, 1))),
     "interpolation": lambda rng: str(rng.choice(("nearest", "bilinear"))),
@@ -287,24 +288,34 @@ def _softmax_backward(call, expected):
 
 
 def _batch_norm(call, expected):
-    x, gamma, beta, mean, variance, _ = call.arrays
+    x, gamma, beta, mean, variance, _, residual = call.arrays
     scale = 1 / np.sqrt(variance + call.config["epsilon"])
     if gamma is not None:
         scale = scale * np.abs(gamma)
     offset = 0 if beta is None else np.abs(beta)
+    if residual is not None:
+        offset = offset + np.abs(residual)
     return {5: 8 * EPS * ((np.abs(x) + np.abs(mean)) * scale + offset)}
 
 
 def _batch_norm_training(call, expected):
-    """Moments to the rows' number of roundings; y has those errors, grown by 1 / deviation."""
-    x, gamma, beta, *_ = call.arrays
+    """Moments to the rows' number of roundings; y has those errors, grown by 1 / deviation.
+
+    The moving averages have the moments' errors and three roundings of their own.
+    """
+    x, gamma, beta, *_, residual, _, _ = call.arrays
     rows = 2 * max(len(x), 1) * EPS
     size = np.abs(x).max(0, initial=0).astype(np.float64)
     bounds = {3: rows * size, 4: rows * 4 * size**2}
+    for i, average in ((7, call.arrays[7]), (8, call.arrays[8])):
+        if average is not None:
+            bounds[i] = bounds[i - 4] + 3 * EPS * (np.abs(average) + np.abs(expected[i - 4]))
     variance = expected[4] + call.config["epsilon"]
     scale = (1 if gamma is None else np.abs(gamma)) / np.sqrt(variance)
     from_moments = bounds[3] + (np.abs(x) + size) * bounds[4] / variance
     offset = 0 if beta is None else np.abs(beta)
+    if residual is not None:
+        offset = offset + np.abs(residual)
     return bounds | {5: (8 * EPS * (np.abs(x) + size) + from_moments) * scale + 8 * EPS * offset}
 
 
@@ -316,7 +327,7 @@ def _batch_norm_backward(call, expected):
     total, product = np.abs(dy).sum(0), (np.abs(dy) * h).sum(0)
     scale = inverse if gamma is None else inverse * np.abs(gamma)
     dx = scale * (8 * EPS * np.abs(dy) + terms * (total + h * product) / max(len(x), 1))
-    return {6: dx, 7: terms * product, 8: terms * total}
+    return {6: dx, 7: terms * product, 8: terms * total, 9: 0 * dy}
 
 
 TOLERANCES = {

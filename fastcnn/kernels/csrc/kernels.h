@@ -126,7 +126,9 @@ struct pool {
 /* Rows of channels to be normalized, or their gradient (batch_norm.inc.h). */
 struct batch_norm {
     const float *x;
-    const float *dy, *y;                        /* backward: y, relu's output, may be NULL */
+    const float *dy, *y;   /* backward: y, relu's output, may be NULL */
+    const float *residual; /* forward: added before relu; may be NULL, or out */
+    float *dresidual;      /* sums: gets dy, or 0 where y <= 0; may be NULL, or dy */
     const float *mean, *scale, *offset, *slope; /* [channels] */
     float *out; /* [rows][channels], or two sums over the rows, at out and out + sum_distance */
     ptrdiff_t rows, channels, sum_distance;

@@ -84,7 +84,7 @@
     T(void, depthwise_weights, (const struct depthwise_weights *p))                                \
     /* out = mean of x, sum of (x - mean)^2 */                                                     \
     T(void, batch_norm_moments, (const struct batch_norm *p))                                      \
-    /* out = (x - mean) * scale + offset, then relu */                                             \
+    /* out = (x - mean) * scale + offset + residual, then relu */                                  \
     T(void, batch_norm_apply, (const struct batch_norm *p))                                        \
     /* out = sum of dy, sum of dy * (x - mean); dy counts as 0 where y <= 0 */                     \
     T(void, batch_norm_sums, (const struct batch_norm *p))                                         \

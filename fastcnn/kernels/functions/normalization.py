@@ -22,6 +22,7 @@ def batch_norm_forward(
     *,
     epsilon: float = 1e-3,
     relu: bool = False,
+    residual: ArrayLike | None = None,
 ) -> FloatArray:
     """y[m,c] = (x[m,c] - mean[c]) gamma[c] / sqrt(variance[c] + epsilon) + beta[c], then relu
 
@@ -29,6 +30,7 @@ def batch_norm_forward(
         x: (m, c).
         gamma, beta: (c,) or None.
         mean, variance: (c,).
+        residual: (m, c), which is added before relu, or None.
 
     Returns:
         y (m, c).
@@ -36,12 +38,12 @@ def batch_norm_forward(
     Raises:
         ValueError: shapes do not match.
     """
-    x, gamma, beta, mean, variance = floats(
-        {"x": 2}, x=x, gamma=gamma, beta=beta, mean=mean, variance=variance
+    x, gamma, beta, mean, variance, residual = floats(
+        {"x": 2}, x=x, gamma=gamma, beta=beta, mean=mean, variance=variance, residual=residual
     )
     y = np.empty_like(x)
     settings = {"epsilon": float(epsilon), "relu": bool(relu)}
-    bind("batch_norm_forward", x, gamma, beta, mean, variance, y, **settings)()
+    bind("batch_norm_forward", x, gamma, beta, mean, variance, y, residual, **settings)()
     return y
 
 
@@ -52,12 +54,14 @@ def batch_norm_forward_training(
     *,
     epsilon: float = 1e-3,
     relu: bool = False,
+    residual: ArrayLike | None = None,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """batch_norm_forward with the mean and variance (sum / m) of x's own rows
 
     Args:
         x: (m, c).
         gamma, beta: (c,) or None.
+        residual: (m, c), which is added before relu, or None.
 
     Returns:
         y (m, c), mean (c,) and variance (c,).
@@ -65,11 +69,11 @@ def batch_norm_forward_training(
     Raises:
         ValueError: shapes do not match.
     """
-    x, gamma, beta = floats({"x": 2}, x=x, gamma=gamma, beta=beta)
+    x, gamma, beta, residual = floats({"x": 2}, x=x, gamma=gamma, beta=beta, residual=residual)
     y = np.empty_like(x)
     mean, variance = np.empty((2, x.shape[1]), x.dtype)
     settings = {"epsilon": float(epsilon), "relu": bool(relu)}
-    bind("batch_norm_forward_training", x, gamma, beta, mean, variance, y, **settings)()
+    bind("batch_norm_forward_training", x, gamma, beta, mean, variance, y, residual, **settings)()
     return y, mean, variance
 
 

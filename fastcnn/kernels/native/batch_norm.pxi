@@ -14,8 +14,8 @@ cdef Py_ssize_t BLOCK_SIZE = 8192  # elements: 32 KB
 cdef class BatchNormPass(Kernel):
     # Two sums over the rows of each block if `out` is None, otherwise a map of all rows to `out`. A
     # task is a block.
-    cdef const float[:, ::1] x, dy, y
-    cdef float[:, ::1] out
+    cdef const float[:, ::1] x, dy, y, residual
+    cdef float[:, ::1] out, dresidual
     cdef float[:, :, ::1] sums       # (block, 2, width)
     cdef double[:, ::1] totals       # (2, channels)
     cdef float[:, ::1] by_channel    # mean, scale, offset, slope, each `repeat` times
@@ -28,6 +28,7 @@ cdef class BatchNormPass(Kernel):
     cdef bind(self, x, dy, y, out, bint relu):
         rows, channels = x.shape
         self.x, self.dy, self.y, self.out, self.relu = x, dy, y, out, relu
+        self.residual = self.dresidual = None
         self.repeat = NARROW if channels < NARROW and rows >= NARROW else 1
         self.width = channels * self.repeat
         self.whole = rows - rows % self.repeat
@@ -54,6 +55,8 @@ cdef class BatchNormPass(Kernel):
         p.x = &self.x[first, 0]
         p.dy = &self.dy[first, 0] if self.dy is not None else NULL
         p.y = &self.y[first, 0] if self.y is not None else NULL
+        p.residual = &self.residual[first, 0] if self.residual is not None else NULL
+        p.dresidual = &self.dresidual[first, 0] if self.dresidual is not None else NULL
         p.mean, p.scale = &self.by_channel[0, 0], &self.by_channel[1, 0]
         p.offset, p.slope = &self.by_channel[2, 0], &self.by_channel[3, 0]
         p.out = &self.out[first, 0] if self.out is not None else &self.sums[i, 0, 0]
@@ -108,13 +111,22 @@ cdef class BatchNormPass(Kernel):
             self.totals[1, c] /= rows
 
 
+cdef void move(float[::1] average, float[::1] value, double momentum) noexcept nogil:
+    # average = momentum * average + (1 - momentum) * value, rounded as float32 arithmetic does.
+    cdef Py_ssize_t c
+    cdef double keep = <float>momentum, rest = <float>(1 - momentum)
+    for c in range(value.shape[0]):
+        average[c] = <float>(<double><float>(average[c] * keep) + <float>(value[c] * rest))
+
+
 cdef class BatchNormScales(Kernel):
     # Between the passes of a forward kernel: mean, scale and offset of each channel for `apply`.
     # With `moments`, mean and variance are the batch's and are written; otherwise they are read.
     cdef BatchNormPass moments, apply
     cdef float[::1] mean, variance
+    cdef float[::1] moving_mean, moving_variance  # averages that are updated, or None
     cdef const float[::1] given_mean, given_variance, gamma, beta
-    cdef double epsilon
+    cdef double epsilon, momentum
 
     def __init__(
         self, BatchNormPass moments, BatchNormPass apply, gamma, beta, mean, variance, epsilon
@@ -122,6 +134,7 @@ cdef class BatchNormScales(Kernel):
         self.moments, self.apply = moments, apply
         self.gamma, self.beta, self.epsilon = gamma, beta, epsilon
         self.given_mean, self.given_variance = mean, variance
+        self.moving_mean = self.moving_variance = None
         if moments is not None:
             self.mean, self.variance = mean, variance
 
@@ -138,6 +151,10 @@ cdef class BatchNormScales(Kernel):
             for c in range(self.mean.shape[0]):
                 self.mean[c] = <float>self.moments.totals[0, c]
                 self.variance[c] = <float>self.moments.totals[1, c]
+            if self.moving_mean is not None:
+                move(self.moving_mean, self.mean, self.momentum)
+            if self.moving_variance is not None:
+                move(self.moving_variance, self.variance, self.momentum)
         for c in range(self.given_mean.shape[0]):
             scale = 1 / sqrt(self.given_variance[c] + self.epsilon)
             if self.gamma is not None:
@@ -214,24 +231,34 @@ cdef BatchNormPass batch_norm_pass(x, dy, y, out, bint relu):
     return kernel
 
 
-def batch_norm_forward(x, gamma, beta, mean, variance, y, *, epsilon, relu):
+def batch_norm_forward(x, gamma, beta, mean, variance, y, residual=None, *, epsilon, relu):
     cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu)
-    apply.tile = apply.table.batch_norm_apply
+    apply.tile, apply.residual = apply.table.batch_norm_apply, residual
     return Sequence(BatchNormScales(None, apply, gamma, beta, mean, variance, epsilon), apply)
 
 
-def batch_norm_forward_training(x, gamma, beta, mean, variance, y, *, epsilon, relu):
+def batch_norm_forward_training(
+    x, gamma, beta, mean, variance, y, residual=None, moving_mean=None, moving_variance=None, *,
+    epsilon, relu, momentum=0.99
+):
     cdef BatchNormPass moments = batch_norm_pass(x, None, None, None, False)
     cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu)
     moments.tile = moments.table.batch_norm_moments
-    apply.tile = apply.table.batch_norm_apply
+    apply.tile, apply.residual = apply.table.batch_norm_apply, residual
+    cdef BatchNormScales scales
     scales = BatchNormScales(moments, apply, gamma, beta, mean, variance, epsilon)
+    scales.moving_mean, scales.moving_variance = moving_mean, moving_variance
+    scales.momentum = momentum
     return Sequence(moments, scales, apply)
 
 
-def batch_norm_backward(x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, *, epsilon):
+def batch_norm_backward(
+    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, *, epsilon
+):
     cdef BatchNormPass sums = batch_norm_pass(x, dy, y, None, False), gradient = None
-    sums.tile = sums.table.batch_norm_sums
+    sums.tile, sums.dresidual = sums.table.batch_norm_sums, dresidual
+    if dresidual is not None:  # what the first pass has written
+        dy, y = dresidual, None
     if dx is not None:
         gradient = batch_norm_pass(x, dy, y, dx, False)
         gradient.tile = gradient.table.batch_norm_gradient

@@ -75,6 +75,8 @@ cdef extern from "csrc/kernels.h":
         const float *x
         const float *dy
         const float *y
+        const float *residual
+        float *dresidual
         const float *mean
         const float *scale
         const float *offset

@@ -3,44 +3,57 @@
 import numpy as np
 
 
-def batch_norm_forward(x, gamma, beta, mean, variance, y, *, epsilon, relu):
+def batch_norm_forward(x, gamma, beta, mean, variance, y, residual=None, *, epsilon, relu):
     """y[m,c] = (x[m,c] - mean[c]) gamma[c] / sqrt(variance[c] + epsilon) + beta[c], then relu
 
     x (m, c): rows of channels; an image's pixels are rows. gamma and beta may be None, which
-    means 1 and 0.
+    means 1 and 0. `residual` (m, c) is added before relu; it may be y itself.
     """
     scale = 1 / np.sqrt(variance + x.dtype.type(epsilon))
     if gamma is not None:
         scale *= gamma
-    y[...] = (x - mean) * scale
+    result = (x - mean) * scale
     if beta is not None:
-        y += beta
-    if relu:
-        np.maximum(y, 0, out=y)
+        result += beta
+    if residual is not None:
+        result += residual
+    y[...] = np.maximum(result, 0) if relu else result
 
 
-def batch_norm_forward_training(x, gamma, beta, mean, variance, y, *, epsilon, relu):
+def batch_norm_forward_training(
+    x, gamma, beta, mean, variance, y, residual=None, moving_mean=None, moving_variance=None, *,
+    epsilon, relu, momentum=0.99,
+):  # fmt: skip
     """mean[c], variance[c] over the rows of x (variance: sum / m), then batch_norm_forward
 
-    (Ioffe & Szegedy 2015.) Both are 0 if there are no rows.
+    (Ioffe & Szegedy 2015.) Both are 0 if there are no rows. The moving averages, which may be None,
+    become momentum * average + (1 - momentum) * value.
     """
     rows = max(len(x), 1)
     mean[...] = x.sum(0) / rows
     variance[...] = np.square(x - mean).sum(0) / rows
-    batch_norm_forward(x, gamma, beta, mean, variance, y, epsilon=epsilon, relu=relu)
+    for average, value in ((moving_mean, mean), (moving_variance, variance)):
+        if average is not None:
+            average[...] = average * momentum + value * (1 - momentum)
+    batch_norm_forward(x, gamma, beta, mean, variance, y, residual, epsilon=epsilon, relu=relu)
 
 
-def batch_norm_backward(x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, *, epsilon):
+def batch_norm_backward(
+    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, *, epsilon
+):
     """The gradients of batch_norm_forward_training, with h = (x - mean) / sqrt(variance + epsilon):
 
     dbeta[c] = sum over m of dy; dgamma[c] = sum over m of dy h;
     dx = gamma / sqrt(variance + epsilon) (dy - dbeta / m - h dgamma / m)
 
-    y: the output where relu was part of it (dy then counts as 0 where y <= 0), or None. dx,
-    dgamma and dbeta may be None where they are not wanted.
+    y: the output where relu was part of it (dy then counts as 0 where y <= 0), or None. dresidual
+    is the gradient of the residual, this dy. dx, dgamma, dbeta and dresidual may be None where they
+    are not wanted; dx or dresidual may be dy itself.
     """
     if y is not None:
         dy = np.where(y <= 0, 0, dy)
+    if dresidual is not None:
+        dresidual[...] = dy
     rows = max(len(x), 1)
     inverse = 1 / np.sqrt(variance + x.dtype.type(epsilon))
     h = (x - mean) * inverse

@@ -296,6 +296,8 @@ static struct batch_norm some_rows(void) {
     p.mean = floats(p.channels), p.scale = floats(p.channels);
     p.offset = floats(p.channels), p.slope = floats(p.channels);
     p.sum_distance = p.channels + draw(0, 3), p.relu = draw(0, 1);
+    p.residual = often() ? floats(p.rows * p.channels) : NULL;
+    p.dresidual = often() ? floats(p.rows * p.channels) : NULL;
     return p;
 }
 static void batch_norm(int which) {
@@ -304,6 +306,7 @@ static void batch_norm(int which) {
     const ptrdiff_t size = which % 2 ? all : sums;
     p.out = floats(size);
     float *expected = copy(p.out, size);
+    float *dresidual = p.dresidual ? copy(p.dresidual, all) : NULL;
     for (int c = 0; c < p.channels; c++) {
         float sum = 0, product = 0, squares = 0, total = 0;
         for (int r = 0; r < p.rows; r++) total += p.x[r * p.channels + c];
@@ -312,7 +315,9 @@ static void batch_norm(int which) {
             const ptrdiff_t at = r * p.channels + c;
             const float deviation = p.x[at] - p.mean[c];
             const float dy = p.y && p.y[at] <= 0 ? 0 : p.dy[at];
-            const float out = deviation * p.scale[c] + p.offset[c];
+            const float added = p.residual ? p.residual[at] : 0;
+            const float out = deviation * p.scale[c] + p.offset[c] + added;
+            if (which == 2 && dresidual) dresidual[at] = dy;
             sum += dy, product += dy * deviation, squares += (p.x[at] - mean) * (p.x[at] - mean);
             if (which == 1) expected[at] = p.relu ? relu(out) : out;
             if (which == 3) expected[at] = dy * p.scale[c] + deviation * p.slope[c] + p.offset[c];
@@ -324,6 +329,7 @@ static void batch_norm(int which) {
                                                 k->batch_norm_sums, k->batch_norm_gradient};
     run[which](&p);
     same(p.out, expected, size);
+    if (dresidual) same(p.dresidual, dresidual, all);
 }
 static void batch_norm_moments(void) { batch_norm(0); }
 static void batch_norm_apply(void) { batch_norm(1); }

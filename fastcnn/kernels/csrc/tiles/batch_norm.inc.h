@@ -1,96 +1,159 @@
-/* Batch normalization over rows of channels (struct batch_norm in kernels.h): a vector of channels
- * at a time. Sums run over the rows in `CHAINS` interleaved chains, which are added in order. */
-enum { CHAINS = 4 };
+/* Batch normalization over rows of channels (struct batch_norm in kernels.h): two vectors of
+ * channels at a time, a cache line of most instruction sets. Sums run over the rows in `CHAINS`
+ * interleaved chains, which are added in order. */
+enum { CHAINS = 4, NORM_VECTORS = 2 };
+enum { CHUNK = 64 }; /* rows of three arrays that stay in the first-level cache, by cache lines */
 
+/* The tile for all channels. `whole` is a constant: whether all vectors are full. */
+#define FOR_ALL_CHANNELS(tile)                                                                     \
+    static void tile(const struct batch_norm *p) {                                                 \
+        ptrdiff_t c = 0;                                                                           \
+        for (; c + NORM_VECTORS * LANES <= p->channels; c += NORM_VECTORS * LANES)                 \
+            tile##_of(p, c, tail_of(LANES), NORM_VECTORS, 1);                                      \
+        for (; c < p->channels; c += LANES) tile##_of(p, c, tail_of(p->channels - c), 1, 0);       \
+    }
+
+TILE vec load_part(const float *p, tail t, const int whole) {
+    return whole ? load(p) : load_tail(p, t);
+}
+TILE void store_part(float *p, vec a, tail t, const int whole) {
+    if (whole) store(p, a);
+    else store_tail(p, a, t);
+}
 TILE vec total(const vec sum[CHAINS]) { return (sum[0] + sum[1]) + (sum[2] + sum[3]); }
 
-static void batch_norm_moments(const struct batch_norm *p) {
-    const ptrdiff_t channels = p->channels;
-    for (ptrdiff_t c = 0; c < channels; c += LANES) {
-        const tail t = tail_of(channels - c);
-        vec sum[CHAINS], squares[CHAINS];
-        UNROLLED (k, CHAINS) sum[k] = squares[k] = broadcast(0);
-        ptrdiff_t r = 0;
-        for (; r + CHAINS <= p->rows; r += CHAINS) {
-            UNROLLED (k, CHAINS) sum[k] += load_tail(p->x + (r + k) * channels + c, t);
-        }
-        for (; r < p->rows; r++) sum[0] += load_tail(p->x + r * channels + c, t);
-        const vec mean = total(sum) / broadcast((float)p->rows);
-        for (r = 0; r + CHAINS <= p->rows; r += CHAINS) {
-            UNROLLED (k, CHAINS) {
-                const vec deviation = load_tail(p->x + (r + k) * channels + c, t) - mean;
-                squares[k] = multiply_add(deviation, deviation, squares[k]);
+TILE void batch_norm_moments_of(const struct batch_norm *p, ptrdiff_t c, const tail t,
+                                const int vectors, const int whole) {
+    const ptrdiff_t channels = p->channels, rows = p->rows;
+    const float *x = p->x + c;
+    vec sum[NORM_VECTORS][CHAINS], mean[NORM_VECTORS];
+    UNROLLED (v, vectors)
+        UNROLLED (k, CHAINS) sum[v][k] = broadcast(0);
+    ptrdiff_t r = 0;
+    for (; r + CHAINS <= rows; r += CHAINS)
+        UNROLLED (k, CHAINS)
+            UNROLLED (v, vectors)
+                sum[v][k] += load_part(x + (r + k) * channels + v * LANES, t, whole);
+    for (; r < rows; r++)
+        UNROLLED (v, vectors) sum[v][0] += load_part(x + r * channels + v * LANES, t, whole);
+    UNROLLED (v, vectors) {
+        mean[v] = total(sum[v]) / broadcast((float)rows);
+        UNROLLED (k, CHAINS) sum[v][k] = broadcast(0); /* of squares from here on */
+    }
+    for (r = 0; r + CHAINS <= rows; r += CHAINS)
+        UNROLLED (k, CHAINS)
+            UNROLLED (v, vectors) {
+                const vec deviation =
+                    load_part(x + (r + k) * channels + v * LANES, t, whole) - mean[v];
+                sum[v][k] = multiply_add(deviation, deviation, sum[v][k]);
             }
+    for (; r < rows; r++)
+        UNROLLED (v, vectors) {
+            const vec deviation = load_part(x + r * channels + v * LANES, t, whole) - mean[v];
+            sum[v][0] = multiply_add(deviation, deviation, sum[v][0]);
         }
-        for (; r < p->rows; r++) {
-            const vec deviation = load_tail(p->x + r * channels + c, t) - mean;
-            squares[0] = multiply_add(deviation, deviation, squares[0]);
-        }
-        store_tail(p->out + c, mean, t);
-        store_tail(p->out + p->sum_distance + c, total(squares), t);
+    UNROLLED (v, vectors) {
+        store_part(p->out + c + v * LANES, mean[v], t, whole);
+        store_part(p->out + p->sum_distance + c + v * LANES, total(sum[v]), t, whole);
     }
 }
+FOR_ALL_CHANNELS(batch_norm_moments)
 
-static void batch_norm_apply(const struct batch_norm *p) {
+TILE void batch_norm_apply_of(const struct batch_norm *p, ptrdiff_t c, const tail t,
+                              const int vectors, const int whole) {
+    const ptrdiff_t channels = p->channels, end = p->rows * channels;
+    const float *x = p->x + c, *residual = p->residual ? p->residual + c : NULL;
+    float *y = p->out + c;
+    const int relu = p->relu;
+    vec mean[NORM_VECTORS], scale[NORM_VECTORS], offset[NORM_VECTORS];
+    UNROLLED (v, vectors) {
+        mean[v] = load_part(p->mean + c + v * LANES, t, whole);
+        scale[v] = load_part(p->scale + c + v * LANES, t, whole);
+        offset[v] = load_part(p->offset + c + v * LANES, t, whole);
+    }
+    for (ptrdiff_t row = 0; row < end; row += channels)
+        UNROLLED (v, vectors) {
+            const ptrdiff_t at = row + v * LANES;
+            vec out = multiply_add(load_part(x + at, t, whole) - mean[v], scale[v], offset[v]);
+            if (residual) out += load_part(residual + at, t, whole);
+            if (relu) out = choose(less_equal(out, broadcast(0)), broadcast(0), out);
+            store_part(y + at, out, t, whole);
+        }
+}
+FOR_ALL_CHANNELS(batch_norm_apply)
+
+/* dy, or 0 where relu set y to 0; y may be NULL. */
+TILE vec open_gradient(const float *dy, const float *y, ptrdiff_t at, tail t, const int whole) {
+    const vec gradient = load_part(dy + at, t, whole);
+    if (!y) return gradient;
+    return choose(less_equal(load_part(y + at, t, whole), broadcast(0)), broadcast(0), gradient);
+}
+
+/* Adds rows [first, last) of one vector of channels to the chains of both sums. */
+TILE void add_gradients(const struct batch_norm *p, ptrdiff_t c, ptrdiff_t first, ptrdiff_t last,
+                        vec mean, vec sum[CHAINS], vec products[CHAINS], const tail t,
+                        const int whole) {
     const ptrdiff_t channels = p->channels;
-    const vec zero = broadcast(0);
-    for (ptrdiff_t c = 0; c < channels; c += LANES) {
-        const tail t = tail_of(channels - c);
-        const vec mean = load_tail(p->mean + c, t), scale = load_tail(p->scale + c, t);
-        const vec offset = load_tail(p->offset + c, t);
-        for (ptrdiff_t r = 0; r < p->rows; r++) {
-            const ptrdiff_t at = r * channels + c;
-            vec out = multiply_add(load_tail(p->x + at, t) - mean, scale, offset);
-            if (p->relu) out = choose(less_equal(out, zero), zero, out);
-            store_tail(p->out + at, out, t);
+    const float *x = p->x, *dy = p->dy, *y = p->y;
+    float *dresidual = p->dresidual;
+    ptrdiff_t r = first;
+    for (; r + CHAINS <= last; r += CHAINS) {
+        UNROLLED (k, CHAINS) {
+            const ptrdiff_t at = (r + k) * channels + c;
+            const vec gradient = open_gradient(dy, y, at, t, whole);
+            if (dresidual) store_part(dresidual + at, gradient, t, whole);
+            sum[k] += gradient;
+            products[k] = multiply_add(gradient, load_part(x + at, t, whole) - mean, products[k]);
         }
+    }
+    for (; r < last; r++) {
+        const ptrdiff_t at = r * channels + c;
+        const vec gradient = open_gradient(dy, y, at, t, whole);
+        if (dresidual) store_part(dresidual + at, gradient, t, whole);
+        sum[0] += gradient;
+        products[0] = multiply_add(gradient, load_part(x + at, t, whole) - mean, products[0]);
     }
 }
 
-/* dy, or 0 where relu set y to 0. */
-TILE vec open_gradient(const struct batch_norm *p, ptrdiff_t at, tail t) {
-    const vec dy = load_tail(p->dy + at, t);
-    if (!p->y) return dy;
-    return choose(less_equal(load_tail(p->y + at, t), broadcast(0)), broadcast(0), dy);
-}
-
-static void batch_norm_sums(const struct batch_norm *p) {
-    const ptrdiff_t channels = p->channels;
-    for (ptrdiff_t c = 0; c < channels; c += LANES) {
-        const tail t = tail_of(channels - c);
-        const vec mean = load_tail(p->mean + c, t);
-        vec sum[CHAINS], products[CHAINS];
-        UNROLLED (k, CHAINS) sum[k] = products[k] = broadcast(0);
-        ptrdiff_t r = 0;
-        for (; r + CHAINS <= p->rows; r += CHAINS) {
-            UNROLLED (k, CHAINS) {
-                const ptrdiff_t at = (r + k) * channels + c;
-                const vec dy = open_gradient(p, at, t);
-                sum[k] += dy;
-                products[k] = multiply_add(dy, load_tail(p->x + at, t) - mean, products[k]);
-            }
-        }
-        for (; r < p->rows; r++) {
-            const ptrdiff_t at = r * channels + c;
-            const vec dy = open_gradient(p, at, t);
-            sum[0] += dy;
-            products[0] = multiply_add(dy, load_tail(p->x + at, t) - mean, products[0]);
-        }
-        store_tail(p->out + c, total(sum), t);
-        store_tail(p->out + p->sum_distance + c, total(products), t);
+TILE void batch_norm_sums_of(const struct batch_norm *p, ptrdiff_t c, const tail t,
+                             const int vectors, const int whole) {
+    vec mean[NORM_VECTORS], sum[NORM_VECTORS][CHAINS], products[NORM_VECTORS][CHAINS];
+    UNROLLED (v, vectors) {
+        mean[v] = load_part(p->mean + c + v * LANES, t, whole);
+        UNROLLED (k, CHAINS) sum[v][k] = products[v][k] = broadcast(0);
+    }
+    /* one vector's sums fill the registers: the other one finds the cache lines of a chunk */
+    for (ptrdiff_t first = 0; first < p->rows; first += CHUNK) {
+        const ptrdiff_t last = p->rows - first < CHUNK ? p->rows : first + CHUNK;
+        UNROLLED (v, vectors)
+            add_gradients(p, c + v * LANES, first, last, mean[v], sum[v], products[v], t, whole);
+    }
+    UNROLLED (v, vectors) {
+        store_part(p->out + c + v * LANES, total(sum[v]), t, whole);
+        store_part(p->out + p->sum_distance + c + v * LANES, total(products[v]), t, whole);
     }
 }
+FOR_ALL_CHANNELS(batch_norm_sums)
 
-static void batch_norm_gradient(const struct batch_norm *p) {
-    const ptrdiff_t channels = p->channels;
-    for (ptrdiff_t c = 0; c < channels; c += LANES) {
-        const tail t = tail_of(channels - c);
-        const vec mean = load_tail(p->mean + c, t), scale = load_tail(p->scale + c, t);
-        const vec offset = load_tail(p->offset + c, t), slope = load_tail(p->slope + c, t);
-        for (ptrdiff_t r = 0; r < p->rows; r++) {
-            const ptrdiff_t at = r * channels + c;
-            const vec along = multiply_add(load_tail(p->x + at, t) - mean, slope, offset);
-            store_tail(p->out + at, multiply_add(open_gradient(p, at, t), scale, along), t);
-        }
+TILE void batch_norm_gradient_of(const struct batch_norm *p, ptrdiff_t c, const tail t,
+                                 const int vectors, const int whole) {
+    const ptrdiff_t channels = p->channels, end = p->rows * channels;
+    const float *x = p->x + c, *dy = p->dy + c, *y = p->y ? p->y + c : NULL;
+    float *dx = p->out + c;
+    vec mean[NORM_VECTORS], scale[NORM_VECTORS], offset[NORM_VECTORS], slope[NORM_VECTORS];
+    UNROLLED (v, vectors) {
+        mean[v] = load_part(p->mean + c + v * LANES, t, whole);
+        scale[v] = load_part(p->scale + c + v * LANES, t, whole);
+        offset[v] = load_part(p->offset + c + v * LANES, t, whole);
+        slope[v] = load_part(p->slope + c + v * LANES, t, whole);
     }
+    for (ptrdiff_t row = 0; row < end; row += channels)
+        UNROLLED (v, vectors) {
+            const ptrdiff_t at = row + v * LANES;
+            const vec deviation = load_part(x + at, t, whole) - mean[v];
+            const vec along = multiply_add(deviation, slope[v], offset[v]);
+            const vec gradient = open_gradient(dy, y, at, t, whole);
+            store_part(dx + at, multiply_add(gradient, scale[v], along), t, whole);
+        }
 }
+FOR_ALL_CHANNELS(batch_norm_gradient)
