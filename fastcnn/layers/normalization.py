@@ -39,6 +39,10 @@ class BatchNormalizationStep(Step):
         call = self._calls.get(len(x))
         if call is None or call.x is not x:
             call = self._bind(x)
+        return self._normalize(call, training)
+
+    def _normalize(self, call, training):
+        """Run the forward kernel of a bound call."""
         for copy, original in call.before:
             np.copyto(copy, original)
         call.frozen = self.frozen or not (training and self.layer.trainable)
@@ -46,8 +50,7 @@ class BatchNormalizationStep(Step):
             call.infer()
         else:
             call.train()
-            self._move(self.layer.moving_mean, call.mean, call.moved)
-            self._move(self.layer.moving_variance, call.variance, call.moved)
+            self.block.touch()  # the kernel has updated the moving averages
         for copy, original in call.after:
             np.copyto(copy, original)
         self._kept = call if training else None
@@ -64,13 +67,6 @@ class BatchNormalizationStep(Step):
             np.copyto(copy, original)
         return call.dx
 
-    def _move(self, average, value, moved):
-        """average = momentum * average + (1 - momentum) * value"""
-        momentum = self.layer.momentum
-        np.multiply(average.value, momentum, moved)
-        np.add(moved, value * (1.0 - momentum), moved)
-        average.assign(moved)
-
     # ------------------------------------------------------------------------------------ binding
 
     def _rows(self, role, array):
@@ -82,24 +78,27 @@ class BatchNormalizationStep(Step):
         rows = self._buffer(role, moved.shape)
         return rows.reshape(math.prod(moved.shape[:-1]), moved.shape[-1]), ((moved, rows),)
 
-    def _bind(self, x):
+    def _bind(self, x, residual=None):
         layer, call = self.layer, Call(x)
         call.y = self._buffer("y", x.shape)
         call.x_rows, copies = self._rows("x rows", x)
         call.before = tuple((rows, moved) for moved, rows in copies)
         call.y_rows, call.after = self._rows("y rows", call.y)
-        call.mean, call.variance, call.moved = np.zeros((3, layer.moving_mean.size), self.dtype)
+        call.mean, call.variance = np.zeros((2, layer.moving_mean.size), self.dtype)
         weights = (None if w is None else w.value for w in (layer.gamma, layer.beta))
         arrays, settings = (call.x_rows, *weights), {"epsilon": layer.epsilon, "relu": self.relu}
         moments = layer.moving_mean.value, layer.moving_variance.value
-        call.infer = kernels.bind("batch_norm_forward", *arrays, *moments, call.y_rows, **settings)
+        outputs = call.y_rows, residual
+        call.infer = kernels.bind("batch_norm_forward", *arrays, *moments, *outputs, **settings)
+        averages = layer.moving_mean.array, layer.moving_variance.array
         call.train = kernels.bind(
             "batch_norm_forward_training",
-            *arrays, call.mean, call.variance, call.y_rows, **settings,
+            *arrays, call.mean, call.variance, *outputs, *averages,
+            momentum=layer.momentum, **settings,
         )  # fmt: skip
         return self._remember(call)
 
-    def _bind_backward(self, dy):
+    def _bind_backward(self, dy, dresidual=None):
         layer, call = self.layer, self._last_call()
         call.dy = dy
         call.dx = dx_rows = None
@@ -116,16 +115,21 @@ class BatchNormalizationStep(Step):
             "batch_norm_backward",
             call.x_rows, dy_rows, y_rows, gamma, call.mean, call.variance, dx_rows,
             *(None if w is None else w.gradient for w in weights),
+            dresidual,
             epsilon=layer.epsilon,
         )  # fmt: skip
-        call.backward_frozen = partial(self._backward_frozen, call.x_rows, dy_rows, y_rows, dx_rows)
+        call.backward_frozen = partial(
+            self._backward_frozen, call.x_rows, dy_rows, y_rows, dx_rows, dresidual
+        )
         return self._remember(call)
 
-    def _backward_frozen(self, x, dy, y, dx):
+    def _backward_frozen(self, x, dy, y, dx, dresidual):
         """The gradients if mean and variance are constants, the moving averages."""
         layer = self.layer
         if y is not None:
             dy = np.where(y <= 0, 0, dy)
+        if dresidual is not None:
+            dresidual[...] = dy
         if layer.gamma is not None and layer.gamma.trainable:
             centered = x - layer.moving_mean.value
             deviation = np.sqrt(
