@@ -89,8 +89,10 @@ class Layer(Configurable):
     sole_activation: ActivationFunction | None = None  # if the layer is only an activation
     channel_axes: int | None = None  # how many of a linear map's kernel axes are channels
     takes_max_pool = False  # whether a max-pool can be fused with the layer
+    takes_residual = False  # whether `bind_linear` takes an array to add before relu
     is_max_pool = False
     is_batch_normalization = False
+    is_addition = False  # whether the layer adds its inputs and does nothing else
     is_view = False
     depends_on_training = False  # whether training changes what `forward` returns
     is_operation = False  # whether it is an operation on symbolic tensors, such as `+`

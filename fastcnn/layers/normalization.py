@@ -67,6 +67,11 @@ class BatchNormalizationStep(Step):
             np.copyto(copy, original)
         return call.dx
 
+    @property
+    def needs_dx(self):
+        """Whether the gradient of x is needed."""
+        return self.input_gradient
+
     # ------------------------------------------------------------------------------------ binding
 
     def _rows(self, role, array):
@@ -105,7 +110,7 @@ class BatchNormalizationStep(Step):
         dy_rows, copies = self._rows("dy rows", dy)
         call.before_backward = tuple((rows, moved) for moved, rows in copies)
         call.after_backward = ()
-        if self.input_gradient:
+        if self.needs_dx:
             call.dx = self._buffer("dx", call.x.shape)
             dx_rows, call.after_backward = self._rows("dx rows", call.dx)
         gamma = None if layer.gamma is None else layer.gamma.value

@@ -107,13 +107,16 @@ class Backward:
     def _deliver_list(self, step):
         """A function of the gradients that a step with several inputs returns."""
         gradients, needed = self._gradients, [value in self._active for value in step.reads]
-        array = self._expect(step, tuple(needed))
+        dy_array = self._arrays[step.writes]
+        self._expect(step, tuple(needed))
+        owns = step.owns_gradient
+        owns = owns if isinstance(owns, tuple) else (owns,) * len(step.reads)
         stores, adds = [], []
         for index, value in enumerate(step.reads):
             if not needed[index]:
                 continue
             if value not in self._arrays:
-                self._arrays[value] = array if not step.owns_gradient else object()
+                self._arrays[value] = object() if owns[index] else dy_array
                 stores.append((index, value))
             else:
                 adds.append((index, value))

@@ -50,7 +50,10 @@ class FoldedStep(Step):
         return self.linear.algorithms()
 
     def forward(self, x, training=False):
-        call = self.bound(x)
+        return self._infer(self.bound(x))
+
+    def _infer(self, call):
+        """Run the kernel of a bound call, with weights that are up to date."""
         versions = self.linear.block.version, self.normalization.block.version
         if versions != self._versions:
             self._fold()
@@ -62,7 +65,7 @@ class FoldedStep(Step):
         call = self._calls.get(len(x))
         return call and read_from(x, call.infer, call.x, self.forward)
 
-    def _bind(self, x):
+    def _bind(self, x, residual=None):
         call, layer = Call(x), self.layer
         shape = layer.compute_output_shape(x.shape)
         if self.pool is not None:
@@ -71,7 +74,9 @@ class FoldedStep(Step):
         if self._folded is None:
             kernel = aligned(layer.kernel.shape, self.dtype)
             self._folded = kernel, aligned((self.normalization.moving_mean.size,), self.dtype)
-        if self.pool is None:
+        if residual is not None:
+            call.infer = layer.bind_linear(x, call.y, self._folded, self.relu, residual)
+        elif self.pool is None:
             call.infer = layer.bind_linear(x, call.y, self._folded, self.relu)
         else:
             call.infer = kernels.bind(

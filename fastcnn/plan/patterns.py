@@ -13,6 +13,7 @@ from fastcnn.kernels.shapes import window_geometry
 from fastcnn.plan.normalized import FoldedStep
 from fastcnn.plan.penalties import ActivityStep
 from fastcnn.plan.steps import ConvMaxPoolStep, InferenceStep, TrainingStep
+from fastcnn.plan.sums import Sum
 
 LONGEST_PATTERN = 4  # linear layer, batch normalization, relu, max-pool
 
@@ -20,14 +21,18 @@ LONGEST_PATTERN = 4  # linear layer, batch normalization, relu, max-pool
 def fuse(graph, training):
     """The steps of a graph: one for each use, or for adjacent uses that one kernel runs faster.
 
-    These are a convolution, relu and max-pool; batch normalization and relu; and in inference a
-    linear layer with batch normalization, relu and max-pool. A pattern follows values that only one
-    use reads.
+    These are a convolution, relu and max-pool; batch normalization and relu; in inference a linear
+    layer with batch normalization, relu and max-pool; and batch normalization, a sum and relu. A
+    pattern follows values that only one use reads.
     """
     readers = graph.sole_readers()
     readers = {value: use for value, use in readers.items() if not is_in_mode(use, training)}
-    steps, done = [], set()
+    sums = find_sums(graph, readers, training)
+    steps, done = [], {use for found in sums.values() for use in found.uses}
     for use in graph.uses:
+        if use in sums:
+            steps.append(sums[use].make_step())
+            done.update(sums[use].uses_after)
         if use in done:
             continue
         chain = chain_from(use, readers)
@@ -42,6 +47,52 @@ def fuse(graph, training):
             penalty.reads, penalty.writes = (step.writes,), last.output
             steps.append(penalty)
     return steps
+
+
+def find_sums(graph, readers, training):
+    """{the use of an addition: the `Sum` that runs in its place}"""
+    writers = {use.output: use for use in graph.uses}
+    sums = {}
+    for add in graph.uses:
+        if not is_plain_addition(add):
+            continue
+        relu = readers.get(add.output)
+        relu = relu if relu and is_relu(relu) else None
+        for value, residual in (add.inputs, add.inputs[::-1]):
+            uses = [] if add in sums else summand(value, add, writers, readers, training)
+            if uses:
+                sums[add] = Sum(uses, add, relu, residual)
+    return sums
+
+
+def is_plain_addition(use):
+    """Whether the use adds two arrays of one shape."""
+    if not use.declares("is_addition") or use.is_penalized or len(use.reads) != 2:
+        return False
+    a, b = use.input_shape
+    return tuple(a) == tuple(b) and None not in a[1:]
+
+
+def summand(value, add, writers, readers, training):
+    """[normalization] or [linear layer, normalization]: the uses that one kernel runs with `add`.
+
+    [] if there are none: if the value is not normalized, or by a layer that is better folded into
+    the one before it.
+    """
+    normalization = writers.get(value)
+    if normalization is None or readers.get(value) is not add:
+        return []
+    if not normalization.declares("is_batch_normalization") or normalization.is_penalized:
+        return []
+    is_last_axis = normalization.layer.axis in (-1, len(normalization.output_shape) - 1)
+    if not is_last_axis or is_in_mode(normalization, training):
+        return []
+    linear = writers.get(normalization.inputs)
+    if training or linear is None or readers.get(linear.output) is not normalization:
+        return [normalization]
+    if not is_normalized([linear, normalization]):
+        return [normalization]
+    return [linear, normalization] if linear.declares("takes_residual") else []
 
 
 def chain_from(use, readers):

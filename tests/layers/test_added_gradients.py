@@ -10,6 +10,7 @@ LAYERS = {
     "conv2d": (lambda: layers.Conv2D(16, 3, padding="same"), (7, 6, 16)),
     "conv2d with strides": (lambda: layers.Conv2D(5, 3, strides=2, activation="relu"), (7, 6, 9)),
     "conv2d of one channel": (lambda: layers.Conv2D(7, 3, activation="tanh"), (7, 6, 1)),
+    "conv2d of groups": (lambda: layers.Conv2D(8, 3, groups=2), (7, 6, 6)),
     "conv2d 1x1": (lambda: layers.Conv2D(7, 1, use_bias=False), (4, 5, 6)),
     "dense": (lambda: layers.Dense(9, activation="sigmoid"), (11,)),
     "dense of several rows": (lambda: layers.Dense(9), (3, 11)),

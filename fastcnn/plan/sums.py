@@ -1,0 +1,122 @@
+"""Batch normalization, its sum with a second input, and relu, as one step.
+
+This is how a residual block ends: y = relu(normalization(x) + residual). In training, one kernel
+writes y and one writes both gradients. In inference the normalization is folded into the
+convolution before it, whose kernel adds the residual.
+"""
+
+from fastcnn.layers.core import rows
+from fastcnn.layers.normalization import BatchNormalizationStep
+from fastcnn.plan.normalized import FoldedStep
+
+
+class NormalizedSumStep(BatchNormalizationStep):
+    """y = normalization(x) + residual, then relu if `relu` is true.
+
+    Args:
+        normalization: the use of a `BatchNormalization` of the last axis.
+        add: the use of the layer that adds; both of its inputs have the same shape.
+        relu: whether relu follows.
+
+    `forward` takes (x, residual), `backward` returns the gradients of both.
+    """
+
+    def __init__(self, normalization, add, relu):
+        shapes = [normalization.input_shape, add.output_shape]
+        super().__init__(
+            normalization.layer, relu, input_shape=shapes, output_shape=add.output_shape
+        )
+        self.layers = normalization.layer, add.layer
+        self.name = " + ".join([self.layer.name, add.layer.name, *["relu"] * relu])
+        self.input_gradient = True, True
+
+    @property
+    def owns_gradient(self):
+        """Without relu, dy itself is the gradient of the residual."""
+        return True, self.relu
+
+    @property
+    def needs_dx(self):
+        return self.input_gradient[0]
+
+    def forward(self, inputs, training=False):
+        x, residual = inputs
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x or call.residual is not residual:
+            call = self._bind(x, rows(residual))
+            call.residual = residual
+        return self._normalize(call, training)
+
+    def backward(self, dy):
+        call = self._kept
+        if call is None or call.dy is not dy:
+            call = self._bind_both_gradients(dy)
+        (call.backward_frozen if call.frozen else call.backward)()
+        return call.dx, call.dresidual
+
+    def _bind_both_gradients(self, dy):
+        dresidual = written = None
+        if self.input_gradient[1]:
+            dresidual = dy
+            if self.relu:
+                dresidual = dy if self.consume_gradient else self._buffer("dresidual", dy.shape)
+                written = rows(dresidual)
+        call = self._bind_backward(dy, written)
+        call.dresidual = dresidual
+        return call
+
+
+class FoldedSumStep(FoldedStep):
+    """A convolution with its batch normalization, the sum with a residual, and optionally relu.
+
+    Args:
+        linear: the use of a layer that `takes_residual`.
+        normalization: the use of its `BatchNormalization`.
+        add: the use of the layer that adds; both of its inputs have the same shape.
+        relu: whether relu follows.
+
+    `forward` takes (x, residual).
+    """
+
+    def __init__(self, linear, normalization, add, relu):
+        super().__init__(linear, normalization, relu, None, add.output_shape)
+        self.name = " + ".join(
+            [linear.layer.name, normalization.layer.name, add.layer.name, *["relu"] * relu]
+        )
+        self.input_shape, self.takes_list = [linear.input_shape, add.output_shape], True
+
+    def forward(self, inputs, training=False):
+        x, residual = inputs
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x or call.residual is not residual:
+            call = self._bind(x, residual)
+            call.residual = residual
+        return self._infer(call)
+
+    def read_from(self, x):
+        return None
+
+
+class Sum:
+    """The uses that one of these steps computes.
+
+    Args:
+        uses: [normalization] or [linear layer, normalization].
+        add: the use of the layer that adds.
+        relu: the use of relu, or None.
+        residual: the number of the other value that is added.
+    """
+
+    def __init__(self, uses, add, relu, residual):
+        self.uses = uses
+        self.uses_after = [add, relu] if relu else [add]
+        self._residual = residual
+
+    def make_step(self):
+        """The step. It runs where the addition was, as only then the residual is there."""
+        add, relu = self.uses_after[0], len(self.uses_after) > 1
+        kind = NormalizedSumStep if len(self.uses) == 1 else FoldedSumStep
+        step = kind(*self.uses, add, relu)
+        step.reads = self.uses[0].inputs, self._residual
+        step.writes = self.uses_after[-1].output
+        return step
