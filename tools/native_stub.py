@@ -44,7 +44,9 @@ TYPES = {
     "pads": "Pads",
     **dict.fromkeys(("accumulate", "relu"), "bool"),
     **dict.fromkeys(("strides", "dilation", "pool_size", "pool_strides"), "Pair"),
-    **dict.fromkeys(("alpha", "rate", "epsilon", "momentum", "fill_value"), "float"),
+    **dict.fromkeys(("alpha", "divisor", "epsilon", "fill_value", "momentum"), "float"),
+    **dict.fromkeys(("most", "rate"), "float"),
+    **dict.fromkeys(("count", "start"), "int"),
     **dict.fromkeys(("interpolation", "fill_mode"), "str"),
 }
 

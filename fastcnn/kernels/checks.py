@@ -47,6 +47,11 @@ def check(name, arrays, config, floats):
         raise ValueError(f"`{name}`: filters and channels must have at least one element.")
     if "strides" in config:
         _check_windows(name, config, sizes)
+    if "start" in config and not 0 <= config["start"] <= sizes["o"] - sizes["c"]:
+        raise ValueError(
+            f"`{name}`: {sizes['c']} columns from `start` must be among {sizes['o']}. "
+            f"Received start={config['start']}."
+        )
     for letter, factors in products:
         _check_product(name, letter, factors, sizes)
     for array, (label, *_) in zip(arrays, expected, strict=False):  # the last may be left out

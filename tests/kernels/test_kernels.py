@@ -15,12 +15,16 @@ from fastcnn.kernels import native, reference, spec
 from tests.support import shapes
 from tests.support.kernel_cases import (
     Call,
+    concatenate_calls,
     conv2d_calls,
     conv2d_max_pool2d_calls,
     dense_calls,
+    dot_calls,
+    elementwise_calls,
     integers,
     pool2d_calls,
     reals,
+    repeat_calls,
     variants,
 )
 from tests.support.random_calls import algorithms, taking
@@ -157,6 +161,67 @@ def test_relu(size, instruction_set):
     x[::7] = np.nan
     assert_exact(Call("relu_forward", [x, x], {}, 1))
     assert_exact(Call("relu_backward", [integers(rng, size), x, x], {}, 1))
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (7,), (3, 11), (100_000,), (3, 33, 37, 65)], ids=str)
+def test_elementwise(shape, instruction_set):
+    rng = np.random.default_rng(len(shape))
+    for call in elementwise_calls(shape, rng, integers):
+        assert_exact(call)
+    for call in elementwise_calls(shape, rng, reals):
+        assert_exact(call)  # one rounding
+
+
+def test_elementwise_output_may_be_an_input(instruction_set):
+    rng = np.random.default_rng(0)
+    for call in elementwise_calls((50_001,), rng, integers):
+        expected, read = call.reference(), call.arrays[: -len(call.outputs)]
+        for i in range(1 if "backward" in call.kernel else len(read)):
+            arrays = call.fresh()
+            arrays[call.outputs[0]] = arrays[i]
+            kernels.bind(call.kernel, *arrays, **call.config)()
+            for k in call.outputs:
+                np.testing.assert_array_equal(arrays[k], expected[k], call.kernel)
+
+
+@pytest.mark.parametrize("sizes", [(1, 2), (16, 16), (3, 64, 33), (300, 1, 700)], ids=str)
+@pytest.mark.parametrize("rows", [0, 1, 31, 5000])
+def test_concatenate(rows, sizes, instruction_set):
+    for call in concatenate_calls(rows, sizes, np.random.default_rng(rows), reals):
+        assert_exact(call)
+
+
+@pytest.mark.parametrize(
+    ("n", "times", "c"),
+    [(3, 1, 5), (5, 49, 16), (2, 3000, 1), (3000, 3, 1), (1, 400, 130), (0, 3, 3)],
+)
+def test_repeat(n, times, c, instruction_set):
+    rng = np.random.default_rng(times)
+    for call in repeat_calls(n, times, c, rng, integers):
+        assert_exact(call)
+    for call in repeat_calls(n, times, c, rng, reals):
+        assert_close(call)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        (32, 1, 1, 1, 1, 100),  # vectors
+        (7, 33, 1, 20, 1, 17),  # matrices (p, k) and (r, k)
+        (5, 20, 1, 1, 18, 9),  # (p, k) and (k, s)
+        (3, 1, 33, 1, 7, 5),
+        (2, 3, 5, 4, 2, 70),
+        (0, 2, 2, 2, 2, 2),
+    ],
+    ids=str,
+)
+def test_dot(sizes, instruction_set):
+    """Of (n, p, k, q) and (n, r, k, s), given as n, p, q, r, s, k."""
+    rng = np.random.default_rng(sizes[-1])
+    for call in dot_calls(*sizes, rng, integers):
+        assert_exact(call)
+    for call in dot_calls(*sizes, rng, reals):
+        assert_close(call)
 
 
 @pytest.mark.parametrize("classes", [1, 2, 10, 33])

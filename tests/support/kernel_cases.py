@@ -146,3 +146,41 @@ def dense_calls(case, rng, draw, relu=True, bias=True):
     yield Call("dense_forward", [x, w, b, y], {"relu": relu}, case.inputs + 1)
     yield Call("dense_backward_data", [y, w, x], {}, case.outputs)
     yield Call("dense_backward_weights", [x, y, w, b], {}, max(case.n, 1))
+
+
+def elementwise_calls(shape, rng, draw):
+    """The functions of two arrays of one shape, and the gradients of the largest and the least."""
+    a, b, dy, other = (draw(rng, *shape) for _ in range(4))
+    b.flat[::3] = a.flat[::3]  # equal: the gradient goes to the first
+    for kernel in ("subtract", "multiply", "maximum_forward", "minimum_forward"):
+        yield Call(kernel, [a, b, dy], {}, 1)
+    for relu in (True, False):
+        yield Call("add", [a, b, dy], {"relu": relu}, 1)
+    yield Call("average", [a, b, dy], {"count": 3}, 1)
+    yield Call("divide", [a, dy], {"divisor": -3.0}, 1)
+    for kernel in ("maximum_backward", "minimum_backward"):
+        yield Call(kernel, [dy, a, b, other, other], {}, 1)
+        yield Call(kernel, [dy, a, b, other, None], {}, 1)
+
+
+def concatenate_calls(rows, sizes, rng, draw):
+    """Each of the inputs with these numbers of columns, forth and back."""
+    whole = draw(rng, rows, sum(sizes))
+    for index, size in enumerate(sizes):
+        part, config = draw(rng, rows, size), {"start": sum(sizes[:index])}
+        yield Call("concatenate_forward", [part, whole], config, 1)
+        yield Call("concatenate_backward", [whole, part], config, 1)
+
+
+def repeat_calls(n, times, c, rng, draw):
+    """Each row several times, and the sum of these."""
+    x, y = draw(rng, n, c), draw(rng, n, times, c)
+    yield Call("repeat_forward", [x, y], {}, 1)
+    yield Call("repeat_backward", [y, x], {}, times)
+
+
+def dot_calls(n, p, q, r, s, k, rng, draw):
+    """Products of samples and both gradients."""
+    a, b, y = draw(rng, n, p, k, q), draw(rng, n, r, k, s), draw(rng, n, p, q, r, s)
+    yield Call("dot_forward", [a, b, y], {}, k)
+    yield Call("dot_backward", [y, a, b, a, b], {}, max(r * s, p * q))

@@ -100,6 +100,14 @@ def _sizes(kernel, rng, any_pads):
             sizes["n"] = few
     if kernel == "gather":
         sizes |= {"m": int(rng.integers(sizes["n"] > 0, 20)), "*": sizes["*"][1:]}
+    if "start" in keywords:  # columns of a wider matrix
+        config["start"] = int(rng.integers(0, 20))
+        sizes["o"] = config["start"] + sizes["c"] + int(rng.integers(0, 20))
+    if kernel.startswith(("dot", "unit")):  # mostly small: five of them are multiplied
+        sizes["n"] = min(few, 9)
+        sizes |= {letter: int(rng.choice((0, 1, 1, 1, 2, 3, 5, 7))) for letter in "pqrs"}
+        sizes["k"] = int(rng.choice((1, 2, 3, 9)))
+        sizes["pkqrs"[int(rng.integers(5))]] = int(rng.choice((1, 8, 17, 33)))
     if kernel.startswith("depthwise"):
         sizes["m"] = int(rng.integers(1, 5))
         sizes["o"] = sizes["i"] * sizes["m"]
@@ -111,6 +119,9 @@ def _sizes(kernel, rng, any_pads):
 KEYWORDS = {
     "accumulate": lambda rng: bool(rng.integers(2)),
     "relu": lambda rng: bool(rng.integers(2)),
+    "count": lambda rng: int(rng.integers(1, 9)),
+    "divisor": lambda rng: float(rng.choice((-1, 2, 3, 7))),
+    "most": lambda rng: 1e7,
     "alpha": lambda rng: float(rng.uniform(0.1, 2)),
     "momentum": lambda rng: float(rng.choice((0.5, 0.9, 0.99))),
     "epsilon": lambda rng: float(rng.choice((1e-3, 1e-5))),
@@ -239,7 +250,19 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
 
 
 # Kernels that copy values: -0.0 stays -0.0.
-COPIES = ("max_pool2d_forward", "relu_forward", "relu_backward", "dropout")
+COPIES = (
+    "concatenate_backward",
+    "concatenate_forward",
+    "dropout",
+    "max_pool2d_forward",
+    "maximum_backward",
+    "maximum_forward",
+    "minimum_backward",
+    "minimum_forward",
+    "relu_backward",
+    "relu_forward",
+    "repeat_forward",
+)
 
 
 def divisible(pool_size):
@@ -285,6 +308,19 @@ def _softmax_backward(call, expected):
     dy, y, _ = call.arrays
     total = (np.abs(dy * y)).sum(1, keepdims=True)
     return {2: 2 * (dy.shape[1] + 2) * EPS * np.abs(y) * (np.abs(dy) + total)}
+
+
+def _unit_norm(call, expected):
+    """The sum of squares, to the number of its terms, and a root."""
+    terms = (call.arrays[0].shape[1] + 4) * EPS
+    return {1: terms * np.abs(expected[1]), 2: terms * expected[2]}
+
+
+def _unit_norm_backward(call, expected):
+    dy, y, factor, _ = call.arrays
+    terms = 2 * (dy.shape[1] + 4) * EPS
+    total = np.abs(dy * y).sum(1, keepdims=True)
+    return {3: terms * (np.abs(dy) + np.abs(y) * total) * np.abs(factor[:, None])}
 
 
 def _batch_norm(call, expected):
@@ -340,6 +376,8 @@ TOLERANCES = {
     "softmax_forward": _softmax,
     "softmax_backward": _softmax_backward,
     "softmax_sparse_crossentropy": _softmax_crossentropy,
+    "unit_norm_forward": _unit_norm,
+    "unit_norm_backward": _unit_norm_backward,
     "batch_norm_forward": _batch_norm,
     "batch_norm_forward_training": _batch_norm_training,
     "batch_norm_backward": _batch_norm_backward,

@@ -79,6 +79,24 @@
     T(void, elu_forward, (const float *x, float *y, ptrdiff_t n, float alpha))                     \
     T(void, elu_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha))  \
     T(void, dropout, (const float *x, float *y, ptrdiff_t n, const struct dropout *p))             \
+    /* Merging; y may be a or b. count is average's; the others ignore it */                       \
+    T(void, add, (const float *a, const float *b, float *y, ptrdiff_t n, float count))             \
+    /* max(a + b, 0); NaN stays NaN */                                                             \
+    T(void, add_relu, (const float *a, const float *b, float *y, ptrdiff_t n, float count))        \
+    T(void, subtract, (const float *a, const float *b, float *y, ptrdiff_t n, float count))        \
+    T(void, multiply, (const float *a, const float *b, float *y, ptrdiff_t n, float count))        \
+    /* (a + b) / count */                                                                          \
+    T(void, average, (const float *a, const float *b, float *y, ptrdiff_t n, float count))         \
+    /* y = x / divisor */                                                                          \
+    T(void, divide, (const float *x, float *y, ptrdiff_t n, float divisor))                        \
+    /* of equal values a; NaN where either is NaN */                                               \
+    T(void, maximum_forward, (const float *a, const float *b, float *y, ptrdiff_t n, float count)) \
+    T(void, minimum_forward, (const float *a, const float *b, float *y, ptrdiff_t n, float count)) \
+    /* da = dy where a >= b (a <= b), else 0; db = the rest; either may be NULL */                 \
+    T(void, maximum_backward,                                                                      \
+      (const float *dy, const float *a, const float *b, float *da, float *db, ptrdiff_t n))        \
+    T(void, minimum_backward,                                                                      \
+      (const float *dy, const float *a, const float *b, float *da, float *db, ptrdiff_t n))        \
     /* Channel by channel: */                                                                      \
     T(void, depthwise, (const struct depthwise *p))                                                \
     T(void, depthwise_weights, (const struct depthwise_weights *p))                                \

@@ -79,11 +79,11 @@ cdef class AffineTransform(Kernel):
         else:
             top, left, down, right = <Py_ssize_t>roundf(row), <Py_ssize_t>roundf(column), 0, 0
         if self.backward:
-            self.add(n, oh, ow, top, left, (1 - down) * (1 - right))
+            self.add_to_image(n, oh, ow, top, left, (1 - down) * (1 - right))
             if self.bilinear:
-                self.add(n, oh, ow, top, left + 1, (1 - down) * right)
-                self.add(n, oh, ow, top + 1, left, down * (1 - right))
-                self.add(n, oh, ow, top + 1, left + 1, down * right)
+                self.add_to_image(n, oh, ow, top, left + 1, (1 - down) * right)
+                self.add_to_image(n, oh, ow, top + 1, left, down * (1 - right))
+                self.add_to_image(n, oh, ow, top + 1, left + 1, down * right)
             return
         channels = self.x.shape[3]
         for c in range(channels):
@@ -104,7 +104,7 @@ cdef class AffineTransform(Kernel):
             return self.x[n, row, column, c]
         return self.fill_value
 
-    cdef inline void add(
+    cdef inline void add_to_image(
         self, Py_ssize_t n, Py_ssize_t oh, Py_ssize_t ow, Py_ssize_t row, Py_ssize_t column,
         float weight
     ) noexcept nogil:

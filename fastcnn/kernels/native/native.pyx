@@ -20,7 +20,7 @@
 #     |-- WinogradTiles (conv_winograd)
 #     |   `-- Winograd, WinogradBackwardWeights
 #     `-- all others, one file a family: Dense*, Pool2D, Relu, Activation, Softmax*, Dropout,
-#         BatchNorm*, AdamUpdate, Gather, AffineTransform
+#         BatchNorm*, AdamUpdate, Gather, AffineTransform, Elementwise, ...
 #     Sequence (team)                   several kernels called one after the other
 #
 # Three words for how work is divided:
@@ -71,4 +71,5 @@ include "batch_norm.pxi"
 include "optimizer.pxi"
 include "gather.pxi"
 include "affine.pxi"
+include "merge.pxi"
 include "conv_algorithms.pxi"

@@ -173,6 +173,24 @@ cdef extern from "csrc/kernels.h":
             const float *, const float *, float *, Py_ssize_t, float
         ) noexcept nogil
         void (*dropout)(const float *, float *, Py_ssize_t, const DropoutKey *) noexcept nogil
+        void (*add)(const float *, const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*add_relu)(const float *, const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*subtract)(const float *, const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*multiply)(const float *, const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*average)(const float *, const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*divide)(const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*maximum_forward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*minimum_forward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*maximum_backward)(
+            const float *, const float *, const float *, float *, float *, Py_ssize_t
+        ) noexcept nogil
+        void (*minimum_backward)(
+            const float *, const float *, const float *, float *, float *, Py_ssize_t
+        ) noexcept nogil
         void (*depthwise)(const DepthwiseRow *) noexcept nogil
         void (*depthwise_weights)(const DepthwiseWeights *) noexcept nogil
         void (*batch_norm_moments)(const BatchNormRows *) noexcept nogil

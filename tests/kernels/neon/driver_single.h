@@ -1,4 +1,4 @@
-/* Included in driver.c: copies, pooling, elementwise tiles, batch normalization. */
+/* Included in driver.c: copies, pooling, elementwise tiles, merging, batch normalization. */
 
 static void copy_rows(void) {
     const int rows = draw(0, 5), columns = draw(0, 19);
@@ -286,6 +286,57 @@ static void adam_update(void) { /* powers of two: exact up to the root and the q
     k->adam_update(w, g, m, v, n, hyper);
     same(w, w2, n), same(m, m2, n), same(v, v2, n);
 }
+
+/* ------------------------------------------------------------------------------------- merging */
+
+typedef void (*merge_tile)(const float *, const float *, float *, ptrdiff_t, float);
+
+/* value(a[i], b[i]) on integers and now and then NaN; y is one of the arrays sometimes. */
+static void merge(merge_tile run, float (*value)(float, float)) {
+    const int n = draw(0, 70), which = draw(0, 2);
+    float *a = floats(n), *b = floats(n), *y = floats(n), *expected = floats(n);
+    for (int i = 0; i < n; i++)
+        if (draw(0, 9) == 0) (draw(0, 1) ? a : b)[i] = NAN;
+    for (int i = 0; i < n; i++) expected[i] = value(a[i], b[i]);
+    y = which == 0 ? a : which == 1 ? b : y;
+    run(a, b, y, n, 3);
+    same(y, expected, n);
+}
+static float sum_of(float a, float b) { return a + b; }
+static float relu_of_sum(float a, float b) { return relu(a + b); }
+static float difference(float a, float b) { return a - b; }
+static float product_of(float a, float b) { return a * b; }
+static float mean_of(float a, float b) { return (a + b) / 3; }
+static float largest(float a, float b) { return b > a || isnan(b) ? b : a; }
+static float smallest(float a, float b) { return b < a || isnan(b) ? b : a; }
+static void add(void) { merge(k->add, sum_of); }
+static void add_relu(void) { merge(k->add_relu, relu_of_sum); }
+static void subtract(void) { merge(k->subtract, difference); }
+static void multiply(void) { merge(k->multiply, product_of); }
+static void average(void) { merge(k->average, mean_of); }
+static void maximum_forward(void) { merge(k->maximum_forward, largest); }
+static void minimum_forward(void) { merge(k->minimum_forward, smallest); }
+static void divide(void) {
+    const int n = draw(0, 40);
+    const float *x = floats(n);
+    float *y = floats(n);
+    k->divide(x, y, n, 3);
+    for (int i = 0; i < n; i++)
+        if (y[i] != x[i] / 3) fail(i, y[i], x[i] / 3);
+}
+static void split_gradient(int is_maximum) {
+    const int n = draw(0, 40);
+    const float *dy = floats(n), *a = floats(n), *b = floats(n);
+    float *da = often() ? floats(n) : NULL, *db = often() ? floats(n) : NULL;
+    (is_maximum ? k->maximum_backward : k->minimum_backward)(dy, a, b, da, db, n);
+    for (int i = 0; i < n; i++) {
+        const int first = is_maximum ? a[i] >= b[i] : a[i] <= b[i];
+        if (da && da[i] != (first ? dy[i] : 0)) fail(i, da[i], first ? dy[i] : 0);
+        if (db && db[i] != (first ? 0 : dy[i])) fail(i, db[i], first ? 0 : dy[i]);
+    }
+}
+static void maximum_backward(void) { split_gradient(1); }
+static void minimum_backward(void) { split_gradient(0); }
 
 /* ------------------------------------------------------------------------- batch normalization */
 

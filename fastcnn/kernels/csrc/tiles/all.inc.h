@@ -12,5 +12,6 @@
 #include "elementwise.inc.h"
 #include "activations.inc.h"
 #include "dropout.inc.h"
+#include "merge.inc.h"
 #include "batch_norm.inc.h"
 #include "depthwise.inc.h"

@@ -72,7 +72,7 @@ static void average_pool2d_forward(const struct pool *p) {
     }
 }
 
-TILE vec add(vec a, vec b) { return a + b; }
+TILE vec plus(vec a, vec b) { return a + b; }
 
 static void max_pool2d_backward(const struct pool *p) {
     for (ptrdiff_t o = 0; o < p->columns_out; o++) {
@@ -91,7 +91,7 @@ static void max_pool2d_backward(const struct pool *p) {
                     float *dx = p->dx + r * p->row_size + q * p->channels + c;
                     const vec gradient =
                         choose(equal(position, ibroadcast(current)), dy, broadcast(0));
-                    store_tail(dx, p->overlap ? add(load_tail(dx, t), gradient) : gradient, t);
+                    store_tail(dx, p->overlap ? plus(load_tail(dx, t), gradient) : gradient, t);
                 }
         }
     }
@@ -119,7 +119,7 @@ static void average_pool2d_backward(const struct pool *p) {
             for (ptrdiff_t r = 0; r < p->rows; r++)
                 for (ptrdiff_t q = from; q < to; q++) {
                     float *dx = p->dx + r * p->row_size + q * p->channels + c;
-                    store_tail(dx, p->overlap ? add(load_tail(dx, t), gradient) : gradient, t);
+                    store_tail(dx, p->overlap ? plus(load_tail(dx, t), gradient) : gradient, t);
                 }
         }
     }
