@@ -209,4 +209,4 @@ class NodeList:
 def _operate(name, a, b):
     from fastcnn.layers import operations
 
-    return getattr(operations, name)()(a, b)
+    return getattr(operations, name)().apply(a, b)
