@@ -46,11 +46,16 @@ if TYPE_CHECKING:
     from fastcnn.initializers import Initializer as Initializer
     from fastcnn.losses import Loss as Loss
     from fastcnn.metrics import Metric as Metric
+    from fastcnn.models.gradients import gradients as gradients
     from fastcnn.optimizers import Optimizer as Optimizer
     from fastcnn.regularizers import Regularizer as Regularizer
     from fastcnn.utils.system import show_config as show_config
 
 LAZY = ("datasets", "keras", "testing", "wrappers")  # imported when first used
+FUNCTIONS = {
+    "gradients": "fastcnn.models.gradients",
+    "show_config": "fastcnn.utils.system",
+}
 ALIASES = {  # base classes that Keras also exports at the top level
     "Initializer": initializers,
     "Loss": losses,
@@ -72,6 +77,7 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "gradients",
     "initializers",
     "keras",
     "layers",
@@ -96,8 +102,8 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
             return import_module(f"fastcnn.{name}")
         if name in ALIASES:
             return getattr(ALIASES[name], name)
-        if name == "show_config":
-            return import_module("fastcnn.utils.system").show_config
+        if name in FUNCTIONS:
+            return getattr(import_module(FUNCTIONS[name]), name)
         raise missing(__name__, name)
 
     explain_missing(
@@ -106,4 +112,4 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
 
 
 def __dir__():
-    return sorted({*globals(), *LAZY, *ALIASES, "show_config"})
+    return sorted({*globals(), *LAZY, *ALIASES, *FUNCTIONS})

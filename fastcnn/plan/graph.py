@@ -59,6 +59,7 @@ class Graph:
         shapes: the shape of each value.
         uses: the uses, each after those whose outputs it reads.
         inputs, outputs: the numbers of the model's inputs and outputs.
+        calls: (layer or nested model, the list of the values that it returns) of each call.
     """
 
     def __init__(self, input_shapes):
@@ -66,6 +67,7 @@ class Graph:
         self.inputs = list(range(len(self.shapes)))
         self.outputs = []
         self.uses = []
+        self.calls = []
 
     def add(self, layer, inputs, training=None):
         """Add a use of a layer, which is built if necessary; return the number of its output."""
