@@ -24,13 +24,13 @@ HEAD = """\
 
 Generated from the code by `python docs/make_keras_table.py`; do not edit. Keras version: {version}.
 
-A script that uses the Sequential API runs with its import line changed to `import fastcnn as keras`
-(or `as tf`): `tests/keras/tutorials` has ten well-known tutorials, whose results match those of
-Keras. Each table lists the names of Keras that this package supports and how they differ; names
-that are not supported are listed below it. Passing an unsupported argument raises an error that
-names it, unless the value is the default. The functional API (`Model(inputs, outputs)`), layers
-with `call`, `tf.data` and `GradientTape` are not supported; using them raises an error that names
-the alternative.
+A script that uses the Sequential or the functional API runs with its import line changed to
+`import fastcnn as keras` (or `as tf`): `tests/keras/tutorials` has well-known tutorials, whose
+results match those of Keras. Each table lists the names of Keras that this package supports and how
+they differ; names that are not supported are listed below it. Passing an unsupported argument
+raises an error that names it, unless the value is the default. Layers and models with `call`,
+`tf.data` and `GradientTape` are not supported; using them raises an error that names the
+alternative. For gradients there is `keras.gradients`.
 
 In all modules, `data_format` must be "channels_last", and the dtype is "float32" ("float64" with
 `config.set_backend("reference")`).

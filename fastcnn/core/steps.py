@@ -22,8 +22,6 @@ A step with several inputs gets a tuple of arrays, and `backward` returns a tupl
 
 from typing import Any
 
-import numpy as np
-
 from fastcnn.core.memory import aligned
 
 MAX_CALLS = 4  # bound batch sizes: training and evaluation, each with its smaller last batch
@@ -55,8 +53,9 @@ class Step:
 
     # Whether the results of `forward` and `backward` are arrays of the step, which never share
     # memory with the argument; a plan then frees or overwrites the argument earlier.
-    owns_output = False
+    owns_output: Any = False
     owns_gradient: Any = False
+    adds_gradient: Any = False  # whether a step with one input implements `add_backward`
     keeps_input = False  # whether a step of inference needs its argument after it has run
 
     reads: tuple[int, ...] = ()
@@ -87,8 +86,8 @@ class Step:
         raise NotImplementedError
 
     def add_backward(self, dy, dx):
-        """`backward` of a step with one input that adds the result to the array dx."""
-        np.add(dx, self.backward(dy), out=dx)
+        """`backward` that adds the result to the array dx; only called if `adds_gradient`."""
+        raise NotImplementedError
 
     def read_from(self, x):
         """Run `forward` directly on an array (n, inputs), without copying it.

@@ -26,6 +26,10 @@ class ActivatedStep(Step):
 
     owns_output = owns_gradient = True
 
+    @property
+    def adds_gradient(self):
+        return self.layer.adds_input_gradient
+
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
         if call is None or call.x is not x:
@@ -60,9 +64,6 @@ class ActivatedStep(Step):
         return call.dx
 
     def add_backward(self, dy, dx):
-        if not self.layer.adds_input_gradient:
-            super().add_backward(dy, dx)
-            return
         dz = self._deactivated(dy)
         call = self._kept
         if call.added_dz is not dz or call.added_dx is not dx:

@@ -13,8 +13,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fastcnn.core.arguments import warn
 from fastcnn.core.nested import flatten, replace
+from fastcnn.data.arrays import as_array
 from fastcnn.layers.base import Layer, as_shapes
 from fastcnn.layers.core import Input, InputLayer
 from fastcnn.layers.registry import register
@@ -73,10 +76,10 @@ class Functional(Model):
         if not flatten(outputs):
             raise ValueError("A model needs at least one output. Received no `outputs`.")
         inputs, outputs = _from_inputs(inputs, outputs)
-        self._network = Network(flatten(inputs), flatten(outputs))
+        self.network = Network(flatten(inputs), flatten(outputs))
         self._input_nesting, self._output_nesting = inputs, outputs
         super().__init__(name=name, **kwargs)
-        names = Counter(layer.name for layer in self._network.layers)
+        names = Counter(layer.name for layer in self.network.layers)
         for layer_name, count in names.items():
             if count > 1:
                 raise ValueError(
@@ -102,22 +105,22 @@ class Functional(Model):
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs as a list."""
-        return list(self._network.inputs)
+        return list(self.network.inputs)
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs as a list."""
-        return list(self._network.outputs)
+        return list(self.network.outputs)
 
     @property
     def input_names(self) -> list[str]:
         """The name of each input's `Input`."""
-        return [tensor.name for tensor in self._network.inputs]
+        return [tensor.name for tensor in self.network.inputs]
 
     @property
     def output_names(self) -> list[str]:
         """The name of the layer behind each output."""
-        return [tensor.node.layer.name for tensor in self._network.outputs]
+        return [tensor.node.layer.name for tensor in self.network.outputs]
 
     @property
     def input_structure(self) -> Any:
@@ -129,11 +132,11 @@ class Functional(Model):
 
     @property
     def input_shapes(self) -> list[tuple[int | None, ...]]:
-        return [tensor.shape for tensor in self._network.inputs]
+        return [tensor.shape for tensor in self.network.inputs]
 
     @property
     def output_shapes(self) -> list[tuple[int | None, ...]]:
-        return [tensor.shape for tensor in self._network.outputs]
+        return [tensor.shape for tensor in self.network.outputs]
 
     @property
     def input_shape(self) -> Any:
@@ -150,17 +153,17 @@ class Functional(Model):
     @property
     def layers(self) -> list[Layer]:
         """All layers, including the `InputLayer`s, from inputs to outputs in Keras's order."""
-        return [layer for layer in self._network.layers if not layer.is_operation]
+        return [layer for layer in self.network.layers if not layer.is_operation]
 
     @property
     def operations(self) -> list[Layer]:
         """`layers`, and the operations that `+`, `-` and `*` of symbolic tensors created."""
-        return list(self._network.layers)
+        return list(self.network.layers)
 
     def leaves(self) -> list[Layer]:
         leaves = [
             leaf
-            for layer in self._network.layers
+            for layer in self.network.layers
             if not isinstance(layer, InputLayer)
             for leaf in layer.leaves()
         ]
@@ -168,7 +171,7 @@ class Functional(Model):
 
     def nodes_of(self, layer: Layer) -> list[Node]:
         """The calls of a layer that belong to this model, in the order in which they were made."""
-        return self._network.nodes_of(layer)
+        return self.network.nodes_of(layer)
 
     # ---------------------------------------------------------------------------------- building
 
@@ -182,12 +185,12 @@ class Functional(Model):
         """The shapes of the outputs for the shapes of the inputs, nested like the outputs."""
         shapes = as_shapes(input_shape)
         shapes = shapes if isinstance(shapes, list) else [shapes]
-        if len(shapes) != len(self._network.inputs):
+        if len(shapes) != len(self.network.inputs):
             raise ValueError(
-                f"The model {self.name!r} takes {len(self._network.inputs)} inputs. Received "
+                f"The model {self.name!r} takes {len(self.network.inputs)} inputs. Received "
                 f"{len(shapes)} shapes: {shapes}."
             )
-        results = iter(self._network.run(shapes, lambda node, args: _shapes_after(node, args)))
+        results = iter(self.network.run(shapes, lambda node, args: _shapes_after(node, args)))
         return _unpacked(replace(self._output_nesting, lambda tensor: next(results)))
 
     def trace(self, graph, inputs, training=None):
@@ -195,14 +198,16 @@ class Functional(Model):
 
         def call(node, arguments):
             mode = node.training if node.training is not None else training
-            return node.layer.trace(graph, arguments, mode)
+            outputs = node.layer.trace(graph, arguments, mode)
+            graph.calls.append((node.layer, outputs))
+            return outputs
 
-        return self._network.run(inputs if isinstance(inputs, tuple) else (inputs,), call)
+        return self.network.run(inputs if isinstance(inputs, tuple) else (inputs,), call)
 
     def _call_symbolically(self, inputs, training):
         flat = self._flat_inputs(inputs)
         tensors = tensors_of(flat, self)
-        for tensor, own in zip(tensors, self._network.inputs, strict=True):
+        for tensor, own in zip(tensors, self.network.inputs, strict=True):
             if not _fits(tensor.shape, own.shape):
                 raise ValueError(
                     f"The model {self.name!r} takes an input {own.name!r} of shape {own.shape}. "
@@ -215,6 +220,17 @@ class Functional(Model):
         )
         outputs = iter(Node(self, inputs, tensors, flat_shapes, training).outputs)
         return replace(nesting, lambda tensor: next(outputs))
+
+    def _arrays_of(self, x):
+        if len(self.network.inputs) == 1:
+            is_one = isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) > 1
+            (x,) = x.values() if isinstance(x, dict) and len(x) == 1 else x if is_one else (x,)
+            return super()._arrays_of(x)
+        names = self.input_names
+        return [
+            as_array(array, f"x ({name})")
+            for name, array in zip(names, self._flat_inputs(x), strict=True)
+        ]
 
     def _flat_inputs(self, inputs):
         """The flat list of what the model is called on."""
@@ -232,9 +248,9 @@ class Functional(Model):
             flat = [inputs[name] for name in order]
         else:
             flat = flatten(inputs)
-        if len(flat) != len(self._network.inputs):
+        if len(flat) != len(self.network.inputs):
             raise ValueError(
-                f"The model {self.name!r} has {len(self._network.inputs)} inputs: "
+                f"The model {self.name!r} has {len(self.network.inputs)} inputs: "
                 f"{self.input_names}. It was called on {len(flat)}."
             )
         return flat

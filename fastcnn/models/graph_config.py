@@ -9,7 +9,6 @@ A config may come from a file, so nothing in it is trusted.
 
 from __future__ import annotations
 
-import inspect
 import reprlib
 from collections import deque
 from typing import TYPE_CHECKING
@@ -196,10 +195,10 @@ class Builder:
     def _call(self, name, index, arguments, training):
         layer = self._layers[name]
         arguments = replace(arguments, self._resolve)
-        accepts = "training" in inspect.signature(type(layer).__call__).parameters
-        settings = {"training": training} if training is not None and accepts else {}
-        is_operation = layer.is_operation
-        result = layer(*arguments, **settings) if is_operation else layer(arguments, **settings)
+        if layer.is_operation:
+            result = layer.apply(*arguments)
+        else:
+            result = layer(arguments, training=training)
         node = flatten(result)[0].node
         self._outputs[name, index] = node.outputs
 

@@ -16,6 +16,7 @@ from fastcnn import config
 from fastcnn.core import forks
 from fastcnn.core.arguments import refuse
 from fastcnn.core.memory import aligned
+from fastcnn.core.nested import replace
 from fastcnn.core.steps import MAX_CALLS
 from fastcnn.core.store import Store
 from fastcnn.core.tensor import Tensor, tensor
@@ -88,7 +89,8 @@ class Model(Trainer, Saveable, Layer):
         self._plan: Any = None  # a `Plan`, and the `Store`, once assembled
         self._store: Any = None
         self._generation = None
-        self._inputs: dict[tuple[int, ...], NDArray] = {}
+        self._is_single = False  # whether the plan has one input and one output
+        self._inputs: dict[tuple[Any, ...], NDArray] = {}
         forks.watch(self)
 
     @classmethod
@@ -224,6 +226,7 @@ class Model(Trainer, Saveable, Layer):
             self._store = Store(self.weights, self.dtype)
         graph = Graph(self.input_shapes)
         graph.outputs = self.trace(graph, tuple(graph.inputs))
+        self._is_single = len(graph.inputs) == len(graph.outputs) == 1
         losses = () if self.loss_object is None else (self.loss_object,)
         self._plan = Plan(graph, losses, (1.0,))
         if self.optimizer is not None and self.optimizer.store is self._store:
@@ -239,15 +242,15 @@ class Model(Trainer, Saveable, Layer):
         forks.release(self._lock)
         self._training = False
 
-    def input_buffer(self, size: int, shape: tuple[int, ...]) -> NDArray:
-        """The buffer for a batch of `size` inputs: the same array each time."""
-        key = (size, *shape)
+    def input_buffer(self, size: int, shape: tuple[int, ...], index: int = 0) -> NDArray:
+        """The buffer for a batch of `size` of the input `index`: the same array each time."""
+        key = (size, *shape) if index == 0 else (index, (size, *shape))
         with self._lock:
             buffer = self._inputs.get(key)
             if buffer is None:
-                if len(self._inputs) >= MAX_CALLS:
+                if len(self._inputs) >= MAX_CALLS * len(self.input_shapes):
                     del self._inputs[next(iter(self._inputs))]
-                buffer = self._inputs[key] = aligned(key, self.dtype)
+                buffer = self._inputs[key] = aligned((size, *shape), self.dtype)
             return buffer
 
     def release(self) -> None:
@@ -259,17 +262,20 @@ class Model(Trainer, Saveable, Layer):
 
     # ------------------------------------------------------------------------------------ running
 
-    def __call__(self, inputs: Any, training: bool | None = None) -> Tensor:
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
         """The model's output for an array of inputs, as a new `Tensor`.
+
+        Several inputs and outputs are nested as in `Model(inputs, outputs)`. On symbolic tensors
+        the model becomes a part of a graph.
 
         `training` is False by default, except for layers that augment images, as in Keras.
         """
         x = inputs
         with self._lock:
             buffer = None
-            if isinstance(x, np.ndarray):
+            if isinstance(x, np.ndarray) and self._is_single and x.dtype.kind in "fiub":
                 buffer = self._inputs.get(x.shape)
-            if buffer is None or self._plan is None or x.dtype.kind not in "fiub":
+            if buffer is None or self._plan is None:
                 return self._call_first(x, training)
             store = self._store
             if not store.is_current or self._generation != config.generation():
@@ -286,23 +292,45 @@ class Model(Trainer, Saveable, Layer):
 
     def _call_first(self, x, training):
         """`__call__` for inputs that may need checks, conversion, building or a new buffer."""
-        if isinstance(x, Layer):
-            self._checked(x)
         if is_symbolic(x):
             return self._call_symbolically(x, training)
-        x = as_array(x, "x")
-        self.build_for(x)
-        x = fit_images(x, self.input_shape)
+        arrays = self._arrays_of(x)
+        self.build_for(arrays[0])
+        arrays = [
+            fit_images(array, shape) for array, shape in zip(arrays, self.input_shapes, strict=True)
+        ]
+        size = len(arrays[0])
+        if any(len(array) != size for array in arrays):
+            raise ValueError(
+                "All inputs must have the same number of samples. Received "
+                f"{[len(array) for array in arrays]}."
+            )
         self.assemble_if_changed()
-        outputs = []
-        chunk = len(x) if training else CHUNK
-        for begin in range(0, max(len(x), 1), max(chunk, 1)):
-            images = x[begin : begin + chunk]
-            buffer = self.input_buffer(len(images), images.shape[1:])
-            buffer[...] = images
+        parts = []
+        chunk = max(size if training else CHUNK, 1)
+        for begin in range(0, max(size, 1), chunk):
+            buffers = []
+            for index, array in enumerate(arrays):
+                part = array[begin : begin + chunk]
+                buffer = self.input_buffer(len(part), part.shape[1:], index)
+                buffer[...] = part
+                buffers.append(buffer)
             with self._store.lock:
-                outputs.append(self._plan.forward((buffer,), training)[0].copy())
-        return tensor(outputs[0] if len(outputs) == 1 else np.concatenate(outputs))
+                parts.append([y.copy() for y in self._plan.forward(buffers, training)])
+        outputs = [
+            tensor(column[0] if len(column) == 1 else np.concatenate(column))
+            for column in zip(*parts, strict=True)
+        ]
+        structure = self.output_structure
+        if isinstance(structure, list) and len(structure) == 1:
+            structure = structure[0]
+        return replace(structure, lambda index: outputs[index])
+
+    def _arrays_of(self, x):
+        """The list of arrays that the model is called on."""
+        if isinstance(x, Layer):
+            self._checked(x)
+        return [as_array(x, "x")]
 
     def forward(self, x: NDArray, training: bool = False) -> NDArray:
         """The output for a batch, layer by layer, without the plan: for checks and experiments."""

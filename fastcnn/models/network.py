@@ -20,6 +20,7 @@ class Network:
     Attributes:
         nodes: the calls, each after those that it depends on.
         layers: the layers, from inputs to outputs.
+        is_chain: whether each layer is called once, on what the one before returns.
 
     Raises:
         ValueError: an output depends on something that is not among the inputs.
@@ -28,7 +29,7 @@ class Network:
     def __init__(self, inputs, outputs):
         self.inputs, self.outputs = list(inputs), list(outputs)
         self.nodes, found = self._search()
-        self.layers = self._order(found)
+        self.layers, self.is_chain = self._order(found)
         self._nodes_of = defaultdict(list)
         for node in self.nodes:
             self._nodes_of[id(node.layer)].append(node)
@@ -75,7 +76,7 @@ class Network:
         return nodes, found
 
     def _order(self, found):
-        """The layers by decreasing distance from the outputs, then by discovery."""
+        """(the layers by decreasing distance from the outputs, then by discovery; `is_chain`)."""
         distance, of_layer = {}, {}
         for node in reversed(self.nodes):
             depth = max(distance.get(id(node), 0), of_layer.get(node.layer, 0))
@@ -85,7 +86,12 @@ class Network:
             for tensor in node.tensors:
                 before = id(tensor.node)
                 distance[before] = max(distance.get(before, 0), depth + 1)
-        return sorted(of_layer, key=lambda layer: (-of_layer[layer], found[layer]))
+        is_chain = (
+            len({distance[id(node)] for node in self.nodes}) == len(self.nodes) == len(of_layer)
+            and all(len(node.tensors) <= 1 for node in self.nodes)
+        )  # fmt: skip
+        layers = sorted(of_layer, key=lambda layer: (-of_layer[layer], found[layer]))
+        return layers, is_chain
 
     def run(self, inputs, call):
         """The values of the outputs, given those of the inputs.

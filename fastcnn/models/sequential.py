@@ -246,7 +246,9 @@ class Sequential(Model):
         """See `Layer.trace`."""
         value = inputs[0] if isinstance(inputs, tuple) else inputs
         for layer in self.layers:
-            (value,) = layer.trace(graph, value, training)
+            outputs = layer.trace(graph, value, training)
+            graph.calls.append((layer, outputs))
+            (value,) = outputs
         return [value]
 
     # ------------------------------------------------------------------------------------- config

@@ -4,8 +4,9 @@ import re
 import shutil
 from itertools import pairwise
 
-WIDTH = 88
+WIDTH, GRAPH_WIDTH = 88, 108
 COLUMNS = (0.45, 0.80, 1.0)  # where the columns end, as fractions of the width
+GRAPH_COLUMNS = (0.3, 0.56, 0.74, 1.0)
 
 
 def print_summary(
@@ -16,10 +17,15 @@ def print_summary(
     import rich.markup
     import rich.table
 
-    wanted = WIDTH + 12 if show_trainable else WIDTH
+    network = getattr(model, "network", None)
+    is_chain = network is None or network.is_chain
+    wanted, columns = (WIDTH, COLUMNS) if is_chain else (GRAPH_WIDTH, GRAPH_COLUMNS)
+    wanted += 12 if show_trainable else 0
     width = line_length or min(wanted, shutil.get_terminal_size().columns - 4)
     headers = [("Layer (type)", "left"), ("Output Shape", "left"), ("Param #", "right")]
-    ends = _column_ends(positions or COLUMNS, width, len(headers))
+    if not is_chain:
+        headers.append(("Connected to", "left"))
+    ends = _column_ends(positions or columns, width, len(headers))
     if show_trainable:
         ends = [*(0.9 * end for end in ends), 1.0]
         headers.append(("Trainable", "center"))
@@ -32,8 +38,14 @@ def print_summary(
         for (name, justify), width in zip(headers, widths, strict=True)
     ]
     table = rich.table.Table(*columns, width=width, show_lines=True)
-    for layer, depth in _listed(_in_range(model.layers, layer_range), expand_nested):
-        table.add_row(*_row(layer, depth, show_trainable, rich.markup.escape))
+    layers = model.layers if network is None else network.layers
+    for layer, depth in _listed(_in_range(layers, layer_range), expand_nested):
+        row = _row(layer, depth, rich.markup.escape)
+        if not is_chain:
+            row.append(_connections(layer, network, rich.markup.escape))
+        if show_trainable:
+            row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
+        table.add_row(*row)
 
     console = rich.console.Console(
         highlight=False,
@@ -94,18 +106,34 @@ def _listed(layers, expand_nested, depth=0):
             yield from _listed(getattr(layer, "layers", ()), expand_nested, depth + 1)
 
 
-def _row(layer, depth, show_trainable, escape):
+def _connections(layer, network, escape):
+    """The outputs that the calls of a layer read: "name[call][output]", with Keras's counts."""
+    histories = [
+        tensor._keras_history for node in network.nodes_of(layer) for tensor in node.tensors
+    ]
+    return ", ".join(
+        f"{escape(layer.name)}[[color(34)]{node}[/]][[color(34)]{output}[/]]"
+        for layer, node, output in histories
+    ) or "-"  # fmt: skip
+
+
+def _shape(layer):
+    """The shape of the layer's output; of several outputs, the list of shapes."""
+    nodes = list(layer.nodes)
+    shapes = nodes[-1].output_shapes if nodes else [layer.output_shape]
+    texts = []
+    for shape in shapes:
+        sizes = [f"[color({45 if n is None else 34})]{n}[/]" for n in shape]
+        texts.append(f"({', '.join(sizes)})")
+    return texts[0] if len(texts) == 1 else rf"\[{', '.join(texts)}]"
+
+
+def _row(layer, depth, escape):
     kind = f"[color(33)]{type(layer).__name__}[/]"
     prefix = "   " * depth + "└ " if depth else ""
-    shape = "?"
-    if layer.built:
-        sizes = [f"[color({45 if n is None else 34})]{n}[/]" for n in layer.output_shape]
-        shape = f"({', '.join(sizes)})"
+    shape = _shape(layer) if layer.built else "?"
     count = f"[color(34)]{layer.count_params():,}[/]" if layer.built else "0 (unbuilt)"
-    row = [f"{prefix}{escape(layer.name)} ({kind})", shape, count]
-    if show_trainable:
-        row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
-    return row
+    return [f"{prefix}{escape(layer.name)} ({kind})", shape, count]
 
 
 def _totals(model):

@@ -96,13 +96,13 @@ class Backward:
                 gradients[value] = dx
 
             return [step.backward], store
-        if self._can_add(value, array, dy_array):
+        if self._can_add(value, array, dy_array) and step.adds_gradient:
 
             def add(dy):
                 step.add_backward(dy, gradients[value])
 
             return [], add
-        return [step.backward], self._sum(step, value)
+        return [step.backward], self._sum(step, value, self._can_add(value, array, dy_array))
 
     def _deliver_list(self, step):
         """A function of the gradients that a step with several inputs returns."""
@@ -120,7 +120,11 @@ class Backward:
                 stores.append((index, value))
             else:
                 adds.append((index, value))
-        adders = [(index, self._sum(step, value)) for index, value in adds]
+        adders = []
+        for index, value in adds:
+            array = object() if owns[index] else dy_array
+            in_place = self._can_add(value, array, dy_array)
+            adders.append((index, self._sum(step, value, in_place)))
 
         def deliver(results):
             for index, value in stores:
@@ -136,10 +140,11 @@ class Backward:
         users = sum(other is owner for other in self._arrays.values())
         return users == 1 and owner is not array and owner is not dy_array
 
-    def _sum(self, step, value):
-        """A function that adds a gradient to that of `value`, in another array."""
-        gradients, total = self._gradients, GradientSum(step.layer)
-        self._arrays[value] = object()
+    def _sum(self, step, value, in_place=False):
+        """A function that adds a gradient to that of `value`, in place or in another array."""
+        gradients, total = self._gradients, GradientSum(step.layer, in_place)
+        if not in_place:
+            self._arrays[value] = object()
 
         def add(dx):
             gradients[value] = total.add(gradients[value], dx)

@@ -104,6 +104,10 @@ class WrappedStep(Step):
         super().expect_gradient(read, consume)
         self.step.expect_gradient(read, consume)
 
+    @property
+    def adds_gradient(self):
+        return self.step.adds_gradient
+
     def backward(self, dy):
         return self.step.backward(dy)
 
@@ -123,8 +127,9 @@ class LinearStep(WrappedStep):
         self.forward = step.forward_linear
         self.backward = step.backward_linear
 
-    def add_backward(self, dy, dx):
-        Step.add_backward(self, dy, dx)
+    @property
+    def adds_gradient(self):
+        return False
 
 
 class TrainingStep(WrappedStep):
@@ -138,6 +143,7 @@ class InferenceStep(WrappedStep):
     """A layer that was called with `training=False`."""
 
     owns_gradient: Any = False
+    adds_gradient: Any = False
 
     def forward(self, x, training=False):
         y = self._kept = self.step.forward(x, False)
@@ -145,12 +151,14 @@ class InferenceStep(WrappedStep):
         return y
 
     def backward(self, dy):
-        if not self._is_identity:
-            raise NotImplementedError(
-                f"The layer {self.layer.name!r} was called with training=False: the gradient "
-                "cannot pass through it."
-            )
-        return dy
+        if self._is_identity:
+            return dy
+        if self.layer.is_opaque:
+            return self.step.backward(dy)
+        raise NotImplementedError(
+            f"The layer {self.layer.name!r} was called with training=False: the gradient cannot "
+            "pass through it."
+        )
 
 
 class AccumulatingStep(WrappedStep):
@@ -184,12 +192,20 @@ class AccumulatingStep(WrappedStep):
 
 
 class GradientSum(Step):
-    """The sum of two gradients of one value, in an array of its own."""
+    """Adds gradients of one value, in place or in an array of its own."""
 
-    def __init__(self, layer):
+    def __init__(self, layer, in_place):
         super().__init__(layer)
+        self._in_place = in_place
 
     def add(self, a, b):
-        total = self._buffer("sum", a.shape)
-        np.add(a, b, out=total)
-        return total
+        """a + b, in the array of a if `in_place`."""
+        call = self._calls.get(len(a))
+        if call is None or call.x is not a or call.other is not b:
+            call = Call(a)
+            call.other = b
+            call.y = a if self._in_place else self._buffer("sum", a.shape)
+            call.add = kernels.bind("add", a, b, call.y, relu=False)
+            self._remember(call)
+        call.add()
+        return call.y

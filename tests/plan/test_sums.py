@@ -26,6 +26,7 @@ class AddStep(Step):
 
 class Add(layers.Layer):
     step_class = AddStep
+    takes_list = True
 
     def __init__(self, is_addition):
         super().__init__()
