@@ -11,7 +11,6 @@ import re
 NUMPY = "use NumPy"
 FLOAT32 = "computations are in float32"
 NOT_SUPPORTED = "this part of Keras is not supported"
-BRANCHES = "models with several branches are not supported"
 RANDOM = "use NumPy (`np.random.default_rng(seed)`), or `initializers` for weights"
 IMAGES = "only images are supported, arrays of shape (batch, height, width, channels)"
 PREPROCESSING = (
@@ -63,10 +62,6 @@ HINTS = {  # module -> {what to use instead: the missing names}
         ),
     },
     "fastcnn.layers": {
-        BRANCHES: (
-            "Add Average Concatenate Dot Maximum Minimum Multiply Subtract add average "
-            "concatenate dot maximum minimum multiply subtract"
-        ),
         "recurrent layers are not supported": (
             "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell Masking RNN "
             "SimpleRNN SimpleRNNCell StackedRNNCells TimeDistributed CuDNNGRU CuDNNLSTM"

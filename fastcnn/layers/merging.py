@@ -109,7 +109,6 @@ class Add(Merge):
     """
 
     step_class: Any = steps.AddStep
-    takes_relu = True
     is_addition = True
 
 

@@ -68,7 +68,7 @@ class MergeStep(Step):
         call = self._last_call()
         call.dy = dy
         needed = self.input_gradient
-        needed = needed if isinstance(needed, tuple) else (needed,) * len(call.xs)
+        needed = (needed,) * len(call.xs) if isinstance(needed, bool) else needed
         call.backward, call.dxs = (), (dy if needed[0] else None,)
         if len(call.xs) > 1:
             call.backward, gradients = self.bind_backward(call, dy, needed)
@@ -203,7 +203,7 @@ class AverageStep(ElementwiseMergeStep):
 class SubtractStep(ElementwiseMergeStep):
     """Subtract: the first gradient is dy, the second -dy."""
 
-    owns_gradient = False
+    owns_gradient = False, True
 
     def bind_pair(self, a, b, y, is_last, count):
         return kernels.bind("subtract", a, b, y)

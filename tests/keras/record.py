@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests.keras.oracle import runs
-from tests.support.layer_cases import CASES, rows
+from tests.support.layer_cases import CASES, each, rows, with_batch
 
 RESULTS = Path(__file__).with_name("oracle") / "layers.json"
 FILES = RESULTS.with_name("files.zip")
@@ -44,8 +44,8 @@ def results(name):
     """What layers.json says of a row."""
     case = CASES[name]
     layer = case.make(keras)
-    x = tf.constant(runs.inputs(name))
-    layer.build((None, *case.shape))
+    x = each(tf.constant, runs.inputs(name))
+    layer.build(with_batch(case.shape))
     runs.set_weights(layer, name)
     inference = layer(x, training=False)
     with tf.GradientTape() as tape:
@@ -62,7 +62,7 @@ def results(name):
         "shape": list(y.shape),
         "inference": marks([inference])[0],
         "training": marks([y])[0],
-        "dx": None if dx is None else marks([dx])[0],
+        "dx": None if dx is None else each(lambda array: marks([array])[0], dx),
         "gradients": marks(gradients),
         "state": marks(layer.non_trainable_weights),
         "losses": rounded(losses),

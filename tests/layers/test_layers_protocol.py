@@ -13,7 +13,7 @@ import pytest
 import fastcnn as keras
 from fastcnn.core import steps
 from fastcnn.layers.registry import deserialize, registry, serialize
-from tests.support.layer_cases import CASES, layers_of, rows
+from tests.support.layer_cases import CASES, each, layers_of, rows, with_batch
 
 every_row = pytest.mark.parametrize("name", rows("protocol"))
 
@@ -51,17 +51,30 @@ def made(name):
     """The layer, built with weights that are not integers, and its input shape."""
     shape = CASES[name].shape
     layer = CASES[name].make(keras)
-    layer.build_once((None, *shape))
+    layer.build_once(with_batch(shape))
     rng = np.random.default_rng(7)
     layer.set_weights([w + 0.3 * rng.random(w.shape).astype(w.dtype) for w in layer.get_weights()])
     return layer, shape
 
 
 def batch(shape, size=2, seed=0, dtype=np.float32):
-    """Distinct values far from each other and from 0: no kink within eps."""
-    count = size * int(np.prod(shape))
+    """Distinct values far from each other and from 0: no kink within eps. A list for a list."""
+    counts = [size * int(np.prod(one)) for one in (shape if type(shape) is list else [shape])]
+    count = sum(counts)
     spread = np.linspace(-1.03, 1, count if count % 2 == 0 else count + 1)[:count]
-    return np.random.default_rng(seed).permutation(spread).reshape(size, *shape).astype(dtype)
+    values = np.random.default_rng(seed).permutation(spread).astype(dtype)
+    parts = iter(np.split(values, np.cumsum(counts)[:-1]))
+    return each(lambda one: next(parts).reshape(size, *one), shape)
+
+
+def arrays(value):
+    """The arrays of a list or tuple, or the only one."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def copied_arrays(value):
+    """Copies of `arrays`."""
+    return [np.array(array) for array in arrays(value)]
 
 
 def trained(layer, x, state, step=None):
@@ -79,10 +92,11 @@ def test_gradients_match_finite_differences(name, float64):
     y = trained(layer, x, state)
     dy = np.random.default_rng(1).normal(size=y.shape)
     weights = [w.copy() for w in layer.get_weights()]
-    dx = np.array(layer.backward(dy))
+    dxs = copied_arrays(layer.backward(dy))
     gradients = [variable.gradient.copy() for variable in layer.trainable_weights]
-    slope = numeric_gradient(lambda: trained(layer, x, state), x, dy)
-    np.testing.assert_allclose(dx, slope, atol=1e-5, rtol=1e-3)
+    for array, dx in zip(arrays(x), dxs, strict=True):
+        slope = numeric_gradient(lambda: trained(layer, x, state), array, dy)
+        np.testing.assert_allclose(dx, slope, atol=1e-5, rtol=1e-3)
     layer.set_weights(weights)
     for variable, gradient in zip(layer.trainable_weights, gradients, strict=True):
         values = variable.numpy()
@@ -108,9 +122,9 @@ def test_native_and_reference_agree(name):
         layer.set_weights(weights)
         inference = np.array(layer.forward(x))
         y = trained(layer, x, state)
-        dx = np.array(layer.backward(np.cos(y)))
+        dxs = copied_arrays(layer.backward(np.cos(y)))
         gradients = [variable.gradient.copy() for variable in layer.trainable_weights]
-        results.append([inference, y, dx, *gradients, *layer.get_weights()])
+        results.append([inference, y, *dxs, *gradients, *layer.get_weights()])
     for native, reference in zip(*results, strict=True):
         np.testing.assert_allclose(native, reference, rtol=1e-4, atol=1e-5)
 
@@ -121,7 +135,7 @@ def test_layer_is_recreated_from_its_config(name):
     x = batch(shape)
     config = serialize(layer)
     assert config["module"] == "keras.layers"
-    assert config["build_config"]["input_shape"] == (None, *shape)
+    assert config["build_config"]["input_shape"] == with_batch(shape)
     again = deserialize(config)
     assert again.get_config() == layer.get_config()
     assert again(x).shape == layer(x).shape
@@ -147,7 +161,9 @@ def test_output_shape_matches_compute_output_shape(name):
     for training in (False, True):
         y = layer(batch(shape, 3), training)
         assert (
-            y.shape[1:] == layer.compute_output_shape((None, *shape))[1:] == layer.output_shape[1:]
+            y.shape[1:]
+            == layer.compute_output_shape(with_batch(shape))[1:]
+            == layer.output_shape[1:]
         )
 
 
@@ -159,12 +175,13 @@ def test_repeated_calls_return_the_same_arrays(name, backend):
     kept = first.copy()
     dy = batch(first.shape[1:], 4, seed=1)
     dx = layer.backward(dy)
-    x_before, dy_before = x.copy(), dy.copy()
+    x_before, dy_before = copied_arrays(x), dy.copy()
     assert layer.forward(x, training=True) is first
     assert layer.backward(dy) is dx
     if not hasattr(layer, "seed"):
         np.testing.assert_array_equal(first, kept)
-    np.testing.assert_array_equal(x, x_before)
+    for array, before in zip(arrays(x), x_before, strict=True):
+        np.testing.assert_array_equal(array, before)
     np.testing.assert_array_equal(dy, dy_before)
 
 
@@ -174,12 +191,13 @@ def test_batches_of_different_sizes(name, backend):
     x = batch(shape, 7)
     whole = layer(x, training=False)
     for size in (2, 7, 1, 5, 3, 6, 4, 2):
-        part = layer(x[:size], training=False)
-        np.testing.assert_allclose(part, whole[:size], rtol=1e-5, atol=1e-6)
-        part = np.ascontiguousarray(x[:size])
+        part = each(lambda array, size=size: np.ascontiguousarray(array[:size]), x)
+        y = layer(part, training=False)
+        np.testing.assert_allclose(y, whole[:size], rtol=1e-5, atol=1e-6)
         weights = layer.get_weights()
         y = layer.forward(part, training=True)
-        assert layer.backward(np.ones_like(y)).shape == part.shape
+        dxs = arrays(layer.backward(np.ones_like(y)))
+        assert [dx.shape for dx in dxs] == [array.shape for array in arrays(part)]
         layer.set_weights(weights)
     assert len(layer._step._calls) <= steps.MAX_CALLS
 
@@ -187,11 +205,12 @@ def test_batches_of_different_sizes(name, backend):
 @every_row
 def test_batch_without_samples(name, backend):
     layer, shape = made(name)
-    x = np.empty((0, *shape), np.float32)
+    x = each(lambda one: np.empty(one, np.float32), with_batch(shape, 0))
     for training in (False, True):
         y = layer.forward(x, training)
         assert y.shape == (0, *layer.output_shape[1:])
-    assert layer.backward(np.empty_like(y)).shape == x.shape
+    dxs = arrays(layer.backward(np.empty_like(y)))
+    assert [dx.shape for dx in dxs] == [array.shape for array in arrays(x)]
     for variable in layer.trainable_weights:
         assert np.isfinite(variable.gradient).all()
 
@@ -213,10 +232,10 @@ def test_input_gradient_is_skipped_if_not_needed(name):
     layer.backward(dy)
     wanted = [variable.gradient.copy() for variable in layer.trainable_weights]
     step = layer.make_step()
-    step.expect_gradient(read=False, consume=False)
+    step.expect_gradient(read=each(lambda _: False, x), consume=False)
     trained(layer, x, state, step)
-    result = step.backward(dy)
-    assert result is None or np.shares_memory(result, dy)
+    for dx in arrays(step.backward(dy)):
+        assert dx is None or np.shares_memory(dx, dy)
     for variable, gradient in zip(layer.trainable_weights, wanted, strict=True):
         np.testing.assert_array_equal(variable.gradient, gradient)
 
@@ -227,11 +246,12 @@ def test_consuming_the_gradient_does_not_change_results(name, backend):
     x = batch(shape)
     state = layer.get_random_state() if hasattr(layer, "seed") else None
     dy = batch(trained(layer, x, state).shape[1:], seed=1)
-    wanted = np.array(layer.backward(dy))
+    wanted = copied_arrays(layer.backward(dy))
     step = layer.make_step()
-    step.expect_gradient(read=True, consume=True)
+    step.expect_gradient(read=each(lambda _: True, x), consume=True)
     trained(layer, x, state, step)
-    np.testing.assert_array_equal(step.backward(dy.copy()), wanted)
+    for dx, array in zip(arrays(step.backward(dy.copy())), wanted, strict=True):
+        np.testing.assert_array_equal(dx, array)
 
 
 NO_ROW = {"InputLayer", "Sequential"}  # part of every model, and tested there

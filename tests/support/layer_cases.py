@@ -19,10 +19,13 @@ from tests.support import layer_grids
 
 @dataclass(frozen=True)
 class Case:
-    """A layer, made with the module `keras` or `fastcnn`, the shape of a sample, and its tests."""
+    """A layer, made with the module `keras` or `fastcnn`, the shape of a sample, and its tests.
+
+    A layer that is called on a list has a list of shapes.
+    """
 
     make: Callable
-    shape: tuple
+    shape: tuple | list
     protocol: bool = True
     keras: bool = True
     file: bool = True
@@ -293,6 +296,46 @@ CASES = {
         (3, 6, 1),
     ),
 }
+
+
+CASES |= {
+    "add": Case(lambda keras: keras.layers.Add(), [(4, 3), (4, 3)]),
+    "add three": Case(lambda keras: keras.layers.Add(), [(4, 3)] * 3),
+    "add one": Case(lambda keras: keras.layers.Add(), [(4, 3)]),
+    "add repeated": Case(lambda keras: keras.layers.Add(), [(4, 5, 3), (1, 1, 3), (4, 1, 1)]),
+    "add of two ranks": Case(lambda keras: keras.layers.Add(), [(3,), (4, 3)]),
+    "subtract": Case(lambda keras: keras.layers.Subtract(), [(4, 3), (4, 3)]),
+    "subtract repeated": Case(lambda keras: keras.layers.Subtract(), [(4, 1, 2), (1, 3, 2)]),
+    "multiply": Case(lambda keras: keras.layers.Multiply(), [(4, 3), (4, 3)]),
+    "multiply four": Case(lambda keras: keras.layers.Multiply(), [(2, 3)] * 4),
+    "multiply by gates": Case(lambda keras: keras.layers.Multiply(), [(4, 3, 2), (1, 1, 2)]),
+    "average": Case(lambda keras: keras.layers.Average(), [(4, 3), (4, 3)]),
+    "average three": Case(lambda keras: keras.layers.Average(), [(4, 3), (4, 1), (4, 3)]),
+    "maximum": Case(lambda keras: keras.layers.Maximum(), [(4, 3), (4, 3)]),
+    "maximum three": Case(lambda keras: keras.layers.Maximum(), [(4, 3), (4, 1), (4, 3)]),
+    "minimum": Case(lambda keras: keras.layers.Minimum(), [(4, 3), (4, 3)]),
+    "minimum three": Case(lambda keras: keras.layers.Minimum(), [(4, 3), (3,), (4, 3)]),
+    "concatenate": Case(lambda keras: keras.layers.Concatenate(), [(3, 2, 2), (3, 2, 3)]),
+    "concatenate rows": Case(lambda keras: keras.layers.Concatenate(1), [(3, 2, 2), (1, 2, 2)]),
+    "concatenate three": Case(lambda keras: keras.layers.Concatenate(-1), [(4,), (1,), (3,)]),
+    "dot": Case(lambda keras: keras.layers.Dot(1), [(5,), (5,)]),
+    "dot normalized": Case(lambda keras: keras.layers.Dot(-1, True), [(3, 5), (2, 5)]),
+    "dot of two axes": Case(lambda keras: keras.layers.Dot((1, 2)), [(3, 5), (4, 3)]),
+    "dot of vector and matrix": Case(lambda keras: keras.layers.Dot((1, 2)), [(3,), (4, 3)]),
+    "dot of images": Case(
+        lambda keras: keras.layers.Dot((2, -2), normalize=True), [(3, 4, 2), (2, 4, 3)]
+    ),
+}
+
+
+def each(function, shapes):
+    """function(shape), or the list of its results for a list of shapes."""
+    return [function(shape) for shape in shapes] if type(shapes) is list else function(shapes)
+
+
+def with_batch(shape, size=None):
+    """A sample's shape with a batch axis, or each of a list."""
+    return each(lambda one: (size, *one), shape)
 
 
 def _of_grid(layer, arguments, shape):

@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-from tests.support.layer_cases import CASES
+from tests.support.layer_cases import CASES, each, with_batch
 
 BATCH = 3
 STEPS = 10
@@ -26,8 +26,11 @@ def values(name, role, shape):
 
 
 def inputs(name):
-    """The batch that the row's layer is run on."""
-    return values(name, "x", (BATCH, *CASES[name].shape))
+    """The batch that the row's layer is run on, or a list of them."""
+    shape = with_batch(CASES[name].shape, BATCH)
+    if type(shape) is list:
+        return [values(name, f"x {index}", one) for index, one in enumerate(shape)]
+    return values(name, "x", shape)
 
 
 def weights(name, variables):
@@ -51,7 +54,14 @@ def set_weights(layer, name):
 def model(keras, name, *more):
     """Input, the layer and `more` layers, with the weights of the row."""
     case = CASES[name]
-    found = keras.Sequential([keras.Input(case.shape), case.make(keras), *more])
+    if type(case.shape) is list:
+        tensors = each(keras.Input, case.shape)
+        y = case.make(keras)(tensors)
+        for layer in more:
+            y = layer(y)
+        found = keras.Model(tensors, y)
+    else:
+        found = keras.Sequential([keras.Input(case.shape), case.make(keras), *more])
     set_weights(found, name)
     return found
 
