@@ -26,7 +26,7 @@ class BatchNormalizationStep(Step):
     If `frozen` is true, it runs in inference mode during training as well.
     """
 
-    owns_output = owns_gradient = True
+    owns_output = True
 
     def __init__(self, layer, relu=False, frozen=False, **shapes):
         super().__init__(layer, **shapes)
@@ -66,6 +66,10 @@ class BatchNormalizationStep(Step):
         for copy, original in call.after_backward:
             np.copyto(copy, original)
         return call.dx
+
+    @property
+    def owns_gradient(self):
+        return not self.consume_gradient
 
     @property
     def needs_dx(self):
@@ -111,7 +115,7 @@ class BatchNormalizationStep(Step):
         call.before_backward = tuple((rows, moved) for moved, rows in copies)
         call.after_backward = ()
         if self.needs_dx:
-            call.dx = self._buffer("dx", call.x.shape)
+            call.dx = self._input_gradient_buffer(dy)
             dx_rows, call.after_backward = self._rows("dx rows", call.dx)
         gamma = None if layer.gamma is None else layer.gamma.value
         y_rows = call.y_rows if self.relu else None
@@ -127,6 +131,9 @@ class BatchNormalizationStep(Step):
             self._backward_frozen, call.x_rows, dy_rows, y_rows, dx_rows, dresidual
         )
         return self._remember(call)
+
+    def _input_gradient_buffer(self, dy):
+        return dy if self.consume_gradient else self._buffer("dx", dy.shape)
 
     def _backward_frozen(self, x, dy, y, dx, dresidual):
         """The gradients if mean and variance are constants, the moving averages."""

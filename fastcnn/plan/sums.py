@@ -54,6 +54,9 @@ class NormalizedSumStep(BatchNormalizationStep):
         (call.backward_frozen if call.frozen else call.backward)()
         return call.dx, call.dresidual
 
+    def _input_gradient_buffer(self, dy):
+        return self._buffer("dx", dy.shape)  # dy may become the gradient of the residual
+
     def _bind_both_gradients(self, dy):
         dresidual = written = None
         if self.input_gradient[1]:
