@@ -94,3 +94,11 @@ def test_only_the_kernels_constructor_reads_the_global_table():
     functions = re.split(r"^ *(?=def )", code("team"), flags=re.M)
     users = [function.split("(")[0] for function in functions if "table_in_use" in function]
     assert users[1:] == ["def instruction_set", "def set_instruction_set", "def __cinit__"]
+
+
+@pytest.mark.parametrize("name", INCLUDED)
+def test_every_product_says_whether_there_is_a_residual(name):
+    """Cython does not initialize a struct on the stack: the tile would read a wild pointer."""
+    for function in re.split(r"^ *(?:cdef|def) [^=\n]*\(", code(name), flags=re.M):
+        for product in re.findall(r"cdef Product (\w+)$", function, re.M):
+            assert f"{product}.residual" in function

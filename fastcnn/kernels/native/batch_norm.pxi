@@ -111,12 +111,12 @@ cdef class BatchNormPass(Kernel):
             self.totals[1, c] /= rows
 
 
-cdef void move(float[::1] average, float[::1] value, double momentum) noexcept nogil:
-    # average = momentum * average + (1 - momentum) * value, rounded as float32 arithmetic does.
+cdef void move(float[::1] moving, float[::1] value, double momentum) noexcept nogil:
+    # moving = momentum * moving + (1 - momentum) * value, rounded as float32 arithmetic does.
     cdef Py_ssize_t c
     cdef double keep = <float>momentum, rest = <float>(1 - momentum)
     for c in range(value.shape[0]):
-        average[c] = <float>(<double><float>(average[c] * keep) + <float>(value[c] * rest))
+        moving[c] = <float>(<double><float>(moving[c] * keep) + <float>(value[c] * rest))
 
 
 cdef class BatchNormScales(Kernel):

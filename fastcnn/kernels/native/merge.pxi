@@ -130,7 +130,8 @@ cdef class RepeatBackward(Kernel):
         # the sum of the rows of dy is the product of ones and dy
         p.x, p.w, p.b, p.y = &one, NULL, NULL, NULL
         p.x_segments = p.w_segments = &zero
-        p.segments, p.steps, p.accumulate, p.relu = 1, self.dy.shape[1], 0, 0
+        p.segments, p.steps, p.relu = 1, self.dy.shape[1], 0
+        p.accumulate, p.residual = 0, NULL
         p.x_pixel, p.x_step, p.y_pixel, p.w_step, p.pixels = 0, 0, 0, self.dx.shape[1], 1
         p.channels = min(self.block_columns, self.dx.shape[1] - column)
         for row in range(row, row + rows):
@@ -173,7 +174,8 @@ cdef class DotForward(Dot):
                 )
         p.b, p.w = NULL, scratch
         p.x_segments = p.w_segments = &zero
-        p.segments, p.steps, p.accumulate, p.relu = 1, self.K, 0, 0
+        p.segments, p.steps, p.relu = 1, self.K, 0
+        p.accumulate, p.residual = 0, NULL
         p.x_step, p.w_step, p.y_pixel = self.Q, wide, wide
         if self.Q == 1:  # the pixels are p, otherwise q
             p.x, p.y, p.x_pixel, p.pixels = &self.a[n, 0, 0, 0], &self.y[n, 0], self.K, self.P
@@ -223,7 +225,8 @@ cdef class DotBackward(Dot):
             )
         p.b, p.w = NULL, scratch
         p.x_segments = p.w_segments = &zero
-        p.segments, p.steps, p.accumulate, p.relu = 1, R * S, 0, 0
+        p.segments, p.steps, p.relu = 1, R * S, 0
+        p.accumulate, p.residual = 0, NULL
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = dy_pixel, dy_step, self.K, self.K
         if Q == 1:
             p.x, p.y, p.pixels = dy, da, P
