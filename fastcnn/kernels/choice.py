@@ -155,6 +155,13 @@ def narrow_data_wins(shape):
     return few and shape.is_dense and shape.live_share <= 0.5
 
 
+def fits_depthwise_rows(shape):
+    """One filter per channel, of 3 or 5 neighboring columns, and channels that fill a vector."""
+    _, kw, channels, multiplier = shape.filter
+    is_narrow = kw in (3, 5) and shape.strides[1] <= 2 and shape.dilation == (1, 1)
+    return is_narrow and multiplier == 1 and channels >= MOST_LANES
+
+
 # -------------------------------------------------------------------------------------- the table
 
 
@@ -193,6 +200,14 @@ ALGORITHMS = {
         ("expand", always, always),
         ("sparse", fits_sparse, sparse_wins),
         ("narrow", fits_narrow_weights, always),
+    ),
+    **dict.fromkeys(
+        (
+            "depthwise_conv2d_forward",
+            "depthwise_conv2d_backward_data",
+            "depthwise_conv2d_backward_weights",
+        ),
+        (("taps", always, always), ("rows", fits_depthwise_rows, always)),
     ),
 }
 

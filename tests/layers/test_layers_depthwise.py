@@ -11,6 +11,7 @@ from fastcnn import kernels
 from fastcnn.kernels import spec
 from tests.kernels.test_kernels import assert_close, assert_exact, seed_of
 from tests.support.kernel_cases import Call, integers, reals
+from tests.support.random_calls import algorithms, taking
 from tests.support.shapes import CHANNELS, Conv2DCase
 
 
@@ -25,6 +26,19 @@ def _cases():
                 name = f"kernel{kernel}-strides{strides}-{padding}".replace(" ", "")
                 case = Conv2DCase(2, (9, 20), 9, 0, kernel, strides, padding)
                 yield name, (case, 1 + len(name) % 3)
+    for kernel in ((3, 3), (5, 5), (2, 3), (1, 5), (7, 3)):  # those that go row by row
+        for strides in ((1, 1), (2, 2), (1, 2), (3, 1)):
+            for padding in ("valid", "same"):
+                name = f"rows-kernel{kernel}-strides{strides}-{padding}".replace(" ", "")
+                width = 7 + len(name) % 5
+                yield name, (Conv2DCase(2, (8, width), 19, 0, kernel, strides, padding), 1)
+    for width in range(1, 15):  # every remainder of a block, and images narrower than the filter
+        for size in (3, 5):
+            for stride in (1, 2):
+                case = Conv2DCase(1, (4, width), 16, 0, (size, size), (stride, stride), "same")
+                yield f"rows-width{width}-kernel{size}-stride{stride}", (case, 1)
+    for channels in (16, 17, 24, 33, 40):
+        yield f"rows-c{channels}", (Conv2DCase(2, (5, 7), channels, 0, padding="same"), 1)
     for dilation in ((2, 2), (1, 3)):
         for padding in ("valid", "same"):
             case = Conv2DCase(2, (11, 13), 5, 0, (3, 3), (1, 1), padding, dilation)
@@ -56,9 +70,23 @@ def test_depthwise_conv2d(name, instruction_set):
     rng, (case, depth) = seed_of(name), CASES[name]
     for bias in (True, False):
         for call in depthwise_calls(case, depth, rng, integers, bias, bias):
-            assert_exact(call)
+            for algorithm in algorithms(call):
+                with taking(call.kernel, algorithm):
+                    assert_exact(call)
     for call in depthwise_calls(case, depth, rng, reals, True, True):
-        assert_close(call)
+        for algorithm in algorithms(call):
+            with taking(call.kernel, algorithm):
+                assert_close(call)
+
+
+def test_filters_of_three_and_five_columns_go_row_by_row():
+    for columns, channels, depth, wanted in (
+        (3, 16, 1, "rows"), (5, 33, 1, "rows"), (3, 15, 1, "taps"), (3, 16, 2, "taps"),
+        (4, 16, 1, "taps"),
+    ):  # fmt: skip
+        case = Conv2DCase(2, (6, 7), channels, 0, (3, columns), padding="same")
+        for call in depthwise_calls(case, depth, np.random.default_rng(0), integers, False, False):
+            assert kernels.bind(call.kernel, *call.arrays, **call.config).algorithm == wanted
 
 
 def test_depthwise_equals_separate_convolutions_of_each_channel(instruction_set):

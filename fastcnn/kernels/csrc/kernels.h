@@ -155,6 +155,40 @@ struct depthwise_weights {
     ptrdiff_t taps, width, rows, pixels, channels, x_row, x_pixel;
 };
 
+/* A row of a depthwise convolution by filters of 3 or 5 columns, with stride 1 or 2:
+ *
+ *     y[i][c] = relu(b[c] + sum over r, k of x[r][j][c] * w[r][k][c]) with j = i * stride + k -
+ * left
+ *
+ * for i < pixels and c < channels, where r < rows, k < columns, and pixels of x outside [0, width)
+ * count as 0. With `spread`, the gradient of the image for stride 2: j = (i + left - k) / 2, where
+ * that is an integer. There must be at least one vector of channels.
+ */
+struct depthwise_row {
+    const float *x, *w, *b;
+    float *y;
+    ptrdiff_t rows, columns, w_row, w_column; /* of the filter */
+    ptrdiff_t x_row; /* from the pixels of one row of w to the next one's */
+    ptrdiff_t stride, left, width, pixels, channels;
+    int spread, relu;
+};
+
+/* What some rows of dy add to the gradient of the filter, and to that of the bias:
+ *
+ *     dw[first_row + r][k][c] += sum over q, i of x[q * x_step + r * x_row][j][c] * dy[q][i][c]
+ *     db[c] += sum over q, i of dy[q][i][c]
+ *
+ * for r < rows_inside, where q < rows, and the rest is as in struct depthwise_row. `sums` holds,
+ * for one vector of channels after the other, db and then dw (filter_rows, columns); the last
+ * vector overlaps the one before it where channels are not a multiple of lanes.
+ */
+struct depthwise_row_weights {
+    const float *x, *dy;
+    float *sums;
+    ptrdiff_t first_row, rows_inside, filter_rows, columns, x_row, x_step;
+    ptrdiff_t stride, left, width, rows, pixels, channels;
+};
+
 struct dropout {
     uint32_t key[2];
     uint32_t first; /* index of the first element in the whole array */

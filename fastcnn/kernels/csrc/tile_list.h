@@ -100,6 +100,8 @@
     /* Channel by channel: */                                                                      \
     T(void, depthwise, (const struct depthwise *p))                                                \
     T(void, depthwise_weights, (const struct depthwise_weights *p))                                \
+    T(void, depthwise_row, (const struct depthwise_row *p))                                        \
+    T(void, depthwise_row_weights, (const struct depthwise_row_weights *p))                        \
     /* out = mean of x, sum of (x - mean)^2 */                                                     \
     T(void, batch_norm_moments, (const struct batch_norm *p))                                      \
     /* out = (x - mean) * scale + offset + residual, then relu */                                  \

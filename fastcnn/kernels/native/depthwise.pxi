@@ -41,7 +41,7 @@ cdef class DepthwiseConv2D(Windowed):
                     to[i * self.depth + k] = image[source * self.w * self.ic + i]
 
 
-cdef class DepthwiseForward(DepthwiseConv2D):
+cdef class TapsDepthwiseForward(DepthwiseConv2D):
     # A task is a block of output rows of one image.
     cdef const float[:, :, :, ::1] x, weights
     cdef const float[::1] b
@@ -50,6 +50,7 @@ cdef class DepthwiseForward(DepthwiseConv2D):
     cdef Py_ssize_t row_blocks
 
     def __init__(self, x, w, b, y, strides, pads, dilation, relu):
+        self.algorithm = "taps"
         self.x, self.weights, self.b, self.y, self.relu = x, w, b, y, relu
         self.set_depthwise_sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
         self.forward_taps()
@@ -64,7 +65,7 @@ cdef class DepthwiseForward(DepthwiseConv2D):
         cdef Py_ssize_t n = i // self.row_blocks, block = i % self.row_blocks, oh
         cdef Py_ssize_t first = self.oh * block // self.row_blocks
         cdef Py_ssize_t last = self.oh * (block + 1) // self.row_blocks
-        cdef DepthwiseRow p
+        cdef DepthwiseTaps p
         cdef const float *x = &self.x[n, 0, 0, 0] + first * self.stride_h * self.w * self.ic
         if self.copied:
             self.pad_channels(
@@ -81,13 +82,14 @@ cdef class DepthwiseForward(DepthwiseConv2D):
             self.table.depthwise(&p)
 
 
-cdef class DepthwiseBackwardData(DepthwiseConv2D):
+cdef class TapsDepthwiseBackwardData(DepthwiseConv2D):
     # Phase after phase, see Windowed.set_phases. A task is an image.
     cdef const float[:, :, :, ::1] dy, weights
     cdef float[:, :, :, ::1] dx
     cdef Py_ssize_t dy_rows, padded_size  # of the padded dy
 
     def __init__(self, dy, w, dx, strides, pads, dilation):
+        self.algorithm = "taps"
         self.dy, self.weights, self.dx = dy, w, dx
         self.set_depthwise_sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.tasks = self.n
@@ -103,7 +105,7 @@ cdef class DepthwiseBackwardData(DepthwiseConv2D):
         cdef float *repeated = scratch + self.padded_size  # a row of dx before it is summed
         cdef float *dx
         cdef float total
-        cdef DepthwiseRow p
+        cdef DepthwiseTaps p
         pad_rows(
             &self.dy[i, 0, 0, 0], scratch, self.oh, self.ow, self.channels, self.before_h,
             self.before_w, self.padded_dy_width, 0, self.dy_rows,
@@ -137,7 +139,7 @@ cdef class DepthwiseBackwardData(DepthwiseConv2D):
                     (&self.dx[i, ih, 0, 0])[c] = total
 
 
-cdef class DepthwiseBackwardWeights(DepthwiseConv2D):
+cdef class TapsDepthwiseBackwardWeights(DepthwiseConv2D):
     # A task owns a block of taps of one vector of channels and sums them over all images.
     cdef const float[:, :, :, ::1] x, dy
     cdef float[:, :, :, ::1] dw, padded
@@ -145,6 +147,7 @@ cdef class DepthwiseBackwardWeights(DepthwiseConv2D):
     cdef Py_ssize_t tap_blocks, block_taps
 
     def __init__(self, x, dy, dw, db, strides, pads, dilation):
+        self.algorithm = "taps"
         self.x, self.dy, self.dw, self.db = x, dy, dw, db
         self.set_depthwise_sizes(x.shape, dw.shape, dy.shape, strides, pads, dilation)
         self.forward_taps()
@@ -179,15 +182,3 @@ cdef class DepthwiseBackwardWeights(DepthwiseConv2D):
             p.x = p.x + c
             p.dy = &self.dy[n, 0, 0, 0] + c
             self.table.depthwise_weights(&p)
-
-
-def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
-    return DepthwiseForward(x, w, b, y, strides, pads, dilation, relu)
-
-
-def depthwise_conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):
-    return DepthwiseBackwardData(dy, w, dx, strides, pads, dilation)
-
-
-def depthwise_conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
-    return DepthwiseBackwardWeights(x, dy, dw, db, strides, pads, dilation)

@@ -85,7 +85,7 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t rows, channels, sum_distance
         int relu
 
-    ctypedef struct DepthwiseRow "struct depthwise":
+    ctypedef struct DepthwiseTaps "struct depthwise":
         const float *x
         const float *w
         const float *b
@@ -102,6 +102,21 @@ cdef extern from "csrc/kernels.h":
         float *db
         const Py_ssize_t *x_taps
         Py_ssize_t taps, width, rows, pixels, channels, x_row, x_pixel
+
+    ctypedef struct DepthwiseRow "struct depthwise_row":
+        const float *x
+        const float *w
+        const float *b
+        float *y
+        Py_ssize_t rows, columns, w_row, w_column, x_row, stride, left, width, pixels, channels
+        int spread, relu
+
+    ctypedef struct DepthwiseRowWeights "struct depthwise_row_weights":
+        const float *x
+        const float *dy
+        float *sums
+        Py_ssize_t first_row, rows_inside, filter_rows, columns, x_row, x_step
+        Py_ssize_t stride, left, width, rows, pixels, channels
 
     ctypedef struct DropoutKey "struct dropout":
         unsigned int key[2]
@@ -191,8 +206,10 @@ cdef extern from "csrc/kernels.h":
         void (*minimum_backward)(
             const float *, const float *, const float *, float *, float *, Py_ssize_t
         ) noexcept nogil
-        void (*depthwise)(const DepthwiseRow *) noexcept nogil
+        void (*depthwise)(const DepthwiseTaps *) noexcept nogil
         void (*depthwise_weights)(const DepthwiseWeights *) noexcept nogil
+        void (*depthwise_row)(const DepthwiseRow *) noexcept nogil
+        void (*depthwise_row_weights)(const DepthwiseRowWeights *) noexcept nogil
         void (*batch_norm_moments)(const BatchNormRows *) noexcept nogil
         void (*batch_norm_apply)(const BatchNormRows *) noexcept nogil
         void (*batch_norm_sums)(const BatchNormRows *) noexcept nogil

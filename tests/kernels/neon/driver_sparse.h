@@ -218,3 +218,71 @@ static void depthwise_weights(void) {
     same(p.dw, expected, size);
     same(db, expected_db, p.width);
 }
+/* The column of x that pixel i of y meets with column t of the filter, or a negative number. */
+static ptrdiff_t depthwise_column(const struct depthwise_row *p, ptrdiff_t i, ptrdiff_t t) {
+    if (!p->spread) return i * p->stride + t - p->left;
+    return (i + p->left - t) % 2 ? -1 : (i + p->left - t) / 2;
+}
+static void depthwise_row(void) {
+    struct depthwise_row p = {.rows = draw(0, 4), .pixels = draw(1, 20), .relu = draw(0, 1)};
+    p.columns = often() ? 3 : 5, p.spread = draw(0, 1), p.stride = p.spread ? 2 : draw(1, 2);
+    p.left = draw(0, (int)p.columns - 1), p.channels = k->lanes + draw(0, 3 * k->lanes);
+    /* the padding has fewer columns than the filter */
+    const ptrdiff_t right = draw(0, (int)p.columns - 1);
+    p.width = (p.pixels - 1) * p.stride + p.columns - p.left - right;
+    if (p.spread) p.width = (p.pixels + p.left + right - p.columns) / 2 + 1;
+    if (p.width < 1 || (p.spread && p.pixels + p.left + right < p.columns)) return;
+    p.x_row = p.width * p.channels, p.w_row = p.columns * p.channels, p.w_column = p.channels;
+    p.x = floats(p.rows * p.x_row), p.w = floats(p.rows * p.w_row), p.b = floats(p.channels);
+    const ptrdiff_t size = p.pixels * p.channels;
+    p.y = floats(size);
+    float *expected = copy(p.y, size);
+    for (ptrdiff_t i = 0; i < p.pixels; i++)
+        for (ptrdiff_t c = 0; c < p.channels; c++) {
+            float sum = p.b[c];
+            for (ptrdiff_t r = 0; r < p.rows; r++)
+                for (ptrdiff_t t = 0; t < p.columns; t++) {
+                    const ptrdiff_t j = depthwise_column(&p, i, t);
+                    if (j >= 0 && j < p.width)
+                        sum += p.x[r * p.x_row + j * p.channels + c] *
+                               p.w[r * p.w_row + t * p.channels + c];
+                }
+            expected[i * p.channels + c] = p.relu ? relu(sum) : sum;
+        }
+    k->depthwise_row(&p);
+    same(p.y, expected, size);
+}
+static void depthwise_row_weights(void) {
+    struct depthwise_row_weights p = {.rows = draw(0, 3), .pixels = draw(1, 15)};
+    const ptrdiff_t lanes = k->lanes;
+    p.columns = often() ? 3 : 5, p.stride = draw(1, 2), p.left = draw(0, (int)p.columns - 1);
+    p.filter_rows = draw(1, 6), p.first_row = draw(0, (int)p.filter_rows - 1);
+    p.rows_inside = draw(0, (int)(p.filter_rows - p.first_row)), p.channels = lanes + draw(0, 20);
+    p.width = (p.pixels - 1) * p.stride + p.columns - p.left - draw(0, (int)p.columns - 1);
+    if (p.width < 1) return;
+    p.x_row = p.width * p.channels, p.x_step = draw(1, 2) * p.x_row;
+    p.x = floats(3 * p.x_step + p.filter_rows * p.x_row), p.dy = floats(3 * p.pixels * p.channels);
+    const ptrdiff_t vectors = (p.channels + lanes - 1) / lanes;
+    const ptrdiff_t vector_size = (1 + p.filter_rows * p.columns) * lanes;
+    p.sums = floats(vectors * vector_size);
+    float *expected = copy(p.sums, vectors * vector_size);
+    for (ptrdiff_t v = 0; v < vectors; v++)
+        for (ptrdiff_t l = 0; l < lanes; l++) {
+            const ptrdiff_t c = (v == vectors - 1 ? p.channels - lanes : v * lanes) + l;
+            float *sums = expected + v * vector_size + l;
+            for (ptrdiff_t q = 0; q < p.rows; q++)
+                for (ptrdiff_t i = 0; i < p.pixels; i++) {
+                    const float dy = p.dy[(q * p.pixels + i) * p.channels + c];
+                    if (p.rows_inside) sums[0] += dy;
+                    for (ptrdiff_t r = 0; r < p.rows_inside; r++)
+                        for (ptrdiff_t t = 0; t < p.columns; t++) {
+                            const ptrdiff_t j = i * p.stride + t - p.left;
+                            if (j < 0 || j >= p.width) continue;
+                            sums[(1 + (p.first_row + r) * p.columns + t) * lanes] +=
+                                dy * p.x[q * p.x_step + r * p.x_row + j * p.channels + c];
+                        }
+                }
+        }
+    k->depthwise_row_weights(&p);
+    same(p.sums, expected, vectors * vector_size);
+}

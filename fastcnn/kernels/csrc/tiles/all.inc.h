@@ -15,3 +15,4 @@
 #include "merge.inc.h"
 #include "batch_norm.inc.h"
 #include "depthwise.inc.h"
+#include "depthwise_row.inc.h"
