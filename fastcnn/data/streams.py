@@ -20,7 +20,8 @@ from fastcnn import random
 from fastcnn.core.arguments import warn
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
-from fastcnn.data.arrays import Samples, unpack
+from fastcnn.data.arrays import unpack
+from fastcnn.data.samples import Samples
 
 if TYPE_CHECKING:
     from typing import Any
@@ -85,7 +86,7 @@ def is_indexed(x):
 
 
 class StreamBatch:
-    """The buffers of one batch size. See `arrays.Batch`, which has the same attributes."""
+    """The buffers of one batch size. See `feed.Batch`, which has the same attributes."""
 
     def __init__(self, x, targets, weights):
         self.size = len(x)

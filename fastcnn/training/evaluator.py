@@ -9,7 +9,9 @@ import numpy as np
 
 from fastcnn import callbacks as callbacks_module, metrics
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose
-from fastcnn.data.arrays import Feed, Samples, as_array, fit_images
+from fastcnn.data.arrays import as_array, fit_images
+from fastcnn.data.feed import Feed
+from fastcnn.data.samples import Samples
 from fastcnn.data.streams import BatchBuffers, Epochs, Stream, makes_batches
 from fastcnn.training.loop import BatchLoop
 from fastcnn.training.progress import ProgressBar

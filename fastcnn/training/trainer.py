@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from fastcnn import callbacks as callbacks_module, losses, optimizers
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose, warn
-from fastcnn.data.arrays import Samples, unpack
+from fastcnn.data.arrays import unpack
+from fastcnn.data.samples import Samples
 from fastcnn.data.streams import Epochs, makes_batches
 from fastcnn.metrics import check_metrics
 from fastcnn.training.evaluator import Evaluator, batch_size_of

@@ -5,7 +5,9 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import losses
-from fastcnn.data.arrays import Feed, Samples, class_weights, gatherable
+from fastcnn.data.arrays import gatherable
+from fastcnn.data.feed import Feed
+from fastcnn.data.samples import Samples, class_weights
 
 LABELS = losses.SparseCategoricalCrossentropy()
 
