@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import metrics
 from fastcnn.callbacks.base import Callback
 from fastcnn.core.arguments import check_number, warn
 
@@ -68,14 +67,9 @@ class MonitorCallback(Callback):
 
     def _direction(self):
         name = self.monitor.removeprefix("val_")
-        if name == "loss":
-            return -1
-        model = self.model
-        for metric in (*model._metric_arguments, *model._weighted_metric_arguments):
-            matches = metric == name if isinstance(metric, str) else metric.name == name
-            direction = metrics.direction(metric) if matches else None
-            if direction is not None:
-                return 1 if direction == "up" else -1
+        direction = self.model.objectives.direction(name)
+        if direction is not None:
+            return 1 if direction == "up" else -1
         raise ValueError(
             f"{type(self).__name__} cannot infer whether {self.monitor!r} should increase or "
             "decrease: pass mode='max' or mode='min'."

@@ -7,7 +7,7 @@ Modules import these names under `if TYPE_CHECKING:` and annotate with
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -42,12 +42,17 @@ ActivationLike: TypeAlias = (
 InitializerLike: TypeAlias = "str | Config | Initializer | type[Initializer] | Callable | None"
 RegularizerLike: TypeAlias = "str | Config | Regularizer | type[Regularizer] | None"
 ConstraintLike: TypeAlias = "str | Config | Constraint | type[Constraint] | None"
-LossLike: TypeAlias = "str | Config | Loss | type[Loss] | Callable | Sequence[LossLike] | None"
+LossLike: TypeAlias = (  # one, or nested like the outputs: a dictionary is a config, or by name
+    "str | Config | Loss | type[Loss] | Callable | Sequence[LossLike] | None"
+)
+LossWeights: TypeAlias = "float | Sequence[LossWeights] | Mapping[Any, LossWeights] | None"
 Metrics: TypeAlias = "str | Config | Metric | type[Metric] | Callable | Sequence[Metrics] | None"
 OptimizerLike: TypeAlias = "str | Config | Optimizer | type[Optimizer]"
 CallbacksLike: TypeAlias = "Callback | CallbackList | Sequence[CallbacksLike] | None"
 
-Data: TypeAlias = "ArrayLike | PyDataset | Iterable[Any] | None"  # array, or iterable of batches
+# an array, arrays nested like the inputs or outputs, or for `Data` an iterable of batches
+Data: TypeAlias = "ArrayLike | PyDataset | Iterable[Any] | Mapping[Any, Any] | None"
+Arrays: TypeAlias = "ArrayLike | Sequence[Arrays] | Mapping[Any, Arrays] | None"
 Verbose: TypeAlias = int | Literal["auto"]
 
 LearningRateLike: TypeAlias = "float | LearningRateSchedule | Callable[[], float]"

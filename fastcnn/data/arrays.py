@@ -44,8 +44,10 @@ def as_array(value, name):
     return value
 
 
-def fit_images(x, input_shape):
+def fit_images(x, input_shape, name=None):
     """x in the shape (n, *input_shape[1:]); a last axis of size 1 is added or dropped.
+
+    `name` is what the error calls the array, if the model has several inputs.
 
     Raises:
         ValueError: the shape does not match the model.
@@ -60,9 +62,8 @@ def fit_images(x, input_shape):
         hint = ""
         if matches(given, wanted) or matches((*given, 1), wanted):
             hint = " For a single sample add a batch axis: x[None]."
-        raise ValueError(
-            f"The model takes inputs of shape ({shape}). Received an array of shape {given}.{hint}"
-        )
+        takes = "The model takes inputs" if name is None else f"`{name}` must be an array"
+        raise ValueError(f"{takes} of shape ({shape}). Received an array of shape {given}.{hint}")
     return x
 
 

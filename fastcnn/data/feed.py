@@ -12,25 +12,27 @@ from fastcnn.core.memory import aligned
 
 
 class Order:
-    """The order of the samples in one pass over the data.
+    """The order of the samples in one pass over the data: the same for all inputs and outputs.
 
     Attributes:
         indices: int64 array of all samples.
-        labels, weights: the samples' labels (or other targets) and weights in this order.
+        labels: for each output its labels in this order (other targets as they are), or None.
+        weights: for each output its weights in this order, or None.
     """
 
     def __init__(self, samples):
         self._samples = samples
         self.indices = np.arange(len(samples))
-        self.labels, self.weights = samples.y, samples.weights
+        self.labels, self.weights = list(samples.targets), list(samples.weights)
 
     def set(self, indices):
         self.indices = indices
-        samples = self._samples
-        if samples.y is not None and samples.y.dtype == np.int64:
-            self.labels = samples.y[indices]
-        if samples.weights is not None:
-            self.weights = samples.weights[indices]
+        for index, y in enumerate(self._samples.targets):
+            if y is not None and y.dtype == np.int64:
+                self.labels[index] = y[indices]
+        for index, weights in enumerate(self._samples.weights):
+            if weights is not None:
+                self.weights[index] = weights[indices]
 
 
 class Batch:
@@ -46,37 +48,45 @@ class Batch:
         begin: position of the batch's first sample in this epoch's order.
     """
 
-    def __init__(self, samples, order, size, x):
+    def __init__(self, samples, order, size, inputs):
         self._order = order
         self.size = size
         self.begin = 0
-        self.inputs = [x]
+        self.inputs = inputs
         self._indices = np.empty(size, np.int64)
-        self._gather = kernels.bind("gather", samples.x, self._indices, x)
-        targets = self._gather_targets = weights = None
-        y = samples.y
-        if y is not None:
-            if y.dtype == np.int64:
-                targets = np.empty((size, *y.shape[1:]), np.int64)
-            else:
-                targets = aligned((size, *y.shape[1:]), x.dtype)
-                self._gather_targets = kernels.bind("gather", y, self._indices, targets)
-        if samples.weights is not None:
-            weights = np.empty(size, x.dtype)
-        self.targets, self.weights = [targets], [weights]
+        self._gathers = [
+            kernels.bind("gather", array, self._indices, buffer)
+            for array, buffer in zip(samples.inputs, inputs, strict=True)
+        ]
+        self._slices = []  # (buffer, list in `order`, index in it) of what is copied from there
+        self.targets, self.weights = [], []
+        dtype = inputs[0].dtype
+        for index, (y, weights) in enumerate(zip(samples.targets, samples.weights, strict=True)):
+            self.targets.append(self._target_buffer(index, y, dtype))
+            buffer = None if weights is None else np.empty(size, dtype)
+            self.weights.append(buffer)
+            if buffer is not None:
+                self._slices.append((buffer, order.weights, index))
+
+    def _target_buffer(self, index, y, dtype):
+        if y is None:
+            return None
+        if y.dtype == np.int64:
+            buffer = np.empty((self.size, *y.shape[1:]), np.int64)
+            self._slices.append((buffer, self._order.labels, index))
+        else:
+            buffer = aligned((self.size, *y.shape[1:]), dtype)
+            self._gathers.append(kernels.bind("gather", y, self._indices, buffer))
+        return buffer
 
     def load(self):
         """Fill the buffers with the batch that starts at `begin`."""
-        order = self._order
         positions = slice(self.begin, self.begin + self.size)
-        self._indices[...] = order.indices[positions]
-        self._gather()
-        if self._gather_targets is not None:
-            self._gather_targets()
-        elif self.targets[0] is not None:
-            self.targets[0][...] = order.labels[positions]
-        if self.weights[0] is not None:
-            self.weights[0][...] = order.weights[positions]
+        self._indices[...] = self._order.indices[positions]
+        for gather in self._gathers:
+            gather()
+        for buffer, arrays, index in self._slices:
+            buffer[...] = arrays[index][positions]
 
 
 class Feed:
@@ -85,13 +95,14 @@ class Feed:
     Args:
         samples: prepared `Samples`.
         batch_size: positive int.
-        input_buffer: function of (batch size, sample's shape) that returns the model's buffer.
+        input_buffer: function of (batch size, sample's shape, index of the input) that returns the
+            model's buffer.
         shuffle: whether each pass has a new order, drawn from the package's generator.
 
     Attributes:
         steps: number of batches in a pass.
         restarts, exhausted: True and False: another pass can always begin.
-        target_shape: shape of all targets.
+        target_shapes: for each output the shape of all targets, or None.
     """
 
     restarts = True
@@ -101,7 +112,7 @@ class Feed:
         self.samples = samples
         self.batch_size = min(batch_size, len(samples))
         self.steps = -(-len(samples) // batch_size)
-        self.target_shape = None if samples.y is None else samples.y.shape
+        self.target_shapes = [None if y is None else y.shape for y in samples.targets]
         self._first = 0
         self._batch_now = None
         self.shuffle = shuffle
@@ -153,6 +164,9 @@ class Feed:
     def _batch(self, size):
         batch = self._batches.get(size)
         if batch is None:
-            x = self._input_buffer(size, self.samples.x.shape[1:])
-            batch = self._batches[size] = Batch(self.samples, self._order, size, x)
+            inputs = [
+                self._input_buffer(size, array.shape[1:], index)
+                for index, array in enumerate(self.samples.inputs)
+            ]
+            batch = self._batches[size] = Batch(self.samples, self._order, size, inputs)
         return batch

@@ -4,39 +4,78 @@ import numpy as np
 
 from fastcnn.core.arguments import check_number
 from fastcnn.data.arrays import as_array, fit_images, gatherable
+from fastcnn.data.structure import Structure, is_nested
+
+ONE_INPUT, ONE_OUTPUT = Structure(kind="input"), Structure(kind="output")
 
 
 class Samples:
     """Inputs, targets and sample weights of equal length, validated.
 
     Args:
-        x: array (n, ...).
-        y: targets or None.
-        sample_weight: (n,) or (n, 1) or None.
+        x: array (n, ...), or several, nested like the model's inputs.
+        y: targets or None; several are nested like the model's outputs.
+        sample_weight: (n,) or (n, 1) or None; several are nested like the outputs, and a single
+            array weighs all of them.
+        takes, gives: the `Structure` of the model's inputs and of its outputs.
+        optional: flat indices of the outputs that may lack targets: those without a loss.
+
+    Attributes:
+        inputs: list of arrays.
+        targets, weights: lists of arrays or None, one entry for each output.
     """
 
-    def __init__(self, x, y=None, sample_weight=None):
-        self.x = as_array(x, "x")
-        self.y = None if y is None else as_array(y, "y")
-        self.weights = self.class_weight = None
-        if self.y is not None and len(self.y) != len(self.x):
+    def __init__(
+        self, x, y=None, sample_weight=None, takes=ONE_INPUT, gives=ONE_OUTPUT, optional=()
+    ):
+        self._takes, self._gives = takes, gives
+        self.class_weight = None
+        self.inputs = [
+            as_array(value, takes.entry("x", index))
+            for index, value in enumerate(takes.flatten(x, "x", extra=True))
+        ]
+        self.targets = [
+            None if value is None else as_array(value, gives.entry("y", index))
+            for index, value in enumerate(gives.flatten(y, "y", optional))
+        ]
+        self._check_lengths()
+        if sample_weight is not None and gives.size > 1 and not is_nested(sample_weight):
+            weights = [sample_weight] * gives.size
+        else:
+            weights = gives.flatten(sample_weight, "sample_weight", optional)
+        self.weights = [
+            None if value is None else self._check_weights(value, index)
+            for index, value in enumerate(weights)
+        ]
+
+    def _check_lengths(self):
+        given = [len(x) for x in self.inputs]
+        wanted = [None if y is None else len(y) for y in self.targets]
+        lengths = {length for length in (*given, *wanted) if length is not None}
+        if len(lengths) > 1:
+            x, y = (
+                " and ".join(str(length) for length in counts if length is not None)
+                for counts in (given, wanted)
+            )
             raise ValueError(
                 "x and y must have the same number of samples. "
-                f"Received {len(self.x)} in x and {len(self.y)} in y."
+                f"Received {x} in x{f' and {y} in y' if y else ''}."
             )
-        if sample_weight is not None:
-            weights = as_array(sample_weight, "sample_weight")
-            if weights.ndim == 2 and weights.shape[1] == 1:
-                weights = weights[:, 0]
-            if weights.shape != (len(self.x),):
-                raise ValueError(
-                    f"`sample_weight` must have one weight per sample, shape ({len(self.x)},). "
-                    f"Received shape {weights.shape}."
-                )
-            self.weights = np.ascontiguousarray(weights, np.float32)
+
+    def _check_weights(self, value, index):
+        name = self._gives.entry("sample_weight", index)
+        weights = as_array(value, name)
+        if weights.ndim == 2 and weights.shape[1] == 1:
+            weights = weights[:, 0]
+        if weights.shape != (len(self),):
+            raise ValueError(
+                f"`{name}` must have one weight per sample, shape ({len(self)},). "
+                f"Received shape {weights.shape}."
+            )
+        return np.ascontiguousarray(weights, np.float32)
 
     def __len__(self):
-        return len(self.x)
+        return len(self.inputs[0])
 
     def split(self, fraction):
         """Split off the last `fraction` of the samples; returns both parts as views."""
@@ -52,36 +91,59 @@ class Samples:
 
     def _part(self, rows):
         part = object.__new__(Samples)
-        part.x = self.x[rows]
-        part.y = None if self.y is None else self.y[rows]
-        part.weights = None if self.weights is None else self.weights[rows]
-        part.class_weight = None
+        part._takes, part._gives, part.class_weight = self._takes, self._gives, None
+        part.inputs = [x[rows] for x in self.inputs]
+        part.targets = [None if y is None else y[rows] for y in self.targets]
+        part.weights = [None if weights is None else weights[rows] for weights in self.weights]
         return part
 
     def weigh_classes(self, class_weight):
         """Set the weights from a dictionary {class: weight}; the default weight is 1."""
         if class_weight is not None:
-            if self.weights is not None:
+            if len(self.targets) > 1:
+                raise ValueError(
+                    "`class_weight` is only for models with one output: pass `sample_weight`. "
+                    f"This model has {len(self.targets)} outputs."
+                )
+            if self.weights[0] is not None:
                 raise ValueError("Pass either `class_weight` or sample weights, not both.")
-            self.weights = class_weights(self.y, class_weight)
+            self.weights = [class_weights(self.targets[0], class_weight)]
             self.class_weight = class_weight
         return self
 
-    def prepare(self, input_shape, loss=None, output_shape=None, gather=True):
-        """Convert x and y for the model and its loss and, if `gather`, for the gather kernel."""
-        self.x = fit_images(self.x, input_shape)
-        if gather:
-            self.x = gatherable(self.x, "x")
-        if loss is not None:
-            if self.y is None:
-                raise ValueError("The argument `y` is missing: the loss needs targets.")
-            loss.check_output(output_shape)
-            if self.class_weight is not None and output_shape[-1] > 1:
-                check_classes(self.class_weight, output_shape[-1])
-            self.y = loss.prepare(self.y, output_shape)
-            is_labels = self.y.dtype == np.int64 and self.y.ndim < len(output_shape)
-            if not is_labels:
-                self.y = gatherable(self.y, "y")
+    def prepare(self, input_shapes, gather=True):
+        """Convert the inputs for the model and, if `gather`, for the gather kernel."""
+        for index, shape in enumerate(input_shapes):
+            name = self._takes.entry("x", index)
+            x = fit_images(self.inputs[index], shape, None if name == "x" else name)
+            self.inputs[index] = gatherable(x, name) if gather else x
+        return self
+
+    def prepare_targets(self, objectives, output_shapes):
+        """Convert the targets for the losses and metrics.
+
+        Args:
+            objectives: for each output an object with a `loss` and `has_metrics`.
+            output_shapes: for each output its shape, with None for the batch.
+        """
+        for index, (objective, shape) in enumerate(zip(objectives, output_shapes, strict=True)):
+            name, loss, y = self._gives.entry("y", index), objective.loss, self.targets[index]
+            if loss is None and not objective.has_metrics:
+                self.targets[index] = self.weights[index] = None
+                continue
+            if y is None:
+                reader = "loss needs" if loss is not None else "metrics need"
+                raise ValueError(f"The argument `{name}` is missing: the {reader} targets.")
+            if loss is not None:
+                loss.check_output(shape)
+                if self.class_weight is not None and shape[-1] > 1:
+                    check_classes(self.class_weight, shape[-1])
+                y = loss.prepare(y, shape)
+                is_labels = y.dtype == np.int64 and y.ndim < len(shape)
+            else:
+                is_labels = y.dtype.kind == "i"
+                y = y.astype(np.int64, copy=False) if is_labels else y
+            self.targets[index] = y if is_labels else gatherable(y, name)
         return self
 
 

@@ -21,7 +21,6 @@ from fastcnn.core.arguments import warn
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
 from fastcnn.data.arrays import unpack
-from fastcnn.data.samples import Samples
 
 if TYPE_CHECKING:
     from typing import Any
@@ -88,23 +87,26 @@ def is_indexed(x):
 class StreamBatch:
     """The buffers of one batch size. See `feed.Batch`, which has the same attributes."""
 
-    def __init__(self, x, targets, weights):
-        self.size = len(x)
+    def __init__(self, inputs, targets, weights):
+        self.size = len(inputs[0])
         self.begin = 0
-        self.inputs = [x]
-        self.targets = [targets]
-        self.weights = [weights]
+        self.inputs = inputs
+        self.targets = targets
+        self.weights = weights
         self.pending = None
         self.runs = {}  # {name of the step: (tracker, step)}, see `Evaluator._run_single`
 
     def load(self):
         """Fill the buffers with the pending samples."""
         samples, self.pending = self.pending, None  # the user's arrays may be freed
-        self.inputs[0][...] = samples.x
-        if self.targets[0] is not None:
-            self.targets[0][...] = samples.y
-        if self.weights[0] is not None:
-            self.weights[0][...] = samples.weights
+        for buffers, arrays in (
+            (self.inputs, samples.inputs),
+            (self.targets, samples.targets),
+            (self.weights, samples.weights),
+        ):
+            for buffer, array in zip(buffers, arrays, strict=True):
+                if buffer is not None:
+                    buffer[...] = array
 
 
 class BatchBuffers:
@@ -119,18 +121,26 @@ class BatchBuffers:
 
     def batch_of(self, samples):
         """The `StreamBatch` for these samples, not loaded yet."""
-        y, weights = samples.y, samples.weights
-        x = self._model.input_buffer(len(samples), samples.x.shape[1:])
-        key = (len(samples), y is None or (y.shape[1:], y.dtype.kind == "i"), weights is None)
+        inputs = [
+            self._model.input_buffer(len(samples), x.shape[1:], index)
+            for index, x in enumerate(samples.inputs)
+        ]
+        kinds = [y is None or (y.shape[1:], y.dtype.kind == "i") for y in samples.targets]
+        key = (len(samples), *kinds, *[weights is None for weights in samples.weights])
         batch = self._batches.get(key)
-        if batch is None or batch.inputs[0] is not x:
+        if batch is None or any(a is not b for a, b in zip(batch.inputs, inputs, strict=True)):
             if len(self._batches) >= MAX_CALLS:
                 self._batches.clear()
-            targets = None
-            if y is not None:
-                targets = aligned(y.shape, np.int64 if y.dtype == np.int64 else x.dtype)
-            weights = None if weights is None else np.empty(len(samples), x.dtype)
-            batch = self._batches[key] = StreamBatch(x, targets, weights)
+            dtype = inputs[0].dtype
+            targets = [
+                None if y is None else aligned(y.shape, y.dtype if y.dtype == np.int64 else dtype)
+                for y in samples.targets
+            ]
+            weights = [
+                None if weights is None else np.empty(len(samples), dtype)
+                for weights in samples.weights
+            ]
+            batch = self._batches[key] = StreamBatch(inputs, targets, weights)
         batch.pending = samples
         return batch
 
@@ -141,7 +151,7 @@ class Stream:
     Args:
         source: the iterable of batches.
         model: the built model whose buffers receive the batches.
-        loss: the `Loss` that reads the targets, or None in `predict`.
+        objectives: for each output what reads the targets (see `Samples`); None in `predict`.
         shuffle: whether each pass requests indexed batches in a new order.
         class_weight: dictionary {class: weight}, or None.
 
@@ -149,13 +159,13 @@ class Stream:
         steps: number of batches in a pass, or None if unknown.
         restarts: whether another pass can begin.
         exhausted: whether there will be no more batches.
-        target_shape: shape of the first batch's targets, after `peek`.
+        target_shapes: for each output the shape of the first batch's targets, after `peek`.
     """
 
-    def __init__(self, source, model, loss=None, shuffle=False, class_weight=None):
+    def __init__(self, source, model, objectives=None, shuffle=False, class_weight=None):
         self._source = source
         self._model = model
-        self._loss = loss
+        self._objectives = objectives
         self._class_weight = class_weight
         self._indexed = is_indexed(source)
         self._shuffle = shuffle and self._indexed
@@ -167,7 +177,7 @@ class Stream:
             )
         self.steps = self._count()
         self.exhausted = False
-        self.target_shape = None
+        self.target_shapes = []
         self.position = 0  # batches consumed in this pass
         self._resume_at = 0
         self._order = None
@@ -195,8 +205,7 @@ class Stream:
             else:
                 raise ValueError("There are no batches: the iterable is empty.")
             samples = self._samples(self._peeked[0])
-        if samples.y is not None:
-            self.target_shape = samples.y.shape
+        self.target_shapes = [None if y is None else y.shape for y in samples.targets]
         return self
 
     def hook(self, name):
@@ -240,14 +249,15 @@ class Stream:
     def _samples(self, batch):
         """A batch as prepared `Samples`."""
         x, y, weights = unpack(batch)
-        samples = Samples(x, y, weights)
-        samples.weigh_classes(self._class_weight)
-        self._model.build_for(samples.x)
-        if self._loss is None:
-            samples.y = samples.weights = None
-        return samples.prepare(
-            self._model.input_shape, self._loss, self._model.output_shape, gather=False
-        )
+        model = self._model
+        if self._objectives is None:
+            y = weights = None
+        samples = model.samples(x, y, weights).weigh_classes(self._class_weight)
+        model.build_for(samples.inputs[0])
+        samples.prepare(model.input_shapes, gather=False)
+        if self._objectives is not None:
+            samples.prepare_targets(self._objectives, model.output_shapes)
+        return samples
 
     # ------------------------------------------------------------------------------------ resuming
 

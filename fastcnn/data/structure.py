@@ -39,6 +39,11 @@ class Structure:
         """Whether the nesting is a single tensor, or one list, tuple or dictionary of tensors."""
         return all(isinstance(item, int) for item in _items(self.nesting))
 
+    @property
+    def order(self):
+        """The flat indices in the order in which the nesting contains them."""
+        return _leaves(self.nesting)
+
     # ---------------------------------------------------------------------------------- flattening
 
     def flatten(self, value, argument, optional=(), extra=False):
@@ -116,7 +121,7 @@ class Structure:
         else:
             wanted = f"nested like {self.nest(self.names)}"
         return ValueError(
-            f"The model has {self.size} {self.kind}s, {self.labels}: `{argument}` must be {wanted}. "
+            f"The model has the {self.kind}s {self.labels}: `{argument}` must be {wanted}. "
             f"Received {describe(value)}."
         )
 

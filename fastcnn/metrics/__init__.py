@@ -201,20 +201,16 @@ def get(identifier: Any) -> Metric | None:
 
 
 def check_metrics(metrics):
-    """The argument of `compile` as a list: strings unchanged, everything else as a `Metric`.
+    """The metrics of one output as a list: strings unchanged, everything else as a `Metric`.
 
     Raises:
         ValueError: an unknown metric; raised here rather than in `fit`.
     """
     if metrics is None:
         return []
-    if isinstance(metrics, dict):
-        raise ValueError(
-            f"Metrics must be a list, as a model has one output. Received {metrics!r}."
-        )
+    if isinstance(metrics, dict) and "class_name" not in metrics:
+        raise ValueError(f"The metrics of an output must be a list. Received {metrics!r}.")
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-    if len(metrics) == 1 and isinstance(metrics[0], (list, tuple)):
-        metrics = list(metrics[0])  # one list for the one output
     for index, metric in enumerate(metrics):
         if metric is None:
             raise ValueError(f"A metric must not be None. Received metrics={metrics!r}.")

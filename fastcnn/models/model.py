@@ -227,8 +227,7 @@ class Model(Trainer, Saveable, Layer):
         graph = Graph(self.input_shapes)
         graph.outputs = self.trace(graph, tuple(graph.inputs))
         self._is_single = len(graph.inputs) == len(graph.outputs) == 1
-        losses = () if self.loss_object is None else (self.loss_object,)
-        self._plan = Plan(graph, losses, (1.0,))
+        self._plan = Plan(graph, self.losses_of_outputs, self.loss_weights_of_outputs)
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
         self._generation = config.generation()

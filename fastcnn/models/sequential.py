@@ -242,6 +242,17 @@ class Sequential(Model):
             )
         return self._layers[-1].output_shape
 
+    @property
+    def input_names(self) -> list[str]:
+        """The name of the input, in a list."""
+        layers = self._layers
+        return [layers[0].name if layers and isinstance(layers[0], InputLayer) else "input"]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The name of the output, in a list."""
+        return [self._layers[-1].name if self._layers else "output"]
+
     def trace(self, graph, inputs, training=None):
         """See `Layer.trace`."""
         value = inputs[0] if isinstance(inputs, tuple) else inputs

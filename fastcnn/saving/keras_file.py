@@ -91,8 +91,8 @@ def to_bytes(model):
 
 def custom_objects(model):
     """{name: class or function} of the model's objects that are not defined in this package."""
-    objects = [*model.leaves(), model.optimizer, model.loss]
-    objects += [*model._metric_arguments, *model._weighted_metric_arguments]
+    objects = [*model.leaves(), model.optimizer, *model.objectives.losses]
+    objects += [metric for _, metric in model.objectives.all_metrics]
     objects = [getattr(item, "function", item) for item in objects]  # a metric that wraps one
     entries = [item if inspect.isfunction(item) else type(item) for item in objects]
     return {

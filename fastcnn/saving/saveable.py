@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from typing import Any
 
     from fastcnn.core.types import Config, LossLike, Path
-    from fastcnn.metrics import Metric
     from fastcnn.models import Model
 
 
@@ -25,8 +24,8 @@ class Saveable:
         compiled: bool
         optimizer: Any
         loss: LossLike
-        _metric_arguments: Sequence[str | Metric]
-        _weighted_metric_arguments: Sequence[str | Metric]
+        loss_weights: Any
+        objectives: Any
         _lock: threading.RLock
 
     def save(
@@ -158,9 +157,9 @@ class Saveable:
             {
                 "optimizer": self.optimizer,
                 "loss": self.loss,
-                "loss_weights": None,
-                "metrics": list(self._metric_arguments) or None,
-                "weighted_metrics": list(self._weighted_metric_arguments) or None,
+                "loss_weights": self.loss_weights,
+                "metrics": self.objectives.metrics,
+                "weighted_metrics": self.objectives.weighted_metrics,
                 "run_eagerly": False,
                 "steps_per_execution": 1,
                 "jit_compile": "auto",

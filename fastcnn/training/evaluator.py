@@ -9,22 +9,21 @@ import numpy as np
 
 from fastcnn import callbacks as callbacks_module, metrics
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose
-from fastcnn.data.arrays import as_array, fit_images
 from fastcnn.data.feed import Feed
 from fastcnn.data.samples import Samples
 from fastcnn.data.streams import BatchBuffers, Epochs, Stream, makes_batches
+from fastcnn.data.structure import Structure
 from fastcnn.training.loop import BatchLoop
+from fastcnn.training.objectives import Objectives
 from fastcnn.training.progress import ProgressBar
 from fastcnn.training.tracking import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-    from fastcnn.core.tensor import Tensor
-    from fastcnn.core.types import CallbacksLike, Data, LossLike, Verbose
+    from fastcnn.core.types import Arrays, CallbacksLike, Data, LossLike, LossWeights, Verbose
     from fastcnn.core.variables import Variable
     from fastcnn.metrics import Metric
 
@@ -41,30 +40,66 @@ class Singles(BatchBuffers):
         return self._plan is model._plan and self._optimizer is model.optimizer
 
 
+class Rows:
+    """An output of `predict`, batch by batch.
+
+    Args:
+        whole: the total number of samples, or None.
+    """
+
+    def __init__(self, whole):
+        self._whole = whole
+        self._array = self.last = None
+        self._parts = []
+        self._count = 0
+
+    def add(self, y):
+        """Copy the output for the next batch, which is then `last`."""
+        if self._array is None and self._whole is not None:
+            self._array = np.empty((self._whole, *y.shape[1:]), y.dtype)
+        if self._array is not None:
+            self.last = self._array[self._count : self._count + len(y)]
+            self.last[...] = y
+        else:
+            self.last = y.copy()
+            self._parts.append(self.last)
+        self._count += len(y)
+
+    def array(self):
+        """All outputs so far."""
+        return np.concatenate(self._parts) if self._array is None else self._array[: self._count]
+
+
 class Evaluator:
     """The methods of a compiled model that do not change its weights."""
 
     if TYPE_CHECKING:  # from the other bases of a model
         dtype: str
 
+        input_structure: Any
+        output_structure: Any
+
         @property
-        def input_shape(self) -> tuple[Any, ...]: ...
+        def input_names(self) -> list[str]: ...
         @property
-        def output_shape(self) -> tuple[Any, ...]: ...
+        def output_names(self) -> list[str]: ...
+        @property
+        def input_shapes(self) -> list[tuple[Any, ...]]: ...
+        @property
+        def output_shapes(self) -> list[tuple[Any, ...]]: ...
         @property
         def trainable_weights(self) -> list[Variable]: ...
         def build_for(self, x: NDArray) -> None: ...
-        def input_buffer(self, size: int, shape: tuple[int, ...]) -> NDArray: ...
-        def __call__(self, x: ArrayLike, training: bool | None = None) -> Tensor: ...
+        def input_buffer(self, size: int, shape: tuple[int, ...], index: int = 0) -> NDArray: ...
+        def __call__(self, x: Any, training: bool | None = None) -> Any: ...
 
     optimizer: Any = None  # an `Optimizer`, after `compile`
     loss: LossLike = None
-    loss_object: Any = None  # a `Loss`, if `compile` got one
+    loss_weights: LossWeights = None
+    objectives = Objectives()  # what `compile` was told about each output
     compiled = False
     stop_evaluating = False
     stop_predicting = False
-    _metric_arguments: Sequence[str | Metric] = ()
-    _weighted_metric_arguments: Sequence[str | Metric] = ()
     _singles: Singles | None = None
     _tracker_now: Tracker | None = None
 
@@ -73,10 +108,10 @@ class Evaluator:
     def evaluate(
         self,
         x: Data = None,
-        y: ArrayLike | None = None,
+        y: Arrays = None,
         batch_size: int | None = None,
         verbose: Verbose = "auto",
-        sample_weight: ArrayLike | None = None,
+        sample_weight: Arrays = None,
         steps: int | None = None,
         callbacks: CallbacksLike = None,
         return_dict: bool = False,
@@ -105,7 +140,7 @@ class Evaluator:
         hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
         progress = ProgressBar(epochs.steps, shown)
         with progress:
-            logs = self._evaluate(epochs, self._tracker(epochs.feed.target_shape), hooks, progress)
+            logs = self._evaluate(epochs, self._tracker(epochs.feed.target_shapes), hooks, progress)
         return logs if return_dict else self._flat(logs)
 
     def _evaluate(self, epochs, tracker, hooks, progress=None):
@@ -154,8 +189,10 @@ class Evaluator:
         verbose: Verbose = "auto",
         steps: int | None = None,
         callbacks: CallbacksLike = None,
-    ) -> NDArray:
+    ) -> Any:
         """The model's output for some inputs, batch by batch, as a new array.
+
+        A model with several outputs returns arrays, nested as the model's outputs are.
 
         Args:
             x: array, or an iterable of batches: x, (x,), (x, y) or (x, y, sample_weight).
@@ -170,14 +207,16 @@ class Evaluator:
             feed = Stream(x, self).peek()
             whole = None
         else:
-            samples = Samples(x)
-            self.build_for(samples.x)
-            if not len(samples):
-                fit_images(samples.x, self.input_shape)
-                return np.empty((0, *self.output_shape[1:]), self.dtype)
+            samples = self.samples(x)
+            self.build_for(samples.inputs[0])
             whole = len(samples)
+            samples.prepare(self.input_shapes, gather=whole > 0)
+            if not whole:
+                return self._gives.pack(
+                    [np.empty((0, *shape[1:]), self.dtype) for shape in self.output_shapes]
+                )
             size = batch_size_of(batch_size, whole, steps)
-            feed = Feed(samples.prepare(self.input_shape), size, self.input_buffer)
+            feed = Feed(samples, size, self.input_buffer)
         epochs = Epochs(feed, steps)
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
         hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
@@ -188,7 +227,8 @@ class Evaluator:
     def _predict(self, epochs, whole, hooks, progress):
         """The outputs of one epoch; `whole` is the total number of samples, if known."""
         self.stop_predicting = False
-        outputs, output, parts, rows = None, None, [], 0
+        gives = self._gives
+        results = [Rows(whole) for _ in range(gives.size)]
         hooks.call("on_predict_begin", {})
         loop = BatchLoop(
             epochs.epoch(),
@@ -197,68 +237,88 @@ class Evaluator:
             lambda: self.stop_predicting,
             dict,
             progress,
-            step_logs=lambda: {"outputs": output},
+            step_logs=lambda: {"outputs": gives.pack([rows.last for rows in results])},
         )
         for batch in loop:
             with self._lock:
                 self.assemble_if_changed()
                 batch.load()
                 with self._store.lock:
-                    (y,) = self._plan.forward(batch.inputs, False)
-                if outputs is None and whole is not None:
-                    outputs = np.empty((whole, *y.shape[1:]), y.dtype)
-                if outputs is not None:
-                    output = outputs[rows : rows + batch.size]
-                    output[...] = y
-                else:
-                    output = y.copy()
-                    parts.append(output)
-            rows += batch.size
+                    for rows, y in zip(
+                        results, self._plan.forward(batch.inputs, False), strict=True
+                    ):
+                        rows.add(y)
         hooks.call("on_predict_end", {})
         progress.finish(loop.done, {})
-        return np.concatenate(parts) if outputs is None else outputs[:rows]
+        return gives.pack([rows.array() for rows in results])
 
     # ------------------------------------------------------------------------------ single batches
 
     def test_on_batch(
         self,
-        x: ArrayLike,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        x: Arrays,
+        y: Arrays = None,
+        sample_weight: Arrays = None,
         return_dict: bool = False,
     ) -> Any:
         """Loss and metrics of one batch."""
         self._require_compiled("test_on_batch")
-        logs = self._run_single(Samples(x, y, sample_weight), self._test_step)
+        logs = self._run_single(self.samples(x, y, sample_weight), self._test_step)
         return logs if return_dict else self._flat(logs)
 
-    def predict_on_batch(self, x: ArrayLike) -> NDArray:
+    def predict_on_batch(self, x: Arrays) -> Any:
         """The model's output for one batch, as a new array."""
-        return self(as_array(x, "x"), training=False).numpy()
+        gives = self._gives
+        outputs = self(x, training=False)
+        if gives.size == 1 and not isinstance(outputs, dict):
+            return outputs.numpy()
+        return gives.pack([y.numpy() for y in gives.flatten(outputs, "outputs")])
 
     # ----------------------------------------------------------------------------------- the rest
 
     @property
+    def losses_of_outputs(self) -> list[Any]:
+        """For each output its `Loss` or None; empty if there is no loss at all."""
+        return self.objectives.losses
+
+    @property
+    def loss_weights_of_outputs(self) -> list[float]:
+        """For each output the factor of its loss; empty if there is no loss at all."""
+        return self.objectives.loss_weights
+
+    @property
     def metrics(self) -> list[Metric]:
-        """The mean loss and the metrics of the last epoch or batch, as `Metric`s.
+        """The mean losses and the metrics of the last epoch or batch, as `Metric`s.
 
         Before the first one, only the loss; before `compile`, an empty list.
         """
         tracker = self._tracker_now
         if tracker is not None:
-            return [tracker.loss_metric(), *tracker.metrics, *tracker.weighted_metrics]
+            return [*tracker.loss_metrics(), *tracker.metrics]
         return [metrics.Mean("loss")] if self.compiled else []
 
     def reset_metrics(self) -> None:
-        """Reset loss and metrics, as at the start of every epoch and batch."""
+        """Reset losses and metrics, as at the start of every epoch and batch."""
         if self._tracker_now is not None:
             self._tracker_now.reset()
 
     @property
     def metrics_names(self) -> list[str]:
-        """The loss and the metrics by name, in the order of `evaluate`'s list."""
-        arguments = (*self._metric_arguments, *self._weighted_metric_arguments)
-        return ["loss", *(a if isinstance(a, str) else a.name for a in arguments)]
+        """The losses and the metrics by name, in the order of `evaluate`'s list."""
+        return self.objectives.names
+
+    @property
+    def _takes(self):
+        return Structure(self.input_structure, self.input_names, "input")
+
+    @property
+    def _gives(self):
+        return Structure(self.output_structure, self.output_names, "output")
+
+    def samples(self, x, y=None, sample_weight=None):
+        """What `fit` and others got as `Samples`: one array for each input and output."""
+        optional = self.objectives.without_loss
+        return Samples(x, y, sample_weight, self._takes, self._gives, optional)
 
     def _run_single(self, samples, make_step):
         """Run the function that `make_step(tracker)` returns on one batch; return the logs.
@@ -273,7 +333,7 @@ class Evaluator:
             batch = singles.batch_of(samples)
             kind = make_step.__name__
             if kind not in batch.runs:
-                tracker = self._tracker(samples.y.shape)
+                tracker = self._tracker([None if y is None else y.shape for y in samples.targets])
                 batch.runs[kind] = tracker, make_step(tracker)
             tracker, step = batch.runs[kind]
             self._tracker_now = tracker
@@ -285,7 +345,7 @@ class Evaluator:
         """The batches of data to evaluate."""
         if makes_batches(x):
             return Epochs(self._stream(x, y, sample_weight), steps)
-        samples = Samples(x, y, sample_weight)
+        samples = self.samples(x, y, sample_weight)
         return Epochs(self._feed(samples, batch_size_of(batch_size, len(samples), steps)), steps)
 
     def _stream(self, x, y=None, sample_weight=None, shuffle=False, class_weight=None):
@@ -296,7 +356,7 @@ class Evaluator:
                 "If `x` is an iterable of batches, these include targets and sample weights: `y` "
                 f"and `sample_weight` must be None. Received x of type {type(x)}."
             )
-        stream = Stream(x, self, self.loss_object, shuffle, class_weight).peek()
+        stream = Stream(x, self, self.objectives.of_outputs, shuffle, class_weight).peek()
         with self._lock:
             self.assemble_if_changed()
         return stream
@@ -311,21 +371,17 @@ class Evaluator:
         self._require_loss()
         if not len(samples):
             raise ValueError("There are no samples: x is empty.")
-        self.build_for(samples.x)
-        samples.prepare(self.input_shape, self.loss_object, self.output_shape, gather)
+        self.build_for(samples.inputs[0])
+        samples.prepare(self.input_shapes, gather)
+        samples.prepare_targets(self.objectives.of_outputs, self.output_shapes)
         with self._lock:
             self.assemble_if_changed()
 
-    def _tracker(self, target_shape):
-        shapes = (target_shape, self.output_shape)
-        lists = (self._metric_arguments, self._weighted_metric_arguments)
-        unweighted, weighted = (
-            [metrics.resolve(metric, *shapes) for metric in arguments] for arguments in lists
-        )
-        return Tracker(unweighted, weighted, self.loss_object.reduction == "sum")
+    def _tracker(self, target_shapes):
+        return Tracker(self.objectives, target_shapes, self.output_shapes)
 
     def _flat(self, logs):
-        """The logs as `evaluate` returns them: in the order in which `compile` got the metrics."""
+        """The logs as `evaluate` returns them, in the order of `metrics_names`."""
         names = [name for name in self.metrics_names if name in logs]
         names += [name for name in logs if name not in names]
         values = [logs[name] for name in names]
@@ -336,7 +392,7 @@ class Evaluator:
             raise ValueError(f"Call `compile()` before `{method}()`.")
 
     def _require_loss(self):
-        if self.loss_object is None:
+        if not self.losses_of_outputs:
             raise ValueError("The model was compiled without a `loss`: pass one to `compile`.")
 
 

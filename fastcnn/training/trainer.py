@@ -11,15 +11,14 @@ import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fastcnn import callbacks as callbacks_module, losses, optimizers
+from fastcnn import callbacks as callbacks_module, optimizers
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose, warn
 from fastcnn.data.arrays import unpack
-from fastcnn.data.samples import Samples
 from fastcnn.data.streams import Epochs, makes_batches
-from fastcnn.metrics import check_metrics
 from fastcnn.training.evaluator import Evaluator, batch_size_of
 from fastcnn.training.interrupt import Interrupt
 from fastcnn.training.loop import BatchLoop
+from fastcnn.training.objectives import Objectives
 from fastcnn.training.progress import ProgressBar
 from fastcnn.training.run_state import Run
 
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-    from numpy.typing import ArrayLike
-
     from fastcnn.callbacks import History
     from fastcnn.core.types import (
+        Arrays,
         CallbacksLike,
         Data,
         LossLike,
+        LossWeights,
         Metrics,
         OptimizerLike,
         Verbose,
@@ -52,7 +51,7 @@ class Trainer(Evaluator):
         self,
         optimizer: OptimizerLike = "rmsprop",
         loss: LossLike = None,
-        loss_weights: float | None = None,
+        loss_weights: LossWeights = None,
         metrics: Metrics = None,
         weighted_metrics: Metrics = None,
         run_eagerly: bool = False,
@@ -64,32 +63,32 @@ class Trainer(Evaluator):
 
         Args:
             optimizer: a name such as "adam", or an `Optimizer`.
-            loss: a name such as "sparse_categorical_crossentropy", or a `Loss`.
+            loss: a name such as "sparse_categorical_crossentropy", or a `Loss`. With several
+                outputs it applies to all of them, or pass one for each as a list, or a dictionary
+                by the outputs' names; None for an output that is not trained.
+            loss_weights: the factor of each output's loss in the sum that is minimized: a list or
+                dictionary as for `loss`, or a number if there is one output.
             metrics: list of names such as "accuracy", `Metric`s, or functions of (y_true, y_pred).
+                With several outputs, a list or dictionary of what each output has: one or a list.
             weighted_metrics: the same, for metrics that take sample and class weights into account.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: accepted and ignored.
 
         Raises:
-            ValueError: an unknown name; the error lists the valid ones.
+            ValueError: an unknown name (the error lists the valid ones), or losses, weights or
+                metrics that do not correspond to the outputs.
         """
-        if loss_weights not in (None, 1, 1.0):
-            raise NotImplementedError("The argument `loss_weights` is not supported.")
-        if isinstance(loss, (list, tuple)) and len(loss) == 1:
-            loss = loss[0]  # a list for the single output
-        if isinstance(loss, (dict, list, tuple)) and "class_name" not in loss:
-            raise ValueError(f"A model has one output: pass a single loss. Received loss={loss!r}.")
         optimizer = optimizers.get(optimizer)
-        loss_object = losses.get_instance(loss)
-        if loss_object is not None and loss_object.trains_in not in (None, self.dtype):
-            raise ValueError(
-                f"A loss trains in the dtype of its model, {self.dtype}. "
-                f"Received loss={loss_object!r} with dtype={loss_object.dtype!r}."
-            )
-        lists = [check_metrics(metrics), check_metrics(weighted_metrics)]
+        objectives = Objectives(self._gives, loss, loss_weights, metrics, weighted_metrics)
+        for item in objectives.losses:
+            if item is not None and item.trains_in not in (None, self.dtype):
+                raise ValueError(
+                    f"A loss trains in the dtype of its model, {self.dtype}. "
+                    f"Received loss={item!r} with dtype={item.dtype!r}."
+                )
         self.optimizer = optimizer
         self.loss = loss
-        self.loss_object = loss_object
-        self._metric_arguments, self._weighted_metric_arguments = lists
+        self.loss_weights = loss_weights
+        self.objectives = objectives
         self.compiled = True
         self._plan = self._singles = self._tracker_now = None
 
@@ -98,7 +97,7 @@ class Trainer(Evaluator):
     def fit(
         self,
         x: Data = None,
-        y: ArrayLike | None = None,
+        y: Arrays = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: Verbose = "auto",
@@ -107,7 +106,7 @@ class Trainer(Evaluator):
         validation_data: Data = None,
         shuffle: bool = True,
         class_weight: dict[int, float] | None = None,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: Arrays = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
@@ -118,9 +117,11 @@ class Trainer(Evaluator):
 
         Args:
             x: array (n, ...) of the model's input shape: uint8, float32 and float64 are read batch
-                by batch, other types are converted to float32 first. Or batches, (x, y) or
+                by batch, other types are converted to float32 first. A model with several inputs
+                takes a list of arrays, or a dictionary by the inputs' names. Or batches, (x, y) or
                 (x, y, sample_weight): a generator, a `utils.PyDataset`, or another iterable.
-            y: targets (n,), (n, 1) or (n, ...), depending on the loss.
+            y: targets (n,), (n, 1) or (n, ...), depending on the loss. Those of several outputs are
+                a list, or a dictionary by name; outputs without a loss may be left out.
             batch_size: samples per step; None is 32, or follows from `steps_per_epoch`.
             epochs: index of the epoch to stop before, as in Keras.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 one line per epoch.
@@ -130,8 +131,10 @@ class Trainer(Evaluator):
             validation_data: (x, y) or (x, y, sample_weight), or batches; overrides
                 `validation_split`.
             shuffle: whether to draw a new order for each epoch.
-            class_weight: dictionary {class: weight}; the default weight is 1.
-            sample_weight: array (n,).
+            class_weight: dictionary {class: weight}; the default weight is 1. For models with one
+                output.
+            sample_weight: array (n,), for all outputs, or nested like `y`, with None for an output
+                without weights.
             initial_epoch: index of the first epoch, to continue an earlier `fit`.
             steps_per_epoch: number of steps per epoch; None is one pass over the data.
             validation_steps: number of steps of a validation; None is one pass.
@@ -164,7 +167,7 @@ class Trainer(Evaluator):
             self.history = hooks.history
             self.stop_training = False
             epochs.reset()
-            tracker = self._tracker_now = self._tracker(epochs.feed.target_shape)
+            tracker = self._tracker_now = self._tracker(epochs.feed.target_shapes)
             run = self._run = Run(self, epochs, tracker, hooks, initial_epoch)
             try:
                 logs = self._train(run, number, shown, validation, validation_freq)
@@ -189,7 +192,7 @@ class Trainer(Evaluator):
                     f"Received x of type {type(x)}."
                 )
             return Epochs(self._stream(x, y, sample_weight, shuffle, class_weight), steps), None
-        samples, held_back = Samples(x, y, sample_weight), None
+        samples, held_back = self.samples(x, y, sample_weight), None
         if split:
             samples, held_back = samples.split(split)
         samples.weigh_classes(class_weight)  # for training only: validation is not weighted
@@ -211,7 +214,7 @@ class Trainer(Evaluator):
             epochs = Epochs(self._feed(held_back, size), steps)
         else:
             return None
-        return epochs, self._tracker(epochs.feed.target_shape)
+        return epochs, self._tracker(epochs.feed.target_shapes)
 
     def _train(self, run, number, verbose, validation, validation_freq):
         """Run the epochs; return the logs of the last one."""
@@ -271,7 +274,7 @@ class Trainer(Evaluator):
     def _train_step(self, tracker):
         """A function that trains on one batch and adds its results to `tracker`."""
         self._require_current_optimizer()
-        compiled = self.optimizer, self.loss_object, self._leaves
+        compiled = self.optimizer, self.objectives, self._leaves
         model = weakref.proxy(self)  # the model keeps the function, for `train_on_batch`
         lock, add = self._lock, tracker.add
 
@@ -288,7 +291,7 @@ class Trainer(Evaluator):
             with lock:
                 if model._plan is not plan:  # a callback changed the model, or only a setting
                     model._require_current_optimizer()
-                    if (model.optimizer, model.loss_object, model._leaves) != compiled:
+                    if (model.optimizer, model.objectives, model._leaves) != compiled:
                         raise RuntimeError("The model was compiled or changed during training.")
                     plan, weights_lock, update = bound()
                 with weights_lock:
@@ -305,15 +308,15 @@ class Trainer(Evaluator):
 
     def train_on_batch(
         self,
-        x: ArrayLike,
-        y: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        x: Arrays,
+        y: Arrays = None,
+        sample_weight: Arrays = None,
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
         """Train on one batch; returns the loss and metrics of this batch before the update."""
         self._require_compiled("train_on_batch")
-        samples = Samples(x, y, sample_weight).weigh_classes(class_weight)
+        samples = self.samples(x, y, sample_weight).weigh_classes(class_weight)
         with self._only_training():
             logs = self._run_single(samples, self._train_step)
         return logs if return_dict else self._flat(logs)

@@ -93,7 +93,7 @@ def test_batches_of_any_size_and_kind():
 def test_many_batch_sizes_do_not_accumulate_buffers():
     net = model()
     batches = [(X[:n], Y[:n]) for n in range(1, 40)]
-    stream = Stream(Iterable(batches), net, net.loss_object)
+    stream = Stream(Iterable(batches), net, net.objectives.of_outputs)
     for batch in stream:
         batch.load()
     assert len(stream._buffers._batches) <= 4
@@ -133,7 +133,7 @@ def test_exhausted_generator():
 
 def test_iterable_of_unknown_length_is_counted_once():
     net = model()
-    epochs = Epochs(Stream(Iterable(cut()), net, net.loss_object))
+    epochs = Epochs(Stream(Iterable(cut()), net, net.objectives.of_outputs))
     assert epochs.steps is None
     assert sum(1 for _ in epochs.epoch()) == 5
     assert epochs.steps == 5

@@ -8,6 +8,7 @@ from fastcnn import losses
 from fastcnn.data.arrays import gatherable
 from fastcnn.data.feed import Feed
 from fastcnn.data.samples import Samples, class_weights
+from fastcnn.training.objectives import Objectives
 
 LABELS = losses.SparseCategoricalCrossentropy()
 
@@ -15,15 +16,16 @@ LABELS = losses.SparseCategoricalCrossentropy()
 def feed(n=10, batch_size=4, shuffle=False, y=None, loss=LABELS, outputs=(None, 100), **more):
     x = np.arange(2 * n).reshape(n, 2).astype(np.uint8)
     samples = Samples(x, np.arange(n) if y is None else y, **more)
-    samples.prepare((None, 2), loss, outputs)
-    return Feed(samples, batch_size, lambda size, shape: np.empty((size, *shape), "f4"), shuffle)
+    samples.prepare([(None, 2)]).prepare_targets(Objectives(loss=loss).of_outputs, [outputs])
+    buffer = lambda size, shape, index: np.empty((size, *shape), "f4")  # noqa: E731
+    return Feed(samples, batch_size, buffer, shuffle)
 
 
 def test_batches_in_order():
     batches = []
     for batch in feed():
         batch.load()
-        batches.append((batch.x.copy(), batch.targets.tolist()))
+        batches.append((batch.inputs[0].copy(), batch.targets[0].tolist()))
     assert [targets for _, targets in batches] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
     np.testing.assert_array_equal(np.concatenate([x for x, _ in batches])[:, 0], range(0, 20, 2))
 
@@ -37,9 +39,9 @@ def test_shuffled_batches_hold_every_sample_once_and_keep_images_with_labels():
         order = []
         for batch in source:
             batch.load()
-            order += batch.targets.tolist()
-            np.testing.assert_array_equal(batch.x[:, 0], 2 * batch.targets)
-            np.testing.assert_array_equal(batch.weights, batch.targets + 0.5)
+            order += batch.targets[0].tolist()
+            np.testing.assert_array_equal(batch.inputs[0][:, 0], 2 * batch.targets[0])
+            np.testing.assert_array_equal(batch.weights[0], batch.targets[0] + 0.5)
         orders.append(order)
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
@@ -49,7 +51,7 @@ def test_float_targets_stay_with_their_images():
     y = np.arange(30.0).reshape(10, 3)
     for batch in feed(shuffle=True, y=y, loss=losses.MeanSquaredError(), outputs=(None, 3)):
         batch.load()
-        np.testing.assert_array_equal(batch.targets[:, 0] * 2 / 3, batch.x[:, 0])
+        np.testing.assert_array_equal(batch.targets[0][:, 0] * 2 / 3, batch.inputs[0][:, 0])
 
 
 def test_buffers_are_reused():
@@ -79,9 +81,9 @@ def test_split_returns_views():
     samples = Samples(np.arange(20).reshape(10, 2), np.arange(10), sample_weight=np.arange(10))
     first, last = samples.split(0.25)
     assert (len(first), len(last)) == (7, 3)
-    assert np.shares_memory(last.x, samples.x)
-    np.testing.assert_array_equal(last.y, [7, 8, 9])
-    np.testing.assert_array_equal(last.weights, [7, 8, 9])
+    assert np.shares_memory(last.inputs[0], samples.inputs[0])
+    np.testing.assert_array_equal(last.targets[0], [7, 8, 9])
+    np.testing.assert_array_equal(last.weights[0], [7, 8, 9])
 
 
 def test_class_weights():
@@ -118,7 +120,7 @@ def test_class_weights_of_labels_that_cannot_occur_are_rejected(key, y):
     loss = losses.get_instance(f"{'sparse_' if y.ndim == 1 else ''}categorical_crossentropy")
     samples = Samples(np.zeros((3, 2)), y).weigh_classes({0: 2.0, key: 1.0})
     with pytest.raises(ValueError, match=rf"must be labels from 0 to 2. Received \[{key}\]"):
-        samples.prepare((None, 2), loss, (None, 3))
+        samples.prepare_targets(Objectives(loss=loss).of_outputs, [(None, 3)])
     signs = Samples(np.zeros((2, 2)), np.array([-1, 1])).weigh_classes({-1: 2.0})
-    signs.prepare((None, 2), losses.Hinge(), (None, 1))
-    assert signs.weights.tolist() == [2, 1]
+    signs.prepare_targets(Objectives(loss=losses.Hinge()).of_outputs, [(None, 1)])
+    assert signs.weights[0].tolist() == [2, 1]

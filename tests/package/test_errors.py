@@ -154,11 +154,17 @@ def test_compile(model):
         ({"optimizer": 3}, "Unknown optimizer: 3"),
         ({"loss": {"dense": "mse"}}, "one output: pass a single loss. Received loss={'dense'"),
         ({"loss": ["mse", "mae"]}, "one output: pass a single loss"),
+        (
+            {"loss": "mse", "loss_weights": [0.5, 2]},
+            r"must be a float. Received loss_weights=\[0.5",
+        ),
+        (
+            {"loss": "mse", "loss_weights": {"x": 1.0}},
+            r"`loss_weights` .* unknown outputs: \['x'\]",
+        ),
     ]:
         with pytest.raises(ValueError, match=message):
             model.compile(**arguments)
-    with pytest.raises(NotImplementedError, match="`loss_weights` is not supported"):
-        model.compile("adam", "mse", loss_weights=[0.5])
     model.fit(X, Y, verbose=0)  # the previous compilation is still valid
 
 

@@ -323,7 +323,7 @@ class TestFiles:
             lambda state: state["data"].update(position=10**9),
             lambda state: state["data"].update(order=np.zeros(40, np.int64)),
             lambda state: state["tracker"].update(metrics=[]),
-            lambda state: state["tracker"].update(total="x"),
+            lambda state: state["tracker"].update(totals=["x"]),
             lambda state: state["tracker"].update(metrics=[{"total": "x", "count": 0}]),
             lambda state: state.update(callbacks=[]),
             lambda state: state.update(callbacks=7),

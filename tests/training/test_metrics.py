@@ -292,12 +292,11 @@ def test_adjusted_r2():
 
 
 def test_duplicate_names_are_numbered():
-    from fastcnn.training.tracking import unique_names
+    from fastcnn.training.objectives import Objectives
 
     a, b, c, d = (metrics.Mean(name) for name in "aaba")
-    assert unique_names([a, b, c], [d]) == [
-        ("a", a), ("a_1", b), ("b", c), ("weighted_a", d)
-    ]  # fmt: skip
+    objectives = Objectives(metrics=[a, b, c], weighted_metrics=[d])
+    assert objectives.all_metrics == [("a", a), ("a_1", b), ("b", c), ("weighted_a", d)]
 
 
 def test_default_names_are_numbered_per_process_as_in_keras():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastcnn import metrics
+from fastcnn import losses, metrics
+from fastcnn.training.objectives import Objectives
 from fastcnn.training.tracking import RING_STEPS, Tracker
 
 
@@ -17,7 +18,9 @@ class Bag:
 def run(peek_every, loss_is_sum=False, weights=None):
     """Logs after 200 steps of 5 samples and one of 3, read every `peek_every` steps."""
     rng = np.random.default_rng(0)
-    tracker = Tracker([metrics.get("mse")], [metrics.get("mae")], loss_is_sum)
+    loss = losses.MeanSquaredError(reduction="sum" if loss_is_sum else "mean")
+    objectives = Objectives(None, loss, None, [metrics.get("mse")], [metrics.get("mae")])
+    tracker = Tracker(objectives, [(None, 2)], [(None, 2)])
     batches = {
         size: Bag(
             size=size,
@@ -75,10 +78,11 @@ def test_sum_reduction_logs_the_weighted_mean_of_batch_sums():
 
 
 def test_reset():
-    tracker = Tracker()
-    batch = Bag(size=1, weights=None)
-    tracker.add(Bag(losses=np.ones(1)), batch)
+    tracker = Tracker(Objectives(loss="mse"), [(None, 2)], [(None, 2)])
+    batch = Bag(size=1, weights=[None])
+    program = Bag(heads=[Bag(losses=np.ones(1))], penalty=None)
+    tracker.add(program, batch)
     assert tracker.logs() == {"loss": 1.0}
-    tracker.add(Bag(losses=np.ones(1)), batch)
+    tracker.add(program, batch)
     tracker.reset()
     assert tracker.logs() == {"loss": 0.0}
