@@ -6,7 +6,7 @@ the outputs, and knows the names under which results appear in logs.
 
 from fastcnn import losses as losses_module, metrics as metrics_module
 from fastcnn.core.arguments import check_number
-from fastcnn.data.structure import Structure, describe
+from fastcnn.data.structure import Structure
 
 
 class Objective:
@@ -184,16 +184,8 @@ def _loss_weights(weights, outputs, has_loss):
         return [1.0] * outputs.size
     if outputs.size == 1 and isinstance(weights, (list, tuple)) and len(weights) == 1:
         weights = weights[0]
-    if not isinstance(weights, (list, tuple, dict)):
-        if outputs.size > 1:
-            raise ValueError(
-                f"`loss_weights` must have one weight for each of the {outputs.size} outputs, "
-                f"{outputs.labels}. Received {describe(weights)}."
-            )
-        flat = [weights]
-    else:
-        optional = [index for index in range(outputs.size) if index not in has_loss]
-        flat = outputs.flatten(weights, "loss_weights", optional)
+    optional = [index for index in range(outputs.size) if index not in has_loss]
+    flat = outputs.flatten(weights, "loss_weights", optional)
     return [
         1.0 if weight is None else check_number(weight, outputs.entry("loss_weights", index))
         for index, weight in enumerate(flat)
@@ -206,12 +198,6 @@ def _metrics(metrics, outputs, argument):
         return [_flattened(metrics)]
     if metrics is None or metrics in ([], ()):
         return [None] * outputs.size
-    if is_entry(metrics):
-        raise ValueError(
-            f"The model has {outputs.size} outputs, {outputs.labels}: `{argument}` must be a list "
-            "with the metrics of each output, or a dictionary with these keys. "
-            f"Received {metrics!r}."
-        )
     return outputs.flatten(metrics, argument, optional=range(outputs.size))
 
 
