@@ -13,11 +13,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fastcnn.core.arguments import warn
 from fastcnn.core.nested import flatten, replace
-from fastcnn.data.arrays import as_array
 from fastcnn.layers.base import Layer, as_shapes
 from fastcnn.layers.core import Input, InputLayer
 from fastcnn.layers.registry import register
@@ -220,17 +217,6 @@ class Functional(Model):
         )
         outputs = iter(Node(self, inputs, tensors, flat_shapes, training).outputs)
         return replace(nesting, lambda tensor: next(outputs))
-
-    def _arrays_of(self, x):
-        if len(self.network.inputs) == 1:
-            is_one = isinstance(x, (list, tuple)) and len(x) == 1 and np.ndim(x[0]) > 1
-            (x,) = x.values() if isinstance(x, dict) and len(x) == 1 else x if is_one else (x,)
-            return super()._arrays_of(x)
-        names = self.input_names
-        return [
-            as_array(array, f"x ({name})")
-            for name, array in zip(names, self._flat_inputs(x), strict=True)
-        ]
 
     def _flat_inputs(self, inputs):
         """The flat list of what the model is called on."""

@@ -16,11 +16,10 @@ from fastcnn import config
 from fastcnn.core import forks
 from fastcnn.core.arguments import refuse
 from fastcnn.core.memory import aligned
-from fastcnn.core.nested import replace
 from fastcnn.core.steps import MAX_CALLS
 from fastcnn.core.store import Store
 from fastcnn.core.tensor import Tensor, tensor
-from fastcnn.data.arrays import as_array, fit_images
+from fastcnn.data.arrays import fit_images
 from fastcnn.layers.base import Layer
 from fastcnn.layers.symbolic import is_symbolic
 from fastcnn.saving.saveable import Saveable
@@ -226,7 +225,8 @@ class Model(Trainer, Saveable, Layer):
             self._store = Store(self.weights, self.dtype)
         graph = Graph(self.input_shapes)
         graph.outputs = self.trace(graph, tuple(graph.inputs))
-        self._is_single = len(graph.inputs) == len(graph.outputs) == 1
+        is_named = isinstance(self.output_structure, dict)
+        self._is_single = len(graph.inputs) == len(graph.outputs) == 1 and not is_named
         self._plan = Plan(graph, self.losses_of_outputs, self.loss_weights_of_outputs)
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
@@ -298,14 +298,8 @@ class Model(Trainer, Saveable, Layer):
         arrays = [
             fit_images(array, shape) for array, shape in zip(arrays, self.input_shapes, strict=True)
         ]
-        size = len(arrays[0])
-        if any(len(array) != size for array in arrays):
-            raise ValueError(
-                "All inputs must have the same number of samples. Received "
-                f"{[len(array) for array in arrays]}."
-            )
         self.assemble_if_changed()
-        parts = []
+        parts, size = [], len(arrays[0])
         chunk = max(size if training else CHUNK, 1)
         for begin in range(0, max(size, 1), chunk):
             buffers = []
@@ -316,20 +310,18 @@ class Model(Trainer, Saveable, Layer):
                 buffers.append(buffer)
             with self._store.lock:
                 parts.append([y.copy() for y in self._plan.forward(buffers, training)])
-        outputs = [
-            tensor(column[0] if len(column) == 1 else np.concatenate(column))
-            for column in zip(*parts, strict=True)
-        ]
-        structure = self.output_structure
-        if isinstance(structure, list) and len(structure) == 1:
-            structure = structure[0]
-        return replace(structure, lambda index: outputs[index])
+        return self._gives.pack(
+            [
+                tensor(column[0] if len(column) == 1 else np.concatenate(column))
+                for column in zip(*parts, strict=True)
+            ]
+        )
 
     def _arrays_of(self, x):
         """The list of arrays that the model is called on."""
         if isinstance(x, Layer):
             self._checked(x)
-        return [as_array(x, "x")]
+        return self.samples(x).inputs
 
     def forward(self, x: NDArray, training: bool = False) -> NDArray:
         """The output for a batch, layer by layer, without the plan: for checks and experiments."""
