@@ -156,6 +156,8 @@ class Softmax(ParameterisedActivation):
     [[0.25, 0.25, 0.25, 0.25]]
     """
 
+    takes_mask = True
+
     def __init__(self, axis: Axes = -1, **kwargs: Any) -> None:
         given: Any = axis
         is_list = isinstance(given, (tuple, list))

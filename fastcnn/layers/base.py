@@ -97,6 +97,7 @@ class Layer(Configurable):
     depends_on_training = False  # whether training changes what `forward` returns
     is_operation = False  # whether it is an operation on symbolic tensors, such as `+`
     takes_list = False  # whether the layer is called on a list of inputs
+    takes_mask = False  # whether Keras writes `mask=None` to the configs of the layer's calls
 
     def __init__(
         self,

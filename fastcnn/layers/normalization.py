@@ -194,6 +194,7 @@ class BatchNormalization(Layer):
     step_class = BatchNormalizationStep
     is_batch_normalization = True
     depends_on_training = True
+    takes_mask = True
 
     def __init__(
         self,

@@ -11,7 +11,8 @@ from fastcnn.layers.lazy import PARTS
 if TYPE_CHECKING:
     from fastcnn.core.types import Config, CustomObjects
 
-registry = Registry("layer", "keras.layers", [f"fastcnn.layers.{part}" for part in PARTS])
+_modules = [*(f"fastcnn.layers.{part}" for part in PARTS), "fastcnn.models.functional"]
+registry = Registry("layer", "keras.layers", _modules)
 
 
 def register(layer_class):

@@ -46,6 +46,7 @@ class Functional(Model):
 
     _is_complete = True
     keras_module = "keras.src.models.functional"
+    config_keys = ("layers", "input_layers", "output_layers")
 
     def __init__(
         self,
@@ -84,8 +85,8 @@ class Functional(Model):
                     "All layers must have unique names."
                 )
         self.built = True
-        if trainable is not None:
-            self.trainable = trainable
+        if trainable is not None and not trainable:
+            self.trainable = False
 
     # -------------------------------------------------------------------------- inputs and outputs
 
@@ -171,6 +172,10 @@ class Functional(Model):
         return self.network.nodes_of(layer)
 
     # ---------------------------------------------------------------------------------- building
+
+    @property
+    def build_shape(self) -> None:
+        """None: the shapes of a graph are those of its inputs."""
 
     def build(self, input_shape: Shape | None = None) -> None:
         """Does nothing: a graph is built when its layers are called."""

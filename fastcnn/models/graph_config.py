@@ -14,8 +14,11 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from fastcnn.core.nested import flatten, replace
+from fastcnn.layers.base import Layer
 from fastcnn.layers.core import InputLayer
 from fastcnn.layers.symbolic import KerasTensor
+from fastcnn.saving.limits import MAX_LAYER_CALLS, MAX_NESTING
+from fastcnn.saving.serialization import Deserializer, serialize_object
 
 if TYPE_CHECKING:
     from typing import Any
@@ -26,42 +29,49 @@ KEYS = ("name", "inbound_nodes")  # what an entry has besides the layer's own co
 
 def config_of(model) -> dict[str, Any]:
     """The entries of a graph in the config of its model."""
-    from fastcnn.saving.serialization import serialize_object
-
     position = {
-        id(node): (layer.name, index)
+        id(node): (layer, index)
         for layer in model.operations
         for index, node in enumerate(model.nodes_of(layer))
     }
 
-    def history(tensor):
-        return [*position[id(tensor.node)], tensor.index]
-
     def tensor_config(leaf):
         if not isinstance(leaf, KerasTensor):
             return leaf
-        config = {"shape": leaf.shape, "dtype": leaf.dtype, "keras_history": history(leaf)}
+        layer, index = position[id(leaf.node)]
+        history = [layer.name, index, leaf.index]
+        config = {"shape": leaf.shape, "dtype": leaf.dtype, "keras_history": history}
         return {"class_name": TENSOR, "config": config}
 
     def call_config(node):
-        if node.is_input:
-            return None
         arguments = replace(node.arguments, tensor_config)
-        several = node.layer.is_operation  # called on several arguments instead of a list
         kwargs = {} if node.training is None else {"training": node.training}
+        if node.layer.takes_mask:
+            kwargs["mask"] = replace(node.arguments, lambda leaf: None)
+        several = node.layer.is_operation  # called on several arguments instead of a list
         return {"args": list(arguments) if several else [arguments], "kwargs": kwargs}
+
+    def end_config(tensor):
+        layer, index = position[id(tensor.node)]
+        return [layer.name, index + _first_call(layer), tensor.index]
 
     layers = []
     for layer in model.operations:
-        calls = [call_config(node) for node in model.nodes_of(layer)]
-        entry = {**serialize_object(layer), "name": layer.name}
-        entry["inbound_nodes"] = [call for call in calls if call is not None]
-        layers.append(entry)
+        calls = [call_config(node) for node in model.nodes_of(layer) if not node.is_input]
+        layers.append({**serialize_object(layer), "name": layer.name, "inbound_nodes": calls})
     return {
         "layers": layers,
-        "input_layers": replace(model.input, history),
-        "output_layers": replace(model.output, history),
+        "input_layers": replace(model.input, end_config),
+        "output_layers": replace(model.output, end_config),
     }
+
+
+def _first_call(layer):
+    """The number of a layer's first call in `input_layers` and `output_layers`.
+
+    There, but not in `keras_history`, Keras counts the calls of nested graphs from 1.
+    """
+    return int(hasattr(layer, "nodes_of"))
 
 
 def tensors_from(config, custom_objects=None):
@@ -71,20 +81,54 @@ def tensors_from(config, custom_objects=None):
         ValueError: a config that is not valid: the same name twice, a tensor of a layer or call
             that does not exist, or calls that depend on each other.
     """
-    from fastcnn.saving.serialization import Deserializer
-
     entries = config.get("layers") if isinstance(config, dict) else None
     if not isinstance(entries, list) or not entries:
         raise ValueError("The config of a graph must contain a list `layers`.")
-    deserializer = Deserializer("the config of the graph", custom_objects)
+    reader = Deserializer.for_model("the config of the graph", custom_objects)
     builder = Builder()
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("inbound_nodes"), list):
             raise ValueError("Each layer in the config of a graph must have `inbound_nodes`.")
-        layer = {key: value for key, value in entry.items() if key not in KEYS}
-        builder.add(entry.get("name"), deserializer.make(layer), entry["inbound_nodes"])
+        layer = reader.make({key: value for key, value in entry.items() if key not in KEYS})
+        builder.add(entry.get("name"), layer, entry["inbound_nodes"])
     builder.connect()
     return builder.tensors(config, "input_layers"), builder.tensors(config, "output_layers")
+
+
+def check_calls(layers):
+    """Check the size of a model of these layers, given as pairs (layer, number of its calls).
+
+    Models that call nested models several times can be far larger than their config.
+
+    Raises:
+        ValueError: it would call more than `MAX_LAYER_CALLS` layers, or models are nested too deep.
+    """
+    calls, depth = _count_calls(layers, {})
+    if calls > MAX_LAYER_CALLS:
+        raise ValueError(
+            f"A model can have at most {MAX_LAYER_CALLS} calls of layers, including those in each "
+            f"call of a nested model. Received {calls}."
+        )
+    if depth > MAX_NESTING:
+        raise ValueError(f"Models can be nested at most {MAX_NESTING} levels deep.")
+
+
+def _count_calls(layers, known):
+    """(number of calls, levels of nested models) for pairs (layer, number of its calls)."""
+    total, depth = 0, 0
+    for layer, count in layers:
+        inner = known.get(id(layer))
+        if inner is None:
+            inner = (1, 0)
+            if hasattr(layer, "nodes_of"):
+                pairs = [(part, len(layer.nodes_of(part))) for part in layer.operations]
+                inner = _count_calls(pairs, known)
+            elif hasattr(layer, "layers"):
+                inner = _count_calls([(part, 1) for part in layer.layers], known)
+            known[id(layer)] = inner
+        total += inner[0] * count
+        depth = max(depth, inner[1] + 1)
+    return total, depth
 
 
 class Builder:
@@ -97,6 +141,8 @@ class Builder:
 
     def add(self, name, layer, calls):
         """Add a layer and the configs of its calls."""
+        if not isinstance(layer, Layer):
+            raise ValueError(f"A graph consists of layers. Received {reprlib.repr(layer)}.")
         if not isinstance(name, str) or name in self._layers:
             raise ValueError(
                 "Each layer in the config of a graph must have a name of its own. "
@@ -105,6 +151,8 @@ class Builder:
         self._layers[name] = layer
         self._calls[name] = calls
         if isinstance(layer, InputLayer):
+            if calls:
+                raise ValueError(f"The input {name!r} in the config of a graph has inputs.")
             self._outputs[name, 0] = [layer.output]
 
     def connect(self):
@@ -112,48 +160,69 @@ class Builder:
 
         The first call of a layer comes before its second one, as when the config was written.
         """
-        waiting = {}  # {(layer name, call) of a missing tensor: names of the layers that need it}
+        check_calls([(layer, len(self._calls[name])) for name, layer in self._layers.items()])
         made = dict.fromkeys(self._layers, 0)
-        ready = deque(name for name in self._layers if self._calls[name])
-        remaining = sum(len(calls) for calls in self._calls.values())
+        waiting = {}  # {(layer name, call) of a missing tensor: names of the layers that need it}
+        missing = {}  # {layer name: how many tensors its next call still needs}
+        next_call = {}  # {layer name: (arguments, training)}
+        ready = deque()
+
+        def prepare(name):
+            arguments, training = self._parse(name, self._calls[name][made[name]])
+            next_call[name] = arguments, training
+            sources = {(leaf.layer, leaf.call) for leaf in _references_in(arguments)}
+            needed = [source for source in sources if source not in self._outputs]
+            for source in needed:
+                waiting.setdefault(source, []).append(name)
+            missing[name] = len(needed)
+            if not needed:
+                ready.append(name)
+
+        for name, calls in self._calls.items():
+            if calls:
+                prepare(name)
         while ready:
             name = ready.popleft()
-            while made[name] < len(self._calls[name]):
-                arguments, training = self._parse(name, self._calls[name][made[name]])
-                missing = self._missing(arguments)
-                if missing is not None:
-                    waiting.setdefault(missing, []).append(name)
-                    break
-                self._call(name, made[name], arguments, training)
-                ready.extend(waiting.pop((name, made[name]), ()))
-                made[name] += 1
-                remaining -= 1
-        if remaining:
-            names = [name for name, calls in self._calls.items() if made[name] < len(calls)]
+            self._call(name, made[name], *next_call[name])
+            for other in waiting.pop((name, made[name]), ()):
+                missing[other] -= 1
+                if not missing[other]:
+                    ready.append(other)
+            made[name] += 1
+            if made[name] < len(self._calls[name]):
+                prepare(name)
+        incomplete = [name for name, calls in self._calls.items() if made[name] < len(calls)]
+        if incomplete:
             raise ValueError(
                 "The config of the graph is not valid: these layers depend on each other or on "
-                f"calls that do not exist: {reprlib.repr(names)}."
+                f"calls that do not exist: {reprlib.repr(incomplete)}."
             )
 
     def _parse(self, name, call):
         """(nesting of references, value of `training`) of a call's config."""
         arguments = call.get("args") if isinstance(call, dict) else None
         kwargs = call.get("kwargs", {}) if isinstance(call, dict) else None
-        if not isinstance(arguments, list) or not arguments or not isinstance(kwargs, dict):
+        if not isinstance(arguments, list) or not isinstance(kwargs, dict):
             raise ValueError(f"The call of the layer {name!r} in the config is not valid.")
-        training = kwargs.get("training")
-        others = [key for key, value in kwargs.items() if key != "training" and value is not None]
-        if others or training not in (None, True, False):
+        kwargs = dict(kwargs)
+        training = kwargs.pop("training", None)
+        if not arguments and "inputs" in kwargs:
+            arguments = [kwargs.pop("inputs")]
+        has_others = any(leaf is not None for leaf in flatten(kwargs))  # such as masks
+        if has_others or not (training is None or isinstance(training, bool)):
             raise ValueError(
                 f"The layer {name!r} is called with arguments that are not supported: "
-                f"{reprlib.repr(kwargs)}."
+                f"{reprlib.repr({'training': training, **kwargs})}."
             )
         is_operation = self._layers[name].is_operation
         if len(arguments) != 1 and not is_operation:
             raise ValueError(
                 f"The layer {name!r} is called with {len(arguments)} arguments; one is supported."
             )
-        return self._references(name, arguments if is_operation else arguments[0]), training
+        tree = self._references(name, arguments if is_operation else arguments[0])
+        if not _references_in(tree):
+            raise ValueError(f"The layer {name!r} is called without a tensor.")
+        return tree, training
 
     def _references(self, name, tree):
         """The nesting with a `Reference` for each tensor."""
@@ -182,15 +251,10 @@ class Builder:
         if not is_valid:
             raise ValueError(f"A tensor in the config is not valid: {reprlib.repr(history)}.")
         if name not in self._layers:
-            raise ValueError(f"A tensor in the config names the unknown layer {name!r}.")
+            raise ValueError(
+                f"A tensor in the config names the unknown layer {reprlib.repr(name)}."
+            )
         return Reference(name, call, output)
-
-    def _missing(self, arguments):
-        """The first call that has not been made although the arguments need it, or None."""
-        for reference in _references_in(arguments):
-            if (reference.layer, reference.call) not in self._outputs:
-                return reference.layer, reference.call
-        return None
 
     def _call(self, name, index, arguments, training):
         layer = self._layers[name]
@@ -199,8 +263,7 @@ class Builder:
             result = layer.apply(*arguments)
         else:
             result = layer(arguments, training=training)
-        node = flatten(result)[0].node
-        self._outputs[name, index] = node.outputs
+        self._outputs[name, index] = flatten(result)[0].node.outputs
 
     def _resolve(self, leaf):
         if not isinstance(leaf, Reference):
@@ -208,8 +271,8 @@ class Builder:
         outputs = self._outputs[leaf.layer, leaf.call]
         if leaf.output >= len(outputs):
             raise ValueError(
-                f"A tensor in the config is output {leaf.output} of the layer {leaf.layer!r}, "
-                f"which has {len(outputs)}."
+                f"A tensor in the config is output {leaf.output} of the layer "
+                f"{reprlib.repr(leaf.layer)}, which has {len(outputs)}."
             )
         return outputs[leaf.output]
 
@@ -220,12 +283,13 @@ class Builder:
             if isinstance(tree, dict):
                 return {name: resolve(item) for name, item in tree.items()}
             is_leaf = isinstance(tree, (list, tuple)) and tree and isinstance(tree[0], str)
-            if is_leaf or not isinstance(tree, (list, tuple)):
-                reference = self._reference(tree)
-                if self._missing(reference) is not None:
-                    raise ValueError(f"`{key}` names a call that does not exist: {tree}.")
-                return self._resolve(reference)
-            return [resolve(item) for item in tree]
+            if not is_leaf and isinstance(tree, (list, tuple)):
+                return [resolve(item) for item in tree]
+            leaf = self._reference(tree)
+            leaf.call -= _first_call(self._layers[leaf.layer])
+            if (leaf.layer, leaf.call) not in self._outputs:
+                raise ValueError(f"`{key}` names a call that does not exist: {reprlib.repr(tree)}.")
+            return self._resolve(leaf)
 
         return resolve(config.get(key))
 
@@ -238,8 +302,4 @@ class Reference:
 
 
 def _references_in(arguments):
-    if isinstance(arguments, dict):
-        arguments = [arguments[key] for key in sorted(arguments)]
-    if isinstance(arguments, list):
-        return [reference for item in arguments for reference in _references_in(item)]
-    return [arguments] if isinstance(arguments, Reference) else []
+    return [leaf for leaf in flatten(arguments) if isinstance(leaf, Reference)]

@@ -58,6 +58,9 @@ class Model(Trainer, Saveable, Layer):
     """
 
     _is_complete = False  # whether the class implements `layers` and `build`
+    takes_mask = True  # but only None
+    # What a config has besides the constructor's arguments. `from_config` gets the config as it is.
+    config_keys: tuple[str, ...] = ()
     if TYPE_CHECKING:  # implemented by the classes of models
 
         @property

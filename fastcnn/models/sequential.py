@@ -46,6 +46,7 @@ class Sequential(Model):
 
     _is_complete = True
     keras_module = "keras"  # where Keras has the class; its layers are in "keras.layers"
+    config_keys = ("build_input_shape", "dtype")
 
     def __init__(
         self,
@@ -276,13 +277,16 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
         """A model with new weights from the result of `get_config`, of this package or Keras."""
+        from fastcnn.models.graph_config import check_calls
         from fastcnn.saving.serialization import Deserializer
 
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
             raise ValueError(
                 f"A Sequential config must contain a list `layers`. Received {config!r}."
             )
-        layers = Deserializer("the Sequential config", custom_objects).make(config["layers"])
+        reader = Deserializer.for_model("the Sequential config", custom_objects)
+        layers = reader.make(config["layers"])
+        check_calls([(layer, 1) for layer in layers])
         model = cls(layers, config.get("trainable", True), config.get("name"))
         shape = config.get("build_input_shape")
         if shape is not None and not model.built and model.layers:

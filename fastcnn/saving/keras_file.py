@@ -25,11 +25,12 @@ from fastcnn.core.variables import shapes_only
 from fastcnn.saving import h5_weights, serialization, weights
 from fastcnn.saving.atomic import atomic_write
 from fastcnn.saving.limits import MAX_HEADER, MAX_TENSORS
+from fastcnn.saving.saveable import Saveable
 from fastcnn.saving.zip_file import Archive, open_archive
 
 if TYPE_CHECKING:
     from fastcnn.core.types import CustomObjects, Path
-    from fastcnn.models import Sequential
+    from fastcnn.models import Model
 
 KERAS_VERSION = "3.15.0"  # the version that defines this format
 METADATA, CONFIG, WEIGHTS = "metadata.json", "config.json", "model.weights.h5"
@@ -68,7 +69,8 @@ def write_model(file, model):
         ValueError: the file exceeds the limits on files.
     """
     name = "The model cannot be saved"
-    config = model_to_json(model)
+    with serialization.marking_shared_layers():
+        config = model_to_json(model)
     serialization.check_limits(config, name)
     buffer = h5_weights.to_bytes(model)
     named = weights.named_weights(model) if model.built else {}
@@ -110,7 +112,7 @@ def load_model(
     custom_objects: CustomObjects = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Sequential:
+) -> Model:
     """Load a model from a .keras file written by this package or by Keras.
 
     Args:
@@ -208,10 +210,8 @@ def _build(text, name, custom_objects, compile=True):
         raise ValueError(f"{name}: it contains no model.")
     deserializer = serialization.Deserializer(name, custom_objects)
     model = deserializer.make(tree)
-    if not isinstance(model, serialization.model_class()):
-        raise ValueError(
-            f"{name}: it contains {tree['class_name']!r}, which is not a Sequential model."
-        )
+    if not isinstance(model, Saveable):
+        raise ValueError(f"{name}: it contains {tree['class_name']!r}, which is not a model.")
     settings = tree.get("compile_config")
     if not compile or not settings:
         return model, None

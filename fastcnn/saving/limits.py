@@ -17,6 +17,7 @@ MAX_OBJECTS = {  # in a configuration, by Keras module: bounds the total memory
     "keras.optimizers": 10,
 }
 MAX_OTHERS = 10_000
+MAX_LAYER_CALLS = 10_000  # in a model, including those in each call of a nested model
 MAX_THRESHOLDS = 100_000  # of all metrics such as AUC, which allocate a few arrays of that size
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import copy
 import inspect
 import json
 import math
@@ -32,6 +33,12 @@ if TYPE_CHECKING:
 _registered: dict[str, Any] = {}
 _in_scope: contextvars.ContextVar[tuple[dict[str, Any], ...]] = contextvars.ContextVar(
     "in_scope", default=()
+)
+_written: contextvars.ContextVar[dict[int, Config] | None] = contextvars.ContextVar(
+    "written", default=None
+)
+_reader: contextvars.ContextVar[Deserializer | None] = contextvars.ContextVar(
+    "reader", default=None
 )
 
 MAX_ERROR = 1000  # characters of an error message, which may quote the file
@@ -67,6 +74,7 @@ def tables():
         "keras.layers": layers,
         "keras": layers,  # models register themselves as layers
         "keras.models": layers,
+        "keras.src.models.functional": layers,
         "keras.activations": activations.registry,
         "keras.constraints": constraints.registry,
         "keras.initializers": initializers.registry,
@@ -76,11 +84,6 @@ def tables():
         "keras.optimizers.schedules": optimizers.schedules.registry,
         "keras.regularizers": regularizers.registry,
     }
-
-
-def model_class():
-    """The class that every model in a file must be an instance of."""
-    return tables()["keras"].lookup("Sequential")
 
 
 def register_keras_serializable(
@@ -215,15 +218,41 @@ def serialize_object(instance):
     entry = type(instance)
     table = _table_of(entry)
     is_ours = table is not None and entry.__module__.startswith("fastcnn.")
+    module = getattr(entry, "keras_module", table.module) if is_ours else entry.__module__
+    is_public = is_ours and not module.startswith("keras.src.")
     config = {
-        "module": getattr(entry, "keras_module", table.module) if is_ours else entry.__module__,
+        "module": module,
         "class_name": entry.__name__,
         "config": serialize(instance.get_config()),
-        "registered_name": None if is_ours else get_registered_name(entry),
+        "registered_name": None if is_public else get_registered_name(entry),
     }
     if getattr(instance, "built", False) and getattr(instance, "input_shape", None) is not None:
         config["build_config"] = {"input_shape": serialize(instance.build_shape)}
+    _mark_shared(instance, config)
     return config
+
+
+@contextlib.contextmanager
+def marking_shared_layers() -> Iterator[None]:
+    """Context manager: a layer that is written more than once gets Keras's `shared_object_id`.
+
+    That happens where a model and a model nested in it both use a layer directly.
+    """
+    before = _written.set({})
+    try:
+        yield
+    finally:
+        _written.reset(before)
+
+
+def _mark_shared(instance, config):
+    written = _written.get()
+    if written is None or not hasattr(instance, "nodes"):  # only layers are shared
+        return
+    first = written.setdefault(id(instance), config)
+    if first is not config:
+        number = list(written).index(id(instance)) + 1
+        first["shared_object_id"] = config["shared_object_id"] = number
 
 
 # ------------------------------------------------------------------------------------ from a file
@@ -255,17 +284,31 @@ def parse(text, name):
         )
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{name}: it is not valid: {error}") from None
+    calls: list[Any] = []
+    if _is_deep(tree, calls) or _is_deep(calls):
+        raise ValueError(f"{name}: it is nested more than {MAX_NESTING} levels deep.")
+    return tree
+
+
+def _is_deep(tree, calls=None):
+    """Whether a tree has more than `MAX_NESTING` levels.
+
+    The calls of a graph's layers are moved to the list `calls`: they would take half of the levels.
+    """
     level = [tree]
     for _ in range(MAX_NESTING + 1):
-        level = [
-            item
-            for node in level
-            if isinstance(node, (dict, list))
-            for item in (node.values() if isinstance(node, dict) else node)
-        ]
+        inner: list[Any] = []
+        for node in level:
+            if isinstance(node, list):
+                inner.extend(node)
+            elif isinstance(node, dict):
+                for key, item in node.items():
+                    is_call = key == "inbound_nodes" and calls is not None
+                    (calls if is_call else inner).append(item)
+        level = inner
         if not level:
-            return tree
-    raise ValueError(f"{name}: it is nested more than {MAX_NESTING} levels deep.")
+            return False
+    return True
 
 
 def _without_duplicates(pairs):
@@ -329,6 +372,18 @@ class Deserializer:
         self._custom = custom_objects or {}
         self._tables = tables()
         self._count = ObjectCount()
+        self._shared = {}  # {Keras's `shared_object_id`: layer}
+
+    @classmethod
+    def for_model(cls, name, custom_objects=None):
+        """What a model's `from_config` creates its layers with.
+
+        For a model in a configuration that is being read, it has that configuration's name, custom
+        objects and object count.
+        """
+        reader = copy.copy(_reader.get() or cls(name))
+        reader._custom = {**reader._custom, **(custom_objects or {})}
+        return reader
 
     def error(self, message):
         """A ValueError that names the configuration."""
@@ -352,6 +407,9 @@ class Deserializer:
         if class_name in ("function", "type"):
             return self._function(tree)
         entry, table = self._entry(tree, class_name)
+        shared = tree.get("shared_object_id")
+        if isinstance(shared, int) and type(self._shared.get(shared)) is entry:
+            return self._shared[shared]
         config = tree.get("config")
         if config is None:
             config = {}
@@ -363,8 +421,22 @@ class Deserializer:
                 self._count.add(table.module, class_name, config)
             except ValueError as error:
                 raise self.error(error) from None
-        config = {key: self.make(item) for key, item in config.items()}
-        return self.call(class_name, entry.from_config, config)
+        if hasattr(entry, "config_keys"):
+            instance = self._model(class_name, entry, config)
+        else:
+            config = {key: self.make(item) for key, item in config.items()}
+            instance = self.call(class_name, entry.from_config, config)
+        if isinstance(shared, int) and hasattr(instance, "nodes"):
+            self._shared[shared] = instance
+        return instance
+
+    def _model(self, class_name, entry, config):
+        """A model, whose `from_config` creates the layers."""
+        before = _reader.set(self)
+        try:
+            return self.call(class_name, entry.from_config, config)
+        finally:
+            _reader.reset(before)
 
     def _entry(self, tree, class_name):
         """(class, its table or None for a custom class) for a class name."""
@@ -372,11 +444,6 @@ class Deserializer:
         custom = self._custom_entry(registered, class_name)
         if custom is not None:
             return custom, None
-        if class_name in ("Functional", "Model"):
-            raise self.error(
-                "it contains a functional model (`Model(inputs, outputs)`); only `Sequential` "
-                "models are supported."
-            )
         table = self._tables.get(module) if isinstance(module, str) else None
         if table is None or (registered is not None and registered != class_name):
             raise self.error(
@@ -400,8 +467,7 @@ class Deserializer:
     def _known_arguments(self, entry, class_name, config):
         """`config` without unsupported arguments that have a neutral value."""
         accepted = accepted_arguments(entry)
-        if hasattr(entry, "keras_module"):  # the configuration of a Sequential has these as well
-            accepted |= {"build_input_shape", "dtype"}
+        accepted.update(getattr(entry, "config_keys", ()))
         kept = {}
         for key, value in config.items():
             if key in accepted:

@@ -50,16 +50,23 @@ class Tensor:
         return out
 
 
-def groups(model, path=""):
-    """Yield (path in a file, layer) for a model's layers, including those of nested models."""
+def groups(model, path="", visited=None):
+    """Yield (path in a file, layer) for a model's layers, including those of nested models.
+
+    A layer that the model and a nested model share is yielded once, for the first of them.
+    """
+    visited = set() if visited is None else visited
     counts = {}
     for layer in model.layers:
         kind = snake_case(re.sub(r"\W+", "", type(layer).__name__))
         count = counts[kind] = counts.get(kind, -1) + 1
+        if id(layer) in visited:
+            continue
+        visited.add(id(layer))
         group = f"{path}layers/{kind}_{count}" if count else f"{path}layers/{kind}"
         yield group, layer
         if hasattr(layer, "layers"):
-            yield from groups(layer, f"{group}/")
+            yield from groups(layer, f"{group}/", visited)
 
 
 def named_weights(model):
