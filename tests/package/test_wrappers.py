@@ -1,5 +1,7 @@
 """The scikit-learn wrappers: scikit-learn's own estimator checks, grid searches, pipelines."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -51,14 +53,20 @@ FIT = {"epochs": 30, "verbose": 0}
 # scikit-learn expects a single value per sample, and aborts these checks.
 COLUMNS = "decision_function has a column for each of two classes, as in Keras"
 EXPECTED = {"check_classifiers_train": COLUMNS, "check_classifiers_classes": COLUMNS}
-
-
-@parametrize_with_checks(
+CHECKS = parametrize_with_checks(
     [SKLearnClassifier(classifier, fit_kwargs=FIT), SKLearnRegressor(regressor, fit_kwargs=FIT)],
     expected_failed_checks=lambda estimator: (
         EXPECTED if isinstance(estimator, SKLearnClassifier) else {}
     ),
 )
+
+
+def check_id(value):
+    """The name of an estimator or a check; scikit-learn's ids contain the address of a function."""
+    return value.func.__name__ if isinstance(value, partial) else type(value).__name__
+
+
+@CHECKS.with_args(ids=check_id)  # the same in every process of pytest-xdist
 @pytest.mark.filterwarnings("ignore")
 def test_estimator_checks(estimator, check):
     check(estimator)
