@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -33,6 +34,17 @@ def compiles(compiler, program, flags):
         except OSError:
             return False
         return done.returncode == 0
+
+
+def in_parallel(compile_files):
+    """A compiler's method `compile` that compiles its files at the same time."""
+
+    def compile_each(sources, **options):
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            objects = pool.map(lambda source: compile_files([source], **options), sources)
+            return [path for one in objects for path in one]
+
+    return compile_each
 
 
 class Build(build_ext):
@@ -68,6 +80,7 @@ class Build(build_ext):
             for extension in self.extensions:
                 extension.extra_compile_args.append("-fopenmp")
                 extension.extra_link_args.append("-fopenmp")
+        self.compiler.compile = in_parallel(self.compiler.compile)
         super().build_extensions()
 
     def run(self):
