@@ -59,7 +59,7 @@ def facts(variables):
         "layers": [layer.name for layer in model.layers],
         "weights": [list(weight.shape) for weight in model.get_weights()],
         "count": model.count_params(),
-        "output": list(model.output_shape[1:]),
+        "output": output_shape(model),
         "arrays": {
             name: [list(value.shape), np.asarray(value).dtype.name]
             for name, value in variables.items()
@@ -70,6 +70,16 @@ def facts(variables):
         },
     }
     return json.loads(json.dumps(found))
+
+
+def output_shape(model):
+    """The shape of a sample's output, or a list of these for several, in Keras's order."""
+    shapes = model.output_shape
+    if isinstance(shapes, dict):
+        shapes = [shapes[key] for key in sorted(shapes)]
+    if isinstance(shapes, list):
+        return [list(shape[1:]) for shape in shapes]
+    return list(shapes[1:])
 
 
 def is_plain(value):
