@@ -1,7 +1,8 @@
 """fastcnn against Keras on TensorFlow, PyTorch, ONNX Runtime and OpenVINO, on whole networks.
 
     python -m benchmarks.compare                        training, prediction, one image at a time
-    python -m benchmarks.compare --only train --nets tutorial,dnn --rounds 9
+    python -m benchmarks.compare --only train --nets tutorial,resnet20 --rounds 9
+    python -m benchmarks.compare --nets graphs          only the networks with forks and merges
     python -m benchmarks.compare --scaling              batch 1 to 1024, threads 1 and 2
     python -m benchmarks.compare --script               the tutorial's script, start to result
 
@@ -9,12 +10,14 @@ Each framework runs in a separate process that is suspended while another one is
 alternate round by round, so that variations of the machine's speed affect all of them. First every
 peer must produce the same scores, and the same losses in the first training steps, from the same
 weights; one that does not is reported and not timed. A figure is the median over all rounds,
-followed by the 10th and 90th percentiles. The machine's FMA peak is measured in each round.
+followed by the 10th and 90th percentiles; with --minima it is the minimum. The machine's FMA peak
+is measured in each round.
 
 Training is `fit` with batches of 32 from arrays in memory (for PyTorch a hand-written loop over
 prepared batches); prediction is a call of the model on one batch. A framework that has several
-methods (XLA, torch.compile, several steps at a time) tries them first and uses the fastest. Images
-are Fashion-MNIST's if it is available, otherwise those of tests/support/shapes.py.
+methods (XLA, torch.compile, several steps at a time) tries them first and uses the fastest; with
+--no-compilers those that compile a network, for minutes if it is deep, are left out. Images are
+Fashion-MNIST's if it is available, otherwise those of the nets (benchmarks/nets.py).
 """
 
 import argparse
@@ -26,13 +29,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import script
+from benchmarks.nets import GROUPS, NETS
 from benchmarks.peak import cpu_count, fma_peak, instruction_sets
 from benchmarks.peers import PEERS
 from benchmarks.report import Samples, digits, origin, table
 from benchmarks.session import PeerAbsentError, PeerError, close, start
-from tests.support.shapes import NETS
 
-IMAGES = 8192
+IMAGES = 8192  # of Fashion-MNIST
 SCORES_TOLERANCE = 1e-4  # absolute, of probabilities or logits
 LOSSES_TOLERANCE = 1e-3  # relative, over the first three steps
 # The gradient of a bias before a batch normalization consists of rounding errors, which Adam scales
@@ -70,7 +73,11 @@ def parse(arguments=None):
     )
     add = parser.add_argument
     names = {"type": lambda text: text.split(",")}
-    add("--nets", **names, help=f"some of {','.join(NETS)} (default: all; scaling: tutorial)")
+    add(
+        "--nets",
+        **names,
+        help=f"some of {','.join([*GROUPS, *NETS])} (default: all; scaling: tutorial)",
+    )
     add("--peers", **names, default=list(PEERS), help=f"some of {','.join(PEERS)}")
     add("--only", choices=TASKS, help="one of the three tables")
     add("--rounds", type=int, default=5, help="number of rounds (5; the script: 1)")
@@ -82,7 +89,11 @@ def parse(arguments=None):
     add("--script", action="store_true", help="the tutorial's whole script, fastcnn and Keras")
     add("--markdown", metavar="FILE", help="also write the tables to this file")
     add("--json", metavar="FILE", help="write all samples to this file")
+    add("--minima", action="store_true", help="minima instead of medians, on a busy machine")
+    add("--no-compilers", action="store_true", help="without XLA and torch.compile")
     options = parser.parse_args(arguments)
+    if options.nets:
+        options.nets = [n for name in options.nets for n in GROUPS.get(name, [name])]
     for kind, given, known in (("net", options.nets, NETS), ("peer", options.peers, PEERS)):
         for name in given or ():
             if name not in known:
@@ -145,6 +156,8 @@ def agree(sessions, net):
 
 def comparison(options, images):
     sessions = start(options.peers, options.peer_python, options.threads, options.isa, images)
+    for session in sessions.values():
+        session.ask("compilers", use=not options.no_compilers)
     tasks = [options.only] if options.only else list(TASKS)
     results, peaks = {}, []  # (task, net, peer): Samples
     try:
@@ -195,9 +208,17 @@ def task_table(task, options, sessions, results, peak):
     rows = []
     for name in options.nets:
         found = {p: results[task, name, p] for p in peers if (task, name, p) in results}
-        others = [samples.median for peer, samples in found.items() if peer != "fastcnn"]
-        ours = found["fastcnn"].median if "fastcnn" in found else None
-        row = [NETS[name].title, *(found[p].text(scale) if p in found else "-" for p in peers)]
+        times = {
+            peer: samples.best if options.minima else samples.median
+            for peer, samples in found.items()
+        }
+        others = [time for peer, time in times.items() if peer != "fastcnn"]
+        ours = times.get("fastcnn")
+        texts = {
+            peer: digits(time * scale) if options.minima else found[peer].text(scale)
+            for peer, time in times.items()
+        }
+        row = [NETS[name].title, *(texts.get(peer, "-") for peer in peers)]
         row.append(f"**{min(others) / ours:.2f}**" if ours and others else "-")
         if task != "one":
             limit = 1e3 * NETS[name].flops(batch, task == "train") / peak

@@ -10,7 +10,7 @@ import time
 import numpy as np
 
 import fastcnn
-from benchmarks.peers.serve import Peer, serve
+from benchmarks.peers.serve import Peer, rows, serve
 from fastcnn import kernels
 
 
@@ -25,12 +25,12 @@ class FastCnn(Peer):
 
     def _model(self, net):
         model = net.build(fastcnn)
-        model.set_weights(net.weights())
+        net.set_weights(model)
         return net.compile(model, fastcnn)
 
     def prediction(self, net, batch, method):
         model = net.build(fastcnn)
-        model.set_weights(net.weights())
+        net.set_weights(model)
         images = self.images(net, batch)
         latest = []
 
@@ -42,12 +42,12 @@ class FastCnn(Peer):
     def training(self, net, batch, method):
         model = self._model(net)
         images, labels = self.data(net)
-        steps = len(images) // batch
-        images, labels = images[: steps * batch], labels[: steps * batch]
-        model.fit(images[:batch], labels[:batch], batch_size=batch, verbose=0)  # warms up
+        steps = len(labels) // batch
+        images, labels = rows(images, 0, steps * batch), labels[: steps * batch]
+        model.fit(rows(images, 0, batch), labels[:batch], batch_size=batch, verbose=0)  # warms up
 
         def run(seconds):
-            model.set_weights(net.weights())
+            net.set_weights(model)
             samples, end = [], time.perf_counter() + seconds
             while not samples or time.perf_counter() < end:
                 begin = time.perf_counter()
@@ -77,8 +77,8 @@ class FastCnn(Peer):
         model, (images, labels) = self._model(net), self.data(net)
         losses = []
         for i in range(0, steps * batch, batch):
-            rows = slice(i, i + batch)
-            history = model.fit(images[rows], labels[rows], batch, shuffle=False, verbose=0)
+            x, y = rows(images, i, i + batch), labels[i : i + batch]
+            history = model.fit(x, y, batch, shuffle=False, verbose=0)
             losses.append(history.history["loss"][0])
         return losses
 

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.peers.serve import INTERVAL, Peer, serve
+from benchmarks.peers.serve import INTERVAL, Peer, rows, serve
 
 WARM_UP = 8  # steps at the start of each fit that are not measured
 
@@ -70,7 +70,7 @@ class Keras(Peer):
 
     def _model(self, net, **options):
         model = net.build(keras)
-        model.set_weights(net.weights())
+        net.set_weights(model)
         return net.compile(model, keras, **options)
 
     def prediction(self, net, batch, method):
@@ -84,7 +84,7 @@ class Keras(Peer):
 
         else:
             function = tf.function(lambda x: model(x, training=False), jit_compile=method == "XLA")
-            tensor = tf.constant(images)
+            tensor = tf.nest.map_structure(tf.constant, images)
 
             def call():
                 latest[:] = [function(tensor).numpy()]
@@ -95,10 +95,11 @@ class Keras(Peer):
         several = 16 if "16" in method else 1
         model = self._model(net, jit_compile="XLA" in method, steps_per_execution=several)
         images, labels = self.data(net)
-        images, labels = (a[: len(a) // batch * batch] for a in (images, labels))
+        end = len(labels) // batch * batch
+        images, labels = rows(images, 0, end), labels[:end]
 
         def run(seconds):
-            model.set_weights(net.weights())
+            net.set_weights(model)
             clock = _Clock(seconds)
             while not clock.samples():
                 model.fit(images, labels, batch, 1000, verbose=0, callbacks=[clock])
@@ -112,7 +113,8 @@ class Keras(Peer):
         losses = []
         for i in range(0, steps * batch, batch):
             model.reset_metrics()
-            losses.append(model.train_on_batch(images[i : i + batch], labels[i : i + batch])[0])
+            x, y = rows(images, i, i + batch), labels[i : i + batch]
+            losses.append(model.train_on_batch(x, y)[0])
         return np.array(losses, float)
 
 

@@ -4,10 +4,9 @@ On CPUs with bfloat16 units OpenVINO computes in bfloat16 by default. Here it us
 other frameworks.
 """
 
-import numpy as np
 import openvino
 
-from benchmarks.onnx_model import onnx_model
+from benchmarks.onnx_model import channels_first_images, channels_last_scores, onnx_model
 from benchmarks.peers.serve import Peer, serve
 
 
@@ -17,20 +16,20 @@ class OpenVino(Peer):
 
     def prediction(self, net, batch, method):
         core = openvino.Core()
-        model = core.read_model(onnx_model(net, net.weights(), batch).SerializeToString())
+        model = core.read_model(onnx_model(net, batch).SerializeToString())
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": self.threads,
             "PERFORMANCE_HINT": "LATENCY",
         }
         request = core.compile_model(model, "CPU", settings).create_infer_request()
-        images = np.ascontiguousarray(self.images(net, batch).transpose(0, 3, 1, 2))
+        images = channels_first_images(self.images(net, batch))
         latest = []
 
         def call():
-            latest[:] = [request.infer([images], share_inputs=True, share_outputs=True)]
+            latest[:] = [request.infer(images, share_inputs=True, share_outputs=True)]
 
-        return call, lambda: latest[0][0]
+        return call, lambda: channels_last_scores(latest[0][0])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The request loop and the timing that all peers share.
 
     {"task": "versions"}                                        -> {"versions": {...}}
+    {"task": "compilers", "use": false}                         -> {}
     {"task": "check", "net": "dnn", "batch": 32}                -> {"scores": [[...], ...]}
     {"task": "losses", "net": "dnn", "batch": 32, "steps": 3}   -> {"losses": [...]}
     {"task": "train", "net": "dnn", "batch": 32, "seconds": 1}  -> {"ms": [...], "method": "..."}
@@ -13,7 +14,7 @@ is the method that the framework used: if it has several (a compiler, several st
 peer tries them at the first request and keeps using the fastest. A request may specify the
 `method`. `layer` is one convolution (the fields of a Conv2DCase), forward and both gradients;
 `sums` are checksums of y, dx, dw and db. The answer to an unsupported task is {"absent": reason},
-to a failed one {"error": text}. All peers use the weights and images of shapes.py, or images
+to a failed one {"error": text}. All peers use the weights and images of the nets, or images
 from the file given on the command line.
 """
 
@@ -26,10 +27,11 @@ import traceback
 
 import numpy as np
 
-from tests.support.shapes import NETS, Conv2DCase
+from benchmarks.nets import GROUPS, NETS
+from tests.support.shapes import Conv2DCase
 
-IMAGES = 8192  # in the training set: 256 batches of 32
 INTERVAL = 0.02  # seconds
+COMPILERS = ("XLA", "XLA, 16 steps", "compile")  # methods that compile a network
 
 
 class AbsentError(Exception):
@@ -41,12 +43,14 @@ class Peer:
 
     train_methods = ("",)
     predict_methods = ("",)
+    check_method = None  # the method whose scores are checked; None: the first for prediction
 
     def __init__(self, threads, images=None):
         self.threads = threads
         self._images = images
         self._data, self._made, self._best = {}, {}, {}
         self._layer = (None,)
+        self._compilers = True
 
     def versions(self):
         """{"package": "version", ...}"""
@@ -72,29 +76,36 @@ class Peer:
         raise AbsentError("no single layers")
 
     def data(self, net):
-        """Images float32 (n, h, w, c) and labels int64 (n,)."""
+        """Images float32 (n, h, w, c), or a list of them, and labels int64 (n, ...)."""
         if net.name not in self._data:
-            if self._images and net.input_shape == (28, 28, 1):
+            if self._images and net.name in GROUPS["chains"] and net.input_shape == (28, 28, 1):
                 with np.load(self._images) as file:
                     images = (file["images"] / 255.0).astype(np.float32)
                     self._data[net.name] = images, file["labels"].astype(np.int64)
             else:
-                self._data[net.name] = net.data(IMAGES)
+                self._data[net.name] = net.data(net.images)
         return self._data[net.name]
 
     def images(self, net, batch):
-        return self.data(net)[0][:batch]
+        return rows(self.data(net)[0], 0, batch)
 
     # --- requests
 
-    def answer(self, task, net=None, batch=32, seconds=1.0, steps=3, method=None, layer=None):
+    def answer(
+        self, task, net=None, batch=32, seconds=1.0, steps=3, method=None, layer=None, use=True
+    ):
         if task == "versions":
             return {"versions": self.versions()}
         if task == "layer":
             return self._answer_layer(layer, seconds)
+        if task == "compilers":
+            self._compilers = use
+            return {}
         net = NETS[net]
         if task == "check":
-            call, result = self.prediction(net, batch, method or self.predict_methods[0])
+            call, result = self.prediction(
+                net, batch, method or self.check_method or self.predict_methods[0]
+            )
             call()
             return {"scores": np.asarray(result(), np.float64).tolist()}
         if task == "losses":
@@ -127,6 +138,8 @@ class Peer:
         key = task, net.name, batch
         if key not in self._best:
             tried = {}
+            if not self._compilers:
+                methods = [method for method in methods if method not in COMPILERS]
             for method in methods if len(methods) > 1 else ():
                 try:
                     run = self._runner(task, net, batch, method)
@@ -148,6 +161,13 @@ class Peer:
                 call, _ = self.prediction(net, batch, method)
                 self._made[key] = lambda seconds: intervals(call, seconds)
         return self._made[key]
+
+
+def rows(images, begin, end):
+    """These rows of an array or of each array of a list."""
+    if isinstance(images, list):
+        return [array[begin:end] for array in images]
+    return images[begin:end]
 
 
 def intervals(call, seconds, interval=INTERVAL):

@@ -1,73 +1,118 @@
-"""PyTorch, channels last: a hand-written loop over prepared batches, eager or compiled.
+"""PyTorch: a hand-written loop over prepared batches, channels last or first, eager or compiled.
 
 Adam is fused. Prediction runs in inference mode; `traced` is a frozen TorchScript graph.
 """
 
 import math
+from collections import Counter
 
 import numpy as np
 import torch
 import torch._inductor.config
+import torch.fx
 from torch import nn
 
-from benchmarks.onnx_model import channels_first_dense
-from benchmarks.peers.serve import INTERVAL, Peer, intervals, serve
-from tests.support.shapes import pads_and_output, pair
+from benchmarks.onnx_model import channels_first_weights, channels_last_scores
+from benchmarks.peers.serve import INTERVAL, Peer, intervals, rows, serve
+from tests.support.shapes import pads_and_output, window_of
 
-ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "softmax": lambda: nn.Softmax(-1)}
-BATCHES = 256
-
-
-def _window(kind, config, x):
-    """Kernel size, strides and PyTorch's symmetric padding of a convolution or a pool."""
-    size = pair(config["kernel_size"] if kind == "Conv2D" else config["pool_size"])
-    strides = pair(config.get("strides", 1 if kind == "Conv2D" else size))
-    (top, bottom, left, right), _ = pads_and_output(
-        x[1:3], size, strides, config.get("padding", "valid")
-    )
-    if (top, left) != (bottom, right):
-        raise NotImplementedError(f"PyTorch's layers only support symmetric padding: {config}.")
-    return size, strides, (top, left)
+MERGES = {"Add": torch.add, "Subtract": torch.sub, "Multiply": torch.mul}
+WEIGHT_NAMES = ("weight", "bias", "running_mean", "running_var")
 
 
-def module(net):
-    """`net` with its weights as a channels-last Sequential that returns logits."""
-    layers, weights, flattened = [], iter(map(torch.tensor, net.weights())), None
-    for kind, config, x, y in net.steps():
-        if kind == "Conv2D":
-            layers.append(nn.Conv2d(x[3], y[3], *_window(kind, config, x)))
-            layers[-1].weight.data = next(weights).permute(3, 2, 0, 1).contiguous()
-            layers[-1].bias.data = next(weights)
-        elif kind == "MaxPooling2D":
-            layers.append(nn.MaxPool2d(*_window(kind, config, x)))
-        elif kind == "AveragePooling2D":
-            layers.append(nn.AvgPool2d(*_window(kind, config, x), count_include_pad=False))
-        elif kind == "BatchNormalization":
-            layers.append(nn.BatchNorm2d(x[-1], eps=1e-3, momentum=0.01))
-            for name in ("weight", "bias", "running_mean", "running_var"):
-                getattr(layers[-1], name).data = next(weights)
-        elif kind == "Dropout":
-            layers.append(nn.Dropout(config["rate"]))
-        elif kind == "Flatten":
-            layers.append(nn.Flatten())
-            flattened = x[1:]
-        elif kind == "Dense":
-            layers.append(nn.Linear(x[1], y[1]))
-            kernel = next(weights)
-            if flattened is not None:
-                kernel = torch.tensor(channels_first_dense(kernel.numpy(), flattened))
-                flattened = None
-            layers[-1].weight.data = kernel.T.contiguous()
-            layers[-1].bias.data = next(weights)
-        activation = config.get("activation")
-        if activation not in (None, "softmax"):
-            layers.append(ACTIVATIONS[activation]())
-    return nn.Sequential(*layers).to(memory_format=torch.channels_last)
+def module(net, exact=False, softmax=False, memory_format=torch.channels_last):
+    """`net` with its weights as a module of straight code; returns logits, or scores.
+
+    PyTorch's layers pad both sides equally. Where Keras does not, an `exact` module pads the image
+    in a separate step; the others, which are timed, are spared it and compute something similar.
+    """
+    nodes, weights = net.nodes(), channels_first_weights(net)
+    readers = Counter(source for node in nodes for source in node.inputs)
+    root, graph, values = nn.Module(), torch.fx.Graph(), []
+    for index, node in enumerate(nodes):
+        inputs = tuple(values[source] for source in node.inputs)
+        if node.kind == "Input":
+            values.append(graph.placeholder(f"images_{index}"))
+        elif node.kind == "Concatenate":
+            values.append(graph.call_function(torch.cat, (inputs, 1)))
+        elif node.kind in MERGES:
+            values.append(graph.call_function(MERGES[node.kind], inputs))
+        else:
+            x = nodes[node.inputs[0]].shape
+            parts = _layer(node, x, exact, weights.get(node.name, ()))
+            parts += _activation(node, inplace=bool(parts) or readers[node.inputs[0]] == 1)
+            (value,) = inputs
+            for number, part in enumerate(parts):
+                name = f"{node.name}_{number}"
+                if not hasattr(root, name):
+                    root.add_module(name, part)
+                value = graph.call_module(name, (value,))
+            values.append(value)
+    result = values[-1]
+    if softmax:
+        result = graph.call_function(torch.softmax, (result, 1))
+    graph.output(result)
+    return torch.fx.GraphModule(root, graph).to(memory_format=memory_format)
+
+
+def _layer(node, x, exact, weights):
+    """The modules of a layer with inputs of shape `x`, without its activation."""
+    kind, config = node.kind, node.config
+    if kind in ("Activation", "ReLU"):
+        return []
+    if kind == "Flatten":
+        return [nn.Flatten()]
+    if kind == "Dropout":
+        return [nn.Dropout(config["rate"])]
+    if kind == "GlobalAveragePooling2D":
+        return [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    before = []
+    if kind == "Dense":
+        layer = nn.Linear(x[0], config["units"])
+    elif kind == "BatchNormalization":
+        layer = nn.BatchNorm2d(x[-1], eps=1e-3, momentum=0.01)
+    else:
+        before, layer = _window(node, x, exact)
+    for name, array in zip(WEIGHT_NAMES, weights, strict=False):
+        getattr(layer, name).data = torch.from_numpy(np.ascontiguousarray(array))
+    return [*before, layer]
+
+
+def _window(node, x, exact):
+    """(modules to run before it, the module) of a convolution or a pool."""
+    kind, config = node.kind, node.config
+    size, strides, padding = window_of(kind, config)
+    if kind == "Conv2DTranspose":  # its windows do not overlap: no padding
+        return [], nn.ConvTranspose2d(x[-1], node.shape[-1], size, strides)
+    (top, bottom, left, right), _ = pads_and_output(x[:2], size, strides, padding)
+    before, pads = [], (bottom, right)
+    if exact and (top, left) != pads:
+        before, pads = [nn.ZeroPad2d((left, right, top, bottom))], (0, 0)
+    if kind == "MaxPooling2D":
+        return before, nn.MaxPool2d(size, strides, pads)
+    if kind == "AveragePooling2D":
+        return before, nn.AvgPool2d(size, strides, pads, count_include_pad=False)
+    options = {"groups": x[-1] if kind == "DepthwiseConv2D" else 1}
+    options["bias"] = config.get("use_bias", True)
+    return before, nn.Conv2d(x[-1], node.shape[-1], size, strides, pads, **options)
+
+
+def _activation(node, inplace):
+    """The module of a layer's activation in a list; the loss takes logits."""
+    if node.config.get("max_value") == 6:
+        return [nn.ReLU6(inplace)]
+    kinds = {"relu": [nn.ReLU(inplace)], "tanh": [nn.Tanh()]}
+    return kinds.get(node.config.get("activation"), [])
+
+
+def _memory_format(method):
+    return torch.contiguous_format if method == "channels first" else torch.channels_last
 
 
 class Torch(Peer):
-    train_methods = ("eager", "compile")
-    predict_methods = ("eager", "traced", "compile")
+    train_methods = ("eager", "channels first", "compile")
+    predict_methods = ("eager", "channels first", "traced", "compile")
+    check_method = "exact"
 
     def __init__(self, threads, images=None):
         super().__init__(threads, images)
@@ -82,26 +127,29 @@ class Torch(Peer):
         torch._inductor.config.freezing = True  # pre-packed weights; prediction only
         return torch.compile(model, dynamic=False)
 
-    def _tensor(self, images):
+    def _tensor(self, images, memory_format=torch.channels_last):
         tensor = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-        return tensor.contiguous(memory_format=torch.channels_last)
+        return tensor.contiguous(memory_format=memory_format)
+
+    def _tensors(self, images, method):
+        images = images if isinstance(images, list) else [images]
+        return [self._tensor(array, _memory_format(method)) for array in images]
 
     def prediction(self, net, batch, method):
-        model = module(net).eval()
-        if not net.from_logits:
-            model.append(nn.Softmax(-1))
-        images = self._tensor(self.images(net, batch))
+        exact = method == "exact"
+        model = module(net, exact, not net.from_logits, _memory_format(method)).eval()
+        images = self._tensors(self.images(net, batch), method)
         if method == "traced":
-            model = torch.jit.optimize_for_inference(torch.jit.trace(model, images))
+            model = torch.jit.optimize_for_inference(torch.jit.trace(model, tuple(images)))
         elif method == "compile":
             model = self._compiled(model)
         latest = []
 
         def call():
             with torch.inference_mode():
-                latest[:] = [model(images)]
+                latest[:] = [model(*images)]
 
-        return call, lambda: latest[0].numpy()
+        return call, lambda: channels_last_scores(latest[0].numpy())
 
     def layer(self, case, x, w, b, dy):
         # For asymmetric padding the image is padded beforehand, in PyTorch's favor.
@@ -135,12 +183,14 @@ class Torch(Peer):
     def _stepper(self, net, batch, method):
         """(step, restart, optimizer): `step()` trains on the next batch and returns its loss."""
         images, labels = self.data(net)
-        starts = range(0, min(len(images) // batch, BATCHES) * batch, batch)
         batches = [
-            (self._tensor(images[i : i + batch]), torch.from_numpy(labels[i : i + batch]))
-            for i in starts
+            (
+                self._tensors(rows(images, i, i + batch), method),
+                torch.from_numpy(labels[i : i + batch]),
+            )
+            for i in range(0, len(labels) // batch * batch, batch)
         ]
-        model = module(net).train()
+        model = module(net, method == "exact", memory_format=_memory_format(method)).train()
         first = {key: value.clone() for key, value in model.state_dict().items()}
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, fused=True)
         forward = self._compiled(model) if method == "compile" else model
@@ -150,7 +200,7 @@ class Torch(Peer):
             x, y = batches[position[0] % len(batches)]
             position[0] += 1
             optimizer.zero_grad(set_to_none=True)
-            loss = nn.functional.cross_entropy(forward(x), y)
+            loss = nn.functional.cross_entropy(forward(*x), y)
             loss.backward()
             optimizer.step()
             return loss
@@ -171,7 +221,7 @@ class Torch(Peer):
         return run
 
     def losses(self, net, batch, steps):
-        step, _, optimizer = self._stepper(net, batch, "eager")
+        step, _, optimizer = self._stepper(net, batch, "exact")
         losses = []
         for t in range(1, steps + 1):
             # Keras adds epsilon before the bias correction of the second moment, PyTorch after it.

@@ -10,6 +10,7 @@ never change. This module needs NumPy alone: it is its own oracle for output sha
 import itertools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -193,6 +194,62 @@ DENSE = dict(_dense_cases())
 # --- networks ------------------------------------------------------------------------------------
 
 
+SAME_SHAPE = ("BatchNormalization", "Dropout", "Activation", "ReLU", "Add", "Subtract", "Multiply")
+
+
+class Node(NamedTuple):
+    """One call of a layer; calls of one layer have the same name. Shapes are without the batch."""
+
+    kind: str  # the layer's class
+    config: dict
+    name: str
+    inputs: tuple  # the indices of the nodes whose outputs it reads
+    shape: tuple  # of its output
+
+    def weight_shapes(self, *inputs):
+        """[(role, shape), ...] of the layer's weights, in Keras's order."""
+        config, channels = self.config, inputs[0][-1] if inputs else 0
+        if self.kind == "BatchNormalization":
+            roles = ("gamma", "beta", "moving_mean", "moving_variance")
+            return [(role, (channels,)) for role in roles]
+        if self.kind == "Conv2D":
+            shape, bias = (
+                (*pair(config["kernel_size"]), channels, config["filters"]),
+                self.shape[-1],
+            )
+        elif self.kind == "Conv2DTranspose":
+            shape, bias = (
+                (*pair(config["kernel_size"]), config["filters"], channels),
+                self.shape[-1],
+            )
+        elif self.kind == "DepthwiseConv2D":
+            shape, bias = (*pair(config["kernel_size"]), channels, 1), channels
+        elif self.kind == "Dense":
+            shape, bias = (channels, config["units"]), config["units"]
+        else:
+            return []
+        shapes = [("depthwise" if self.kind == "DepthwiseConv2D" else "kernel", shape)]
+        return [*shapes, ("bias", (bias,))] if config.get("use_bias", True) else shapes
+
+    def flops(self, *inputs):
+        """Dense multiplications and additions for one sample, without those of the biases."""
+        kernels = [s for role, s in self.weight_shapes(*inputs) if role in ("kernel", "depthwise")]
+        image = inputs[0] if self.kind == "Conv2DTranspose" else self.shape
+        return 2 * sum(math.prod(image[:-1]) * math.prod(shape) for shape in kernels)
+
+
+def weight_values(role, shape, random):
+    """A weight: glorot-uniform kernels, the others within 0.05 of 0 or 1."""
+    center = 1.0 if role in ("gamma", "moving_variance") else 0.0
+    limit = 0.05
+    if role == "kernel":
+        limit = math.sqrt(6 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1])))
+    elif role == "depthwise":  # each output has one input channel
+        limit = math.sqrt(3 / math.prod(shape[:2]))
+    values = center + limit * (2 * random.random_sample(shape) - 1)
+    return values.astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Net:
     """A network as plain data: `layers` is ((class name, configuration), ...) in Keras's words."""
@@ -203,6 +260,7 @@ class Net:
     layers: tuple
     classes: int = 10
     from_logits: bool = False
+    images: int = 8192  # in the training set of a benchmark: 256 batches of 32
 
     @property
     def needs(self):
@@ -226,10 +284,17 @@ class Net:
         """((class name, configuration, input shape, output shape), ...), batch size `n` first."""
         shape, steps = self.input_shape, []
         for kind, config in self.layers:
-            output = _output_shape(kind, config, shape)
+            output = output_shape(kind, config, shape)
             steps.append((kind, config, (n, *shape), (n, *output)))
             shape = output
         return steps
+
+    def nodes(self):
+        """[Node, ...], the input first; like those of a net that is a graph."""
+        nodes = [Node("Input", {}, None, (), self.input_shape)]
+        for index, (kind, config, _, y) in enumerate(self.steps()):
+            nodes.append(Node(kind, config, f"{kind}_{index}", (index,), y[1:]))
+        return nodes
 
     def cases(self, n):
         """{"conv2d_1": Conv2DCase, ...}: the kernel cases of its layers, with `n` images."""
@@ -267,61 +332,75 @@ class Net:
     def weight_shapes(self):
         """((role, shape), ...) in the order of Keras's `get_weights`."""
         shapes = []
-        for kind, config, x, y in self.steps():
-            if kind == "Conv2D":
-                kernel = (*pair(config["kernel_size"]), x[3], y[3])
-                shapes += [("kernel", kernel), ("bias", (y[3],))]
-            elif kind == "Dense":
-                shapes += [("kernel", (x[1], y[1])), ("bias", (y[1],))]
-            elif kind == "BatchNormalization":
-                roles = ("gamma", "beta", "moving_mean", "moving_variance")
-                shapes += [(role, (x[-1],)) for role in roles]
+        for x, node in itertools.pairwise(self.nodes()):
+            shapes += node.weight_shapes(x.shape)
         return tuple(shapes)
 
     def weights(self, seed=0):
         """Weights for `set_weights`: glorot-uniform kernels, the others within 0.05 of 0 or 1."""
         random = np.random.RandomState(seed)
-        weights = []
-        for role, shape in self.weight_shapes():
-            centre = 1.0 if role in ("gamma", "moving_variance") else 0.0
-            limit = 0.05
-            if role == "kernel":
-                limit = math.sqrt(6 / (math.prod(shape[:-2]) * (shape[-2] + shape[-1])))
-            values = centre + limit * (2 * random.random_sample(shape) - 1)
-            weights.append(values.astype(np.float32))
-        return weights
+        return [weight_values(role, shape, random) for role, shape in self.weight_shapes()]
+
+    def named_weights(self):
+        """{layer's name: weights}; the names are those of `nodes`."""
+        weights, named = iter(self.weights()), {}
+        for x, node in itertools.pairwise(self.nodes()):
+            named[node.name] = [next(weights) for _ in node.weight_shapes(x.shape)]
+        return named
+
+    def set_weights(self, model):
+        """Give a model that `build` returned the weights of `weights()`."""
+        model.set_weights(self.weights())
 
     def data(self, n, seed=0):
-        """Images float32 (n, *input_shape) in [0, 1], labels int64 (n,), learnable but not easily.
-
-        Each class has a coarse pattern of its own; an image is a mixture of its class's pattern,
-        another class's and noise, in steps of 1/255 as pixels are. So a class is learned within a
-        hundred steps while the loss stays away from zero. No patch is quite even: pooling windows
-        would hold ties, and every rounding error would break them in another way.
-        """
-        random = np.random.RandomState(seed)
-        height, width, channels = self.input_shape
-        coarse = (self.classes, height // 4, width // 4, channels)
-        patterns = random.random_sample(coarse).repeat(4, 1).repeat(4, 2)
-        labels, others = (random.randint(0, self.classes, n) for _ in range(2))
-        shares = 0.25 + 0.5 * random.random_sample((2, n, 1, 1, 1))
-        images = shares[0] * patterns[labels] + (1 - shares[0]) * patterns[others]
-        images += shares[1] * (random.random_sample(images.shape) - 0.5)
-        pixels = np.clip(255 * images, 0, 255).astype(np.uint8)
-        return (pixels / 255.0).astype(np.float32), labels.astype(np.int64)
+        """Images float32 (n, *input_shape) in [0, 1], labels int64 (n,)."""
+        return patterned_images(np.random.RandomState(seed), self.input_shape, self.classes, n)
 
 
-def _output_shape(kind, config, shape):
-    if kind in ("Conv2D", "MaxPooling2D", "AveragePooling2D"):
-        window = pair(config["kernel_size"] if kind == "Conv2D" else config["pool_size"])
-        strides = pair(config.get("strides", 1 if kind == "Conv2D" else window))
-        _, size = pads_and_output(shape[:2], window, strides, config.get("padding", "valid"))
+def patterned_images(random, shape, classes, n, labels=None):
+    """Images float32 (n, *shape) in [0, 1], labels int64 (n,), learnable but not easily.
+
+    Each class has a coarse pattern of its own; an image is a mixture of its class's pattern,
+    another class's and noise, in steps of 1/255 as pixels are. So a class is learned within a
+    hundred steps while the loss stays away from zero. No patch is quite even: pooling windows
+    would hold ties, and every rounding error would break them in another way.
+    """
+    height, width, channels = shape
+    coarse = (classes, height // 4, width // 4, channels)
+    patterns = random.random_sample(coarse).repeat(4, 1).repeat(4, 2)
+    drawn, others = (random.randint(0, classes, n) for _ in range(2))
+    labels = drawn if labels is None else labels
+    shares = 0.25 + 0.5 * random.random_sample((2, n, 1, 1, 1))
+    images = shares[0] * patterns[labels] + (1 - shares[0]) * patterns[others]
+    images += shares[1] * (random.random_sample(images.shape) - 0.5)
+    pixels = np.clip(255 * images, 0, 255).astype(np.uint8)
+    return (pixels / 255.0).astype(np.float32), labels.astype(np.int64)
+
+
+def window_of(kind, config):
+    """(size, strides, padding) of a convolution or a pool."""
+    size = pair(config["kernel_size"] if "Conv" in kind else config["pool_size"])
+    strides = pair(config.get("strides", 1 if "Conv" in kind else size))
+    return size, strides, config.get("padding", "valid")
+
+
+def output_shape(kind, config, shape, *others):
+    """The shape of a layer's output, for inputs of these shapes, all without the batch."""
+    if kind in ("Conv2D", "DepthwiseConv2D", "MaxPooling2D", "AveragePooling2D"):
+        _, size = pads_and_output(shape[:2], *window_of(kind, config))
         return (*size, config["filters"] if kind == "Conv2D" else shape[2])
+    if kind == "Conv2DTranspose":  # padding "same" only
+        _, strides, _ = window_of(kind, config)
+        return (shape[0] * strides[0], shape[1] * strides[1], config["filters"])
+    if kind == "GlobalAveragePooling2D":
+        return (shape[2],)
+    if kind == "Concatenate":
+        return (*shape[:-1], sum(each[-1] for each in (shape, *others)))
     if kind == "Flatten":
         return (math.prod(shape),)
     if kind == "Dense":
         return (config["units"],)
-    if kind in ("BatchNormalization", "Dropout", "Activation"):
+    if kind in SAME_SHAPE:
         return shape
     raise ValueError(f"No shape rule for the layer {kind!r}.")
 
