@@ -2,11 +2,12 @@
 
     pytest benchmarks/bench_*.py        individual kernels: checked, then timed
     python -m benchmarks.compare        whole networks, fastcnn against its peers
+    python -m benchmarks.steps          where the time of one network goes, step by step
     python -m benchmarks.grid           200 random convolutions, fastcnn against PyTorch
     python -m benchmarks.peak           peak speed of this machine's FMA units
 
-Run them from the root of the repository. The networks and the named shapes are shared with the
-tests (tests/support/shapes.py).
+Run them from the root of the repository. The networks (nets.py) and the named shapes are shared
+with the tests (tests/support/shapes.py and graphs.py).
 """
 
 from pathlib import Path
