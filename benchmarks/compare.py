@@ -5,6 +5,7 @@
     python -m benchmarks.compare --nets graphs          only the networks with forks and merges
     python -m benchmarks.compare --scaling              batch 1 to 1024, threads 1 and 2
     python -m benchmarks.compare --script               the tutorial's script, start to result
+    python -m benchmarks.compare --script resnet20 --rounds 5     accuracy and time, five seeds
 
 Each framework runs in a separate process that is suspended while another one is timed. They
 alternate round by round, so that variations of the machine's speed affect all of them. First every
@@ -86,7 +87,15 @@ def parse(arguments=None):
     add("--isa", choices=instruction_sets(), help="limit fastcnn to it; avx2 also limits oneDNN")
     add("--peer-python", default=sys.executable, help="the interpreter for the peers")
     add("--scaling", action="store_true", help="curves over batch sizes and threads")
-    add("--script", action="store_true", help="the tutorial's whole script, fastcnn and Keras")
+    add(
+        "--script",
+        nargs="?",
+        choices=script.SCRIPTS,
+        const="tutorial",
+        help="a whole script with fastcnn and Keras: the tutorial's (the default) or ResNet-20",
+    )
+    add("--epochs", type=int, default=5, help="epochs of the script resnet20 (5)")
+    add("--limit", type=int, default=60000, help="training images of the script resnet20 (all)")
     add("--markdown", metavar="FILE", help="also write the tables to this file")
     add("--json", metavar="FILE", help="write all samples to this file")
     add("--minima", action="store_true", help="minima instead of medians, on a busy machine")

@@ -1,12 +1,16 @@
-"""The tutorial's whole script, from process start to printed result: `compare --script`.
+"""Whole scripts, from process start to printed result: `compare --script`.
 
 Both frameworks run the same script, except for its first line, in a new process each time, on the
-same local files. Time, peak memory and the printed accuracy are recorded.
+same local files. Time, peak memory and the printed accuracy are recorded. With several runs, each
+of which has another seed, the accuracies must be plausible as further draws from those of Keras:
+within the prediction interval mean +- t s sqrt(1 + 1 / runs) of a normal distribution.
 """
 
 import gzip
+import math
 import os
 import re
+import statistics
 import struct
 import subprocess
 import sys
@@ -19,7 +23,7 @@ from benchmarks.peak import fma_peak
 from benchmarks.report import origin, table
 from benchmarks.session import environment
 
-TEXT = """\
+TUTORIAL = """\
 {import_line}
 import numpy as np
 fashion_mnist=keras.datasets.fashion_mnist
@@ -40,6 +44,30 @@ model.compile(optimizer='adam',loss='sparse_categorical_crossentropy',metrics=['
 model.fit(train_images.reshape(-1,28,28,1),train_labels,epochs=5)
 print(model.evaluate(test_images.reshape(-1,28,28,1),test_labels))
 """
+RESNET20 = """\
+{import_line}
+import numpy as np
+from tests.support.graphs import resnet20
+
+keras.utils.set_random_seed({seed})
+(x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
+x_train, x_test = (
+    np.pad(x / np.float32(255), ((0, 0), (2, 2), (2, 2)))[..., None] for x in (x_train, x_test)
+)
+x_train, y_train = x_train[:{limit}], y_train[:{limit}]
+model = resnet20(keras, (32, 32, 1))
+steps = {epochs} * -(-len(x_train) // 32)
+drops, rates = [steps // 2, steps * 3 // 4], [1e-3, 3e-4, 1e-4]
+rate = keras.optimizers.schedules.PiecewiseConstantDecay(drops, rates)
+model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+model.fit(x_train, y_train, batch_size=32, epochs={epochs}, verbose=2)
+print(model.evaluate(x_test, y_test, verbose=0))
+"""
+SCRIPTS = {
+    "tutorial": ("the tutorial's script", TUTORIAL),
+    "resnet20": ("ResNet-20 on Fashion-MNIST", RESNET20),
+}
+STUDENT = (63.66, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.25)  # two-sided p = 0.01
 IMPORTS = {"fastcnn": "import fastcnn as keras", "keras": "import keras"}
 
 
@@ -54,17 +82,20 @@ def report(options, folder):
     """The Markdown table of the script's runs: fastcnn and Keras alternately, `--rounds` times."""
     home = keras_home(folder)
     runs, versions = {peer: [] for peer in IMPORTS if peer in options.peers}, {}
-    for _ in range(options.rounds if "--rounds" in sys.argv else 1):
+    title, text = SCRIPTS[options.script]
+    for seed in range(options.rounds if "--rounds" in sys.argv else 1):
         for peer in list(runs):
             python = sys.executable if peer == "fastcnn" else options.peer_python
             print(f"the script with {peer}", file=sys.stderr, flush=True)
+            settings = {"seed": seed, "epochs": options.epochs, "limit": options.limit}
+            script = text.format(import_line=IMPORTS[peer], **settings)
             try:
-                runs[peer].append(run(peer, python, options, home))
+                runs[peer].append(run(peer, python, script, options, home))
                 versions[peer] = version(peer, python)
             except RuntimeError as error:
                 print(f"{peer}: absent ({error})", file=sys.stderr)
                 del runs[peer]
-    head = ["the tutorial's script", "seconds", "times", "peak MB", "test accuracy", "test loss"]
+    head = [title, "seconds", "times", "peak MB", "test accuracy", "test loss"]
     rows, ours = [], min((r.seconds for r in runs.get("fastcnn", ())), default=None)
     for peer, results in runs.items():
         seconds = sorted(result.seconds for result in results)
@@ -81,7 +112,22 @@ def report(options, folder):
         )
     peaks = [fma_peak(options.threads, options.isa)]
     head_lines = origin("benchmarks.compare", versions, options.threads, peaks, options.isa)
-    return f"{head_lines}\n\n{table(head, rows)}"
+    return f"{head_lines}\n\n{table(head, rows)}\n{plausible(runs)}"
+
+
+def plausible(runs):
+    """A sentence on fastcnn's accuracies and the prediction interval of Keras's."""
+    keras, ours = ([run.accuracy for run in runs.get(peer, ())] for peer in ("keras", "fastcnn"))
+    if not ours or not 2 <= len(keras) <= len(STUDENT) + 1:
+        return ""
+    mean, count = statistics.mean(keras), len(keras)
+    reach = STUDENT[count - 2] * statistics.stdev(keras) * math.sqrt(1 + 1 / count)
+    within = sum(abs(accuracy - mean) <= reach for accuracy in ours)
+    return (
+        f"\nAccuracy: Keras {mean:.4f} on average, 99 % prediction interval {mean - reach:.4f} to "
+        f"{mean + reach:.4f}; {within} of {len(ours)} of fastcnn's are in it, "
+        f"{statistics.mean(ours):.4f} on average."
+    )
 
 
 def keras_home(folder):
@@ -103,10 +149,10 @@ def version(peer, python):
     return subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL, cwd=ROOT).strip()
 
 
-def run(peer, python, options, home):
-    """Run the script once in a new process; raises RuntimeError with its last line of output."""
-    path = Path(home) / f"tutorial_{peer}.py"
-    path.write_text(TEXT.format(import_line=IMPORTS[peer]), encoding="utf-8")
+def run(peer, python, text, options, home):
+    """Run a script once in a new process; raises RuntimeError with its last line of output."""
+    path = Path(home) / f"script_{peer}.py"
+    path.write_text(text, encoding="utf-8")
     variables = environment(options.threads, options.isa)
     variables |= {"KERAS_HOME": str(home), "KERAS_BACKEND": "tensorflow"}
     variables["FASTCNN_DATA"] = str(Path(home) / "datasets" / "fashion-mnist")
