@@ -8,7 +8,7 @@ from fastcnn.saving.saveable import save_model
 
 if TYPE_CHECKING:
     from fastcnn.core.types import CustomObjects, Path
-    from fastcnn.models.sequential import Sequential
+    from fastcnn.models.model import Model
 
 __all__ = ["load_model", "model_from_json", "save_model"]
 
@@ -18,14 +18,14 @@ def load_model(
     custom_objects: CustomObjects = None,
     compile: bool = True,
     safe_mode: bool = True,
-) -> Sequential:
+) -> Model:
     """The model in a .keras file of this package or of Keras; see `saving.keras_file`."""
     from fastcnn.saving import keras_file
 
     return keras_file.load_model(filepath, custom_objects, compile, safe_mode)
 
 
-def model_from_json(json_string: str, custom_objects: CustomObjects = None) -> Sequential:
+def model_from_json(json_string: str, custom_objects: CustomObjects = None) -> Model:
     """A model with new weights from the result of `to_json`, of this package or of Keras."""
     from fastcnn.saving import keras_file
 

@@ -1,6 +1,5 @@
 """After the benchmark "anomaly detection" of MLPerf Tiny: a dense autoencoder for machine sounds."""
 
-import keras
 import numpy as np
 from keras.layers import Activation, BatchNormalization, Dense, Input
 from keras.models import Model
