@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import io
 import os
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import refuse
+from fastcnn.plan.graph import Graph
+from fastcnn.utils.diagram import Layout
 
 if TYPE_CHECKING:
     from typing import Any
@@ -24,13 +27,15 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Path
     from fastcnn.models import Model
 
-WIDTH, LINE = 3.2, 0.22  # width and line height of a box, in inches
+WIDTH, LINE, GAP = 3.2, 0.22, 0.3  # width and line height of a box, space below it, in inches
+INK, PAPER = "#34495e", "#eef3fa"
 
 
 class Diagram(str):
     """A diagram as text, which a notebook shows as a picture if matplotlib is installed."""
 
     boxes: list[list[str]]
+    edges: list[tuple[int, int]]
     dpi: int
 
     def __repr__(self):
@@ -39,7 +44,7 @@ class Diagram(str):
     def _repr_png_(self):
         picture = io.BytesIO()
         try:
-            draw(self.boxes, picture, self.dpi, "png")
+            draw(self.boxes, self.edges, picture, self.dpi, "png")
         except ImportError:
             return None  # the notebook then shows the text
         return picture.getvalue()
@@ -59,10 +64,10 @@ def plot_model(
     splines: str = "ortho",
     **kwargs: Any,
 ) -> str:
-    """Draw a model's layers in their order.
+    """Draw a model's layers and what they are connected to.
 
     Args:
-        model: a `Sequential`.
+        model: any model.
         to_file: an image file (.png, .svg, .pdf: requires matplotlib), a text file (.txt), or None.
         show_shapes: whether to show the input and output shapes.
         show_dtype, show_layer_names, show_layer_activations, show_trainable: likewise.
@@ -82,7 +87,7 @@ def plot_model(
         refuse(value, name)
     if rankdir != "TB":
         raise ValueError(f'The argument `rankdir` must be "TB". Received rankdir={rankdir!r}.')
-    layers = model.leaves() if expand_nested else model.layers
+    layers, edges = connections(model, expand_nested)
     boxes = []
     for layer in layers:
         kind = type(layer).__name__
@@ -95,34 +100,70 @@ def plot_model(
         if show_trainable and layer.weights:
             box.append("trainable" if layer.trainable else "not trainable")
         if show_shapes and layer.built:
-            box += [str(layer.input_shape), f"-> {layer.output_shape}"]
+            shapes = layer.input_shape
+            shapes = shapes if isinstance(shapes, list) else [shapes]
+            box += [*map(str, shapes), f"-> {layer.output_shape}"]
         boxes.append(box)
-    text = Diagram(as_text(boxes))
-    text.boxes, text.dpi = boxes, dpi
+    names = [layer.name for layer in layers]
+    text = Diagram(as_text(boxes, edges, names))
+    text.boxes, text.edges, text.dpi = boxes, edges, dpi
     if to_file is not None:
         path = os.fspath(to_file)
         if path.endswith(".txt"):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text + "\n")
         else:
-            draw(boxes, path, dpi)
+            draw(boxes, edges, path, dpi)
     return text
 
 
-def as_text(boxes):
-    """Boxes, each a list of lines, as plain text."""
+def connections(model, expand_nested):
+    """(the layers to draw, sorted pairs (from, to) of their positions)."""
+    network = getattr(model, "network", None)
+    if expand_nested and model.built:
+        graph = Graph(model.input_shapes)
+        model.trace(graph, tuple(graph.inputs))
+        inputs = [tensor.node.layer for tensor in network.inputs] if network else []
+        layers = [*inputs, *graph.layers]
+        calls = [(use.layer, use.reads, use.output) for use in graph.uses]
+        source = dict(zip(graph.inputs, inputs, strict=False))
+        source |= {output: layer for layer, _, output in calls}
+        pairs = [(source.get(value), layer) for layer, reads, _ in calls for value in reads]
+    elif network:
+        layers = network.layers
+        pairs = [(t.node.layer, node.layer) for node in network.nodes for t in node.tensors]
+    else:
+        layers = model.leaves() if expand_nested else model.layers
+        pairs = list(pairwise(layers))
+    position = {layer: index for index, layer in enumerate(layers)}
+    edges = {(position[a], position[b]) for a, b in pairs if a in position and a is not b}
+    # a layer that is called several times may also depend on a later one
+    return layers, sorted(edge for edge in edges if edge[0] < edge[1])
+
+
+def as_text(boxes, edges=(), names=()):
+    """Boxes, each a list of lines, as plain text. Each box of a graph lists what it reads."""
+    chain = [(index, index + 1) for index in range(len(boxes) - 1)]
+    is_chain = not edges or list(edges) == chain
+    if not is_chain:
+        boxes = [
+            [*box, f"<- {', '.join(names[a] for a, b in edges if b == index)}"]
+            if any(b == index for _, b in edges)
+            else box
+            for index, box in enumerate(boxes)
+        ]
     width = max((len(line) for box in boxes for line in box), default=0)
     edge = f"+-{'-' * width}-+"
     lines = []
     for box in boxes:
-        if lines:
+        if lines and is_chain:
             lines.append(" " * (len(edge) // 2) + "|")
         lines += [edge, *(f"| {line:{width}} |" for line in box), edge]
     return "\n".join(lines)
 
 
-def draw(boxes, path, dpi, format=None):
-    """Draw boxes, each a list of lines, to an image file or a binary stream."""
+def draw(boxes, edges, path, dpi, format=None):
+    """Draw boxes, each a list of lines, and edges to an image file or a binary stream."""
     try:
         from matplotlib.figure import Figure
         from matplotlib.patches import FancyBboxPatch
@@ -131,30 +172,37 @@ def draw(boxes, path, dpi, format=None):
             "Drawing requires matplotlib: pip install 'fastcnn[plot]'. A .txt file or "
             "`to_file=None` works without it."
         ) from None
-    heights = [LINE * (len(box) + 1) for box in boxes]
-    total = sum(heights) + LINE * max(len(boxes) - 1, 0)
-    figure = Figure((WIDTH + 2 * LINE, total + 2 * LINE), dpi=dpi)
+    layout = Layout(len(boxes), edges)
+    heights = [0.0] * (max(layout.rows, default=-1) + 1)
+    for box, row in zip(boxes, layout.rows, strict=True):
+        heights[row] = max(heights[row], LINE * (len(box) + 1))
+    tops = [-sum(heights[:row]) - GAP * row for row in range(len(heights) + 1)]
+    width = max(layout.width, 1) * (WIDTH + LINE)
+    bottom = tops[-1] + (GAP if boxes else 0)
+    figure = Figure((width + LINE, -bottom + 2 * LINE), dpi=dpi)
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(-LINE, WIDTH + LINE)
-    axes.set_ylim(-total - LINE, LINE)
+    axes.set_xlim(-LINE, width)
+    axes.set_ylim(bottom - LINE, LINE)
     axes.set_axis_off()
-    top = 0.0
-    for box, height in zip(boxes, heights, strict=True):
-        shape = FancyBboxPatch(
-            (0, top - height),
-            WIDTH,
-            height,
-            boxstyle="round,pad=0,rounding_size=0.05",
-            facecolor="#eef3fa",
-            edgecolor="#34495e",
-        )
+    for points in layout.paths.values():
+        line = []
+        for index, (row, column) in enumerate(points):
+            x = column * (WIDTH + LINE) + WIDTH / 2
+            box_bottom = tops[row] - heights[row]
+            line += [(x, tops[row])] if index else []
+            line += [(x, box_bottom)] if index < len(points) - 1 else []
+        *before, last = line
+        axes.plot(*zip(*before, strict=True), color=INK, linewidth=1, zorder=0)
+        arrow = {"arrowstyle": "->", "color": INK, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", last, before[-1], arrowprops=arrow)
+    for box, row, column in zip(boxes, layout.rows, layout.columns, strict=True):
+        left, height = column * (WIDTH + LINE), heights[row]
+        style = {"boxstyle": "round,pad=0,rounding_size=0.05", "facecolor": PAPER}
+        shape = FancyBboxPatch((left, tops[row] - height), WIDTH, height, edgecolor=INK, **style)
         axes.add_patch(shape)
-        for index, line in enumerate(box):
+        for index, text in enumerate(box):
             weight = "bold" if index == 0 else "normal"
-            y = top - LINE * (index + 1)
-            axes.text(WIDTH / 2, y, line, ha="center", va="center", fontsize=9, weight=weight)
-        if top < 0:
-            arrow = {"arrowstyle": "->", "color": "#34495e"}
-            axes.annotate("", (WIDTH / 2, top), (WIDTH / 2, top + LINE), arrowprops=arrow)
-        top -= height + LINE
+            y = tops[row] - LINE * (index + 1)
+            style = {"ha": "center", "va": "center", "fontsize": 9, "weight": weight}
+            axes.text(left + WIDTH / 2, y, text, **style)
     figure.savefig(path, format=format)

@@ -6,6 +6,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
+from fastcnn.utils.diagram import Layout
 
 
 @pytest.fixture
@@ -86,3 +87,38 @@ def test_errors(model, tmp_path, monkeypatch):
         keras.utils.plot_model(model, tmp_path / "m.png")
     with pytest.raises(AttributeError, match=r"fastcnn.utils' has no attribute 'nonsense'"):
         _ = keras.utils.nonsense
+
+
+class TestGraphs:
+    @pytest.fixture
+    def graph(self):
+        inputs = keras.Input((8, 8, 3), name="image")
+        x = layers.Conv2D(3, 3, padding="same", name="conv")(inputs)
+        x = layers.Add(name="sum")([x, inputs])
+        head = keras.Sequential([layers.Flatten(name="flat"), layers.Dense(2, name="out")])
+        return keras.Model(inputs, head(x))
+
+    def test_text_lists_what_a_box_reads(self, graph):
+        text = keras.utils.plot_model(graph, None, show_layer_names=True, show_shapes=True)
+        assert "| <- image" in text
+        assert "| <- image, conv" in text
+        assert text.count("(None, 8, 8, 3)") == 2 + 2 + 3 + 1
+
+    def test_nested_layers_are_connected(self, graph):
+        text = keras.utils.plot_model(graph, None, show_layer_names=True, expand_nested=True)
+        assert "| <- sum" in text
+        assert "| <- flat" in text
+
+    def test_picture(self, graph, tmp_path):
+        pytest.importorskip("matplotlib")
+        keras.utils.plot_model(graph, tmp_path / "graph.png", expand_nested=True)
+        assert (tmp_path / "graph.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_edges_lead_down_and_pass_no_box(self):
+        edges = [(0, 1), (1, 2), (0, 2), (0, 3), (2, 3), (1, 3)]
+        layout = Layout(4, edges)
+        assert layout.rows == [0, 1, 2, 3]
+        boxes = set(zip(layout.rows, layout.columns, strict=True))
+        for edge, path in layout.paths.items():
+            assert [row for row, _ in path] == list(range(edge[0], edge[1] + 1))
+            assert boxes.isdisjoint(path[1:-1])
