@@ -1,6 +1,7 @@
 """Models of graphs: construction, forks, shared layers, parts of models, errors."""
 
 import gc
+import threading
 import weakref
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
+from tests.support import graph_nets
 
 
 class Sum(layers.Layer):
@@ -139,6 +141,46 @@ def test_a_subclass_with_inputs_and_outputs():
     model = Mine(3)
     assert isinstance(model, Mine)
     assert model(np.zeros((2, 4))).shape == (2, 3)
+
+
+def test_a_graph_is_used_by_two_threads():
+    model = graph_nets.graph(keras)
+    inputs = [graph_nets.data(40, seed)[0] for seed in range(2)]
+    expected = [model.predict(x, verbose=0) for x in inputs]
+    wrong = []
+
+    def predict(index):
+        for _ in range(50):
+            found = model.predict(inputs[index], verbose=0)
+            if not all(map(np.array_equal, found, expected[index])):
+                wrong.append(index)
+
+    threads = [threading.Thread(target=predict, args=(index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_parts_of_a_graph_predict_while_it_trains():
+    """A part shares the layers, not the buffers: neither changes what the other computes."""
+
+    def weights(look):
+        model = graph_nets.graph(keras)
+        part = keras.Model(model.inputs, model.get_layer("both").output)
+        x, y = graph_nets.data(32)
+        callback = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: look and part.predict(x, verbose=0)
+        )
+        model.fit(x, y, 8, epochs=2, shuffle=False, verbose=0, callbacks=[callback])
+        return model.get_weights()
+
+    keras.utils.set_random_seed(0)
+    expected = weights(False)
+    keras.utils.set_random_seed(0)
+    for a, b in zip(weights(True), expected, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 class TestErrors:

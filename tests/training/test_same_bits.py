@@ -1,8 +1,8 @@
 """Same bits after 100 steps with any thread count, in every repeat, alone or beside other runs.
 
-Two networks: the tutorial's, and one with augmentation, batch normalization, dropout and layers
-with dedicated kernels. This holds within an instruction set; between sets, results agree within
-rounding.
+Three networks: the tutorial's, one with augmentation, batch normalization, dropout and layers with
+dedicated kernels, and a graph. This holds within an instruction set; between sets, results agree
+within rounding.
 """
 
 import os
@@ -17,6 +17,7 @@ import pytest
 import fastcnn as keras
 from fastcnn import kernels, layers, random
 from fastcnn.kernels import native
+from tests.support import graph_nets
 from tests.support.paths import ROOT
 from tests.support.shapes import NETS
 
@@ -69,7 +70,13 @@ def regularized(seed, n):
     return model, x, rng.integers(0, 5, n)
 
 
-BUILDERS = {"tutorial": tutorial, "regularized": regularized}
+def graph(seed, n):
+    """A graph with two inputs and two outputs, and n samples."""
+    keras.utils.set_random_seed(seed)
+    return graph_nets.graph(keras, seed), *graph_nets.data(n, seed)
+
+
+BUILDERS = {"tutorial": tutorial, "regularized": regularized, "graph": graph}
 
 
 def trained(build, seed=0, batch_size=24):
@@ -77,7 +84,10 @@ def trained(build, seed=0, batch_size=24):
     model, x, y = build(seed, STEPS * batch_size)
     history = model.fit(x, y, batch_size, shuffle=False, verbose=0)
     slots, logs = model.optimizer.slots.values(), history.history.values()
-    results = [*model.get_weights(), *slots, *logs, model.predict(x[:9], verbose=0)]
+    first = [part[:9] for part in x] if isinstance(x, list) else x[:9]
+    outputs = model.predict(first, verbose=0)
+    outputs = outputs if isinstance(outputs, list) else [outputs]
+    results = [*model.get_weights(), *slots, *logs, *outputs]
     assert all(np.isfinite(result).all() for result in results)
     return b"".join(np.asarray(result).tobytes() for result in results)
 
