@@ -7,6 +7,7 @@ the reference; the rest is written out here.
 """
 
 import inspect
+import math
 import subprocess
 from pathlib import Path
 
@@ -45,17 +46,23 @@ TYPES = {
     **dict.fromkeys(("accumulate", "relu"), "bool"),
     **dict.fromkeys(("strides", "dilation", "pool_size", "pool_strides"), "Pair"),
     **dict.fromkeys(("alpha", "divisor", "epsilon", "fill_value", "momentum"), "float"),
-    **dict.fromkeys(("most", "rate"), "float"),
+    **dict.fromkeys(("most", "rate", "relu_max"), "float"),
     **dict.fromkeys(("count", "start"), "int"),
     **dict.fromkeys(("interpolation", "fill_mode"), "str"),
 }
+
+
+def _literal(value):
+    """A default value in a stub."""
+    return "..." if value == math.inf else repr(value)
 
 
 def function(name):
     """The line of a function that binds a kernel."""
     parameters = inspect.signature(getattr(reference, name)).parameters
     default = {
-        key: "" if p.default is p.empty else f" = {p.default}" for key, p in parameters.items()
+        key: "" if p.default is p.empty else f" = {_literal(p.default)}"
+        for key, p in parameters.items()
     }
     arrays = [
         f"{label}: NDArray{' | None' * optional}{default[label]}"

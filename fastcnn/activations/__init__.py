@@ -19,6 +19,7 @@ relu, softmax, tanh, sigmoid and elu are compiled kernels, the others use NumPy.
 from __future__ import annotations
 
 import functools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,16 +106,21 @@ class relu(ActivationFunction):  # noqa: N801
     @parameterised
     def __init__(self, negative_slope=0.0, max_value=None, threshold=0.0):
         self.slope, self.most, self.threshold = negative_slope, max_value, threshold
+        # as in Keras the gradient at the bound is 0 if that is 6, but 1 if it is any other
+        self.is_closed_at_most = max_value == 6 and not threshold
+        if max_value is None or self.is_closed_at_most:
+            is_plain = not negative_slope and not threshold
+            self.relu_max = (math.inf if max_value is None else 6.0) if is_plain else None
 
     def bind_forward(self, x, y):
-        if self.parameters:
+        if self.relu_max is None:
             return super().bind_forward(x, y)
-        return kernels.bind("relu_forward", x, y)
+        return kernels.bind("relu_forward", x, y, relu_max=self.relu_max)
 
     def bind_backward(self, dy, x, y, dx):
-        if self.parameters:
+        if self.relu_max is None:
             return super().bind_backward(dy, x, y, dx)
-        return kernels.bind("relu_backward", dy, y, dx)
+        return kernels.bind("relu_backward", dy, y, dx, relu_max=self.relu_max)
 
     def forward(self, x, y):
         upper = x if self.most is None else np.maximum(np.minimum(x, self.most), 0)
@@ -124,19 +130,18 @@ class relu(ActivationFunction):  # noqa: N801
     def backward(self, dy, x, y, dx):
         slope = np.where(x <= self.threshold, x.dtype.type(self.slope), 1)
         if self.most is not None:
-            slope[(x > self.most) | ((x > self.threshold) & (x < 0))] = 0
+            beyond = x >= self.most if self.is_closed_at_most else x > self.most
+            slope[beyond | ((x > self.threshold) & (x < 0))] = 0
         np.multiply(dy, slope, out=dx)
 
 
 @register("relu6")
-class relu6(ActivationFunction):  # noqa: N801
+class relu6(KernelActivation):  # noqa: N801
     """y = min(max(x, 0), 6)"""
 
-    def forward(self, x, y):
-        np.clip(x, 0, 6, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = np.where((y <= 0) | (y >= 6), 0, dy)
+    kernel = "relu"
+    relu_max = 6.0
+    settings = {"relu_max": relu_max}  # noqa: RUF012 - never modified
 
 
 @register("leaky_relu")

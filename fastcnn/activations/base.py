@@ -39,6 +39,7 @@ class ActivationFunction:
 
     name: Any = None  # a string, once registered
     layer: str | None = None  # the Keras layer that represents it in configs with parameters
+    relu_max: float | None = None  # the upper bound, if it is what the kernels call relu
     owner: Layer | None = None  # the layer that was passed as `activation`, if any
     parameters: dict[str, Any] = {}  # noqa: RUF012 - never modified, only replaced in instances
 

@@ -85,7 +85,8 @@ class ActivatedStep(Step):
 
     def bind_linear(self, call, relu):
         """The bound kernel from call.x to call.z."""
-        return self.layer.bind_linear(call.x, call.z, self.layer.weights_to_bind(), relu)
+        bound = {} if call.relu_max is None else {"relu_max": call.relu_max}
+        return self.layer.bind_linear(call.x, call.z, self.layer.weights_to_bind(), relu, **bound)
 
     def bind_gradients(self, call, dz):
         """Set call.weight_gradients if needed, and call.input_gradient if there is a call.dx."""
@@ -100,6 +101,8 @@ class ActivatedStep(Step):
         activation = self.layer.activation
         shape = self.layer.compute_output_shape(x.shape)
         relu = activation is activations.relu
+        call.relu_max = activation.relu_max if self.layer.takes_relu_max and not relu else None
+        relu |= call.relu_max is not None
         is_linear = relu or activation is activations.linear
         call.z = call.y = self._buffer("y" if is_linear else "z", shape)
         call.linear = self.bind_linear(call, relu)

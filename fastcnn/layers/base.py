@@ -89,6 +89,7 @@ class Layer(Configurable):
     sole_activation: ActivationFunction | None = None  # if the layer is only an activation
     channel_axes: int | None = None  # how many of a linear map's kernel axes are channels
     takes_max_pool = False  # whether a max-pool can be fused with the layer
+    takes_relu_max = False  # whether `bind_linear` takes an upper bound of relu
     takes_residual = False  # whether `bind_linear` takes an array to add before relu
     is_max_pool = False
     is_batch_normalization = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from fastcnn import config, kernels
@@ -182,6 +183,10 @@ class Conv2D(WindowedLayer):
     def takes_residual(self):
         return self.groups == 1
 
+    @property
+    def takes_relu_max(self):
+        return self.groups == 1
+
     def build(self, input_shape):
         self.input_channels = input_shape[-1]
         shape = (*self.kernel_size, self.input_channels // self.groups, self.filters)
@@ -195,12 +200,12 @@ class Conv2D(WindowedLayer):
             )
         return self.filters
 
-    def bind_linear(self, x, z, weights, relu, residual=None):
+    def bind_linear(self, x, z, weights, relu, residual=None, relu_max=math.inf):
         w, b = weights
         settings = {"relu": relu, **self.geometry(x)}
         if self.groups > 1:
             return grouped.bind_forward(self.groups, x, w, b, z, **settings)
-        return kernels.bind("conv2d_forward", x, w, b, z, residual, **settings)
+        return kernels.bind("conv2d_forward", x, w, b, z, residual, relu_max=relu_max, **settings)
 
     def bind_weight_gradients(self, x, dz):
         dw, db = self.gradients_to_bind()

@@ -176,7 +176,7 @@ class Dense(ActivatedLayer):
 
     step_class = DenseStep
     channel_axes = 1
-    adds_input_gradient = True
+    adds_input_gradient = takes_relu_max = True
     config_names = ("units",)
 
     def __init__(
@@ -220,8 +220,9 @@ class Dense(ActivatedLayer):
             )
         return (*input_shape[:-1], self.units)
 
-    def bind_linear(self, x, z, weights, relu):
-        return kernels.bind("dense_forward", rows(x), *weights, rows(z), relu=relu)
+    def bind_linear(self, x, z, weights, relu, relu_max=math.inf):
+        settings = {"relu": relu, "relu_max": relu_max}
+        return kernels.bind("dense_forward", rows(x), *weights, rows(z), **settings)
 
     def bind_weight_gradients(self, x, dz):
         return kernels.bind("dense_backward_weights", rows(x), rows(dz), *self.gradients_to_bind())

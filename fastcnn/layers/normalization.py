@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 
 
 class BatchNormalizationStep(Step):
-    """BatchNormalization, fused with relu if `relu` is true.
+    """BatchNormalization, also fused with relu.
 
-    If `frozen` is true, it runs in inference mode during training as well.
+    Args:
+        relu_max: the upper bound of relu, which may be infinity; None without relu.
+        frozen: whether it runs in inference mode during training as well.
     """
 
     owns_output = True
 
-    def __init__(self, layer, relu=False, frozen=False, **shapes):
+    def __init__(self, layer, relu_max=None, frozen=False, **shapes):
         super().__init__(layer, **shapes)
-        self.relu = relu
+        self.relu = relu_max is not None
+        self.relu_max = relu_max if self.relu else math.inf
         self.frozen = frozen
-        if relu:
-            self.name = f"{layer.name} + relu"
+        self.name = " + ".join([layer.name, *relu_names(relu_max)])
 
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
@@ -95,7 +97,8 @@ class BatchNormalizationStep(Step):
         call.y_rows, call.after = self._rows("y rows", call.y)
         call.mean, call.variance = np.zeros((2, layer.moving_mean.size), self.dtype)
         weights = (None if w is None else w.value for w in (layer.gamma, layer.beta))
-        arrays, settings = (call.x_rows, *weights), {"epsilon": layer.epsilon, "relu": self.relu}
+        arrays = call.x_rows, *weights
+        settings = {"epsilon": layer.epsilon, "relu": self.relu, "relu_max": self.relu_max}
         moments = layer.moving_mean.value, layer.moving_variance.value
         outputs = call.y_rows, residual
         call.infer = kernels.bind("batch_norm_forward", *arrays, *moments, *outputs, **settings)
@@ -125,7 +128,7 @@ class BatchNormalizationStep(Step):
             call.x_rows, dy_rows, y_rows, gamma, call.mean, call.variance, dx_rows,
             *(None if w is None else w.gradient for w in weights),
             dresidual,
-            epsilon=layer.epsilon,
+            epsilon=layer.epsilon, relu_max=self.relu_max,
         )  # fmt: skip
         call.backward_frozen = partial(
             self._backward_frozen, call.x_rows, dy_rows, y_rows, dx_rows, dresidual
@@ -139,7 +142,7 @@ class BatchNormalizationStep(Step):
         """The gradients if mean and variance are constants, the moving averages."""
         layer = self.layer
         if y is not None:
-            dy = np.where(y <= 0, 0, dy)
+            dy = np.where((y <= 0) | ((y >= self.relu_max) & np.isfinite(y)), 0, dy)
         if dresidual is not None:
             dresidual[...] = dy
         if layer.gamma is not None and layer.gamma.trainable:
@@ -152,6 +155,11 @@ class BatchNormalizationStep(Step):
             layer.beta.gradient[...] = dy.sum(axis=0)
         if dx is not None:
             np.multiply(dy, layer.as_affine()[0], out=dx)
+
+
+def relu_names(relu_max):
+    """The part of a step's name that shows a relu with this upper bound; [] if that is None."""
+    return [] if relu_max is None else ["relu" if relu_max == math.inf else f"relu({relu_max:g})"]
 
 
 @register

@@ -10,12 +10,15 @@ into the weights (Jacob et al. 2018, section 3.2):
 and one kernel computes everything, including relu and max-pooling. Both agree up to rounding.
 """
 
+import math
+
 import numpy as np
 
 from fastcnn import kernels
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import Call, Step
 from fastcnn.layers.core import read_from
+from fastcnn.layers.normalization import relu_names
 
 
 class FoldedStep(Step):
@@ -24,14 +27,14 @@ class FoldedStep(Step):
     Args:
         linear: the use of a layer with `channel_axes`.
         normalization: the use of a `BatchNormalization` of the last axis.
-        relu: whether relu follows.
+        relu_max: the upper bound of the relu that follows (infinity: no bound); None without relu.
         pool: None, or the use of a max-pool without padding after a convolution.
         output_shape: the shape of the result.
     """
 
     owns_output = True
 
-    def __init__(self, linear, normalization, relu, pool, output_shape):
+    def __init__(self, linear, normalization, relu_max, pool, output_shape):
         super().__init__(
             linear.layer,
             normalization.layer,
@@ -39,10 +42,11 @@ class FoldedStep(Step):
             input_shape=linear.input_shape,
             output_shape=output_shape,
         )
-        names = linear.layer.name, normalization.layer.name, *["relu"] * relu
+        names = linear.layer.name, normalization.layer.name, *relu_names(relu_max)
         self.name = " + ".join([*names, *([pool.layer.name] if pool else [])])
         self.linear, self.normalization = linear.make_step(), normalization.layer
-        self.relu, self.pool = relu, pool and pool.layer
+        self.relu, self.pool = relu_max is not None, pool and pool.layer
+        self.relu_max = relu_max
         self._folded = None  # the weights of both layers: (kernel, bias)
         self._versions = None  # of the weights that were folded
 
@@ -74,10 +78,11 @@ class FoldedStep(Step):
         if self._folded is None:
             kernel = aligned(layer.kernel.shape, self.dtype)
             self._folded = kernel, aligned((self.normalization.moving_mean.size,), self.dtype)
-        if residual is not None:
-            call.infer = layer.bind_linear(x, call.y, self._folded, self.relu, residual)
-        elif self.pool is None:
-            call.infer = layer.bind_linear(x, call.y, self._folded, self.relu)
+        if self.pool is None:
+            settings = {} if residual is None else {"residual": residual}
+            if self.relu and self.relu_max < math.inf:
+                settings["relu_max"] = self.relu_max
+            call.infer = layer.bind_linear(x, call.y, self._folded, self.relu, **settings)
         else:
             call.infer = kernels.bind(
                 "conv2d_max_pool2d_forward", x, *self._folded, call.y, None,

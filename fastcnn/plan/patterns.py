@@ -57,7 +57,7 @@ def find_sums(graph, readers, training):
         if not is_plain_addition(add):
             continue
         relu = readers.get(add.output)
-        relu = relu if relu and is_relu(relu) else None
+        relu = relu if relu and bound_of_relu(relu) is not None else None
         for value, residual in (add.inputs, add.inputs[::-1]):
             uses = [] if add in sums else summand(value, add, writers, readers, training)
             if uses:
@@ -115,8 +115,9 @@ def first_step(uses, training):
         return ConvMaxPoolStep(uses[0], relu, uses[length - 1]), length
     if is_normalized(uses) and not training:
         return normalized(uses)
-    if is_normalization_with_relu(uses):
-        return uses[0].make_step(relu=True), 2
+    relu_max = bound_of_relu_after(uses)
+    if relu_max is not None:
+        return uses[0].make_step(relu_max=relu_max), 2
     return uses[0].make_step(), 1
 
 
@@ -170,18 +171,27 @@ def is_normalized(uses):
 def normalized(uses):
     """(the step for an `is_normalized` pair and what follows, number of these uses)."""
     linear, normalization, *rest = uses
-    relu = is_normalization_with_relu(uses[1:])
-    rest = rest[1:] if relu else rest
+    relu_max = bound_of_relu_after(uses[1:])
+    if relu_max not in (None, math.inf) and not linear.declares("takes_relu_max"):
+        relu_max = None
+    rest = rest if relu_max is None else rest[1:]
     pool = None
-    if rest and can_pool(linear, rest[0]) and not normalization.is_penalized:
+    has_bound = relu_max not in (None, math.inf)
+    if rest and not has_bound and can_pool(linear, rest[0]) and not normalization.is_penalized:
         pool, *rest = rest
     length = len(uses) - len(rest)
-    return FoldedStep(linear, normalization, relu, pool, uses[length - 1].output_shape), length
+    return FoldedStep(linear, normalization, relu_max, pool, uses[length - 1].output_shape), length
 
 
 def is_relu(use):
-    """Whether the layer is relu and nothing else."""
-    return use.declares("sole_activation") is activations.relu and not use.is_penalized
+    """Whether the layer is relu and nothing else, without an upper bound."""
+    return bound_of_relu(use) == math.inf
+
+
+def bound_of_relu(use):
+    """The upper bound of a layer that is relu and nothing else; None if it is not."""
+    activation = use.declares("sole_activation")
+    return None if activation is None or use.is_penalized else activation.relu_max
 
 
 def is_in_mode(use, training):
@@ -199,8 +209,8 @@ def in_mode(use):
     return (TrainingStep if use.training else InferenceStep)(use.make_step())
 
 
-def is_normalization_with_relu(uses):
-    """Whether the first two uses are batch normalization and relu."""
-    first = uses[0]
+def bound_of_relu_after(uses):
+    """The upper bound of relu if the first two uses are batch normalization and relu, or None."""
+    first, *rest = uses
     is_plain = first.declares("is_batch_normalization") and not first.is_penalized
-    return bool(is_plain) and len(uses) > 1 and is_relu(uses[1])
+    return bound_of_relu(rest[0]) if is_plain and rest else None

@@ -6,28 +6,28 @@ convolution before it, whose kernel adds the residual.
 """
 
 from fastcnn.layers.core import rows
-from fastcnn.layers.normalization import BatchNormalizationStep
+from fastcnn.layers.normalization import BatchNormalizationStep, relu_names
 from fastcnn.plan.normalized import FoldedStep
 
 
 class NormalizedSumStep(BatchNormalizationStep):
-    """y = normalization(x) + residual, then relu if `relu` is true.
+    """y = normalization(x) + residual, and optionally relu.
 
     Args:
         normalization: the use of a `BatchNormalization` of the last axis.
         add: the use of the layer that adds; both of its inputs have the same shape.
-        relu: whether relu follows.
+        relu_max: the upper bound of the relu that follows (infinity: no bound); None without relu.
 
     `forward` takes (x, residual), `backward` returns the gradients of both.
     """
 
-    def __init__(self, normalization, add, relu):
+    def __init__(self, normalization, add, relu_max):
         shapes = [normalization.input_shape, add.output_shape]
         super().__init__(
-            normalization.layer, relu, input_shape=shapes, output_shape=add.output_shape
+            normalization.layer, relu_max, input_shape=shapes, output_shape=add.output_shape
         )
         self.layers = normalization.layer, add.layer
-        self.name = " + ".join([self.layer.name, add.layer.name, *["relu"] * relu])
+        self.name = " + ".join([self.layer.name, add.layer.name, *relu_names(relu_max)])
         self.input_gradient = True, True
 
     @property
@@ -76,16 +76,15 @@ class FoldedSumStep(FoldedStep):
         linear: the use of a layer that `takes_residual`.
         normalization: the use of its `BatchNormalization`.
         add: the use of the layer that adds; both of its inputs have the same shape.
-        relu: whether relu follows.
+        relu_max: the upper bound of the relu that follows (infinity: no bound); None without relu.
 
     `forward` takes (x, residual).
     """
 
-    def __init__(self, linear, normalization, add, relu):
-        super().__init__(linear, normalization, relu, None, add.output_shape)
-        self.name = " + ".join(
-            [linear.layer.name, normalization.layer.name, add.layer.name, *["relu"] * relu]
-        )
+    def __init__(self, linear, normalization, add, relu_max):
+        super().__init__(linear, normalization, relu_max, None, add.output_shape)
+        names = linear.layer.name, normalization.layer.name, add.layer.name
+        self.name = " + ".join([*names, *relu_names(relu_max)])
         self.input_shape, self.takes_list = [linear.input_shape, add.output_shape], True
 
     def forward(self, inputs, training=False):
@@ -117,9 +116,9 @@ class Sum:
 
     def make_step(self):
         """The step. It runs where the addition was, as only then the residual is there."""
-        add, relu = self.uses_after[0], len(self.uses_after) > 1
+        add, *relu = self.uses_after
         kind = NormalizedSumStep if len(self.uses) == 1 else FoldedSumStep
-        step = kind(*self.uses, add, relu)
+        step = kind(*self.uses, add, relu[0].layer.sole_activation.relu_max if relu else None)
         step.reads = self.uses[0].inputs, self._residual
         step.writes = self.uses_after[-1].output
         return step

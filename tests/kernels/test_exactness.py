@@ -374,7 +374,8 @@ def gradients(backward, arrays, dy, config):
     """{name of the input: its gradient} by the kernel `backward`, from what forward left."""
     relu = config.get("relu", False)
     if relu and "max_pool" not in backward and not backward.startswith("batch_norm"):
-        dy = np.where(arrays["y"] > 0, dy, 0)  # a step of its own in the layers
+        is_open = (arrays["y"] > 0) & (arrays["y"] < config.get("relu_max", np.inf))
+        dy = np.where(is_open, dy, 0)  # a step of its own in the layers
     given = {**arrays, "dy": dy}
     if backward.startswith("batch_norm") and not relu:
         given["y"] = None
@@ -466,6 +467,7 @@ def test_adjoint_identity(backward, instruction_set):
                 arrays["y"].shape, spec.argmax_type(call.config["pool_size"])
             )
         config = {key: 0 if key == "fill_value" else value for key, value in call.config.items()}
+        config.pop("relu_max", None)
         kernels.bind(call.kernel, *arrays.values(), **config)()
         for name, gradient in gradients(backward, arrays, dy, config).items():
             left = (dy.astype("f8") * arrays["y"]).sum()

@@ -140,7 +140,7 @@ def test_error_messages_of_bind(backend):
     said = refused(lambda a, c: a.popitem(), TypeError, "relu_forward")
     assert said == "`relu_forward` takes 2 arrays. Received 1."
     said = refused(lambda a, c: c.pop("relu"), TypeError)
-    assert "takes the keywords ['dilation', 'pads', 'relu', 'strides']. Received" in said
+    assert "takes the keywords ['dilation', 'pads', 'relu', 'relu_max', 'strides']. Rec" in said
     said = refused(lambda a, c: a.update(x=None), TypeError)
     assert "`x` must be an array. Received <class 'NoneType'>" in said
     said = refused(lambda a, c: a.update(x=a["x"].astype("f2")), TypeError)
@@ -148,13 +148,13 @@ def test_error_messages_of_bind(backend):
     assert said.endswith("Received float16.")
     said = refused(lambda a, c: a.update(x=a["x"][0]))
     assert "`x` must have the shape (n, h, w, i)" in said
-    said = refused(lambda a, c: a.update(y=a["y"][:, :-1].copy()))
+    said = refused(lambda a, c: a.update(y=a["y"][:, :-1].copy(), residual=None))
     assert "the output must have" in said
     said = refused(lambda a, c: c.update(dilation=(0, 1)))
     assert "`dilation` must be positive" in said
     said = refused(lambda a, c: c.update(pads=(0, 99, 0, 0)))
     assert "pads must be smaller than the window" in said
-    said = refused(lambda a, c: c.update(strides=(1, 0)))
+    said = refused(lambda a, c: c.update(strides=(0, 1)))
     assert "strides and windows must be positive" in said
     said = refused(lambda a, c: a.update(hyper=a["hyper"][:3].copy()), kernel="adam_update")
     assert "`hyper` must have the shape (4) with z = " in said

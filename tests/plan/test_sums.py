@@ -5,7 +5,6 @@ import pytest
 
 import fastcnn
 from fastcnn import layers
-from fastcnn.core.steps import Step
 from fastcnn.plan.gradients import Backward
 from fastcnn.plan.graph import Graph
 from fastcnn.plan.patterns import fuse
@@ -13,27 +12,10 @@ from fastcnn.plan.program import Program
 from fastcnn.plan.sums import FoldedSumStep, NormalizedSumStep
 
 
-class AddStep(Step):
-    owns_output = True
-
-    def forward(self, xs, training=False):
-        y = self._buffer("y", xs[0].shape)
-        return np.add(*xs, out=y)
-
-    def backward(self, dy):
-        return dy, dy
-
-
-class Add(layers.Layer):
-    step_class = AddStep
-    takes_list = True
-
-    def __init__(self, is_addition):
-        super().__init__()
-        self.is_addition = is_addition
-
-    def compute_output_shape(self, input_shapes):
-        return input_shapes[0]
+def addition(fused):
+    layer = layers.Add()
+    layer.is_addition = fused
+    return layer
 
 
 def block(parts, fused=True, shape=(None, 6, 5, 16)):
@@ -56,7 +38,7 @@ def block(parts, fused=True, shape=(None, 6, 5, 16)):
         if part == "bn":
             value = add(layers.BatchNormalization(momentum=0.5), value)
         ends.append(value)
-    value = add(Add(fused), tuple(ends))
+    value = add(addition(fused), tuple(ends))
     if "relu" in parts:
         value = add(layers.ReLU(), value)
     graph.outputs = [add(layers.Conv2D(4, 3), value)]
@@ -135,7 +117,7 @@ def test_pre_activation_in_inference():
     """A normalization with no convolution before it adds the residual itself."""
     graph = Graph([(None, 6, 5, 16)])
     normalized = graph.add(layers.BatchNormalization(), 0)
-    graph.outputs = [graph.add(Add(True), (normalized, 0))]
+    graph.outputs = [graph.add(layers.Add(), (normalized, 0))]
     graph.layers[0].allocate()
     assert kinds(graph, False) == [NormalizedSumStep]
     x = np.random.default_rng(0).standard_normal((2, 6, 5, 16)).astype("f4")
@@ -164,6 +146,6 @@ def test_a_normalization_behind_another_linear_layer_is_folded():
     """In inference that is faster than adding in the normalization's kernel."""
     graph = Graph([(None, 16)])
     value = graph.add(layers.BatchNormalization(), graph.add(layers.Dense(16), 0))
-    graph.outputs = [graph.add(Add(True), (value, 0))]
+    graph.outputs = [graph.add(layers.Add(), (value, 0))]
     assert not {NormalizedSumStep, FoldedSumStep} & set(kinds(graph, False))
     assert NormalizedSumStep in kinds(graph, True)

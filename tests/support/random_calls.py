@@ -119,6 +119,7 @@ def _sizes(kernel, rng, any_pads):
 KEYWORDS = {
     "accumulate": lambda rng: bool(rng.integers(2)),
     "relu": lambda rng: bool(rng.integers(2)),
+    "relu_max": lambda rng: float(rng.choice((math.inf, math.inf, 2, 6))),
     "count": lambda rng: int(rng.integers(1, 9)),
     "divisor": lambda rng: float(rng.choice((-1, 2, 3, 7))),
     "most": lambda rng: 1e7,

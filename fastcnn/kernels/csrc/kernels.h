@@ -35,6 +35,7 @@ struct product {
     ptrdiff_t pixels, channels;
     int accumulate; /* add to y; b and residual are ignored */
     int relu;       /* max(y, 0); NaN stays NaN */
+    float relu_max; /* with relu: then min(y, relu_max), or nothing if it is NaN */
 };
 
 /* The same sum for both rows of 2x2 windows, followed by max-pool and relu: `pixels` counts the
@@ -103,6 +104,7 @@ struct winograd {
     uint8_t *argmax;                /* may be NULL */
     ptrdiff_t y_row, rows, columns; /* without pool: how much of the tiles lies inside y */
     int relu, pool;
+    float relu_max; /* without pool, as in struct product */
 };
 
 /* One output row of a pooling layer. Of each window, the part inside the image: rows [0, rows) from
@@ -133,6 +135,7 @@ struct batch_norm {
     float *out; /* [rows][channels], or two sums over the rows, at out and out + sum_distance */
     ptrdiff_t rows, channels, sum_distance;
     int relu;
+    float relu_max; /* as in struct product; of y in the backward tiles */
 };
 
 /* y[p][c] = relu(b[c] + sum over k of x[x_taps[k] + p * x_pixel + c] * w[w_taps[k] + c]) */

@@ -66,8 +66,9 @@
     T(void, max_pool2d_backward, (const struct pool *p))                                           \
     T(void, average_pool2d_backward, (const struct pool *p))                                       \
     /* Activations: */                                                                             \
-    T(void, relu_forward, (const float *x, float *y, ptrdiff_t n))                                 \
-    T(void, relu_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n))              \
+    /* max: relu's upper bound, or NaN */                                                          \
+    T(void, relu_forward, (const float *x, float *y, ptrdiff_t n, float max))                      \
+    T(void, relu_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n, float max))   \
     /* y = exp(x - shift), at most exp(88) */                                                      \
     T(void, exp_shifted, (const float *x, float shift, float *y, ptrdiff_t n))                     \
     /* alpha is elu's; the others ignore it */                                                     \
@@ -106,7 +107,7 @@
     T(void, batch_norm_moments, (const struct batch_norm *p))                                      \
     /* out = (x - mean) * scale + offset + residual, then relu */                                  \
     T(void, batch_norm_apply, (const struct batch_norm *p))                                        \
-    /* out = sum of dy, sum of dy * (x - mean); dy counts as 0 where y <= 0 */                     \
+    /* out = sum of dy, sum of dy * (x - mean); dy counts as 0 where relu is closed */             \
     T(void, batch_norm_sums, (const struct batch_norm *p))                                         \
     /* out = dy * scale + (x - mean) * slope + offset */                                           \
     T(void, batch_norm_gradient, (const struct batch_norm *p))                                     \

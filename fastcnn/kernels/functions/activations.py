@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcnn.kernels.bind import bind
-from fastcnn.kernels.functions.arguments import FloatArray, floats
+from fastcnn.kernels.functions.arguments import FloatArray, floats, relu_settings
 
 __all__ = [
     "elu_backward",
@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 
-def relu_forward(x: ArrayLike) -> FloatArray:
-    """y = max(x, 0); NaN stays NaN."""
-    return _forward("relu_forward", x)
+def relu_forward(x: ArrayLike, *, relu_max: float = np.inf) -> FloatArray:
+    """y = min(max(x, 0), relu_max); NaN stays NaN."""
+    return _forward("relu_forward", x, relu_max=relu_settings(True, relu_max)["relu_max"])
 
 
-def relu_backward(dy: ArrayLike, y: ArrayLike) -> FloatArray:
-    """dx = 0 where y <= 0, else dy; so a NaN in y passes the gradient on."""
-    return _backward("relu_backward", dy, y)
+def relu_backward(dy: ArrayLike, y: ArrayLike, *, relu_max: float = np.inf) -> FloatArray:
+    """dx = 0 where y <= 0 or y >= relu_max, else dy; so a NaN in y passes the gradient on."""
+    return _backward("relu_backward", dy, y, relu_max=relu_settings(True, relu_max)["relu_max"])
 
 
 def tanh_forward(x: ArrayLike) -> FloatArray:

@@ -39,6 +39,14 @@ def floats(axes: dict[str, int] | None = None, **arrays: ArrayLike | None) -> li
     ]
 
 
+def relu_settings(relu: bool, relu_max: float) -> dict:
+    """The kernels' keywords of relu."""
+    relu_max = float(relu_max)
+    if not relu_max >= 0:
+        raise ValueError(f"The argument `relu_max` must be >= 0. Received relu_max={relu_max}.")
+    return {"relu": bool(relu), "relu_max": relu_max}
+
+
 def conv2d_geometry(image, window, strides, padding, dilation):
     """(rows and columns of the output, the kernels' keywords)"""
     strides, dilation = pair(strides, "strides"), pair(dilation, "dilation")

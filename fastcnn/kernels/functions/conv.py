@@ -10,6 +10,7 @@ from fastcnn.kernels.functions.arguments import (
     check_gradient,
     conv2d_geometry,
     floats,
+    relu_settings,
 )
 from fastcnn.kernels.shapes import pair
 
@@ -26,11 +27,12 @@ def conv2d_forward(
     dilation: Pair = 1,
     relu: bool = False,
     residual: ArrayLike | None = None,
+    relu_max: float = np.inf,
 ) -> FloatArray:
     """y[n,oh,ow,oc] = b[oc] + sum over kh,kw,ic of x[n, oh*sh + kh*dh - top, ...] * w[kh,kw,ic,oc]
 
     A cross-correlation, as in Keras's Conv2D. `residual` is added to it. Then, with `relu`,
-    y = max(y, 0).
+    y = min(max(y, 0), relu_max).
 
     Args:
         x: images (n, h, w, ic).
@@ -49,7 +51,7 @@ def conv2d_forward(
     )
     out, geometry = conv2d_geometry(x.shape[1:3], w.shape[:2], strides, padding, dilation)
     y = np.empty((len(x), *out, w.shape[3]), x.dtype)
-    bind("conv2d_forward", x, w, b, y, residual, relu=bool(relu), **geometry)()
+    bind("conv2d_forward", x, w, b, y, residual, **relu_settings(relu, relu_max), **geometry)()
     return y
 
 

@@ -4,15 +4,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcnn.kernels.bind import bind
-from fastcnn.kernels.functions.arguments import FloatArray, floats
+from fastcnn.kernels.functions.arguments import FloatArray, floats, relu_settings
 
 __all__ = ["dense_backward_data", "dense_backward_weights", "dense_forward"]
 
 
 def dense_forward(
-    x: ArrayLike, w: ArrayLike, b: ArrayLike | None = None, *, relu: bool = False
+    x: ArrayLike,
+    w: ArrayLike,
+    b: ArrayLike | None = None,
+    *,
+    relu: bool = False,
+    relu_max: float = np.inf,
 ) -> FloatArray:
-    """y[n,o] = b[o] + sum over i of x[n,i] * w[i,o]; with `relu`, y = max(y, 0)
+    """y[n,o] = b[o] + sum over i of x[n,i] * w[i,o]; with `relu`, y = min(max(y, 0), relu_max)
 
     Args:
         x: (n, i).
@@ -27,7 +32,7 @@ def dense_forward(
     """
     x, w, b = floats({"x": 2, "w": 2, "b": 1}, x=x, w=w, b=b)
     y = np.empty((len(x), w.shape[1]), x.dtype)
-    bind("dense_forward", x, w, b, y, relu=bool(relu))()
+    bind("dense_forward", x, w, b, y, **relu_settings(relu, relu_max))()
     return y
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcnn.kernels.bind import bind
-from fastcnn.kernels.functions.arguments import FloatArray, floats
+from fastcnn.kernels.functions.arguments import FloatArray, floats, relu_settings
 
 __all__ = ["batch_norm_backward", "batch_norm_forward", "batch_norm_forward_training"]
 
@@ -23,6 +23,7 @@ def batch_norm_forward(
     epsilon: float = 1e-3,
     relu: bool = False,
     residual: ArrayLike | None = None,
+    relu_max: float = np.inf,
 ) -> FloatArray:
     """y[m,c] = (x[m,c] - mean[c]) gamma[c] / sqrt(variance[c] + epsilon) + beta[c], then relu
 
@@ -31,6 +32,7 @@ def batch_norm_forward(
         gamma, beta: (c,) or None.
         mean, variance: (c,).
         residual: (m, c), which is added before relu, or None.
+        relu_max: upper bound of relu.
 
     Returns:
         y (m, c).
@@ -42,7 +44,7 @@ def batch_norm_forward(
         {"x": 2}, x=x, gamma=gamma, beta=beta, mean=mean, variance=variance, residual=residual
     )
     y = np.empty_like(x)
-    settings = {"epsilon": float(epsilon), "relu": bool(relu)}
+    settings = {"epsilon": float(epsilon), **relu_settings(relu, relu_max)}
     bind("batch_norm_forward", x, gamma, beta, mean, variance, y, residual, **settings)()
     return y
 
@@ -55,6 +57,7 @@ def batch_norm_forward_training(
     epsilon: float = 1e-3,
     relu: bool = False,
     residual: ArrayLike | None = None,
+    relu_max: float = np.inf,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """batch_norm_forward with the mean and variance (sum / m) of x's own rows
 
@@ -62,6 +65,7 @@ def batch_norm_forward_training(
         x: (m, c).
         gamma, beta: (c,) or None.
         residual: (m, c), which is added before relu, or None.
+        relu_max: upper bound of relu.
 
     Returns:
         y (m, c), mean (c,) and variance (c,).
@@ -72,7 +76,7 @@ def batch_norm_forward_training(
     x, gamma, beta, residual = floats({"x": 2}, x=x, gamma=gamma, beta=beta, residual=residual)
     y = np.empty_like(x)
     mean, variance = np.empty((2, x.shape[1]), x.dtype)
-    settings = {"epsilon": float(epsilon), "relu": bool(relu)}
+    settings = {"epsilon": float(epsilon), **relu_settings(relu, relu_max)}
     bind("batch_norm_forward_training", x, gamma, beta, mean, variance, y, residual, **settings)()
     return y, mean, variance
 
@@ -86,6 +90,7 @@ def batch_norm_backward(
     *,
     y: ArrayLike | None = None,
     epsilon: float = 1e-3,
+    relu_max: float = np.inf,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """The gradients of batch_norm_forward_training, with h = (x - mean) / sqrt(variance + epsilon)
 
@@ -97,6 +102,7 @@ def batch_norm_backward(
         gamma: (c,) or None.
         mean, variance: (c,), as batch_norm_forward_training returned them.
         y: its output (m, c) where relu was part of it, else None.
+        relu_max: upper bound of relu.
 
     Returns:
         dx (m, c), dgamma (c,) and dbeta (c,).
@@ -110,5 +116,6 @@ def batch_norm_backward(
     dx = np.empty_like(x)
     dgamma, dbeta = np.empty((2, x.shape[1]), x.dtype)
     arrays = (x, dy, y, gamma, mean, variance, dx, dgamma, dbeta)
-    bind("batch_norm_backward", *arrays, epsilon=float(epsilon))()
+    relu_max = relu_settings(True, relu_max)["relu_max"]
+    bind("batch_norm_backward", *arrays, epsilon=float(epsilon), relu_max=relu_max)()
     return dx, dgamma, dbeta

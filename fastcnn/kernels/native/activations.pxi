@@ -1,11 +1,13 @@
 # Activations: relu, and those with an exponential in them.
-# uses: team (ELEMENTS_PER_TASK, Kernel, ceil_div)
+# uses: team (ELEMENTS_PER_TASK, Kernel, bound_of_relu, ceil_div)
 
 cdef class Relu(Kernel):
     cdef const float[::1] dy, x
     cdef float[::1] out
+    cdef float relu_max
 
-    cdef bind(self, dy, x, out):
+    cdef bind(self, dy, x, out, relu_max):
+        self.relu_max = bound_of_relu(relu_max)
         self.x, self.out = x.reshape(-1), out.reshape(-1)
         self.dy = None if dy is None else dy.reshape(-1)
         self.tasks = ceil_div(self.x.shape[0], ELEMENTS_PER_TASK)
@@ -15,9 +17,11 @@ cdef class Relu(Kernel):
         cdef Py_ssize_t start = i * ELEMENTS_PER_TASK
         cdef Py_ssize_t size = min(ELEMENTS_PER_TASK, self.x.shape[0] - start)
         if self.dy is None:
-            self.table.relu_forward(&self.x[start], &self.out[start], size)
+            self.table.relu_forward(&self.x[start], &self.out[start], size, self.relu_max)
         else:
-            self.table.relu_backward(&self.dy[start], &self.x[start], &self.out[start], size)
+            self.table.relu_backward(
+                &self.dy[start], &self.x[start], &self.out[start], size, self.relu_max
+            )
 
 
 ctypedef void (*forward_tile)(const float *, float *, Py_ssize_t, float) noexcept nogil
@@ -51,15 +55,15 @@ cdef class Activation(Kernel):
             self.backward(&self.dy[start], &self.x[start], &self.out[start], size, self.alpha)
 
 
-def relu_forward(x, y):
+def relu_forward(x, y, *, relu_max=np.inf):
     cdef Relu kernel = Relu()
-    kernel.bind(None, x, y)
+    kernel.bind(None, x, y, relu_max)
     return kernel
 
 
-def relu_backward(dy, y, dx):
+def relu_backward(dy, y, dx, *, relu_max=np.inf):
     cdef Relu kernel = Relu()
-    kernel.bind(dy, y, dx)
+    kernel.bind(dy, y, dx, relu_max)
     return kernel
 
 

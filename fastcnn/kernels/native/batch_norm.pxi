@@ -5,7 +5,7 @@
 # are combined in double precision, one block after the other: the same bits for any number of
 # threads. The variance is that of two passes (each block's deviations are taken from its own mean
 # while it is in the cache), and blocks are combined as in Chan, Golub & LeVeque (1979).
-# uses: team (Kernel, Sequence, ceil_div)
+# uses: team (Kernel, Sequence, bound_of_relu, ceil_div)
 
 cdef Py_ssize_t NARROW = 16        # with fewer channels, this many rows are treated as one
 cdef Py_ssize_t BLOCK_SIZE = 8192  # elements: 32 KB
@@ -23,9 +23,11 @@ cdef class BatchNormPass(Kernel):
     cdef Py_ssize_t block_rows, blocks
     cdef Py_ssize_t whole            # rows in blocks; fewer than `repeat` may remain
     cdef bint relu
+    cdef float relu_max
     cdef void (*tile)(const BatchNormRows *) noexcept nogil
 
-    cdef bind(self, x, dy, y, out, bint relu):
+    cdef bind(self, x, dy, y, out, bint relu, relu_max):
+        self.relu_max = bound_of_relu(relu_max)
         rows, channels = x.shape
         self.x, self.dy, self.y, self.out, self.relu = x, dy, y, out, relu
         self.residual = self.dresidual = None
@@ -60,7 +62,7 @@ cdef class BatchNormPass(Kernel):
         p.mean, p.scale = &self.by_channel[0, 0], &self.by_channel[1, 0]
         p.offset, p.slope = &self.by_channel[2, 0], &self.by_channel[3, 0]
         p.out = &self.out[first, 0] if self.out is not None else &self.sums[i, 0, 0]
-        p.relu = self.relu
+        p.relu, p.relu_max = self.relu, self.relu_max
         self.tile(&p)
 
     cdef void spread(self) noexcept nogil:
@@ -225,24 +227,26 @@ cdef class BatchNormGradients(Kernel):
             self.gradient.spread()
 
 
-cdef BatchNormPass batch_norm_pass(x, dy, y, out, bint relu):
+cdef BatchNormPass batch_norm_pass(x, dy, y, out, bint relu, relu_max):
     cdef BatchNormPass kernel = BatchNormPass()
-    kernel.bind(x, dy, y, out, relu)
+    kernel.bind(x, dy, y, out, relu, relu_max)
     return kernel
 
 
-def batch_norm_forward(x, gamma, beta, mean, variance, y, residual=None, *, epsilon, relu):
-    cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu)
+def batch_norm_forward(
+    x, gamma, beta, mean, variance, y, residual=None, *, epsilon, relu, relu_max=np.inf
+):
+    cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu, relu_max)
     apply.tile, apply.residual = apply.table.batch_norm_apply, residual
     return Sequence(BatchNormScales(None, apply, gamma, beta, mean, variance, epsilon), apply)
 
 
 def batch_norm_forward_training(
     x, gamma, beta, mean, variance, y, residual=None, moving_mean=None, moving_variance=None, *,
-    epsilon, relu, momentum=0.99
+    epsilon, relu, momentum=0.99, relu_max=np.inf
 ):
-    cdef BatchNormPass moments = batch_norm_pass(x, None, None, None, False)
-    cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu)
+    cdef BatchNormPass moments = batch_norm_pass(x, None, None, None, False, np.inf)
+    cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu, relu_max)
     moments.tile = moments.table.batch_norm_moments
     apply.tile, apply.residual = apply.table.batch_norm_apply, residual
     cdef BatchNormScales scales
@@ -253,14 +257,15 @@ def batch_norm_forward_training(
 
 
 def batch_norm_backward(
-    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, *, epsilon
+    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, *, epsilon,
+    relu_max=np.inf
 ):
-    cdef BatchNormPass sums = batch_norm_pass(x, dy, y, None, False), gradient = None
+    cdef BatchNormPass sums = batch_norm_pass(x, dy, y, None, False, relu_max), gradient = None
     sums.tile, sums.dresidual = sums.table.batch_norm_sums, dresidual
     if dresidual is not None:  # what the first pass has written
         dy, y = dresidual, None
     if dx is not None:
-        gradient = batch_norm_pass(x, dy, y, dx, False)
+        gradient = batch_norm_pass(x, dy, y, dx, False, relu_max)
         gradient.tile = gradient.table.batch_norm_gradient
     gradients = BatchNormGradients(sums, gradient, gamma, mean, variance, dgamma, dbeta, epsilon)
     last = () if gradient is None else (gradient,)

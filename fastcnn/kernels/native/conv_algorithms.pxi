@@ -7,11 +7,12 @@
 #       conv_max_pool_backward_narrow (NarrowBackwardData, NarrowBackwardWeights), pool
 #       (max_pool2d_backward)
 
-def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu):
+def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu, relu_max=np.inf):
     algorithm = choice.choose("conv2d_forward", w.shape, x.shape, y.shape, strides, dilation)
     if algorithm == "winograd":
-        return Winograd(x, w, b, residual, y, None, (pads[0], pads[2]), relu, False, False)
-    return Conv2DForward(x, w, b, y, residual, strides, pads, dilation, relu)
+        pads = pads[0], pads[2]
+        return Winograd(x, w, b, residual, y, None, pads, relu, False, False, relu_max)
+    return Conv2DForward(x, w, b, y, residual, strides, pads, dilation, relu, relu_max)
 
 
 def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation, accumulate=False):

@@ -1,5 +1,6 @@
 # Convolutions y = x * w as sums of products.
-# uses: team (ceil_div), product (vector_efficiency), geometry (Windowed, image_blocks)
+# uses: team (bound_of_relu, ceil_div), product (vector_efficiency), geometry (Windowed,
+#       image_blocks)
 
 cdef Py_ssize_t WEIGHTS_SIZE = 6144  # weights in a block: half the first-level cache
 cdef double WORK_PER_OUTPUT = 4  # writing an element takes as long as so many multiply-adds
@@ -36,7 +37,7 @@ cdef class Conv2D(Windowed):
         p.segments = self.x_segments.shape[0]
         p.steps = self.kw * self.ic if self.dilation_w == 1 else self.ic
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.stride_w * self.ic, 1, self.oc, self.oc
-        p.pixels, p.accumulate, p.residual = self.ow, 0, NULL
+        p.pixels, p.accumulate, p.residual, p.relu_max = self.ow, 0, NULL, NAN
 
     cdef void segments_inside(
         self, Py_ssize_t row, Py_ssize_t before, Py_ssize_t height, Py_ssize_t *low,
@@ -53,7 +54,7 @@ cdef class Conv2D(Windowed):
 
     cdef void forward_rows(
         self, const float *x, const float *w, const float *b, const float *residual, float *y,
-        Py_ssize_t first, Py_ssize_t last, bint relu,
+        Py_ssize_t first, Py_ssize_t last, bint relu, float relu_max,
     ) noexcept nogil:
         # Output rows [first, last) of one image to y, with those of the residual added, unless it
         # is NULL; x is the row of the padded image where `first` begins. A block of weights stays
@@ -62,6 +63,7 @@ cdef class Conv2D(Windowed):
         cdef Product p
         cdef Py_ssize_t done = 0, oh, segment, step, block, count, low, high, at
         self.forward_product(&p)
+        p.relu_max = relu_max
         cdef Py_ssize_t segments = p.segments, steps = p.steps
         while done < self.oc:
             p.channels = min(self.table.product_block(self.oc - done), self.oc - done)
@@ -106,12 +108,13 @@ cdef class Conv2DForward(Conv2D):
     cdef const float[::1] b
     cdef float[:, :, :, ::1] y
     cdef bint relu
+    cdef float relu_max
     cdef Py_ssize_t row_blocks
 
-    def __init__(self, x, w, b, y, residual, strides, pads, dilation, relu):
+    def __init__(self, x, w, b, y, residual, strides, pads, dilation, relu, relu_max):
         self.algorithm = "direct"
         self.x, self.weights, self.b, self.residual = x, w, b, residual
-        self.y, self.relu = y, relu
+        self.y, self.relu, self.relu_max = y, relu, bound_of_relu(relu_max)
         self.set_conv_sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
         self.forward_segments()
         self.adjust_work(y.size, self.oc)
@@ -136,4 +139,6 @@ cdef class Conv2DForward(Conv2D):
         cdef const float *residual = NULL
         if self.residual is not None:
             residual = &self.residual[n, first, 0, 0]
-        self.forward_rows(x, w, b, residual, &self.y[n, first, 0, 0], first, last, self.relu)
+        self.forward_rows(
+            x, w, b, residual, &self.y[n, first, 0, 0], first, last, self.relu, self.relu_max
+        )

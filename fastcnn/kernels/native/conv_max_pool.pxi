@@ -99,7 +99,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         cdef const float *b = &self.b[0] if self.b is not None else NULL
         self.forward_rows(
             x, &self.weights[0, 0, 0, 0], b, NULL, conv, conv_first,
-            conv_first + self.conv_rows(last - first), False,
+            conv_first + self.conv_rows(last - first), False, NAN,
         )
         cdef Pool q
         q.columns, q.columns_out, q.channels = &self.columns[0, 0], self.pw, self.oc

@@ -1,8 +1,8 @@
 # Convolutions by Winograd's F(2x2, 3x3): forward, with or without a 2x2 max-pool; the gradient of
 # the image, which is a convolution of dy with the flipped filter; the gradient of the filter.
 # Larger filters are sums of 3x3 subfilters, see csrc/tiles/winograd.inc.h.
-# uses: team (Kernel, WORK_PER_THREAD, ceil_div, round_up), product (product_blocks, sum_rows,
-#       vector_efficiency), geometry (pad_rows, sum_tasks)
+# uses: team (Kernel, WORK_PER_THREAD, bound_of_relu, ceil_div, round_up), product (product_blocks,
+#       sum_rows, vector_efficiency), geometry (pad_rows, sum_tasks)
 
 # Tiles in a block: enough to fill the registers, few enough to stay in the cache. The sums of the
 # filter's gradient, which are read and written for each block, need more of them.
@@ -116,11 +116,16 @@ cdef class Winograd(WinogradTiles):
     cdef unsigned char[:, :, :, ::1] argmax
     cdef float[:, :, :, ::1] u  # (subfilters, 16, ic, oc)
     cdef bint relu, pool, flipped
+    cdef float relu_max  # without `pool`
 
-    def __init__(self, image, weights, b, residual, target, argmax, pads, relu, pool, flipped):
+    def __init__(
+        self, image, weights, b, residual, target, argmax, pads, relu, pool, flipped,
+        relu_max=np.inf,
+    ):
         self.weights, self.b, self.residual = weights, b, residual
         self.target, self.argmax = target, argmax
         self.relu, self.pool, self.flipped = relu, pool, flipped
+        self.relu_max = bound_of_relu(relu_max)
         self.set_tiles(image, weights.shape, target.shape, 1 if pool else 2, pads, WINOGRAD_TILES)
         self.u = aligned((self.subfilters_h * self.subfilters_w, 16, self.ic, self.oc))
         self.preparations = ceil_div(self.ic, 16)
@@ -174,7 +179,7 @@ cdef class Winograd(WinogradTiles):
         cdef WinogradRow p
         p.tiles, p.channels, p.plane = self.tiles_w, self.oc, tiles * self.oc
         p.b = &self.b[0] if self.b is not None else NULL
-        p.relu, p.pool = self.relu, self.pool
+        p.relu, p.pool, p.relu_max = self.relu, self.pool, self.relu_max
         p.y_row, p.columns = self.target.shape[2] * self.oc, self.target.shape[2]
         for row in range(rows):
             p.planes = m + row * self.tiles_w * self.oc

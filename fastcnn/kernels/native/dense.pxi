@@ -1,5 +1,5 @@
 # Dense layers: sums of products, in blocks of weights that stay in the first-level cache.
-# uses: team (Kernel, ceil_div), product (product_blocks, sum_rows)
+# uses: team (Kernel, bound_of_relu, ceil_div), product (product_blocks, sum_rows)
 
 cdef double dense_work(Py_ssize_t n, Py_ssize_t inputs, Py_ssize_t outputs):
     # Few samples are bound by the memory traffic of the weights, the same for one as for eight.
@@ -16,11 +16,13 @@ cdef class DenseForward(Kernel):
     cdef float[:, ::1] y
     cdef float[:, :, ::1] sums  # (row block, n, outputs) except the first, which is y
     cdef bint relu
+    cdef float relu_max
     cdef Py_ssize_t row_blocks, block_rows, column_blocks, block_columns
     cdef Py_ssize_t steps  # rows of w at a time
 
-    def __init__(self, x, w, b, y, relu):
+    def __init__(self, x, w, b, y, relu, relu_max):
         self.x, self.w, self.b, self.y, self.relu = x, w, b, y, relu
+        self.relu_max = bound_of_relu(relu_max)
         n, inputs, outputs = x.shape[0], w.shape[0], w.shape[1]
         self.work = dense_work(n, inputs, outputs)
         self.row_blocks = 4 if inputs >= 512 and inputs * outputs >= 32768 else 1
@@ -47,7 +49,7 @@ cdef class DenseForward(Kernel):
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = inputs, 1, outputs, outputs
         p.pixels, p.channels = self.x.shape[0], min(self.block_columns, outputs - channel)
         p.b = &self.b[0] + channel if self.b is not None and block == 0 else NULL
-        p.residual = NULL
+        p.residual, p.relu_max = NULL, self.relu_max
         p.y = (&self.y[0, 0] if block == 0 else &self.sums[block - 1, 0, 0]) + channel
         while step < last or step == first:
             p.x = &self.x[0, 0] + step
@@ -66,7 +68,7 @@ cdef class DenseForward(Kernel):
         for block in range(self.row_blocks - 1):
             self.table.add_rows(&self.sums[block, 0, 0] + at, y, 0, 1, size)
         if self.relu:
-            self.table.relu_forward(y, y, size)
+            self.table.relu_forward(y, y, size, self.relu_max)
 
 
 cdef class DenseBackwardData(Kernel):
@@ -133,8 +135,8 @@ cdef class DenseBackwardWeights(Kernel):
         product_blocks(self.table, &p, outputs)
 
 
-def dense_forward(x, w, b, y, *, relu):
-    return DenseForward(x, w, b, y, relu)
+def dense_forward(x, w, b, y, *, relu, relu_max=np.inf):
+    return DenseForward(x, w, b, y, relu, relu_max)
 
 
 def dense_backward_data(dy, w, dx, *, accumulate=False):

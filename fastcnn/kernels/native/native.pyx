@@ -39,7 +39,7 @@
 """Compiled kernels, bound to their arrays: the same names and arguments as `reference`."""
 
 from cython.parallel cimport parallel
-from libc.math cimport fabsf, floorf, logf, roundf, sqrt, truncf
+from libc.math cimport INFINITY, NAN, fabsf, floorf, logf, roundf, sqrt, truncf
 from libc.string cimport memcpy, memset
 from tiles cimport *
 

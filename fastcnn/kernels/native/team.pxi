@@ -99,6 +99,11 @@ cdef inline Py_ssize_t ceil_div(Py_ssize_t items, Py_ssize_t most) noexcept nogi
     return (items + most - 1) // most
 
 
+cdef float bound_of_relu(double relu_max):
+    # What the tiles take: NaN is no bound. An output of infinity is below no bound at all.
+    return <float>relu_max if relu_max < INFINITY else NAN
+
+
 cdef inline Py_ssize_t round_up(Py_ssize_t items, Py_ssize_t multiple) noexcept nogil:
     return ceil_div(items, multiple) * multiple
 

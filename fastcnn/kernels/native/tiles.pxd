@@ -13,6 +13,7 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t x_pixel, x_step, w_step, y_pixel
         Py_ssize_t pixels, channels
         int accumulate, relu
+        float relu_max
 
     ctypedef struct ProductMaxPool "struct product_max_pool":
         Product sum
@@ -30,6 +31,7 @@ cdef extern from "csrc/kernels.h":
         unsigned char *argmax
         Py_ssize_t y_row, rows, columns
         int relu, pool
+        float relu_max
 
     ctypedef struct SparseSum "struct sparse_sum":
         const float *values
@@ -84,6 +86,7 @@ cdef extern from "csrc/kernels.h":
         float *out
         Py_ssize_t rows, channels, sum_distance
         int relu
+        float relu_max
 
     ctypedef struct DepthwiseTaps "struct depthwise":
         const float *x
@@ -172,8 +175,10 @@ cdef extern from "csrc/kernels.h":
         void (*max_pool2d_backward)(const Pool *) noexcept nogil
         void (*average_pool2d_forward)(const Pool *) noexcept nogil
         void (*average_pool2d_backward)(const Pool *) noexcept nogil
-        void (*relu_forward)(const float *, float *, Py_ssize_t) noexcept nogil
-        void (*relu_backward)(const float *, const float *, float *, Py_ssize_t) noexcept nogil
+        void (*relu_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
+        void (*relu_backward)(
+            const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
         void (*exp_shifted)(const float *, float, float *, Py_ssize_t) noexcept nogil
         void (*tanh_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
         void (*tanh_backward)(

@@ -3,14 +3,20 @@
 import numpy as np
 
 
-def relu_forward(x, y):
-    """y = max(x, 0); NaN stays NaN"""
-    y[...] = np.maximum(x, 0)
+def relu_forward(x, y, *, relu_max=np.inf):
+    """y = min(max(x, 0), relu_max); NaN stays NaN"""
+    y[...] = np.minimum(np.maximum(x, 0), x.dtype.type(relu_max))
 
 
-def relu_backward(dy, y, dx):
-    """dx = dy where y > 0, else 0; y is relu's output, and its NaN passes the gradient on"""
-    dx[...] = np.where(y <= 0, 0, dy)
+def relu_backward(dy, y, dx, *, relu_max=np.inf):
+    """dx = dy where 0 < y < relu_max, else 0; y is relu's output
+
+    NaN passes the gradient on, and so does infinity where relu_max is not finite.
+    """
+    closed = y <= 0
+    if relu_max < np.inf:
+        closed |= y >= y.dtype.type(relu_max)
+    dx[...] = np.where(closed, 0, dy)
 
 
 def tanh_forward(x, y):

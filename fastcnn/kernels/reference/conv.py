@@ -2,14 +2,16 @@
 
 import numpy as np
 
+from fastcnn.kernels.reference.activations import relu_forward
 from fastcnn.kernels.reference.windows import padded, taps, unpadded
 
 
-def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu):
+def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu, relu_max=np.inf):
     """y[n,oh,ow,oc] = b[oc] + sum over kh,kw,ic of x[n, oh*sh + kh*dh - top, ...] * w[kh,kw,ic,oc]
 
     x (n, h, w, ic), w (kh, kw, ic, oc), b (oc,) or None, y (n, oh, ow, oc). `residual`, of y's
-    shape, is added; it may be y itself. Then, with `relu`, y = max(y, 0), and NaN stays NaN.
+    shape, is added; it may be y itself. Then, with `relu`, y = min(max(y, 0), relu_max), and NaN
+    stays NaN.
     """
     image = padded(x, pads)
     total = np.zeros_like(y)
@@ -19,7 +21,7 @@ def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu):
         total += b
     y[...] = total if residual is None else total + residual
     if relu:
-        np.maximum(y, 0, out=y)
+        relu_forward(y, y, relu_max=relu_max)
 
 
 def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation, accumulate=False):

@@ -2,12 +2,17 @@
 
 import numpy as np
 
+from fastcnn.kernels.reference.activations import relu_forward
 
-def dense_forward(x, w, b, y, *, relu):
-    """y[n,o] = b[o] + sum over i of x[n,i] * w[i,o]; x (n, i), w (i, o), b (o,) or None"""
+
+def dense_forward(x, w, b, y, *, relu, relu_max=np.inf):
+    """y[n,o] = b[o] + sum over i of x[n,i] * w[i,o]; x (n, i), w (i, o), b (o,) or None
+
+    With `relu`, y = min(max(y, 0), relu_max).
+    """
     y[...] = x @ w if b is None else x @ w + b
     if relu:
-        np.maximum(y, 0, out=y)
+        relu_forward(y, y, relu_max=relu_max)
 
 
 def dense_backward_data(dy, w, dx, *, accumulate=False):

@@ -2,12 +2,17 @@
 
 import numpy as np
 
+from fastcnn.kernels.reference.activations import relu_backward, relu_forward
 
-def batch_norm_forward(x, gamma, beta, mean, variance, y, residual=None, *, epsilon, relu):
+
+def batch_norm_forward(
+    x, gamma, beta, mean, variance, y, residual=None, *, epsilon, relu, relu_max=np.inf
+):
     """y[m,c] = (x[m,c] - mean[c]) gamma[c] / sqrt(variance[c] + epsilon) + beta[c], then relu
 
     x (m, c): rows of channels; an image's pixels are rows. gamma and beta may be None, which
-    means 1 and 0. `residual` (m, c) is added before relu; it may be y itself.
+    means 1 and 0. `residual` (m, c) is added before relu, which is min(max(y, 0), relu_max); it may
+    be y itself.
     """
     scale = 1 / np.sqrt(variance + x.dtype.type(epsilon))
     if gamma is not None:
@@ -17,12 +22,14 @@ def batch_norm_forward(x, gamma, beta, mean, variance, y, residual=None, *, epsi
         result += beta
     if residual is not None:
         result += residual
-    y[...] = np.maximum(result, 0) if relu else result
+    if relu:
+        relu_forward(result, result, relu_max=relu_max)
+    y[...] = result
 
 
 def batch_norm_forward_training(
     x, gamma, beta, mean, variance, y, residual=None, moving_mean=None, moving_variance=None, *,
-    epsilon, relu, momentum=0.99,
+    epsilon, relu, momentum=0.99, relu_max=np.inf,
 ):  # fmt: skip
     """mean[c], variance[c] over the rows of x (variance: sum / m), then batch_norm_forward
 
@@ -35,23 +42,26 @@ def batch_norm_forward_training(
     for average, value in ((moving_mean, mean), (moving_variance, variance)):
         if average is not None:
             average[...] = average * momentum + value * (1 - momentum)
-    batch_norm_forward(x, gamma, beta, mean, variance, y, residual, epsilon=epsilon, relu=relu)
+    settings = {"epsilon": epsilon, "relu": relu, "relu_max": relu_max}
+    batch_norm_forward(x, gamma, beta, mean, variance, y, residual, **settings)
 
 
 def batch_norm_backward(
-    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, *, epsilon
-):
+    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, *, epsilon,
+    relu_max=np.inf,
+):  # fmt: skip
     """The gradients of batch_norm_forward_training, with h = (x - mean) / sqrt(variance + epsilon):
 
     dbeta[c] = sum over m of dy; dgamma[c] = sum over m of dy h;
     dx = gamma / sqrt(variance + epsilon) (dy - dbeta / m - h dgamma / m)
 
-    y: the output where relu was part of it (dy then counts as 0 where y <= 0), or None. dresidual
-    is the gradient of the residual, this dy. dx, dgamma, dbeta and dresidual may be None where they
-    are not wanted; dx or dresidual may be dy itself.
+    y: the output where relu was part of it (dy then counts as 0 where it is not in (0, relu_max)),
+    or None. dresidual is the gradient of the residual, this dy. dx, dgamma, dbeta and dresidual may
+    be None where they are not wanted; dx or dresidual may be dy itself.
     """
     if y is not None:
-        dy = np.where(y <= 0, 0, dy)
+        given, dy = dy, np.empty_like(dy)
+        relu_backward(given, y, dy, relu_max=relu_max)
     if dresidual is not None:
         dresidual[...] = dy
     rows = max(len(x), 1)

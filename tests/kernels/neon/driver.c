@@ -90,6 +90,9 @@ static void same_ints(const int32_t *found, const int32_t *expected, ptrdiff_t n
         if (found[i] != expected[i]) fail(i, found[i], expected[i]);
 }
 static float relu(float a) { return a <= 0 ? 0 : a; }
+static float bounded_relu(float a, float max) { return relu(a) > max ? max : relu(a); }
+static int is_closed(float y, float max) { return y <= 0 || y >= max; }
+static float a_bound(void) { return often() ? NAN : (float)draw(1, 6); }
 static ptrdiff_t least(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 static int channel_count(void) { return draw(1, 4 * k->lanes + 3); }
 
@@ -104,7 +107,7 @@ static struct product a_product(int pixels_in_x) {
     p.x = floats(21 + (pixels_in_x * p.pixels - 1) * p.x_pixel + 8 * p.x_step);
     p.w = floats(20 + 8 * p.w_step + p.channels);
     p.b = often() ? floats(p.channels) : NULL;
-    p.relu = draw(0, 1);
+    p.relu = draw(0, 1), p.relu_max = a_bound();
     return p;
 }
 static float product_at(const struct product *p, const float *x, ptrdiff_t c) {
@@ -127,7 +130,7 @@ static void product(void) {
             const float added = p.residual == p.y ? *y : p.residual ? p.residual[y - expected] : 0;
             const float start = p.accumulate ? *y : (p.b ? p.b[c] : 0) + added;
             const float sum = start + product_at(&p, p.x + i * p.x_pixel, c);
-            *y = p.relu ? relu(sum) : sum;
+            *y = p.relu ? bounded_relu(sum, p.relu_max) : sum;
         }
     k->product(&p);
     same(p.y, expected, size);
@@ -253,7 +256,7 @@ static void winograd_output(void) {
     struct winograd p = a_row();
     p.planes = floats(15 * p.plane + p.tiles * p.channels);
     p.b = often() ? floats(p.channels) : NULL;
-    p.relu = draw(0, 1), p.pool = draw(0, 1);
+    p.relu = draw(0, 1), p.pool = draw(0, 1), p.relu_max = a_bound();
     p.rows = draw(1, 2), p.columns = 2 * p.tiles - draw(0, 1);
     p.y_row = p.columns * p.channels + draw(0, 3);
     ptrdiff_t size = (p.rows - 1) * p.y_row + p.columns * p.channels;
@@ -276,7 +279,7 @@ static void winograd_output(void) {
                 const ptrdiff_t at = o / 2 * p.y_row + (2 * t + o % 2) * p.channels + c;
                 if (!p.pool && o / 2 < p.rows && 2 * t + o % 2 < p.columns) {
                     const float sum = v[o] + (added ? added[at] : 0);
-                    expected[at] = p.relu ? relu(sum) : sum;
+                    expected[at] = p.relu ? bounded_relu(sum, p.relu_max) : sum;
                 }
             }
             const ptrdiff_t at = t * p.channels + c;

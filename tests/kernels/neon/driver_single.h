@@ -163,17 +163,21 @@ static void relu_forward(void) {
     const int n = draw(0, 40);
     const float *x = floats(n);
     float *y = floats(n);
-    k->relu_forward(x, y, n);
+    const float max = a_bound();
+    k->relu_forward(x, y, n, max);
     for (int i = 0; i < n; i++)
-        if (y[i] != relu(x[i]) || signbit(y[i])) fail(i, y[i], relu(x[i]));
+        if (y[i] != bounded_relu(x[i], max) || signbit(y[i])) fail(i, y[i], x[i]);
 }
 static void relu_backward(void) {
     const int n = draw(0, 40);
     const float *dy = floats(n), *y = floats(n);
     float *dx = floats(n);
-    k->relu_backward(dy, y, dx, n);
-    for (int i = 0; i < n; i++)
-        if (dx[i] != (y[i] <= 0 ? 0 : dy[i])) fail(i, dx[i], y[i] <= 0 ? 0 : dy[i]);
+    const float max = a_bound();
+    k->relu_backward(dy, y, dx, n, max);
+    for (int i = 0; i < n; i++) {
+        const float expected = is_closed(y[i], max) ? 0 : dy[i];
+        if (dx[i] != expected) fail(i, dx[i], expected);
+    }
 }
 static float *spread(int n) { /* values of every magnitude, infinities and NaN */
     static const float special[] = {0, -0.0f, INFINITY, -INFINITY, NAN, 1e30f, -1e30f};
@@ -347,6 +351,7 @@ static struct batch_norm some_rows(void) {
     p.mean = floats(p.channels), p.scale = floats(p.channels);
     p.offset = floats(p.channels), p.slope = floats(p.channels);
     p.sum_distance = p.channels + draw(0, 3), p.relu = draw(0, 1);
+    p.relu_max = a_bound();
     p.residual = often() ? floats(p.rows * p.channels) : NULL;
     p.dresidual = often() ? floats(p.rows * p.channels) : NULL;
     return p;
@@ -365,12 +370,12 @@ static void batch_norm(int which) {
         for (int r = 0; r < p.rows; r++) {
             const ptrdiff_t at = r * p.channels + c;
             const float deviation = p.x[at] - p.mean[c];
-            const float dy = p.y && p.y[at] <= 0 ? 0 : p.dy[at];
+            const float dy = p.y && is_closed(p.y[at], p.relu_max) ? 0 : p.dy[at];
             const float added = p.residual ? p.residual[at] : 0;
             const float out = deviation * p.scale[c] + p.offset[c] + added;
             if (which == 2 && dresidual) dresidual[at] = dy;
             sum += dy, product += dy * deviation, squares += (p.x[at] - mean) * (p.x[at] - mean);
-            if (which == 1) expected[at] = p.relu ? relu(out) : out;
+            if (which == 1) expected[at] = p.relu ? bounded_relu(out, p.relu_max) : out;
             if (which == 3) expected[at] = dy * p.scale[c] + deviation * p.slope[c] + p.offset[c];
         }
         if (which == 0) expected[c] = mean, expected[p.sum_distance + c] = squares;

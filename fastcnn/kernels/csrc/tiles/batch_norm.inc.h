@@ -65,6 +65,7 @@ TILE void batch_norm_apply_of(const struct batch_norm *p, ptrdiff_t c, const tai
     const float *x = p->x + c, *residual = p->residual ? p->residual + c : NULL;
     float *y = p->out + c;
     const int relu = p->relu;
+    const vec max = broadcast(p->relu_max);
     vec mean[NORM_VECTORS], scale[NORM_VECTORS], offset[NORM_VECTORS];
     UNROLLED (v, vectors) {
         mean[v] = load_part(p->mean + c + v * LANES, t, whole);
@@ -76,17 +77,17 @@ TILE void batch_norm_apply_of(const struct batch_norm *p, ptrdiff_t c, const tai
             const ptrdiff_t at = row + v * LANES;
             vec out = multiply_add(load_part(x + at, t, whole) - mean[v], scale[v], offset[v]);
             if (residual) out += load_part(residual + at, t, whole);
-            if (relu) out = choose(less_equal(out, broadcast(0)), broadcast(0), out);
+            if (relu) out = bounded_relu(out, max);
             store_part(y + at, out, t, whole);
         }
 }
 FOR_ALL_CHANNELS(batch_norm_apply)
 
-/* dy, or 0 where relu set y to 0; y may be NULL. */
-TILE vec open_gradient(const float *dy, const float *y, ptrdiff_t at, tail t, const int whole) {
+/* dy behind relu, whose result is y; y may be NULL. */
+TILE vec gradient_at(const float *dy, const float *y, ptrdiff_t at, vec max, tail t,
+                     const int whole) {
     const vec gradient = load_part(dy + at, t, whole);
-    if (!y) return gradient;
-    return choose(less_equal(load_part(y + at, t, whole), broadcast(0)), broadcast(0), gradient);
+    return y ? open_gradient(gradient, load_part(y + at, t, whole), max) : gradient;
 }
 
 /* Adds rows [first, last) of one vector of channels to the chains of both sums. */
@@ -96,11 +97,12 @@ TILE void add_gradients(const struct batch_norm *p, ptrdiff_t c, ptrdiff_t first
     const ptrdiff_t channels = p->channels;
     const float *x = p->x, *dy = p->dy, *y = p->y;
     float *dresidual = p->dresidual;
+    const vec max = broadcast(p->relu_max);
     ptrdiff_t r = first;
     for (; r + CHAINS <= last; r += CHAINS) {
         UNROLLED (k, CHAINS) {
             const ptrdiff_t at = (r + k) * channels + c;
-            const vec gradient = open_gradient(dy, y, at, t, whole);
+            const vec gradient = gradient_at(dy, y, at, max, t, whole);
             if (dresidual) store_part(dresidual + at, gradient, t, whole);
             sum[k] += gradient;
             products[k] = multiply_add(gradient, load_part(x + at, t, whole) - mean, products[k]);
@@ -108,7 +110,7 @@ TILE void add_gradients(const struct batch_norm *p, ptrdiff_t c, ptrdiff_t first
     }
     for (; r < last; r++) {
         const ptrdiff_t at = r * channels + c;
-        const vec gradient = open_gradient(dy, y, at, t, whole);
+        const vec gradient = gradient_at(dy, y, at, max, t, whole);
         if (dresidual) store_part(dresidual + at, gradient, t, whole);
         sum[0] += gradient;
         products[0] = multiply_add(gradient, load_part(x + at, t, whole) - mean, products[0]);
@@ -140,6 +142,7 @@ TILE void batch_norm_gradient_of(const struct batch_norm *p, ptrdiff_t c, const 
     const ptrdiff_t channels = p->channels, end = p->rows * channels;
     const float *x = p->x + c, *dy = p->dy + c, *y = p->y ? p->y + c : NULL;
     float *dx = p->out + c;
+    const vec max = broadcast(p->relu_max);
     vec mean[NORM_VECTORS], scale[NORM_VECTORS], offset[NORM_VECTORS], slope[NORM_VECTORS];
     UNROLLED (v, vectors) {
         mean[v] = load_part(p->mean + c + v * LANES, t, whole);
@@ -152,7 +155,7 @@ TILE void batch_norm_gradient_of(const struct batch_norm *p, ptrdiff_t c, const 
             const ptrdiff_t at = row + v * LANES;
             const vec deviation = load_part(x + at, t, whole) - mean[v];
             const vec along = multiply_add(deviation, slope[v], offset[v]);
-            const vec gradient = open_gradient(dy, y, at, t, whole);
+            const vec gradient = gradient_at(dy, y, at, max, t, whole);
             store_part(dx + at, multiply_add(gradient, scale[v], along), t, whole);
         }
 }

@@ -1,17 +1,16 @@
 /* Elementwise kernels: relu, conversions, the Adam step. */
-static void relu_forward(const float *x, float *y, ptrdiff_t n) {
+static void relu_forward(const float *x, float *y, ptrdiff_t n, float max) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const tail t = tail_of(n - i);
-        const vec a = load_tail(x + i, t);
-        store_tail(y + i, choose(less_equal(a, broadcast(0)), broadcast(0), a), t);
+        store_tail(y + i, bounded_relu(load_tail(x + i, t), broadcast(max)), t);
     }
 }
 
-static void relu_backward(const float *dy, const float *y, float *dx, ptrdiff_t n) {
+static void relu_backward(const float *dy, const float *y, float *dx, ptrdiff_t n, float max) {
     for (ptrdiff_t i = 0; i < n; i += LANES) {
         const tail t = tail_of(n - i);
-        const bvec closed = less_equal(load_tail(y + i, t), broadcast(0));
-        store_tail(dx + i, choose(closed, broadcast(0), load_tail(dy + i, t)), t);
+        const vec out = load_tail(y + i, t);
+        store_tail(dx + i, open_gradient(load_tail(dy + i, t), out, broadcast(max)), t);
     }
 }
 

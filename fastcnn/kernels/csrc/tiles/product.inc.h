@@ -47,8 +47,7 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
         }
     }
     if (relu)
-        UNROLLED (i, pixels * vectors)
-            sum[i] = choose(less_equal(sum[i], broadcast(0)), broadcast(0), sum[i]);
+        UNROLLED (i, pixels * vectors) sum[i] = bounded_relu(sum[i], broadcast(p->relu_max));
     UNROLLED (i, pixels)
         UNROLLED (v, vectors) {
             float *to = y + i * y_pixel + v * LANES;

@@ -99,7 +99,7 @@ static void winograd_output(const struct winograd *p) {
                 if (k / 2 >= p->rows || 2 * tile + k % 2 >= p->columns) continue;
                 const ptrdiff_t at = k / 2 * p->y_row + (2 * tile + k % 2) * p->channels + c;
                 if (p->residual) y[k] += load_tail(p->residual + at, t);
-                if (p->relu) y[k] = choose(less_equal(y[k], broadcast(0)), broadcast(0), y[k]);
+                if (p->relu) y[k] = bounded_relu(y[k], broadcast(p->relu_max));
                 store_tail(p->y + at, y[k], t);
             }
         }
