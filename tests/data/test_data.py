@@ -8,6 +8,7 @@ from fastcnn import losses
 from fastcnn.data.arrays import gatherable
 from fastcnn.data.feed import Feed
 from fastcnn.data.samples import Samples, class_weights
+from fastcnn.data.structure import Structure
 from fastcnn.training.objectives import Objectives
 
 LABELS = losses.SparseCategoricalCrossentropy()
@@ -45,6 +46,47 @@ def test_shuffled_batches_hold_every_sample_once_and_keep_images_with_labels():
         orders.append(order)
     assert orders[0] != orders[1]
     assert sorted(orders[0]) == sorted(orders[1]) == list(range(10))
+
+
+def test_all_inputs_targets_and_weights_have_one_order():
+    keras.utils.set_random_seed(0)
+    n = np.arange(10)
+    takes = Structure([0, 1], ["bytes", "floats"])
+    gives = Structure({"label": 0, "value": 1, "unused": 2}, ["label", "value", "unused"], "output")
+    samples = Samples(
+        {"floats": np.stack([n, n], 1) / 2, "bytes": n[:, None].astype(np.uint8)},
+        {"label": n, "value": n[:, None] + 0.5},
+        {"label": n + 1, "value": None},
+        takes,
+        gives,
+        optional=[2],
+    )
+    losses = {"label": LABELS, "value": "mse", "unused": None}
+    samples.prepare([(None, 1), (None, 2)])
+    samples.prepare_targets(
+        Objectives(gives, losses).of_outputs, [(None, 20), (None, 1), (None, 1)]
+    )
+    source = Feed(samples, 4, lambda size, shape, index: np.empty((size, *shape), "f4"), True)
+    seen = []
+    for batch in source:
+        batch.load()
+        labels = batch.targets[0]
+        seen += labels.tolist()
+        np.testing.assert_array_equal(batch.inputs[0][:, 0], labels)
+        np.testing.assert_array_equal(batch.inputs[1][:, 1], labels / 2)
+        np.testing.assert_array_equal(batch.targets[1][:, 0], labels + 0.5)
+        np.testing.assert_array_equal(batch.weights[0], labels + 1)
+        assert (batch.targets[2], *batch.weights[1:]) == (None, None, None)
+    assert sorted(seen) == n.tolist() != seen
+
+
+def test_parts_of_several_arrays_are_views():
+    takes = Structure([0, 1], ["a", "b"])
+    samples = Samples([np.zeros((10, 2)), np.arange(10)[:, None]], takes=takes)
+    first, last = samples.split(0.2)
+    assert (len(first), len(last)) == (8, 2)
+    assert last.inputs[1].tolist() == [[8], [9]]
+    assert np.shares_memory(last.inputs[1], samples.inputs[1])
 
 
 def test_float_targets_stay_with_their_images():

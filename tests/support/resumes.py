@@ -5,7 +5,8 @@ Each attempt is a separate process that ends with SIGKILL: in the middle of an e
 validation, between two epochs, or while the backup is being written; most runs are killed more than
 once. The models cover everything that is random or has state: random layers with and without their
 own seed, batch normalization, shuffling, optimizers with slots and averages, schedules and
-callbacks that change the learning rate, early stopping, metrics.
+callbacks that change the learning rate, early stopping, metrics, and a graph with two inputs and
+two outputs.
 """
 
 import json
@@ -25,12 +26,32 @@ from fastcnn.callbacks import Callback
 from fastcnn.callbacks.backup import FILE
 
 EPOCHS = 4
-KINDS = ("schedule", "steps", "callbacks", "generator")
+KINDS = ("schedule", "steps", "callbacks", "generator", "graph")
 HOOKS = ("train_batch_begin", "train_batch_end", "test_batch_end", "epoch_begin", "epoch_end")
 NEVER = 10**9
 
 
+def graph():
+    """Two inputs and two outputs, each with metrics, one of them with a weighted loss."""
+    image, row = keras.Input((6, 6, 1), name="image"), keras.Input((6,), name="row")
+    x = layers.Flatten()(layers.Conv2D(4, 3, activation="relu")(image))
+    x = layers.Add()([layers.Dense(8)(layers.Dropout(0.2)(x)), layers.Dense(8)(row)])
+    x = layers.Activation("relu")(layers.BatchNormalization()(x))
+    kind = layers.Dense(3, activation="softmax", name="kind")(layers.Dropout(0.2, seed=3)(x))
+    net = keras.Model([image, row], {"kind": kind, "sum": layers.Dense(1, name="sum")(x)})
+    net.compile(
+        "adam",
+        {"kind": "sparse_categorical_crossentropy", "sum": "mse"},
+        loss_weights={"kind": 1.0, "sum": 0.3},
+        metrics={"kind": "accuracy", "sum": ["mae", "r2_score"]},
+        weighted_metrics={"kind": ["accuracy"]},
+    )
+    return net
+
+
 def model(kind):
+    if kind == "graph":
+        return graph()
     net = keras.Sequential(
         [
             keras.Input((6, 6, 1)),
@@ -129,6 +150,10 @@ def run(kind, backup=None, save_freq="epoch", kill=(), really=False):
         data_of_fit, held_back = (batches(x, y),), {"validation_data": (x[80:], y[80:])}
     else:
         data_of_fit, held_back = (x, y), {"validation_split": 0.1, "batch_size": 7}
+    if kind == "graph":
+        row = x[:, 0, :, 0]
+        data_of_fit = {"image": x, "row": row}, {"kind": y, "sum": row.sum(1)}
+        settings["sample_weight"] = {"kind": np.linspace(0.1, 2, len(y)), "sum": None}
     if kind in ("steps", "generator"):
         settings["steps_per_epoch"] = 8
     history = net.fit(*data_of_fit, **settings, **held_back)
