@@ -148,6 +148,8 @@ class Builder:
                 "Each layer in the config of a graph must have a name of its own. "
                 f"Received name={reprlib.repr(name)}."
             )
+        if layer.is_operation and len(calls) > 1:
+            raise ValueError(f"The operation {name!r} in the config of a graph is used twice.")
         self._layers[name] = layer
         self._calls[name] = calls
         if isinstance(layer, InputLayer):
@@ -215,9 +217,11 @@ class Builder:
                 f"{reprlib.repr({'training': training, **kwargs})}."
             )
         is_operation = self._layers[name].is_operation
-        if len(arguments) != 1 and not is_operation:
+        expected = 2 if is_operation else 1
+        if len(arguments) != expected:
             raise ValueError(
-                f"The layer {name!r} is called with {len(arguments)} arguments; one is supported."
+                f"The layer {name!r} is called with {len(arguments)} arguments instead of "
+                f"{expected}."
             )
         tree = self._references(name, arguments if is_operation else arguments[0])
         if not _references_in(tree):
@@ -233,7 +237,7 @@ class Builder:
             return self._reference(config.get("keras_history") if isinstance(config, dict) else 0)
         if isinstance(tree, dict) and "class_name" not in tree:
             return {key: self._references(name, item) for key, item in tree.items()}
-        if isinstance(tree, (int, float)) and self._layers[name].is_operation:
+        if type(tree) in (int, float) and self._layers[name].is_operation:
             return tree
         raise ValueError(
             f"The layer {name!r} is called on something that is not a tensor: {reprlib.repr(tree)}."

@@ -68,6 +68,7 @@ def tables():
         optimizers,
         regularizers,
     )
+    from fastcnn.layers.operations import registry as operations
     from fastcnn.layers.registry import registry as layers
 
     return {
@@ -75,6 +76,7 @@ def tables():
         "keras": layers,  # models register themselves as layers
         "keras.models": layers,
         "keras.src.models.functional": layers,
+        "keras.src.ops.numpy": operations,
         "keras.activations": activations.registry,
         "keras.constraints": constraints.registry,
         "keras.initializers": initializers.registry,
@@ -226,7 +228,9 @@ def serialize_object(instance):
         "config": serialize(instance.get_config()),
         "registered_name": None if is_public else get_registered_name(entry),
     }
-    if getattr(instance, "built", False) and getattr(instance, "input_shape", None) is not None:
+    is_operation = getattr(instance, "is_operation", False)
+    is_built = getattr(instance, "built", False) and not is_operation
+    if is_built and getattr(instance, "input_shape", None) is not None:
         config["build_config"] = {"input_shape": serialize(instance.build_shape)}
     _mark_shared(instance, config)
     return config

@@ -22,6 +22,14 @@ def inputs_for(model, count=4, seed=0):
     ]
 
 
+def as_given(model, arrays):
+    """Arrays nested like the inputs of a model of either package."""
+    nesting = getattr(model, "input", None)
+    if isinstance(nesting, dict):
+        return dict(zip(sorted(nesting), arrays, strict=True))
+    return list(arrays) if len(arrays) > 1 else arrays[0]
+
+
 def randomize(model, seed=1):
     """Give all weights random values, so that no two of them are equal."""
     rng = np.random.default_rng(seed)
@@ -241,7 +249,7 @@ def sequential_in_sequential_in_graph(keras):
     inner = keras.Sequential([keras.Input((4,)), layers.Dense(3), layers.ReLU()], name="inner")
     outer = keras.Sequential([keras.Input((4,)), inner, layers.Dense(2)], name="outer")
     x = keras.Input((4,))
-    return keras.Model(x, outer(x))
+    return keras.Model(x, outer(x), name="model")
 
 
 @graph
@@ -257,7 +265,7 @@ def unbuilt_sequential_in_graph(keras):
     layers = keras.layers
     head = keras.Sequential([layers.Dense(3, activation="relu"), layers.Dense(2)], name="head")
     x = keras.Input((5,))
-    return keras.Model(x, head(x))
+    return keras.Model(x, head(x), name="model")
 
 
 @graph
