@@ -5,17 +5,21 @@ files follows from their having the same members, the same configuration and the
 test_saving_live.py lets it do so where Keras is installed.
 """
 
+import io
 import json
 
 import numpy as np
 import pytest
 
 import fastcnn
+from fastcnn.core.nested import flatten
+from tests.support import graph_cases
 from tests.support.keras_files import assert_same_file
 from tests.support.model_cases import CASES, data
 from tests.support.paths import TESTS
 
 HERE = TESTS / "keras/golden_files"
+GRAPHS = json.loads((HERE / "graphs.json").read_text("utf-8"))
 GOLDEN = json.loads((HERE / "keras.json").read_text("utf-8"))
 BATCH = 8
 
@@ -80,3 +84,17 @@ def test_only_architecture():
     assert model.compiled
     assert model.optimizer.iterations == 0
     assert json.loads(model.to_json())["config"]["layers"][2]["config"]["filters"] == 4
+
+
+@pytest.mark.parametrize("name", graph_cases.GOLDEN)
+def test_graphs(name):
+    path = HERE / f"graph_{name}.keras"
+    fastcnn.utils.clear_session()
+    ours = graph_cases.randomize(graph_cases.GRAPHS[name](fastcnn))
+    for model in (fastcnn.models.load_model(path), ours):
+        x = graph_cases.as_given(model, graph_cases.inputs_for(model))
+        for output, wanted in zip(flatten(model(x)), GRAPHS[name], strict=True):
+            np.testing.assert_allclose(np.ravel(output), wanted, rtol=1e-4, atol=1e-5)
+    file = io.BytesIO()
+    fastcnn.saving.keras_file.write_model(file, ours)
+    assert_same_file(file, path)

@@ -3,7 +3,8 @@
 Needs Keras with TensorFlow or PyTorch, and h5py. For each case of
 tests/support/model_cases.py Keras builds the model, trains it for some steps and saves it here as
 <case>.keras; keras.json gets what it predicts then, and the losses of as many steps more. It also
-writes weights alone (.weights.h5) and an architecture alone (.json).
+writes weights alone (.weights.h5) and an architecture alone (.json). Some models of
+tests/support/graph_cases.py are saved as graph_<case>.keras, and what they predict in graphs.json.
 """
 
 import json
@@ -16,6 +17,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import keras
 import numpy as np
 
+from tests.support.graph_cases import GOLDEN, GRAPHS, as_given, inputs_for, randomize
 from tests.support.model_cases import CASES, data
 
 HERE = Path(__file__).resolve().parent
@@ -49,7 +51,22 @@ def record(name, case):
     }
 
 
+def record_graph(name):
+    keras.backend.clear_session()
+    model = randomize(GRAPHS[name](keras))
+    model.save(HERE / f"graph_{name}.keras")
+    outputs = keras.tree.flatten(model(as_given(model, inputs_for(model))))
+    return [significant(output) for output in outputs]
+
+
+def record_graphs():
+    golden = {name: record_graph(name) for name in GOLDEN}
+    text = ",\n".join(f'"{name}": {json.dumps(values)}' for name, values in golden.items())
+    (HERE / "graphs.json").write_text("{" + text + "}\n", encoding="utf-8")
+
+
 def main():
+    record_graphs()
     golden = {name: record(name, case) for name, case in CASES.items()}
     lines = [f'"{name}": {json.dumps(values)}' for name, values in golden.items()]
     text = ",\n".join([f'"keras": "{keras.__version__}"', *lines])
