@@ -9,7 +9,8 @@ is freed at once.
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from fastcnn.core.nested import flatten, replace
 from fastcnn.core.registry import unique_name
@@ -18,15 +19,14 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from fastcnn.core.types import Shape
-    from fastcnn.layers.base import Layer
 
 
-class History(NamedTuple):
-    """Where a tensor comes from, with Keras's names."""
+class History(tuple):  # a NamedTuple takes longer to import
+    """Where a tensor comes from, with Keras's names: (layer, call, output)."""
 
-    operation: Layer
-    node_index: int
-    tensor_index: int
+    operation = property(itemgetter(0))
+    node_index = property(itemgetter(1))
+    tensor_index = property(itemgetter(2))
 
 
 class KerasTensor:
@@ -69,7 +69,7 @@ class KerasTensor:
     @property
     def _keras_history(self) -> History:
         layer = self.node.layer
-        return History(layer, layer.nodes.index(self.node), self.index)
+        return History((layer, layer.nodes.index(self.node), self.index))
 
     def __add__(self, other: Any) -> KerasTensor:
         return _operate("Add", self, other)
