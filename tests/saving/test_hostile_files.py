@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from tests.support import hostile
+from tests.support import hostile, hostile_graphs
 
-MODEL_FILES = list(hostile.model_files())
+MODEL_FILES = [*hostile.model_files(), *hostile_graphs.files()]
 WEIGHT_FILES = list(hostile.weight_files())
 WATCHED = ("open", "exec", "compile", "import", "pickle.", "marshal.", "os.", "shutil.", "socket.",
            "subprocess.", "ctypes.", "urllib.", "tempfile.")  # fmt: skip
