@@ -18,15 +18,18 @@ class Memory:
     Args:
         arena: {slot: array of bytes}, shared by all steps of a program.
         slot: the slot of the step's output.
+        is_last: whether the output is one of the model's. A loss may read what the step computed
+            before its activation, so its other arrays are not shared either.
     """
 
-    def __init__(self, arena, slot):
+    def __init__(self, arena, slot, is_last):
         self._arena = arena
         self._slot = slot
+        self._is_last = is_last
 
     def array(self, role, shape, dtype):
         """The array for `role`: "y" is the output; others are used only while the step runs."""
-        slot = self._slot if role == "y" else role
+        slot = self._slot if role == "y" else (role, self._slot) if self._is_last else role
         size = math.prod(shape) * np.dtype(dtype).itemsize
         memory = self._arena.get(slot)
         if memory is None or len(memory) < size:
@@ -55,7 +58,7 @@ def share_memory(steps, graph):
             slot = free.pop()
         else:
             slot, count = count, count + 1
-        step.memory = Memory(arena, slot)
+        step.memory = Memory(arena, slot, step.writes in graph.outputs)
         slots[step.writes] = slot
         for value in expiring.get(index, ()):
             if value in slots:

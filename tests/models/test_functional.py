@@ -118,6 +118,26 @@ def test_the_memory_of_inference_is_reused():
     assert sum(map(len, arena.values())) <= 4 * 2 * 16 * 16 * 8 * 4
 
 
+def test_losses_of_several_outputs_read_their_own_logits():
+    """The losses are those of the predictions, though the steps of inference share memory."""
+    inputs = keras.Input((4,))
+    outputs = [
+        layers.Dense(3, activation=name, name=name)(inputs)
+        for name in ("softmax", "sigmoid", "tanh")
+    ]
+    model = keras.Model(inputs, outputs)
+    losses = ["categorical_crossentropy", "binary_crossentropy", "mse"]
+    model.compile("sgd", losses)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 4)), [np.eye(3)[rng.integers(0, 3, 8)] for _ in range(3)]
+    logs = model.evaluate(x, y, verbose=0, return_dict=True)
+    for layer, loss, target, found in zip(
+        model.layers[1:], losses, y, model.predict(x, verbose=0), strict=True
+    ):
+        expected = keras.losses.get(loss)(target, found).mean()
+        assert logs[f"{layer.name}_loss"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_model_is_freed_without_the_collector():
     gc.collect()
     gc.disable()
