@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastcnn import constraints, initializers, kernels, regularizers
+from fastcnn import config, constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import check_count, hand_on
 from fastcnn.layers.activated import ActivatedStep
 from fastcnn.layers.convolutional import WindowedLayer
@@ -155,7 +155,10 @@ class SeparableStep(ActivatedStep):
         )  # fmt: skip
         b = None if layer.bias is None else layer.bias.value
         arrays = call.middle, layer.pointwise_kernel.value, b, call.z
-        return kernels.Sequence(depthwise, bind_pointwise("conv2d_forward", *arrays, relu=relu))
+        pointwise = bind_pointwise("conv2d_forward", *arrays, relu=relu)
+        if config.backend() == "reference":
+            return kernels.Sequence(depthwise, pointwise)
+        return kernels.native.separable_conv2d_forward(depthwise, pointwise)
 
     def bind_gradients(self, call, dz):
         layer, geometry = self.layer, self.layer.geometry(call.x)

@@ -61,6 +61,9 @@ def depthwise_calls(case, depth, rng, draw, relu, bias):
     positions, taps = math.prod(case.y_shape[:3]), math.prod(case.kernel_size)
     name = "depthwise_conv2d"
     yield Call(f"{name}_forward", [x, w, b, y], {**config, "relu": relu}, taps + 1)
+    if relu:
+        config_of_relu = {**config, "relu": True, "relu_max": 6.0}
+        yield Call(f"{name}_forward", [x, w, b, y], config_of_relu, taps + 1)
     yield Call(f"{name}_backward_data", [y, w, x], config, taps * depth)
     yield Call(f"{name}_backward_weights", [x, y, w, b], config, max(positions, 1))
 
@@ -108,3 +111,29 @@ def test_channels_must_match():
         kernels.bind("depthwise_conv2d_forward", x, w, None, y, relu=False, **config)
     assert fastcnn.config.backend() == "native"
     assert "depthwise_conv2d_forward" in spec.ARRAYS
+
+
+@pytest.mark.parametrize("images", [1, 15, 16, 17])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
+def test_separable_kernels_give_the_same_bits_as_both(images, strides, instruction_set):
+    rng = np.random.default_rng(images)
+    case = Conv2DCase(images, (19, 40), 17, 17, strides=strides, padding="same")
+    x, middle = reals(rng, *case.x_shape), reals(rng, *case.y_shape)
+    w, v, b = reals(rng, 3, 3, 17, 1), reals(rng, 1, 1, 17, 24), reals(rng, 24)
+    config = {"strides": strides, "pads": case.pads, "dilation": (1, 1)}
+    one = {"strides": (1, 1), "pads": (0, 0, 0, 0), "dilation": (1, 1)}
+    results = []
+    for join in (kernels.Sequence, kernels.native.separable_conv2d_forward):
+        for threads in (1, 2, 3):
+            kernels.native.set_num_threads(threads, True)
+            y = np.full((*case.y_shape[:3], 24), np.nan, np.float32)
+            middle[...] = np.nan
+            call = join(
+                kernels.bind("depthwise_conv2d_forward", x, w, None, middle, relu=False, **config),
+                kernels.bind("conv2d_forward", middle, v, b, y, relu=True, **one),
+            )
+            call()
+            results.append((middle.copy(), y))
+    for other in results[1:]:
+        np.testing.assert_array_equal(results[0][0], other[0])
+        np.testing.assert_array_equal(results[0][1], other[1])

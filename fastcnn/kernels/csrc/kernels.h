@@ -145,6 +145,7 @@ struct depthwise {
     const ptrdiff_t *x_taps, *w_taps;
     ptrdiff_t taps, pixels, channels, x_pixel, y_pixel;
     int relu;
+    float relu_max; /* with relu: then min(y, relu_max), or nothing if it is NaN */
 };
 
 /* dw[k][c] += sum over r, i of x[r * x_row + i * x_pixel + x_taps[k] + c] * dy[r][i][c]; db += dy
@@ -174,6 +175,7 @@ struct depthwise_row {
     ptrdiff_t x_row; /* from the pixels of one row of w to the next one's */
     ptrdiff_t stride, left, width, pixels, channels;
     int spread, relu;
+    float relu_max; /* as in struct depthwise */
 };
 
 /* What some rows of dy add to the gradient of the filter, and to that of the bias:

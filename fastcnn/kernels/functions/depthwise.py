@@ -29,10 +29,11 @@ def depthwise_conv2d_forward(
     padding: str = "valid",
     dilation: Pair = 1,
     relu: bool = False,
+    relu_max: float = np.inf,
 ) -> FloatArray:
     """y[n,oh,ow,ic*m+j] = b + sum over kh,kw of x[n, oh*sh + kh*dh - top, ..., ic] * w[kh,kw,ic,j]
 
-    As in Keras's DepthwiseConv2D. With `relu`, y = max(y, 0).
+    As in Keras's DepthwiseConv2D. With `relu`, y = min(max(y, 0), relu_max).
 
     Args:
         x: images (n, h, w, ic).
@@ -48,7 +49,8 @@ def depthwise_conv2d_forward(
     x, w, b = floats({"x": 4, "w": 4, "b": 1}, x=x, w=w, b=b)
     size, geometry = conv2d_geometry(x.shape[1:3], w.shape[:2], strides, padding, dilation)
     y = np.empty((len(x), *size, w.shape[2] * w.shape[3]), x.dtype)
-    bind("depthwise_conv2d_forward", x, w, b, y, relu=bool(relu), **geometry)()
+    settings = {"relu": bool(relu), "relu_max": float(relu_max)}
+    bind("depthwise_conv2d_forward", x, w, b, y, **settings, **geometry)()
     return y
 
 

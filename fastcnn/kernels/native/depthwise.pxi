@@ -1,6 +1,6 @@
 # Depthwise convolutions. With `depth` filters per channel, each channel of x is repeated that
 # often; what remains is one filter per channel, for channels = ic * depth.
-# uses: team (ceil_div), geometry (Windowed, image_blocks, pad_rows)
+# uses: team (bound_of_relu, ceil_div), geometry (Windowed, image_blocks, pad_rows)
 
 cdef class DepthwiseConv2D(Windowed):
     # What the three kernels share, and an image with padding around it and channels repeated.
@@ -47,9 +47,11 @@ cdef class TapsDepthwiseForward(DepthwiseConv2D):
     cdef const float[::1] b
     cdef float[:, :, :, ::1] y
     cdef bint relu, copied
+    cdef float relu_max
     cdef Py_ssize_t row_blocks
 
-    def __init__(self, x, w, b, y, strides, pads, dilation, relu):
+    def __init__(self, x, w, b, y, strides, pads, dilation, relu, relu_max):
+        self.relu_max = bound_of_relu(relu_max)
         self.algorithm = "taps"
         self.x, self.weights, self.b, self.y, self.relu = x, w, b, y, relu
         self.set_depthwise_sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
@@ -75,7 +77,8 @@ cdef class TapsDepthwiseForward(DepthwiseConv2D):
         p.w, p.b = &self.weights[0, 0, 0, 0], &self.b[0] if self.b is not None else NULL
         p.x_taps, p.w_taps = &self.x_taps[0], &self.w_taps[0]
         p.taps, p.pixels, p.channels = self.x_taps.shape[0], self.ow, self.channels
-        p.x_pixel, p.y_pixel, p.relu = self.stride_w * self.channels, self.channels, self.relu
+        p.x_pixel, p.y_pixel = self.stride_w * self.channels, self.channels
+        p.relu, p.relu_max = self.relu, self.relu_max
         for oh in range(first, last):
             p.x = x + (oh - first) * self.stride_h * self.padded_width * self.channels
             p.y = &self.y[n, oh, 0, 0]

@@ -1,7 +1,7 @@
 # Depthwise convolutions with one filter of 3 or 5 columns per channel, row by row and without a
 # padded copy of the image; then the functions that choose between these and depthwise.pxi.
-# uses: team (WORK_PER_THREAD, ceil_div), geometry (Windowed, image_blocks), depthwise
-#       (TapsDepthwiseBackwardData, TapsDepthwiseBackwardWeights, TapsDepthwiseForward)
+# uses: team (WORK_PER_THREAD, bound_of_relu, ceil_div), geometry (Windowed, image_blocks),
+#       depthwise (TapsDepthwiseBackwardData, TapsDepthwiseBackwardWeights, TapsDepthwiseForward)
 
 cdef Py_ssize_t BAND_SIZE = 6144  # elements of x and dy that stay in the first-level cache
 
@@ -23,25 +23,31 @@ cdef class RowsDepthwiseForward(RowsDepthwise):
     cdef const float[::1] b
     cdef float[:, :, :, ::1] y
     cdef bint relu
+    cdef float relu_max
     cdef Py_ssize_t row_blocks
 
-    def __init__(self, x, w, b, y, strides, pads, dilation, relu):
+    def __init__(self, x, w, b, y, strides, pads, dilation, relu, relu_max):
+        self.relu_max = bound_of_relu(relu_max)
         self.x, self.weights, self.b, self.y, self.relu = x, w, b, y, relu
         self.set_rows(x.shape, w.shape, y.shape, strides, pads, dilation)
         self.row_blocks = image_blocks(self.n, self.oh, self.work)
         self.tasks = self.n * self.row_blocks
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef Py_ssize_t n = i // self.row_blocks, block = i % self.row_blocks, oh, row, first
+        cdef Py_ssize_t n = i // self.row_blocks, block = i % self.row_blocks
+        self.output_rows(
+            n, self.oh * block // self.row_blocks, self.oh * (block + 1) // self.row_blocks
+        )
+
+    cdef void output_rows(self, Py_ssize_t n, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+        cdef Py_ssize_t oh, row, first
         cdef DepthwiseRow p
         p.b = &self.b[0] if self.b is not None else &self.zeros[0]
         p.columns, p.stride, p.left = self.kw, self.stride_w, self.left
         p.width, p.pixels, p.channels = self.w, self.ow, self.ic
         p.x_row, p.w_row, p.w_column = self.w * self.ic, self.kw * self.ic, self.ic
-        p.spread, p.relu = 0, self.relu
-        for oh in range(
-            self.oh * block // self.row_blocks, self.oh * (block + 1) // self.row_blocks
-        ):
+        p.spread, p.relu, p.relu_max = 0, self.relu, self.relu_max
+        for oh in range(start, end):
             row = oh * self.stride_h - self.top
             first = max(-row, <Py_ssize_t>0)  # rows of the filter inside the image
             p.rows = min(self.kh, self.h - row) - first
@@ -66,7 +72,8 @@ cdef class RowsDepthwiseBackwardData(RowsDepthwise):
         cdef Py_ssize_t n = i // self.row_blocks, block = i % self.row_blocks, ih, row, first
         cdef DepthwiseRow p
         cdef const float *w = &self.weights[0, 0, 0, 0]
-        p.b, p.relu, p.columns, p.stride = &self.zeros[0], 0, self.kw, self.stride_w
+        p.b, p.relu, p.relu_max = &self.zeros[0], 0, NAN
+        p.columns, p.stride = self.kw, self.stride_w
         p.spread, p.left, p.w_column = self.stride_w == 2, self.left, self.ic
         if self.stride_w == 1:  # the same as the forward pass with a flipped filter
             p.left, p.w_column = self.kw - 1 - self.left, -self.ic
@@ -151,12 +158,12 @@ cdef class RowsDepthwiseBackwardWeights(RowsDepthwise):
             c += lanes
 
 
-def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
+def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu, relu_max=np.inf):
     algorithm = choice.choose(
         "depthwise_conv2d_forward", w.shape, x.shape, y.shape, strides, dilation
     )
     kind = RowsDepthwiseForward if algorithm == "rows" else TapsDepthwiseForward
-    return kind(x, w, b, y, strides, pads, dilation, relu)
+    return kind(x, w, b, y, strides, pads, dilation, relu, relu_max)
 
 
 def depthwise_conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):

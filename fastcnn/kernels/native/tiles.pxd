@@ -97,6 +97,7 @@ cdef extern from "csrc/kernels.h":
         const Py_ssize_t *w_taps
         Py_ssize_t taps, pixels, channels, x_pixel, y_pixel
         int relu
+        float relu_max
 
     ctypedef struct DepthwiseWeights "struct depthwise_weights":
         const float *x
@@ -113,6 +114,7 @@ cdef extern from "csrc/kernels.h":
         float *y
         Py_ssize_t rows, columns, w_row, w_column, x_row, stride, left, width, pixels, channels
         int spread, relu
+        float relu_max
 
     ctypedef struct DepthwiseRowWeights "struct depthwise_row_weights":
         const float *x

@@ -10,11 +10,11 @@ def _by_channel(y, w_shape):
     return y.reshape(*y.shape[:3], w_shape[2], w_shape[3])
 
 
-def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
+def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu, relu_max=np.inf):
     """y[n,oh,ow,ic*m+j] = b + sum over kh,kw of x[n, oh*sh + kh*dh - top, ..., ic] * w[kh,kw,ic,j]
 
     x (n, h, w, ic), w (kh, kw, ic, m), b (ic * m,) or None, y (n, oh, ow, ic * m). With `relu`,
-    y = max(y, 0), and NaN stays NaN.
+    y = min(max(y, 0), relu_max), and NaN stays NaN.
     """
     image = padded(x, pads)
     total = np.zeros_like(_by_channel(y, w.shape))
@@ -24,7 +24,7 @@ def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu):
     if b is not None:
         y += b
     if relu:
-        np.maximum(y, 0, out=y)
+        np.minimum(np.maximum(y, 0, out=y), relu_max, out=y)
 
 
 def depthwise_conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):

@@ -176,9 +176,11 @@ static void lists_by_channel(void) {
         same(&sum, expected_bias + c, 1);
     }
 }
+static float relu_below(float a, float max) { return relu(a) > max ? max : relu(a); }
 static void depthwise(void) {
     struct depthwise p = {.taps = draw(0, 12), .pixels = draw(1, 20), .channels = channel_count()};
     p.x_pixel = draw(0, 9), p.y_pixel = p.channels + draw(0, 3), p.relu = draw(0, 1);
+    p.relu_max = often() ? 6 : NAN;
     p.x_taps = offsets_to(p.taps, 30), p.w_taps = offsets_to(p.taps, 30);
     p.x = floats(30 + (p.pixels - 1) * p.x_pixel + p.channels), p.w = floats(30 + p.channels);
     p.b = often() ? floats(p.channels) : NULL;
@@ -190,7 +192,7 @@ static void depthwise(void) {
             float sum = p.b ? p.b[c] : 0;
             for (int t = 0; t < p.taps; t++)
                 sum += p.x[p.x_taps[t] + i * p.x_pixel + c] * p.w[p.w_taps[t] + c];
-            expected[i * p.y_pixel + c] = p.relu ? relu(sum) : sum;
+            expected[i * p.y_pixel + c] = p.relu ? relu_below(sum, p.relu_max) : sum;
         }
     k->depthwise(&p);
     same(p.y, expected, size);
@@ -225,6 +227,7 @@ static ptrdiff_t depthwise_column(const struct depthwise_row *p, ptrdiff_t i, pt
 }
 static void depthwise_row(void) {
     struct depthwise_row p = {.rows = draw(0, 4), .pixels = draw(1, 20), .relu = draw(0, 1)};
+    p.relu_max = often() ? 6 : NAN;
     p.columns = often() ? 3 : 5, p.spread = draw(0, 1), p.stride = p.spread ? 2 : draw(1, 2);
     p.left = draw(0, (int)p.columns - 1), p.channels = k->lanes + draw(0, 3 * k->lanes);
     /* the padding has fewer columns than the filter */
@@ -247,7 +250,7 @@ static void depthwise_row(void) {
                         sum += p.x[r * p.x_row + j * p.channels + c] *
                                p.w[r * p.w_row + t * p.channels + c];
                 }
-            expected[i * p.channels + c] = p.relu ? relu(sum) : sum;
+            expected[i * p.channels + c] = p.relu ? relu_below(sum, p.relu_max) : sum;
         }
     k->depthwise_row(&p);
     same(p.y, expected, size);

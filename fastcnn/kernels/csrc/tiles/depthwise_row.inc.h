@@ -29,6 +29,7 @@ TILE void depthwise_block(const struct depthwise_row *p, const float *x, const p
     const ptrdiff_t channels = p->channels, begin = -first, end = p->width - first;
     const float *w = p->w + c;
     const vec least = broadcast(p->relu ? 0 : -__builtin_inff());
+    const vec most = broadcast(p->relu ? p->relu_max : __builtin_nanf(""));
     vec sum[6];
     UNROLLED (i, pixels) sum[i] = load(p->b + c);
     for (ptrdiff_t r = p->rows; r > 0; r--) {
@@ -48,7 +49,10 @@ TILE void depthwise_block(const struct depthwise_row *p, const float *x, const p
         x += p->x_row;
         w += p->w_row;
     }
-    UNROLLED (i, pixels) store(y + i * channels, choose(less_equal(sum[i], least), least, sum[i]));
+    UNROLLED (i, pixels) {
+        sum[i] = choose(less_equal(sum[i], least), least, sum[i]);
+        store(y + i * channels, choose(greater(sum[i], most), most, sum[i]));
+    }
 }
 
 /* All channels of the block that begins at pixel i. The struct is copied because stores to y might
