@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from fastcnn import config, constraints, initializers, kernels, regularizers
@@ -96,6 +97,7 @@ class DepthwiseConv2D(DepthwiseLayer):
     """
 
     channel_axes = 2
+    takes_relu_max = True
 
     def __init__(
         self,
@@ -125,9 +127,9 @@ class DepthwiseConv2D(DepthwiseLayer):
     def output_channels(self, input_channels):
         return input_channels * self.depth_multiplier
 
-    def bind_linear(self, x, z, weights, relu):
-        geometry = self.geometry(x)
-        return kernels.bind("depthwise_conv2d_forward", x, *weights, z, relu=relu, **geometry)
+    def bind_linear(self, x, z, weights, relu, relu_max=math.inf):
+        settings = {"relu": relu, "relu_max": relu_max, **self.geometry(x)}
+        return kernels.bind("depthwise_conv2d_forward", x, *weights, z, **settings)
 
     def bind_weight_gradients(self, x, dz):
         dw, db = self.gradients_to_bind()

@@ -10,6 +10,7 @@ from fastcnn.kernels.functions.arguments import (
     check_gradient,
     conv2d_geometry,
     floats,
+    relu_settings,
 )
 from fastcnn.kernels.shapes import pair
 
@@ -49,7 +50,7 @@ def depthwise_conv2d_forward(
     x, w, b = floats({"x": 4, "w": 4, "b": 1}, x=x, w=w, b=b)
     size, geometry = conv2d_geometry(x.shape[1:3], w.shape[:2], strides, padding, dilation)
     y = np.empty((len(x), *size, w.shape[2] * w.shape[3]), x.dtype)
-    settings = {"relu": bool(relu), "relu_max": float(relu_max)}
+    settings = relu_settings(relu, relu_max)
     bind("depthwise_conv2d_forward", x, w, b, y, **settings, **geometry)()
     return y
 

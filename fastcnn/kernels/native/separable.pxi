@@ -9,6 +9,7 @@ cdef class SeparableForward(Kernel):
     cdef Conv2DForward pointwise
     cdef const float *b
     cdef Py_ssize_t band_rows
+    cdef float relu_max
 
     def __init__(self, RowsDepthwiseForward depthwise, Conv2DForward pointwise):
         self.algorithm = "rows"
@@ -18,8 +19,9 @@ cdef class SeparableForward(Kernel):
         w, y = np.asarray(pointwise.weights), np.asarray(pointwise.y)
         y = y.reshape(*middle.shape[:3], w.shape[3])
         b = None if pointwise.b is None else np.asarray(pointwise.b)
+        self.relu_max = pointwise.relu_max
         self.pointwise = Conv2DForward(
-            middle, w, b, y, None, (1, 1), (0, 0, 0, 0), (1, 1), pointwise.relu
+            middle, w, b, y, None, (1, 1), (0, 0, 0, 0), (1, 1), pointwise.relu, self.relu_max
         )
         self.b = &self.pointwise.b[0] if b is not None else NULL
         self.tasks = self.pointwise.tasks
@@ -36,6 +38,7 @@ cdef class SeparableForward(Kernel):
             self.pointwise.forward_rows(
                 &self.pointwise.x[n, first, 0, 0], &self.pointwise.weights[0, 0, 0, 0], self.b,
                 NULL, &self.pointwise.y[n, first, 0, 0], first, last, self.pointwise.relu,
+                self.relu_max,
             )
             first = last
 

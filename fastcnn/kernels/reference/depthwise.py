@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from fastcnn.kernels.reference.activations import relu_forward
 from fastcnn.kernels.reference.windows import padded, taps, unpadded
 
 
@@ -24,7 +25,7 @@ def depthwise_conv2d_forward(x, w, b, y, *, strides, pads, dilation, relu, relu_
     if b is not None:
         y += b
     if relu:
-        np.minimum(np.maximum(y, 0, out=y), relu_max, out=y)
+        relu_forward(y, y, relu_max=relu_max)
 
 
 def depthwise_conv2d_backward_data(dy, w, dx, *, strides, pads, dilation):

@@ -20,11 +20,7 @@ TILE void depthwise_pixels(const struct depthwise *p, ptrdiff_t pixel, ptrdiff_t
             sum[i] = multiply_add(load_tail(xs + i * p->x_pixel, t), weight, sum[i]);
     }
     UNROLLED (i, pixels) {
-        if (p->relu) {
-            const vec most = broadcast(p->relu_max);
-            sum[i] = choose(less_equal(sum[i], broadcast(0)), broadcast(0), sum[i]);
-            sum[i] = choose(greater(sum[i], most), most, sum[i]);
-        }
+        if (p->relu) sum[i] = bounded_relu(sum[i], broadcast(p->relu_max));
         store_tail(p->y + (pixel + i) * p->y_pixel + c, sum[i], t);
     }
 }
