@@ -10,7 +10,6 @@ LAYERS = {
     "conv2d": (lambda: layers.Conv2D(16, 3, padding="same"), (7, 6, 16)),
     "conv2d with strides": (lambda: layers.Conv2D(5, 3, strides=2, activation="relu"), (7, 6, 9)),
     "conv2d of one channel": (lambda: layers.Conv2D(7, 3, activation="tanh"), (7, 6, 1)),
-    "conv2d of groups": (lambda: layers.Conv2D(8, 3, groups=2), (7, 6, 6)),
     "conv2d 1x1": (lambda: layers.Conv2D(7, 1, use_bias=False), (4, 5, 6)),
     "dense": (lambda: layers.Dense(9, activation="sigmoid"), (11,)),
     "dense of several rows": (lambda: layers.Dense(9), (3, 11)),
@@ -32,6 +31,7 @@ def some_step(name):
 def test_add_backward_adds_what_backward_returns(name, backend):
     fastcnn.config.set_backend(backend)
     step, x, dy = some_step(name)
+    assert step.adds_gradient
     step.forward(x, training=True)
     gradient = step.backward(dy).copy()
     weights = [w.gradient.copy() for w in step.trainable_weights]
@@ -47,6 +47,12 @@ def test_add_backward_adds_what_backward_returns(name, backend):
             np.testing.assert_array_equal(w.gradient, expected)
         np.testing.assert_array_equal(step.backward(dy), gradient)
         assert step.backward(dy) is step.backward(dy)
+
+
+def test_layers_whose_kernels_only_store_do_not_offer_it():
+    for layer in (layers.Conv2D(8, 3, groups=2), layers.DepthwiseConv2D(3), layers.ReLU()):
+        layer(np.zeros((1, 6, 6, 4)))
+        assert not layer.make_step().adds_gradient
 
 
 def test_add_backward_uses_the_current_weights_and_follows_trainable():
