@@ -140,7 +140,8 @@ class Step:
         key = (role, shape[1:])
         buffer = self._buffers.get(key)
         if buffer is None or len(buffer) < shape[0]:
-            if len(self._buffers) >= MAX_BUFFERS:
+            inputs = len(self.input_shape) if self.takes_list else 1
+            if len(self._buffers) >= MAX_BUFFERS * inputs:
                 self._buffers.clear()
             buffer = self._buffers[key] = aligned(shape, dtype or self.dtype)
             self._calls.clear()  # calls of other batch sizes still refer to the smaller buffer

@@ -22,8 +22,8 @@ def fuse(graph, training):
     """The steps of a graph: one for each use, or for adjacent uses that one kernel runs faster.
 
     These are a convolution, relu and max-pool; batch normalization and relu; in inference a linear
-    layer with batch normalization, relu and max-pool; and batch normalization, a sum and relu. A
-    pattern follows values that only one use reads.
+    layer with batch normalization, relu and max-pool; batch normalization, a sum and relu; and a
+    sum and relu. A pattern follows values that only one use reads.
     """
     readers = graph.sole_readers()
     readers = {value: use for value, use in readers.items() if not is_in_mode(use, training)}
@@ -118,6 +118,8 @@ def first_step(uses, training):
     relu_max = bound_of_relu_after(uses)
     if relu_max is not None:
         return uses[0].make_step(relu_max=relu_max), 2
+    if is_addition_with_relu(uses):
+        return uses[0].make_step(relu=True), 2
     return uses[0].make_step(), 1
 
 
@@ -214,3 +216,10 @@ def bound_of_relu_after(uses):
     first, *rest = uses
     is_plain = first.declares("is_batch_normalization") and not first.is_penalized
     return bound_of_relu(rest[0]) if is_plain and rest else None
+
+
+def is_addition_with_relu(uses):
+    """Whether the first two uses are the sum of several values and relu."""
+    first, *rest = uses
+    is_plain = first.declares("is_addition") and not first.is_penalized and len(first.reads) > 1
+    return bool(is_plain and rest and is_relu(rest[0]))
