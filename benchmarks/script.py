@@ -59,7 +59,8 @@ model = resnet20(keras, (32, 32, 1))
 steps = {epochs} * -(-len(x_train) // 32)
 drops, rates = [steps // 2, steps * 3 // 4], [1e-3, 3e-4, 1e-4]
 rate = keras.optimizers.schedules.PiecewiseConstantDecay(drops, rates)
-model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy", ["accuracy"])
+loss = "sparse_categorical_crossentropy"
+model.compile(optimizer=keras.optimizers.Adam(rate), loss=loss, metrics=["accuracy"])
 model.fit(x_train, y_train, batch_size=32, epochs={epochs}, verbose=2)
 print(model.evaluate(x_test, y_test, verbose=0))
 """
