@@ -23,9 +23,9 @@ CPU = "everything runs on the CPU; `config.set_num_threads` sets the number of t
 HINTS = {  # module -> {what to use instead: the missing names}
     "fastcnn": {
         "write a `Layer` or a `Loss` with its gradient and train with `fit`": (
-            "GradientTape custom_gradient gradients"
+            "GradientTape custom_gradient"
         ),
-        "use `Sequential`": "Function Module Operation Graph",
+        "use `Model(inputs, outputs)`": "Function Module Operation Graph",
         "pretrained networks are not included; `load_weights` reads weights from files": (
             "applications"
         ),

@@ -1,5 +1,7 @@
 """Dropout, SpatialDropout2D, BatchNormalization: what the protocol tests do not cover."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -140,7 +142,7 @@ def test_relu_can_be_part_of_batch_normalization():
     plain, fused, relu = layers.BatchNormalization(), layers.BatchNormalization(), layers.ReLU()
     for layer in (plain, fused, relu):
         layer.build_once((None, 5))
-    step = fused.make_step(relu=True)
+    step = fused.make_step(relu_max=math.inf)
     y = relu.forward(plain.forward(x, training=True), training=True)
     np.testing.assert_array_equal(step.forward(x, training=True), y)
     np.testing.assert_array_equal(step.backward(dy), plain.backward(relu.backward(dy)))

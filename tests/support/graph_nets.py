@@ -22,7 +22,7 @@ def graph(keras, seed=0, shape=(8, 8, 3), activation="relu"):
     a, b = tower(vector), tower(1 - vector)
     features = layers.GlobalAveragePooling2D()(x)
     both = layers.Concatenate(name="both")([features, layers.multiply([a, b])])
-    both = layers.Dropout(0.2, seed=seed)(both)
+    both = layers.Dropout(0.2, seed=seed, name="dropout")(both)
     label = layers.Dense(3, activation="softmax", name="label")(both)
     score = layers.Dense(1, name="score")(layers.subtract([a, b]))
     model = keras.Model([image, vector], [label, score], name="graph")
