@@ -7,7 +7,7 @@
 #       conv_max_pool_backward_narrow (NarrowBackwardData, NarrowBackwardWeights), pool
 #       (max_pool2d_backward)
 
-cdef rows_joined(w, strides, pads, arrays):
+cdef object rows_joined(w, strides, pads, arrays):
     # A 1x1 convolution is the product of a matrix of pixels with w. So each image becomes a single
     # row, whose pixels fill the blocks of a product better. Few images keep their rows as tasks.
     if w.shape[:2] != (1, 1) or tuple(strides) != (1, 1) or any(pads) or len(arrays[0]) < 16:

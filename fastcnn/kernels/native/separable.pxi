@@ -1,5 +1,5 @@
 # A depthwise convolution and the 1x1 convolution behind it, a few rows at a time.
-# uses: team (Kernel, Sequence, ceil_div), conv_direct (Conv2DForward), depthwise_rows (BAND_SIZE,
+# uses: team (Kernel, Sequence), conv_direct (Conv2DForward), depthwise_rows (BAND_SIZE,
 #       RowsDepthwiseForward)
 
 cdef class SeparableForward(Kernel):
