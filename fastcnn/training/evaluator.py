@@ -305,7 +305,7 @@ class Evaluator:
     @property
     def metrics_names(self) -> list[str]:
         """The losses and the metrics by name, in the order of `evaluate`'s list."""
-        return self.objectives.names
+        return list(self.objectives.names)
 
     @property
     def _takes(self):

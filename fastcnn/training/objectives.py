@@ -4,6 +4,8 @@
 the outputs, and knows the names under which results appear in logs.
 """
 
+from functools import cached_property
+
 from fastcnn import losses as losses_module, metrics as metrics_module
 from fastcnn.core.arguments import check_number
 from fastcnn.data.structure import Structure
@@ -28,7 +30,7 @@ class Objective:
         self.metrics = metrics
         self.weighted_metrics = weighted_metrics
 
-    @property
+    @cached_property
     def has_metrics(self):
         """Whether there are metrics, which need predictions and targets."""
         return bool(self.metrics or self.weighted_metrics)
@@ -39,7 +41,7 @@ class Objective:
 
 
 class Objectives:
-    """The losses and metrics of all outputs.
+    """The losses and metrics of all outputs; never changed, so what it derives is kept.
 
     Args:
         outputs: the `Structure` of the model's outputs.
@@ -82,27 +84,27 @@ class Objectives:
             (kind[0] if is_one else outputs.nest(kind)) if any(kind) else None for kind in kinds
         )
 
-    @property
+    @cached_property
     def losses(self):
         """For each output its `Loss` or None; an empty list if there is no loss at all."""
         return [item.loss for item in self.of_outputs] if self.loss_order else []
 
-    @property
+    @cached_property
     def loss_weights(self):
         """For each output the factor of its loss; empty if there is no loss at all."""
         return [item.loss_weight for item in self.of_outputs] if self.loss_order else []
 
-    @property
+    @cached_property
     def without_loss(self):
         """The indices of the outputs without a loss, which may lack targets."""
         return [index for index, item in enumerate(self.of_outputs) if item.loss is None]
 
-    @property
+    @cached_property
     def logs_each_loss(self):
         """Whether logs contain the loss of each output, as there are several."""
         return len(self.loss_order) > 1
 
-    @property
+    @cached_property
     def all_metrics(self):
         """All metrics as [(key in the logs, metric)], those that ignore weights first.
 
@@ -120,14 +122,14 @@ class Objectives:
                 found[_unused(key, found)] = metric
         return list(found.items())
 
-    @property
+    @cached_property
     def loss_names(self):
         """The names of the losses in logs, in the order of `evaluate`'s list."""
         if not self.logs_each_loss:
             return ["loss"]
         return ["loss", *(self.of_outputs[index].loss_name for index in self.loss_order)]
 
-    @property
+    @cached_property
     def names(self):
         """The names of all results in the order of `evaluate`'s list.
 

@@ -15,6 +15,7 @@ N = 22
 SPARSE = "sparse_categorical_crossentropy"
 LOSSES = {"size": "mse", "kind": SPARSE}
 METRICS = {"size": ["mae"], "kind": ["accuracy"]}
+EAGERLY = {"run_eagerly": True}  # Keras compiles longer than these models train
 FITS = {}
 
 
@@ -77,7 +78,7 @@ def trained(keras, model=None, x=None, y=None, compiled=None, **settings):
     model = model or net(keras)
     default_x, default_y = lists(*data())
     x, y = default_x if x is None else x, default_y if y is None else y
-    arguments = {"loss": ["mse", SPARSE], **(compiled or {})}
+    arguments = {"loss": ["mse", SPARSE], **EAGERLY, **(compiled or {})}
     model.compile(keras.optimizers.SGD(0.1), **arguments)
     settings = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0, **settings}
     history = model.fit(x, y, **settings).history
@@ -272,12 +273,12 @@ def class_weights_of_a_single_output(keras, folder):
 
 @case
 def validation(keras, folder):
-    x, y = lists(*data())
     named, w = data(10, seed=1), weights(10)
+    x, y = lists(*named)
     return [
         trained(keras, validation_split=0.3),
         trained(keras, validation_data=named),
-        trained(keras, validation_data=(*named, list(w.values()))),
+        trained(keras, validation_data=(x, y, list(w.values()))),
         trained(keras, validation_data=(x, y), validation_batch_size=5, validation_freq=2),
     ]
 
@@ -314,7 +315,7 @@ def generators(keras, folder):
             if weighted and pack is dict:
                 continue  # Keras fails
             model = net(keras)
-            model.compile(keras.optimizers.SGD(0.1), LOSSES, metrics=METRICS)
+            model.compile(keras.optimizers.SGD(0.1), LOSSES, metrics=METRICS, **EAGERLY)
             history = model.fit(batches(4, pack, weighted), epochs=2, **settings).history
             results.append([history, flat(model)])
     return results
@@ -334,7 +335,8 @@ def py_datasets(keras, folder):
             return tuple(parts)
 
     model = net(keras, as_keys, by_name=True)
-    model.compile(keras.optimizers.SGD(0.1), LOSSES, metrics=METRICS, weighted_metrics=METRICS)
+    weighted = {"metrics": METRICS, "weighted_metrics": METRICS}
+    model.compile(keras.optimizers.SGD(0.1), LOSSES, **weighted, **EAGERLY)
     history = model.fit(
         Batches(), epochs=2, shuffle=False, verbose=0, validation_data=Batches()
     ).history
@@ -346,7 +348,7 @@ def py_datasets(keras, folder):
 def single_batches(keras, folder):
     (x, y), w = data(), weights()
     model = net(keras)
-    model.compile(keras.optimizers.SGD(0.1), LOSSES, metrics=METRICS)
+    model.compile(keras.optimizers.SGD(0.1), LOSSES, metrics=METRICS, **EAGERLY)
     as_lists = lists(x, y)
     return [
         model.train_on_batch(*as_lists),
@@ -401,7 +403,7 @@ def hooks(keras, folder):
 
     x, y = lists(*data())
     model = net(keras)
-    model.compile("sgd", LOSSES, metrics=METRICS)
+    model.compile("sgd", LOSSES, metrics=METRICS, **EAGERLY)
     settings = {"verbose": 0, "batch_size": 16, "callbacks": [Calls()]}
     model.fit(x, y, validation_data=(x, y), shuffle=False, **settings)
     model.evaluate(x, y, **settings)

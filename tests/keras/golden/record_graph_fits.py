@@ -1,10 +1,12 @@
 """Record real Keras's runs of graph_fits.py: `python -m tests.keras.golden.record_graph_fits`.
 
-Requires Keras with TensorFlow. Writes graph_fits.json next to this file, for test_graph_fits.py.
+With `--new` only the runs that have no record yet. Requires Keras with TensorFlow. Writes
+graph_fits.json next to this file, for test_graph_fits.py.
 """
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,11 +21,16 @@ from tests.support import graph_fits
 RECORD = Path(__file__).with_name("graph_fits.json")
 
 
-def run(name):
-    with tempfile.TemporaryDirectory() as folder:
-        return rounded(graph_fits.run(keras, name, Path(folder)), 7)
+def main():
+    results = json.loads(RECORD.read_text())["fits"] if "--new" in sys.argv else {}
+    for name in graph_fits.FITS:
+        if name in results:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            results[name] = rounded(graph_fits.run(keras, name, Path(folder)), 7)
+        record = {"keras": keras.__version__, "fits": results}
+        RECORD.write_text(json.dumps(record, separators=(",", ":")) + "\n")
 
 
 if __name__ == "__main__":
-    results = {name: run(name) for name in graph_fits.FITS}
-    RECORD.write_text(json.dumps({"keras": keras.__version__, "fits": results}, indent=None) + "\n")
+    main()
