@@ -9,6 +9,7 @@ import warnings
 
 import numpy as np
 
+MAX_ELEMENTS = 1 << 60  # of an array, and far from where integers become slow
 PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
 
@@ -95,6 +96,12 @@ def check_shape(shape, name="shape"):
             f"Received {name}={shape!r}."
         )
     return sizes
+
+
+def check_output_shape(shape, name):
+    """Raise ValueError for a shape that no array can have: a config may ask for it."""
+    if math.prod(size or 1 for size in shape) > MAX_ELEMENTS:
+        raise ValueError(f"The output of layer {name!r} is too large. Its shape would be {shape}.")
 
 
 def check_data_format(data_format):

@@ -12,6 +12,7 @@ import weakref
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from fastcnn.core.arguments import check_output_shape
 from fastcnn.core.nested import flatten, replace
 from fastcnn.core.registry import unique_name
 
@@ -125,6 +126,8 @@ class Node:
         self.arguments = arguments
         self.tensors = tensors
         self.training = training
+        for shape in output_shapes:
+            check_output_shape(shape, layer.name)
         names = names or [unique_name("keras_tensor") for _ in output_shapes]
         self._outputs = list(zip(output_shapes, names, strict=True))
         layer.add_node(self)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from fastcnn.core.arguments import warn
+from fastcnn.core.arguments import check_output_shape, warn
 from fastcnn.core.nested import flatten, replace
 from fastcnn.layers.base import Layer, as_shapes
 from fastcnn.layers.core import Input, InputLayer
@@ -287,9 +287,11 @@ def _shapes_after(node, arguments):
     shape = node.layer.compute_output_shape(
         list(arguments) if isinstance(arguments, tuple) else arguments
     )
-    return (
-        [tuple(shape)] if len(node.output_shapes) == 1 else _flat_shapes(shape, node.layer.output)
-    )
+    is_one = len(node.output_shapes) == 1
+    shapes = [tuple(shape)] if is_one else _flat_shapes(shape, node.layer.output)
+    for one in shapes:
+        check_output_shape(one, node.layer.name)
+    return shapes
 
 
 def _flat_shapes(shapes, nesting):
