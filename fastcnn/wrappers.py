@@ -33,14 +33,13 @@ except ImportError:
     ) from None
 
 from fastcnn.core.lazy import explain_missing
-from fastcnn.models import Sequential, clone_model
+from fastcnn.models import Model, clone_model
 
 if TYPE_CHECKING:
     from typing import Any, Self
 
     from numpy.typing import ArrayLike, NDArray
 
-    from fastcnn.models import Model
 
 __all__ = ["SKLearnClassifier", "SKLearnRegressor"]
 
@@ -49,7 +48,8 @@ class _Estimator(BaseEstimator):
     """Base class of the classifier and the regressor.
 
     Args:
-        model: a compiled `Sequential`, or a function of X, y and `model_kwargs` that returns one.
+        model: a compiled model with one input and one output, or a function of X, y and
+            `model_kwargs` that returns one.
         warm_start: whether `fit` continues with the model of the previous `fit`.
         model_kwargs: dictionary of additional arguments for the function.
         fit_kwargs: dictionary of arguments for the model's `fit`; `batch_size` and `verbose` also
@@ -84,7 +84,7 @@ class _Estimator(BaseEstimator):
         return self
 
     def _new_model(self, X, y):  # noqa: N803
-        if isinstance(self.model, Sequential):
+        if isinstance(self.model, Model):
             model = clone_model(self.model)
             if self.model.compiled:
                 model.compile_from_config(self.model.get_compile_config())

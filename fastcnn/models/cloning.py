@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import refuse
+from fastcnn.core.nested import flatten
 from fastcnn.layers.core import InputLayer
+from fastcnn.layers.symbolic import KerasTensor
+from fastcnn.models.functional import Functional
+from fastcnn.models.graph_config import copy_of
+from fastcnn.models.model import Model
 from fastcnn.models.sequential import Sequential
 
 if TYPE_CHECKING:
@@ -13,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fastcnn.layers.base import Layer
-    from fastcnn.models.model import Model
 
 
 def clone_model(
@@ -23,16 +27,18 @@ def clone_model(
     call_function: Callable | None = None,
     recursive: bool = False,
     **kwargs: Any,
-) -> Sequential:
+) -> Model:
     """Create a model of the same layers with new weights; a compiled model's clone is compiled.
 
     Args:
-        model: a `Sequential`.
+        model: a `Sequential` or a `Model(inputs, outputs)`.
+        input_tensors: for a graph, symbolic tensors to call the clone's layers on, one for each
+            input; by default new inputs.
         clone_function: function that takes a layer and returns its clone. The default clone has the
             same configuration.
         recursive: whether a nested model is cloned layer by layer. Otherwise `clone_function` gets
             the nested model as one layer.
-        input_tensors, call_function: not supported; must be None.
+        call_function: not supported; must be None.
 
     Example:
 
@@ -41,21 +47,30 @@ def clone_model(
     >>> keras.models.clone_model(model).count_params()
     10
     """
-    refuse(input_tensors, "input_tensors")
     refuse(call_function, "call_function")
     for name, value in kwargs.items():
         refuse(value, name)
-    if not isinstance(model, Sequential):
-        raise ValueError(f"The argument `model` must be a Sequential model. Received {model!r}.")
+    is_graph = isinstance(model, Functional)
+    if not is_graph and not isinstance(model, Sequential):
+        raise ValueError(
+            "The argument `model` must be a Sequential model or a Model(inputs, outputs). "
+            f"Received {model!r}."
+        )
 
     def clone(layer):
-        if isinstance(layer, Sequential) and (recursive or clone_function is None):
+        if isinstance(layer, Model) and (recursive or clone_function is None):
             return clone_model(layer, clone_function=clone_function, recursive=recursive)
-        if clone_function is None or isinstance(layer, InputLayer):
+        if clone_function is None or isinstance(layer, InputLayer) or layer.is_operation:
             return type(layer).from_config(layer.get_config())
         return clone_function(layer)
 
-    copy = type(model)([clone(layer) for layer in model._layers], model.trainable, model.name)
+    copy: Model
+    if is_graph:
+        inputs, outputs = copy_of(model, clone, _as_tensors(input_tensors, model))
+        copy = Functional(inputs, outputs, name=model.name, trainable=model.trainable)
+    else:
+        refuse(input_tensors, "input_tensors")
+        copy = type(model)([clone(layer) for layer in model._layers], model.trainable, model.name)
     if model.compiled:
         from fastcnn.saving import keras_file, serialization
 
@@ -63,3 +78,17 @@ def clone_model(
         deserializer = serialization.Deserializer("the compile configuration", known)
         copy.compile(**deserializer.make(model.get_compile_config()))
     return copy
+
+
+def _as_tensors(input_tensors, model):
+    """The argument `input_tensors` as a flat list, checked."""
+    if input_tensors is None:
+        return None
+    tensors = flatten(input_tensors)
+    shapes = [tensor.shape for tensor in tensors if isinstance(tensor, KerasTensor)]
+    if len(shapes) != len(tensors) or len(tensors) != len(model.inputs):
+        raise ValueError(
+            f"`input_tensors` must be {len(model.inputs)} symbolic tensors. "
+            f"Received {input_tensors!r}."
+        )
+    return tensors

@@ -29,6 +29,14 @@ KEYS = ("name", "inbound_nodes")  # what an entry has besides the layer's own co
 
 def config_of(model) -> dict[str, Any]:
     """The entries of a graph in the config of its model."""
+    config = _connections(model)
+    pairs = zip(model.operations, config["layers"], strict=True)
+    config["layers"] = [{**serialize_object(layer), **entry} for layer, entry in pairs]
+    return config
+
+
+def _connections(model):
+    """`config_of` without the layers' own configs."""
     position = {
         id(node): (layer, index)
         for layer in model.operations
@@ -58,7 +66,7 @@ def config_of(model) -> dict[str, Any]:
     layers = []
     for layer in model.operations:
         calls = [call_config(node) for node in model.nodes_of(layer) if not node.is_input]
-        layers.append({**serialize_object(layer), "name": layer.name, "inbound_nodes": calls})
+        layers.append({"name": layer.name, "inbound_nodes": calls})
     return {
         "layers": layers,
         "input_layers": replace(model.input, end_config),
@@ -91,8 +99,26 @@ def tensors_from(config, custom_objects=None):
             raise ValueError("Each layer in the config of a graph must have `inbound_nodes`.")
         layer = reader.make({key: value for key, value in entry.items() if key not in KEYS})
         builder.add(entry.get("name"), layer, entry["inbound_nodes"])
-    builder.connect()
-    return builder.tensors(config, "input_layers"), builder.tensors(config, "output_layers")
+    builder.check_calls()
+    return builder.connect(config)
+
+
+def copy_of(model, clone, input_tensors=None):
+    """(inputs, outputs) of a model's graph with `clone(layer)` for each layer.
+
+    Args:
+        clone: function of a layer.
+        input_tensors: symbolic tensors to use for the inputs; by default new ones.
+    """
+    config = _connections(model)
+    given = {}
+    if input_tensors is not None:
+        given = dict(zip(model.input_names, input_tensors, strict=True))
+    builder = Builder()
+    for layer, entry in zip(model.operations, config["layers"], strict=True):
+        new = layer if layer.name in given else clone(layer)
+        builder.add(layer.name, new, entry["inbound_nodes"], given.get(layer.name))
+    return builder.connect(config)
 
 
 def check_calls(layers):
@@ -139,8 +165,8 @@ class Builder:
         self._calls = {}  # {layer name: list of call configs}
         self._outputs = {}  # {(layer name, call): list of tensors}
 
-    def add(self, name, layer, calls):
-        """Add a layer and the configs of its calls."""
+    def add(self, name, layer, calls, output=None):
+        """Add a layer and the configs of its calls, or an input and the tensor to use for it."""
         if not isinstance(layer, Layer):
             raise ValueError(f"A graph consists of layers. Received {reprlib.repr(layer)}.")
         if not isinstance(name, str) or name in self._layers:
@@ -155,14 +181,17 @@ class Builder:
         if isinstance(layer, InputLayer):
             if calls:
                 raise ValueError(f"The input {name!r} in the config of a graph has inputs.")
-            self._outputs[name, 0] = [layer.output]
+            self._outputs[name, 0] = [layer.output if output is None else output]
 
-    def connect(self):
-        """Make all calls.
+    def check_calls(self):
+        """See the function of this name."""
+        check_calls([(layer, len(self._calls[name])) for name, layer in self._layers.items()])
+
+    def connect(self, config):
+        """Make all calls; return the nestings of the graph's inputs and outputs.
 
         The first call of a layer comes before its second one, as when the config was written.
         """
-        check_calls([(layer, len(self._calls[name])) for name, layer in self._layers.items()])
         made = dict.fromkeys(self._layers, 0)
         waiting = {}  # {(layer name, call) of a missing tensor: names of the layers that need it}
         missing = {}  # {layer name: how many tensors its next call still needs}
@@ -199,6 +228,7 @@ class Builder:
                 "The config of the graph is not valid: these layers depend on each other or on "
                 f"calls that do not exist: {reprlib.repr(incomplete)}."
             )
+        return self._tensors(config, "input_layers"), self._tensors(config, "output_layers")
 
     def _parse(self, name, call):
         """(nesting of references, value of `training`) of a call's config."""
@@ -280,7 +310,7 @@ class Builder:
             )
         return outputs[leaf.output]
 
-    def tensors(self, config, key):
+    def _tensors(self, config, key):
         """The nesting of tensors under `key`: one [layer, call, output], or several of them."""
 
         def resolve(tree):

@@ -69,7 +69,7 @@ def write_model(file, model):
         ValueError: the file exceeds the limits on files.
     """
     name = "The model cannot be saved"
-    with serialization.marking_shared_layers():
+    with serialization.marking_shared_layers(model):
         config = model_to_json(model)
     serialization.check_limits(config, name)
     buffer = h5_weights.to_bytes(model)
@@ -93,7 +93,8 @@ def to_bytes(model):
 
 def custom_objects(model):
     """{name: class or function} of the model's objects that are not defined in this package."""
-    objects = [*model.leaves(), model.optimizer, *model.objectives.losses]
+    objects = [model, *(layer for _, layer in weights.groups(model))]
+    objects += [model.optimizer, *model.objectives.losses]
     objects += [metric for _, metric in model.objectives.all_metrics]
     objects = [getattr(item, "function", item) for item in objects]  # a metric that wraps one
     entries = [item if inspect.isfunction(item) else type(item) for item in objects]

@@ -34,8 +34,9 @@ _registered: dict[str, Any] = {}
 _in_scope: contextvars.ContextVar[tuple[dict[str, Any], ...]] = contextvars.ContextVar(
     "in_scope", default=()
 )
-_written: contextvars.ContextVar[dict[int, Config] | None] = contextvars.ContextVar(
-    "written", default=None
+_shared: contextvars.ContextVar[dict[int, int]] = contextvars.ContextVar(
+    "shared",
+    default={},  # noqa: B039 - never changed
 )
 _reader: contextvars.ContextVar[Deserializer | None] = contextvars.ContextVar(
     "reader", default=None
@@ -232,31 +233,32 @@ def serialize_object(instance):
     is_built = getattr(instance, "built", False) and not is_operation
     if is_built and getattr(instance, "input_shape", None) is not None:
         config["build_config"] = {"input_shape": serialize(instance.build_shape)}
-    _mark_shared(instance, config)
+    if id(instance) in _shared.get():
+        config["shared_object_id"] = _shared.get()[id(instance)]
     return config
 
 
 @contextlib.contextmanager
-def marking_shared_layers() -> Iterator[None]:
+def marking_shared_layers(model) -> Iterator[None]:
     """Context manager: a layer that is written more than once gets Keras's `shared_object_id`.
 
     That happens where a model and a model nested in it both use a layer directly.
     """
-    before = _written.set({})
+    counts: dict[int, int] = {}
+
+    def visit(model):
+        for layer in getattr(model, "layers", ()):
+            count = counts[id(layer)] = counts.get(id(layer), 0) + 1
+            if count == 1:
+                visit(layer)
+
+    visit(model)
+    shared = [layer for layer, count in counts.items() if count > 1]
+    before = _shared.set({layer: number for number, layer in enumerate(shared, 1)})
     try:
         yield
     finally:
-        _written.reset(before)
-
-
-def _mark_shared(instance, config):
-    written = _written.get()
-    if written is None or not hasattr(instance, "nodes"):  # only layers are shared
-        return
-    first = written.setdefault(id(instance), config)
-    if first is not config:
-        number = list(written).index(id(instance)) + 1
-        first["shared_object_id"] = config["shared_object_id"] = number
+        _shared.reset(before)
 
 
 # ------------------------------------------------------------------------------------ from a file
