@@ -20,7 +20,7 @@ from fastcnn.layers.core import Input, InputLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.symbolic import KerasTensor, Node, tensors_of
 from fastcnn.models.model import Model
-from fastcnn.models.network import Network, copy_from
+from fastcnn.models.layer_graph import LayerGraph, copy_from
 
 if TYPE_CHECKING:
     from typing import Any, Self
@@ -74,10 +74,10 @@ class Functional(Model):
         if not flatten(outputs):
             raise ValueError("A model needs at least one output. Received no `outputs`.")
         inputs, outputs = _from_inputs(inputs, outputs)
-        self.network = Network(flatten(inputs), flatten(outputs))
+        self.layer_graph = LayerGraph(flatten(inputs), flatten(outputs))
         self._input_nesting, self._output_nesting = inputs, outputs
         super().__init__(name=name, **kwargs)
-        names = Counter(layer.name for layer in self.network.layers)
+        names = Counter(layer.name for layer in self.layer_graph.layers)
         for layer_name, count in names.items():
             if count > 1:
                 raise ValueError(
@@ -103,22 +103,22 @@ class Functional(Model):
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic inputs as a list."""
-        return list(self.network.inputs)
+        return list(self.layer_graph.inputs)
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs as a list."""
-        return list(self.network.outputs)
+        return list(self.layer_graph.outputs)
 
     @property
     def input_names(self) -> list[str]:
         """The name of each input's `Input`."""
-        return [tensor.name for tensor in self.network.inputs]
+        return [tensor.name for tensor in self.layer_graph.inputs]
 
     @property
     def output_names(self) -> list[str]:
         """The name of the layer behind each output."""
-        return [tensor.node.layer.name for tensor in self.network.outputs]
+        return [tensor.node.layer.name for tensor in self.layer_graph.outputs]
 
     @property
     def input_structure(self) -> Any:
@@ -130,11 +130,11 @@ class Functional(Model):
 
     @property
     def input_shapes(self) -> list[tuple[int | None, ...]]:
-        return [tensor.shape for tensor in self.network.inputs]
+        return [tensor.shape for tensor in self.layer_graph.inputs]
 
     @property
     def output_shapes(self) -> list[tuple[int | None, ...]]:
-        return [tensor.shape for tensor in self.network.outputs]
+        return [tensor.shape for tensor in self.layer_graph.outputs]
 
     @property
     def input_shape(self) -> Any:
@@ -151,17 +151,17 @@ class Functional(Model):
     @property
     def layers(self) -> list[Layer]:
         """All layers, including the `InputLayer`s, from inputs to outputs in Keras's order."""
-        return [layer for layer in self.network.layers if not layer.is_operation]
+        return [layer for layer in self.layer_graph.layers if not layer.is_operation]
 
     @property
     def operations(self) -> list[Layer]:
         """`layers`, and the operations that `+`, `-` and `*` of symbolic tensors created."""
-        return list(self.network.layers)
+        return list(self.layer_graph.layers)
 
     def leaves(self) -> list[Layer]:
         leaves = [
             leaf
-            for layer in self.network.layers
+            for layer in self.layer_graph.layers
             if not isinstance(layer, InputLayer)
             for leaf in layer.leaves()
         ]
@@ -169,7 +169,7 @@ class Functional(Model):
 
     def nodes_of(self, layer: Layer) -> list[Node]:
         """The calls of a layer that belong to this model, in the order in which they were made."""
-        return self.network.nodes_of(layer)
+        return self.layer_graph.nodes_of(layer)
 
     # ---------------------------------------------------------------------------------- building
 
@@ -187,12 +187,12 @@ class Functional(Model):
         """The shapes of the outputs for the shapes of the inputs, nested like the outputs."""
         shapes = as_shapes(input_shape)
         shapes = shapes if isinstance(shapes, list) else [shapes]
-        if len(shapes) != len(self.network.inputs):
+        if len(shapes) != len(self.layer_graph.inputs):
             raise ValueError(
-                f"The model {self.name!r} takes {len(self.network.inputs)} inputs. Received "
+                f"The model {self.name!r} takes {len(self.layer_graph.inputs)} inputs. Received "
                 f"{len(shapes)} shapes: {shapes}."
             )
-        results = iter(self.network.run(shapes, lambda node, args: _shapes_after(node, args)))
+        results = iter(self.layer_graph.run(shapes, lambda node, args: _shapes_after(node, args)))
         return _unpacked(replace(self._output_nesting, lambda tensor: next(results)))
 
     def trace(self, graph, inputs, training=None):
@@ -204,12 +204,12 @@ class Functional(Model):
             graph.calls.append((node.layer, outputs))
             return outputs
 
-        return self.network.run(inputs if isinstance(inputs, tuple) else (inputs,), call)
+        return self.layer_graph.run(inputs if isinstance(inputs, tuple) else (inputs,), call)
 
     def _call_symbolically(self, inputs, training):
         flat = self._flat_inputs(inputs)
         tensors = tensors_of(flat, self)
-        for tensor, own in zip(tensors, self.network.inputs, strict=True):
+        for tensor, own in zip(tensors, self.layer_graph.inputs, strict=True):
             if not _fits(tensor.shape, own.shape):
                 raise ValueError(
                     f"The model {self.name!r} takes an input {own.name!r} of shape {own.shape}. "
@@ -239,9 +239,9 @@ class Functional(Model):
             flat = [inputs[name] for name in order]
         else:
             flat = flatten(inputs)
-        if len(flat) != len(self.network.inputs):
+        if len(flat) != len(self.layer_graph.inputs):
             raise ValueError(
-                f"The model {self.name!r} has {len(self.network.inputs)} inputs: "
+                f"The model {self.name!r} has {len(self.layer_graph.inputs)} inputs: "
                 f"{self.input_names}. It was called on {len(flat)}."
             )
         return flat
@@ -277,8 +277,8 @@ def _from_inputs(inputs, outputs):
         for tensor in flatten(inputs)
         if not tensor.node.is_input
     }
-    network = Network(flatten(inputs), flatten(outputs))
-    replaced = iter(copy_from(network, new))
+    graph = LayerGraph(flatten(inputs), flatten(outputs))
+    replaced = iter(copy_from(graph, new))
     inputs = replace(inputs, lambda tensor: new.get(tensor.key, tensor))
     return inputs, replace(outputs, lambda tensor: next(replaced))
 

@@ -18,7 +18,7 @@ from fastcnn.core.nested import flatten
 from fastcnn.core.tensor import tensor
 from fastcnn.data.arrays import as_array, fit_images
 from fastcnn.layers.base import Layer
-from fastcnn.plan.gradients import Backward
+from fastcnn.plan.backward import Backward
 from fastcnn.plan.graph import Graph
 from fastcnn.plan.head import LossHead
 from fastcnn.plan.patterns import fuse

@@ -17,8 +17,8 @@ def print_summary(
     import rich.markup
     import rich.table
 
-    network = getattr(model, "network", None)
-    is_chain = network is None or network.is_chain
+    graph = getattr(model, "layer_graph", None)
+    is_chain = graph is None or graph.is_chain
     wanted, columns = (WIDTH, COLUMNS) if is_chain else (GRAPH_WIDTH, GRAPH_COLUMNS)
     wanted += 12 if show_trainable else 0
     width = line_length or min(wanted, shutil.get_terminal_size().columns - 4)
@@ -38,11 +38,11 @@ def print_summary(
         for (name, justify), width in zip(headers, widths, strict=True)
     ]
     table = rich.table.Table(*columns, width=width, show_lines=True)
-    layers = model.layers if network is None else network.layers
+    layers = model.layers if graph is None else graph.layers
     for layer, depth in _listed(_in_range(layers, layer_range), expand_nested):
         row = _row(layer, depth, rich.markup.escape)
         if not is_chain:
-            row.append(_connections(layer, network, rich.markup.escape))
+            row.append(_connections(layer, graph, rich.markup.escape))
         if show_trainable:
             row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
         table.add_row(*row)
@@ -106,11 +106,9 @@ def _listed(layers, expand_nested, depth=0):
             yield from _listed(getattr(layer, "layers", ()), expand_nested, depth + 1)
 
 
-def _connections(layer, network, escape):
+def _connections(layer, graph, escape):
     """The outputs that the calls of a layer read: "name[call][output]", with Keras's counts."""
-    histories = [
-        tensor._keras_history for node in network.nodes_of(layer) for tensor in node.tensors
-    ]
+    histories = [tensor._keras_history for node in graph.nodes_of(layer) for tensor in node.tensors]
     return ", ".join(
         f"{escape(layer.name)}[[color(34)]{node}[/]][[color(34)]{output}[/]]"
         for layer, node, output in histories

@@ -13,7 +13,7 @@ from fastcnn.kernels.shapes import window_geometry
 from fastcnn.plan.normalized import FoldedStep
 from fastcnn.plan.penalties import ActivityStep
 from fastcnn.plan.steps import ConvMaxPoolStep, InferenceStep, TrainingStep
-from fastcnn.plan.sums import Sum
+from fastcnn.plan.residual import Sum
 
 LONGEST_PATTERN = 4  # linear layer, batch normalization, relu, max-pool
 

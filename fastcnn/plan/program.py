@@ -11,7 +11,7 @@ import numpy as np
 
 from fastcnn.layers.identity import Identity
 from fastcnn.layers.steps import IdentityStep
-from fastcnn.plan.gradients import Backward
+from fastcnn.plan.backward import Backward
 from fastcnn.plan.penalties import penalties_of
 
 

@@ -119,19 +119,19 @@ def plot_model(
 
 def connections(model, expand_nested):
     """(the layers to draw, sorted pairs (from, to) of their positions)."""
-    network = getattr(model, "network", None)
+    layer_graph = getattr(model, "layer_graph", None)
     if expand_nested and model.built:
         graph = Graph(model.input_shapes)
         model.trace(graph, tuple(graph.inputs))
-        inputs = [tensor.node.layer for tensor in network.inputs] if network else []
+        inputs = [tensor.node.layer for tensor in layer_graph.inputs] if layer_graph else []
         layers = [*inputs, *graph.layers]
         calls = [(use.layer, use.reads, use.output) for use in graph.uses]
         source = dict(zip(graph.inputs, inputs, strict=False))
         source |= {output: layer for layer, _, output in calls}
         pairs = [(source.get(value), layer) for layer, reads, _ in calls for value in reads]
-    elif network:
-        layers = network.layers
-        pairs = [(t.node.layer, node.layer) for node in network.nodes for t in node.tensors]
+    elif layer_graph:
+        layers = layer_graph.layers
+        pairs = [(t.node.layer, node.layer) for node in layer_graph.nodes for t in node.tensors]
     else:
         layers = model.leaves() if expand_nested else model.layers
         pairs = list(pairwise(layers))

@@ -11,7 +11,7 @@ import pytest
 import fastcnn as keras
 from fastcnn import layers
 from fastcnn.layers.merging_steps import AddStep, expansions
-from fastcnn.plan.gradients import Backward
+from fastcnn.plan.backward import Backward
 from fastcnn.plan.graph import Graph
 from fastcnn.plan.patterns import fuse
 from fastcnn.plan.program import Program

@@ -5,11 +5,11 @@ import pytest
 
 import fastcnn
 from fastcnn import layers
-from fastcnn.plan.gradients import Backward
+from fastcnn.plan.backward import Backward
 from fastcnn.plan.graph import Graph
 from fastcnn.plan.patterns import fuse
 from fastcnn.plan.program import Program
-from fastcnn.plan.sums import FoldedSumStep, NormalizedSumStep
+from fastcnn.plan.residual import FoldedSumStep, NormalizedSumStep
 
 
 def addition(fused):

@@ -11,7 +11,7 @@ from fastcnn.core.nested import replace
 from fastcnn.layers.symbolic import Node
 
 
-class Network:
+class LayerGraph:
     """The graph between some symbolic tensors.
 
     Args:
@@ -35,7 +35,7 @@ class Network:
             self._nodes_of[id(node.layer)].append(node)
 
     def nodes_of(self, layer):
-        """The calls of a layer in this network, in the order in which they were made."""
+        """The calls of a layer in this graph, in the order in which they were made."""
         own = self._nodes_of.get(id(layer), ())
         return [node for node in layer.nodes if any(node is other for other in own)]
 
@@ -113,14 +113,14 @@ class Network:
         return [values[tensor.key] for tensor in self.outputs]
 
 
-def copy_from(network, replacements):
-    """The outputs of a network, computed from other tensors by new calls of the same layers.
+def copy_from(graph, replacements):
+    """The outputs of a graph, computed from other tensors by new calls of the same layers.
 
     Args:
         replacements: {key of an input: the symbolic tensor to use instead}.
     """
     new = dict(replacements)
-    for node in network.nodes:
+    for node in graph.nodes:
         if node.is_input or not any(tensor.key in new for tensor in node.tensors):
             continue
         arguments = replace(
@@ -131,4 +131,4 @@ def copy_from(network, replacements):
         copy = Node(node.layer, arguments, tensors, node.output_shapes, node.training)
         for index, tensor in enumerate(copy.outputs):
             new[id(node), index] = tensor
-    return [new.get(tensor.key, tensor) for tensor in network.outputs]
+    return [new.get(tensor.key, tensor) for tensor in graph.outputs]
