@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from fastcnn.core.arguments import refuse
 from fastcnn.core.nested import flatten
@@ -70,7 +70,9 @@ def clone_model(
         copy = Functional(inputs, outputs, name=model.name, trainable=model.trainable)
     else:
         refuse(input_tensors, "input_tensors")
-        copy = type(model)([clone(layer) for layer in model._layers], model.trainable, model.name)
+        chain = cast("Any", model)
+        layers = [clone(layer) for layer in chain._layers]
+        copy = type(chain)(layers, model.trainable, model.name)
     if model.compiled:
         from fastcnn.saving import keras_file, serialization
 

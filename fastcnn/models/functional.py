@@ -19,8 +19,8 @@ from fastcnn.layers.base import Layer, as_shapes
 from fastcnn.layers.core import Input, InputLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.symbolic import KerasTensor, Node, tensors_of
-from fastcnn.models.model import Model
 from fastcnn.models.layer_graph import LayerGraph, copy_from
+from fastcnn.models.model import Model
 
 if TYPE_CHECKING:
     from typing import Any, Self

@@ -12,8 +12,8 @@ from fastcnn.kernels import spec
 from fastcnn.kernels.shapes import window_geometry
 from fastcnn.plan.normalized import FoldedStep
 from fastcnn.plan.penalties import ActivityStep
-from fastcnn.plan.steps import ConvMaxPoolStep, InferenceStep, TrainingStep
 from fastcnn.plan.residual import Sum
+from fastcnn.plan.steps import ConvMaxPoolStep, InferenceStep, TrainingStep
 
 LONGEST_PATTERN = 4  # linear layer, batch normalization, relu, max-pool
 

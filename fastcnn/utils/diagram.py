@@ -6,6 +6,7 @@ they are connected to (Sugiyama, Tagawa & Toda 1981).
 """
 
 from collections import defaultdict
+from itertools import pairwise
 
 SWEEPS = 4  # passes over all rows, down and up, that sort them
 
@@ -38,7 +39,7 @@ class Layout:
                 row_of.append(row)
             chain.append(target)
             chains[source, target] = chain
-            links += zip(chain, chain[1:], strict=False)
+            links += pairwise(chain)
         members = defaultdict(list)
         for item, row in enumerate(row_of):
             members[row].append(item)
