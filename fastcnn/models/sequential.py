@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import check_shape
+from fastcnn.core.registry import unique_name
 from fastcnn.layers.base import Layer
 from fastcnn.layers.core import InputLayer
 from fastcnn.layers.registry import register
@@ -64,7 +65,8 @@ class Sequential(Model):
         self._tensor: Any = None  # the symbolic output, which keeps the calls of all layers
         super().__init__(trainable=trainable, name=name)
         for layer in layers or ():
-            self.add(layer)
+            self.add(layer, rebuild=False)
+        self._take_name()
 
     # ------------------------------------------------------------------------------------ layers
 
@@ -107,6 +109,13 @@ class Sequential(Model):
             self._layers = before
             raise
         self._changed()
+        if rebuild:
+            self._take_name()
+
+    def _take_name(self):
+        """Use up a name: each time Keras builds a Sequential, it creates a Functional."""
+        if self.built:
+            unique_name("functional")
 
     def _connect(self, layers):
         """Call the last layers on the symbolic output, if the input shape is known."""
@@ -124,6 +133,8 @@ class Sequential(Model):
         if self._tensor is not None:
             self._tensor = self._tensor.node.tensors[0]
         self._changed()
+        if rebuild:
+            self._take_name()
         return layer
 
     def _changed(self):
@@ -160,6 +171,7 @@ class Sequential(Model):
             raise
         self._takes_other_sizes = True
         self._changed()
+        self._take_name()
 
     def build_for(self, x: NDArray) -> None:
         super().build_for(x)

@@ -152,6 +152,29 @@ def test_a_model_is_freed_without_the_collector():
         gc.enable()
 
 
+def test_names_are_those_of_keras():
+    """Keras takes a name each time it builds a Sequential."""
+    keras.backend.clear_session()
+
+    def name():
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, layers.Dense(2)(inputs)).name
+
+    assert name() == "functional"
+    keras.Sequential([keras.Input((4,)), layers.Dense(2), layers.Dense(2)])
+    assert name() == "functional_2"
+    model = keras.Sequential()
+    for layer in (keras.Input((4,)), layers.Dense(2), layers.Dense(2)):
+        model.add(layer)
+    assert name() == "functional_5"
+    model = keras.Sequential([layers.Dense(2)])
+    assert name() == "functional_6"
+    model.build((None, 4))
+    assert name() == "functional_8"
+    model.pop()
+    assert name() == "functional_9"
+
+
 def test_a_subclass_with_inputs_and_outputs():
     class Mine(keras.Model):
         def __init__(self, size):
