@@ -3,7 +3,8 @@
 The graph has the model's inputs and outputs: images are (n, height, width, channels). ONNX's
 convolutions and pooling operators expect channels first, so a Transpose is inserted wherever the
 layout changes: typically one after the input, one before the Flatten, none in between.
-`onnx_layers` defines the nodes of each layer.
+`onnx_layers` defines the nodes of each layer, `onnx_graph` walks through the model. A graph has the
+inputs `input_NAME`, with the name of each `Input`, and the outputs `output_0`, `output_1`, ...
 """
 
 import numpy as np
@@ -97,7 +98,7 @@ def to_onnx(model, opset_version=None):
         raise ImportError(
             "Exporting needs the package `onnx`: pip install 'fastcnn[onnx]'."
         ) from None
-    from fastcnn.saving.onnx_layers import add_layer
+    from fastcnn.saving.onnx_graph import add_model
 
     opset = OPSET if opset_version is None else opset_version
     if not isinstance(opset, int) or not OPSET <= opset <= onnx.defs.onnx_opset_version():
@@ -106,21 +107,31 @@ def to_onnx(model, opset_version=None):
             f"{onnx.defs.onnx_opset_version()}. Received opset_version={opset_version!r}."
         )
     graph = Graph(helper, numpy_helper, opset)
-    for layer in model.leaves():
-        graph.prefix = layer.name
-        add_layer(graph, layer)
+    is_graph = hasattr(model, "network")
+    inputs = [f"input_{name}" for name in model.input_names] if is_graph else ["input"]
+    values = add_model(graph, model, [(name, False) for name in inputs])
     graph.prefix = ""
-    graph.to_channels_last()
-    if not graph.nodes:
-        graph.then("Identity")
-    graph.nodes[-1].output[0] = "output"
+    outputs = ["output"]
+    if is_graph:
+        outputs = [f"output_{index}" for index in range(len(values))]
+    for (graph.tensor, graph.channels_first), name in zip(values, outputs, strict=True):
+        graph.to_channels_last()
+        if is_graph or not graph.nodes:
+            graph.then("Identity")
+        graph.nodes[-1].output[0] = name
     versions = [helper.make_opsetid("", opset)]
     proto = helper.make_model(
         helper.make_graph(
             graph.nodes,
             model.name,
-            [_tensor(helper, TensorProto, "input", model.input_shape)],
-            [_tensor(helper, TensorProto, "output", model.output_shape)],
+            [
+                _tensor(helper, TensorProto, name, shape)
+                for name, shape in zip(inputs, model.input_shapes, strict=True)
+            ],
+            [
+                _tensor(helper, TensorProto, name, shape)
+                for name, shape in zip(outputs, model.output_shapes, strict=True)
+            ],
             graph.initializers,
         ),
         producer_name="fastcnn",

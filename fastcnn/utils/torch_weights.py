@@ -99,6 +99,11 @@ def _as_array(tensor):
 def _entries(model, names):
     """Yield (name in PyTorch, Variable, function to PyTorch's layout, inverse function)."""
     model._require_built("has no weights yet")
+    if any(hasattr(part, "network") for part in _models_in(model)):
+        raise ValueError(
+            f"The model {model.name!r} contains a graph, `Model(inputs, outputs)`: only the weights "
+            "of `Sequential` models can be converted to or from PyTorch."
+        )
     found = layouts(model.leaves(), model.input_shape)
     prefixes = _prefixes([layer.name for layer, _ in found], names)
     for (layer, order), prefix in zip(found, prefixes, strict=True):
@@ -109,6 +114,14 @@ def _entries(model, names):
             )
         for name, weight, forth, back in LAYERS[kind](layer, order):
             yield f"{prefix}.{name}", weight, forth, back
+
+
+def _models_in(model):
+    """The model and all models nested in it."""
+    yield model
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _models_in(layer)
 
 
 def _prefixes(own, names):
