@@ -107,7 +107,7 @@ def to_onnx(model, opset_version=None):
             f"{onnx.defs.onnx_opset_version()}. Received opset_version={opset_version!r}."
         )
     graph = Graph(helper, numpy_helper, opset)
-    is_graph = hasattr(model, "network")
+    is_graph = hasattr(model, "layer_graph")
     inputs = [f"input_{name}" for name in model.input_names] if is_graph else ["input"]
     values = add_model(graph, model, [(name, False) for name in inputs])
     graph.prefix = ""

@@ -19,8 +19,8 @@ ELEMENTWISE = {
 
 def add_model(graph, model, values):
     """Add the layers of a model called on `values`; return the values of its outputs."""
-    if hasattr(model, "network"):
-        return model.network.run(values, lambda node, inputs: _add(graph, node.layer, inputs))
+    if hasattr(model, "layer_graph"):
+        return model.layer_graph.run(values, lambda node, inputs: _add(graph, node.layer, inputs))
     for layer in model.layers:
         values = _add(graph, layer, values[0])
     return values

@@ -99,9 +99,9 @@ def _as_array(tensor):
 def _entries(model, names):
     """Yield (name in PyTorch, Variable, function to PyTorch's layout, inverse function)."""
     model._require_built("has no weights yet")
-    if any(hasattr(part, "network") for part in _models_in(model)):
+    if any(hasattr(part, "layer_graph") for part in _models_in(model)):
         raise ValueError(
-            f"The model {model.name!r} contains a graph, `Model(inputs, outputs)`: only the weights "
+            f"The model {model.name!r} contains a graph, `Model(inputs, outputs)`: only weights "
             "of `Sequential` models can be converted to or from PyTorch."
         )
     found = layouts(model.leaves(), model.input_shape)
