@@ -22,8 +22,9 @@ def fuse(graph, training):
     """The steps of a graph: one for each use, or for adjacent uses that one kernel runs faster.
 
     These are a convolution, relu and max-pool; batch normalization and relu; in inference a linear
-    layer with batch normalization, relu and max-pool; batch normalization, a sum and relu; and a
-    sum and relu. A pattern follows values that only one use reads.
+    layer with batch normalization, relu and max-pool; batch normalization, a sum and relu; in
+    inference a convolution, a sum and relu; and a sum and relu. A pattern follows values that only
+    one use reads.
     """
     readers = graph.sole_readers()
     readers = {value: use for value, use in readers.items() if not is_in_mode(use, training)}
@@ -58,10 +59,12 @@ def find_sums(graph, readers, training):
             continue
         relu = readers.get(add.output)
         relu = relu if relu and bound_of_relu(relu) is not None else None
-        for value, residual in (add.inputs, add.inputs[::-1]):
-            uses = [] if add in sums else summand(value, add, writers, readers, training)
-            if uses:
-                sums[add] = Sum(uses, add, relu, residual)
+        first, second = (summand(value, add, writers, readers, training) for value in add.inputs)
+        uses, residual = first, add.inputs[1]
+        if len(second) > len(first):
+            uses, residual = second, add.inputs[0]
+        if uses:
+            sums[add] = Sum(uses, add, relu, residual)
     return sums
 
 
@@ -74,14 +77,16 @@ def is_plain_addition(use):
 
 
 def summand(value, add, writers, readers, training):
-    """[normalization] or [linear layer, normalization]: the uses that one kernel runs with `add`.
+    """The uses that one kernel runs with `add`.
 
-    [] if there are none: if the value is not normalized, or by a layer that is better folded into
-    the one before it.
+    [normalization], in inference also [linear layer] or [linear layer, normalization]; [] if there
+    are none, or if the normalization is better folded into the layer before it.
     """
     normalization = writers.get(value)
     if normalization is None or readers.get(value) is not add:
         return []
+    if not training and takes_residual(normalization):
+        return [normalization]
     if not normalization.declares("is_batch_normalization") or normalization.is_penalized:
         return []
     is_last_axis = normalization.layer.axis in (-1, len(normalization.output_shape) - 1)
@@ -92,7 +97,16 @@ def summand(value, add, writers, readers, training):
         return [normalization]
     if not is_normalized([linear, normalization]):
         return [normalization]
-    return [linear, normalization] if linear.declares("takes_residual") else []
+    return [linear, normalization] if takes_residual(linear) else []
+
+
+def takes_residual(use):
+    """Whether the layer's kernel can add an array: it has no activation, and no penalty."""
+    return (
+        bool(use.declares("takes_residual"))
+        and use.layer.activation is activations.linear
+        and not use.is_penalized
+    )
 
 
 def chain_from(use, readers):

@@ -1,10 +1,11 @@
-"""Batch normalization, its sum with a second input, and relu, as one step.
+"""Batch normalization or a convolution, its sum with a second input, and relu, as one step.
 
 This is how a residual block ends: y = relu(normalization(x) + residual). In training, one kernel
 writes y and one writes both gradients. In inference the normalization is folded into the
 convolution before it, whose kernel adds the residual.
 """
 
+from fastcnn.core.steps import Call, Step
 from fastcnn.layers.core import rows
 from fastcnn.layers.normalization import BatchNormalizationStep, relu_names
 from fastcnn.plan.normalized import FoldedStep
@@ -99,11 +100,52 @@ class FoldedSumStep(FoldedStep):
         return None
 
 
+class LinearSumStep(Step):
+    """A convolution, the sum with a residual, and optionally relu: a step of inference.
+
+    Args:
+        linear: the use of a layer that `takes_residual`.
+        add: the use of the layer that adds; both of its inputs have the same shape.
+        relu_max: the upper bound of the relu that follows (infinity: no bound); None without relu.
+
+    `forward` takes (x, residual).
+    """
+
+    owns_output = True
+
+    def __init__(self, linear, add, relu_max):
+        shapes = [linear.input_shape, add.output_shape]
+        super().__init__(linear.layer, input_shape=shapes, output_shape=add.output_shape)
+        self.name = " + ".join([linear.layer.name, add.layer.name, *relu_names(relu_max)])
+        self.linear, self.relu_max = linear.make_step(), relu_max
+
+    def algorithms(self):
+        return self.linear.algorithms()
+
+    def forward(self, inputs, training=False):
+        x, residual = inputs
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x or call.residual is not residual:
+            call = self._bind(x, residual)
+        call.infer(self.block.version)
+        return call.y
+
+    def _bind(self, x, residual):
+        call, layer = Call(x), self.layer
+        call.residual = residual
+        call.y = self._buffer("y", residual.shape)
+        settings = {"residual": residual, "relu": self.relu_max is not None}
+        if settings["relu"]:
+            settings["relu_max"] = self.relu_max
+        call.infer = layer.bind_linear(x, call.y, layer.weights_to_bind(), **settings)
+        return self._remember(call)
+
+
 class Sum:
     """The uses that one of these steps computes.
 
     Args:
-        uses: [normalization] or [linear layer, normalization].
+        uses: [normalization], [linear layer] or [linear layer, normalization].
         add: the use of the layer that adds.
         relu: the use of relu, or None.
         residual: the number of the other value that is added.
@@ -117,7 +159,11 @@ class Sum:
     def make_step(self):
         """The step. It runs where the addition was, as only then the residual is there."""
         add, *relu = self.uses_after
-        kind = NormalizedSumStep if len(self.uses) == 1 else FoldedSumStep
+        if len(self.uses) == 2:
+            kind = FoldedSumStep
+        else:
+            is_normalization = self.uses[0].declares("is_batch_normalization")
+            kind = NormalizedSumStep if is_normalization else LinearSumStep
         step = kind(*self.uses, add, relu[0].layer.sole_activation.relu_max if relu else None)
         step.reads = self.uses[0].inputs, self._residual
         step.writes = self.uses_after[-1].output

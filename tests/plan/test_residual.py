@@ -1,4 +1,4 @@
-"""Batch normalization, a sum and relu at the end of a residual block, as one step."""
+"""Batch normalization or a convolution, a sum and relu at the end of a residual block."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from fastcnn.plan.backward import Backward
 from fastcnn.plan.graph import Graph
 from fastcnn.plan.patterns import fuse
 from fastcnn.plan.program import Program
-from fastcnn.plan.residual import FoldedSumStep, NormalizedSumStep
+from fastcnn.plan.residual import FoldedSumStep, LinearSumStep, NormalizedSumStep
 
 
 def addition(fused):
@@ -111,6 +111,33 @@ def test_inference_folds_the_normalization_and_adds_in_the_convolution(name, bac
     expected = results(separate, False)
     for found, wanted in zip(results(fused, False), expected, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize(
+    "parts", [("conv", "x", "relu"), ("x", "conv"), ("conv", "conv", "relu")], ids=str
+)
+def test_in_inference_a_convolution_adds_the_residual(parts, backend):
+    fastcnn.config.set_backend(backend)
+    fused, separate = block(parts), block(parts, fused=False)
+    assert kinds(fused, False).count(LinearSumStep) == 1
+    assert LinearSumStep not in kinds(fused, True)
+    expected = results(separate, False)
+    for found, wanted in zip(results(fused, False), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("change", [None, "activation", "penalty", "reader"])
+def test_a_convolution_adds_only_what_nothing_else_needs(change):
+    graph = block(("conv", "x", "relu"))
+    use = next(use for use in graph.uses if isinstance(use.layer, layers.Conv2D))
+    if change == "activation":
+        use.layer.activation = "tanh"
+    elif change == "penalty":
+        use.layer.activity_regularizer = fastcnn.regularizers.L2()
+    elif change == "reader":
+        graph.outputs.append(use.output)
+    assert (LinearSumStep in kinds(graph, False)) == (change is None)
 
 
 def test_pre_activation_in_inference():
