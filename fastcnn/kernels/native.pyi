@@ -57,11 +57,13 @@ def conv2d_backward_data(
     dy: NDArray,
     w: NDArray,
     dx: NDArray,
+    b: NDArray | None = None,
     *,
     strides: Pair,
     pads: Pads,
     dilation: Pair,
     accumulate: bool = False,
+    relu: bool = False,
 ) -> Kernel: ...
 def conv2d_backward_weights(
     x: NDArray,

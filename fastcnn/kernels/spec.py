@@ -34,7 +34,7 @@ FAMILIES = {
         "affine_transform_forward": "x:nhwc transforms:n8 y:nhwc!",
     },
     "conv": {
-        "conv2d_backward_data": "dy:npqo w:klio dx:nhwi!",
+        "conv2d_backward_data": "dy:npqo w:klio dx:nhwi! b:i?",
         "conv2d_backward_weights": "x:nhwi dy:npqo dw:klio! db:o?!",
         "conv2d_forward": "x:nhwi w:klio b:o? y:npqo! residual:npqo?",
     },

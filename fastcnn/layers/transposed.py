@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fastcnn import kernels
 from fastcnn.core.arguments import check_count, hand_on
+from fastcnn.core.memory import aligned
 from fastcnn.kernels import shapes
 from fastcnn.layers.convolutional import WindowedLayer
 from fastcnn.layers.registry import register
@@ -64,6 +63,7 @@ class Conv2DTranspose(WindowedLayer):
     (1, 14, 14, 8)
     """
 
+    adds_input_gradient = True
     config_names = ("filters", "output_padding")
 
     def __init__(
@@ -144,33 +144,26 @@ class Conv2DTranspose(WindowedLayer):
 
     def bind_linear(self, x, z, weights, relu):
         w, b = weights
-        scatter = kernels.bind("conv2d_backward_data", x, w, z, **self.geometry(x))
-        activate = kernels.bind("relu_forward", z, z) if relu else None
-
-        def run(version):
-            scatter(version)
-            if b is not None:
-                np.add(z, b, out=z)
-            if activate is not None:
-                activate()
-
-        return run
+        return kernels.bind("conv2d_backward_data", x, w, z, b, relu=relu, **self.geometry(x))
 
     def bind_weight_gradients(self, x, dz):
         dw, db = self.gradients_to_bind()
         weights = kernels.bind("conv2d_backward_weights", dz, x, dw, None, **self.geometry(x))
+        if db is None:
+            return weights
+        n, height, width, channels = dz.shape
+        sums = aligned((n, channels), self.dtype)  # of each image
+        return kernels.Sequence(
+            weights,
+            kernels.bind("repeat_backward", dz.reshape(n, height * width, channels), sums),
+            kernels.bind("repeat_backward", sums[None], db[None]),
+        )
 
-        def run(version=None):
-            weights()
-            if db is not None:
-                np.sum(dz, axis=(0, 1, 2), out=db)
-
-        return run
-
-    def bind_input_gradient(self, dz, dx):
+    def bind_input_gradient(self, dz, dx, accumulate=False):
         w, _ = self.weights_to_bind()
-        config = self.geometry(dx)
-        return kernels.bind("conv2d_forward", dz, w, None, dx, relu=False, **config)
+        settings = {"relu": False, **self.geometry(dx)}
+        residual = dx if accumulate else None
+        return kernels.bind("conv2d_forward", dz, w, None, dx, residual, **settings)
 
 
 Convolution2DTranspose = Conv2DTranspose

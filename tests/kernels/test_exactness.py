@@ -379,6 +379,8 @@ def gradients(backward, arrays, dy, config):
     given = {**arrays, "dy": dy}
     if backward.startswith("batch_norm") and not relu:
         given["y"] = None
+    if backward == "conv2d_backward_data":  # its bias and relu are those of Conv2DTranspose
+        given["b"], config = None, {**config, "relu": False}
     outputs = {}
     for label, *_, written, _ in spec.arrays_of(backward):
         if written:

@@ -82,6 +82,10 @@ def variants(call):
     if call.kernel == "conv2d_forward":
         y = call.arrays[3]  # whose values are as good as any others
         yield replace(call, arrays=[*call.arrays[:4], y], terms=call.terms + 1)
+    if call.kernel == "conv2d_backward_data":
+        bias = call.arrays[1][0, 0, :, 0].copy()
+        arrays, config = [*call.arrays[:3], bias], {**call.config, "relu": True}
+        yield replace(call, arrays=arrays, config=config, terms=call.terms + 1)
     if "accumulate" in checks.keywords_of(call.kernel):
         yield replace(call, config={**call.config, "accumulate": True}, terms=call.terms + 1)
 

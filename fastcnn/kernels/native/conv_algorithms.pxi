@@ -24,17 +24,19 @@ def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu, 
     return Conv2DForward(x, w, b, y, residual, strides, pads, dilation, relu, relu_max)
 
 
-def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation, accumulate=False):
+def conv2d_backward_data(
+    dy, w, dx, b=None, *, strides, pads, dilation, accumulate=False, relu=False
+):
     algorithm = choice.choose(
         "conv2d_backward_data", w.shape, dx.shape, dy.shape, strides, dilation
     )
     if algorithm == "winograd":
         pads = w.shape[0] - 1 - pads[0], w.shape[1] - 1 - pads[2]
-        residual = dx if accumulate else None
-        return Winograd(dy, w, None, residual, dx, None, pads, False, False, True)
+        residual, b = (dx, None) if accumulate else (None, b)
+        return Winograd(dy, w, b, residual, dx, None, pads, relu, False, True)
     dy, dx = rows_joined(w, strides, pads, (dy, dx))
     kind = ColumnsBackwardData if algorithm == "columns" else Conv2DBackwardData
-    return kind(dy, w, dx, strides, pads, dilation, accumulate)
+    return kind(dy, w, dx, b, strides, pads, dilation, accumulate, relu)
 
 
 def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):

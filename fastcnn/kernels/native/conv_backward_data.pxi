@@ -7,12 +7,14 @@ cdef class Conv2DBackwardData(Conv2D):
     cdef const float[:, :, :, ::1] dy, weights
     cdef float[:, :, :, ::1] dx
     cdef float[:, :, ::1] transposed  # (kh * kw, oc, ic)
+    cdef const float[::1] b
     cdef Py_ssize_t row_blocks
-    cdef bint pads_dy, accumulate
+    cdef bint pads_dy, accumulate, relu
 
-    def __init__(self, dy, w, dx, strides, pads, dilation, accumulate):
+    def __init__(self, dy, w, dx, b, strides, pads, dilation, accumulate, relu):
         self.algorithm = "direct"
-        self.dy, self.weights, self.dx, self.accumulate = dy, w, dx, accumulate
+        self.dy, self.weights, self.dx, self.b = dy, w, dx, b
+        self.accumulate, self.relu = accumulate, relu
         self.set_conv_sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.kh * self.kw, self.oc, self.ic))
         self.preparations = self.kh * self.kw
@@ -74,7 +76,8 @@ cdef class Conv2DBackwardData(Conv2D):
         cdef Product p
         p.channels = min(self.table.product_block(self.ic - done), self.ic - done)
         taps = max(WEIGHTS_SIZE // (p.channels * self.oc), <Py_ssize_t>1)
-        p.b, p.residual, p.steps, p.relu = NULL, NULL, self.oc, 0
+        p.b = &self.b[done] if self.b is not None else NULL
+        p.residual, p.steps, p.relu_max = NULL, self.oc, NAN
         p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.oc, 1, self.ic, self.stride_w * self.ic
         p.w = &self.transposed[0, 0, 0] + done
         p.pixels = (self.w - 1 - iw) // self.stride_w + 1
@@ -85,6 +88,7 @@ cdef class Conv2DBackwardData(Conv2D):
                 low, high = start, last
                 self.segments_inside(row, self.before_h, self.oh, &low, &high)
                 p.accumulate = self.accumulate or at > low
+                p.relu = self.relu and (low == high or at + taps >= high)  # with the last sum
                 low, high = max(low, at), min(high, at + taps)
                 if low < high or at == start:
                     p.segments = max(high - low, 0)
@@ -107,12 +111,14 @@ cdef class ColumnsBackwardData(Conv2D):
     cdef const float[:, :, :, ::1] dy, weights
     cdef float[:, :, :, ::1] dx
     cdef float[:, ::1] transposed  # (oc, kh * kw * ic)
+    cdef const float[::1] b
     cdef Py_ssize_t padded_size
-    cdef bint accumulate
+    cdef bint accumulate, relu
 
-    def __init__(self, dy, w, dx, strides, pads, dilation, accumulate):
+    def __init__(self, dy, w, dx, b, strides, pads, dilation, accumulate, relu):
         self.algorithm = "columns"
-        self.dy, self.weights, self.dx, self.accumulate = dy, w, dx, accumulate
+        self.dy, self.weights, self.dx, self.b = dy, w, dx, b
+        self.accumulate, self.relu = accumulate, relu
         self.set_conv_sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.oc, self.kh * self.kw * self.ic))
         self.adjust_work(dx.size, self.transposed.shape[1])
@@ -129,7 +135,7 @@ cdef class ColumnsBackwardData(Conv2D):
         )
 
     cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
-        cdef Py_ssize_t taps = self.transposed.shape[1], zero = 0, oh
+        cdef Py_ssize_t taps = self.transposed.shape[1], zero = 0, oh, size
         cdef Py_ssize_t row_size = self.padded_width * self.ic
         cdef float *columns = scratch + self.padded_size
         cdef Product p
@@ -150,3 +156,14 @@ cdef class ColumnsBackwardData(Conv2D):
                 self.stride_w * self.ic,
             )
         self.crop_image(scratch, &self.dx[n, 0, 0, 0])
+        if not self.accumulate and self.b is not None:
+            self.add_bias(&self.dx[n, 0, 0, 0])
+        if self.relu:
+            size = self.h * self.w * self.ic
+            self.table.relu_forward(&self.dx[n, 0, 0, 0], &self.dx[n, 0, 0, 0], size, NAN)
+
+    cdef void add_bias(self, float *dx) noexcept nogil:
+        cdef Py_ssize_t pixel, c
+        for pixel in range(self.h * self.w):
+            for c in range(self.ic):
+                dx[pixel * self.ic + c] += self.b[c]

@@ -24,15 +24,21 @@ def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu, 
         relu_forward(y, y, relu_max=relu_max)
 
 
-def conv2d_backward_data(dy, w, dx, *, strides, pads, dilation, accumulate=False):
+def conv2d_backward_data(
+    dy, w, dx, b=None, *, strides, pads, dilation, accumulate=False, relu=False
+):
     """dx[n, oh*sh + kh*dh - top, ..., ic] += sum over oc of dy[n,oh,ow,oc] * w[kh,kw,ic,oc]
 
-    dx starts as zeros, unless `accumulate`.
+    dx starts as b (ic,), or as zeros without it, unless `accumulate`. Then, with `relu`,
+    dx = max(dx, 0), and NaN stays NaN.
     """
-    image = padded(dx if accumulate else np.zeros_like(dx), pads)
+    start = np.zeros_like(dx) if b is None else np.broadcast_to(b, dx.shape)
+    image = padded(dx if accumulate else start.copy(), pads)
     for kh, kw, pixels in taps(w.shape[:2], strides, dilation, dy.shape[1:3]):
         image[pixels] += dy @ w[kh, kw].T
     dx[...] = unpadded(image, pads)
+    if relu:
+        np.maximum(dx, 0, out=dx)
 
 
 def conv2d_backward_weights(x, dy, dw, db, *, strides, pads, dilation):
