@@ -141,9 +141,9 @@ class GroupNormalization(PlainLayer):
 
     def apply_backward(self, call):
         dy = call.dy
-        if self.gamma is not None:
+        if self.gamma is not None and self.gamma.trainable:
             (dy * call.normalized).sum(call.others, out=self.gamma.gradient)
-        if self.beta is not None:
+        if self.beta is not None and self.beta.trainable:
             dy.sum(call.others, out=self.beta.gradient)
         if call.dx is None:
             return

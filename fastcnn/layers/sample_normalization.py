@@ -160,9 +160,9 @@ class LayerNormalization(SampleNormalization):
 
     def apply_backward(self, call):
         dy, normalized = call.dy, call.normalized
-        if self.gamma is not None:
+        if self.gamma is not None and self.gamma.trainable:
             (dy * normalized).sum(call.others, out=self.gamma.gradient.reshape(call.sizes))
-        if self.beta is not None:
+        if self.beta is not None and self.beta.trainable:
             dy.sum(call.others, out=self.beta.gradient.reshape(call.sizes))
         if call.dx is None:
             return

@@ -164,6 +164,22 @@ def test_frozen_separable_convolution_still_computes_the_input_gradient():
     assert frozen.trainable_weights == []
 
 
+@pytest.mark.parametrize("name", ["LayerNormalization", "GroupNormalization"])
+def test_frozen_normalization_still_computes_the_input_gradient(name):
+    x = np.random.default_rng(0).normal(size=(2, 3, 3, 4)).astype(np.float32)
+    settings = {"groups": 2} if name == "GroupNormalization" else {}
+    gradients = []
+    for trainable in (True, False):
+        layer = getattr(layers, name)(trainable=trainable, **settings)
+        model = keras.Sequential([keras.Input((3, 3, 4)), layers.Conv2D(4, 1), layer])
+        model.set_weights([np.eye(4)[None, None], *model.get_weights()[1:]])
+        model.compile(keras.optimizers.SGD(1.0), "mse")
+        model.fit(x, x[::-1], batch_size=2, shuffle=False, verbose=0)
+        gradients.append(model.layers[0].get_weights())
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_aliases():
     for name, alias in (
         ("Conv2DTranspose", "Convolution2DTranspose"),

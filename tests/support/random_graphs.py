@@ -345,7 +345,7 @@ class Graph:
                 shape = (draw.pick(IMAGE_SIZES), draw.pick(IMAGE_SIZES), draw.integer(1, 3))
             else:
                 shape = (draw.integer(2, 9),)
-            first = list(inputs.values())[0] if inputs else None
+            first = next(iter(inputs.values())) if inputs else None
             if first and draw.chance(0.4):
                 shape = first.shape
             name = draw.pick(("left", "image", "zero", "a")) + f"_{index}"

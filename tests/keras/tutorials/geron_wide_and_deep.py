@@ -71,5 +71,5 @@ test_accuracy = model.evaluate(
 )["loss"]
 y_pred_main, y_pred_aux = model.predict((X_new_wide, X_new_deep))
 y_pred_tuple = model.predict((X_new_wide, X_new_deep))
-y_pred = dict(zip(model.output_names, y_pred_tuple))
+y_pred = dict(zip(model.output_names, y_pred_tuple, strict=True))
 names = sorted(y_pred)

@@ -15,7 +15,7 @@ def make_pairs(x, y, seed):
     rng = np.random.default_rng(seed)
     indices = [np.flatnonzero(y == label) for label in range(10)]
     left, right, labels = [], [], []
-    for image, label in zip(x, y):
+    for image, label in zip(x, y, strict=True):
         other = (label + rng.integers(1, 10)) % 10
         for partner, target in ((label, 0), (other, 1)):
             left.append(image)

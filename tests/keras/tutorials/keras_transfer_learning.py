@@ -44,7 +44,7 @@ new = y_train >= 5
 sandals, sandals_test = (y_train[new][:1200] == 5) * 1.0, (y_test[y_test >= 5] == 5) * 1.0
 before = base_model.get_weights()
 head_history = model.fit(x_train[new][:1200], sandals, epochs=2, verbose=2)
-for weight, kept in zip(base_model.get_weights(), before):
+for weight, kept in zip(base_model.get_weights(), before, strict=True):
     np.testing.assert_array_equal(weight, kept)
 trainable = [len(model.trainable_weights), len(model.non_trainable_weights)]
 
@@ -59,5 +59,5 @@ model.compile(
 history = model.fit(x_train[new][:1200], sandals, epochs=1, verbose=2)
 after = base_model.get_weights()
 fine_tuned = [len(model.trainable_weights), len(model.non_trainable_weights)]
-changed = [int(np.any(weight != kept)) for weight, kept in zip(after, before)]
+changed = [int(np.any(weight != kept)) for weight, kept in zip(after, before, strict=True)]
 test_accuracy = model.evaluate(x_test[y_test >= 5], sandals_test)[1]

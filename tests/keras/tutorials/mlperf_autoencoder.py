@@ -1,4 +1,4 @@
-"""After the benchmark "anomaly detection" of MLPerf Tiny: a dense autoencoder for machine sounds."""
+"""After MLPerf Tiny's "anomaly detection": a dense autoencoder for the sounds of machines."""
 
 import numpy as np
 from keras.layers import Activation, BatchNormalization, Dense, Input

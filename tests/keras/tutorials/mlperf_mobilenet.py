@@ -57,7 +57,7 @@ def people(count, seed):
     rng = np.random.default_rng(seed)
     images = rng.random((count, 48, 48, 3)) * 0.6
     labels = np.arange(count) % 2
-    for image, label in zip(images, labels):
+    for image, label in zip(images, labels, strict=True):
         top, left = rng.integers(2, 20, 2)
         if label:
             image[top : top + 8, left + 4 : left + 10] += 0.4
