@@ -1,7 +1,7 @@
 """Record random graphs of real Keras: `python -m tests.keras.golden_files.record_graphs`.
 
 Requires Keras with TensorFlow. Writes graphs.zip: for each of the seeds the model file that Keras
-writes after ten steps, and what it then predicts and how it evaluates. `--cache` as for graph_trials.
+writes after ten steps, and what it then predicts and how it evaluates. `--cache`: see graph_trials.
 """
 
 import argparse
