@@ -42,6 +42,9 @@ loss `values` and `gradient`.
 
 Where Keras {version} is wrong or undefined, this package differs on purpose:
 
+- `model(x, training=False)` in a graph keeps that part in inference mode, as Keras's guide to
+  transfer learning says. In Keras {version}, `fit` overrides it, and batch normalizations move
+  their averages.
 - `sparsemax` returns values that sum to 1. Keras returns [0, 0, 0.033] for [0.3, 0.3, 0.4], and
   gradients that do not match.
 - `Huber` writes its `delta` to files and configs. Keras leaves it out and loads a loss with

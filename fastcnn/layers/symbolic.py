@@ -130,6 +130,7 @@ class Node:
             check_output_shape(shape, layer.name)
         names = names or [unique_name("keras_tensor") for _ in output_shapes]
         self._outputs = list(zip(output_shapes, names, strict=True))
+        self._tensors = [None] * len(self._outputs)  # weak references to the tensors that exist
         layer.add_node(self)
 
     @property
@@ -145,12 +146,17 @@ class Node:
     @property
     def outputs(self):
         """The tensors that it returned."""
-        tensors = []
-        for index, (shape, name) in enumerate(self._outputs):
+        return [self._output(index) for index in range(len(self._outputs))]
+
+    def _output(self, index):
+        reference = self._tensors[index]
+        tensor = None if reference is None else reference()
+        if tensor is None:
+            shape, name = self._outputs[index]
             tensor = KerasTensor(shape, self.layer.dtype, name)
             tensor.node, tensor.index = self, index
-            tensors.append(tensor)
-        return tensors
+            self._tensors[index] = weakref.ref(tensor)
+        return tensor
 
     @property
     def output_shapes(self):

@@ -59,5 +59,6 @@ model.compile(
 history = model.fit(x_train[new][:1200], sandals, epochs=1, verbose=2)
 after = base_model.get_weights()
 fine_tuned = [len(model.trainable_weights), len(model.non_trainable_weights)]
-changed = [int(np.any(weight != kept)) for weight, kept in zip(after, before, strict=True)]
+pairs = zip(base_model.weights, after, before, strict=True)
+changed = [int(np.any(now != then)) for weight, now, then in pairs if weight.trainable]
 test_accuracy = model.evaluate(x_test[y_test >= 5], sandals_test)[1]
