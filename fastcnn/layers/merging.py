@@ -27,6 +27,9 @@ class Merge(Layer):
 
     takes_list = True
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+
     def compute_output_shape(self, input_shape):
         shapes = self.shapes_of(input_shape)
         output_shape = shapes[0][1:]

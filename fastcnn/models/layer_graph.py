@@ -91,6 +91,9 @@ class LayerGraph:
             and all(len(node.tensors) <= 1 for node in self.nodes)
         )  # fmt: skip
         layers = sorted(of_layer, key=lambda layer: (-of_layer[layer], found[layer]))
+        # Keras's order; a layer that is called twice moves its averages in this order
+        rank = {key: index for index, key in enumerate(distance)}
+        self.nodes.sort(key=lambda node: (-distance[id(node)], rank[id(node)]))
         return layers, is_chain
 
     def run(self, inputs, call):

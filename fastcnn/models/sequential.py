@@ -221,16 +221,16 @@ class Sequential(Model):
     @property
     def inputs(self) -> list[KerasTensor]:
         """The symbolic input, in a list."""
-        self._require_built("inputs")
+        self._require_tensor("inputs")
         return [self._layers[0].output]
 
     @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic output, in a list."""
-        self._require_built("outputs")
+        self._require_tensor("outputs")
         return [self._tensor]
 
-    def _require_built(self, name):
+    def _require_tensor(self, name):
         if self._tensor is None:
             raise AttributeError(
                 f"The model {self.name!r} has no `{name}` yet: it is not built. Give it an "
