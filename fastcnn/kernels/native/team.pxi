@@ -7,8 +7,8 @@ cdef int thread_count = 1
 cdef bint thread_exact = False
 cdef bint forked = False
 
-# Below this many multiply-adds a second thread costs more than it saves in a chain of kernels, whose
-# threads still wait for the next one.
+# Below this many multiply-adds a second thread costs more than it saves in a chain of kernels,
+# whose threads still wait for the next one.
 cdef double WORK_PER_THREAD = 3e5
 
 # How many gradients kernels wrote on one thread, and on several, since the last update of weights.
