@@ -1,7 +1,6 @@
 """Models of graphs: construction, forks, shared layers, parts of models, errors."""
 
 import gc
-import threading
 import weakref
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 import fastcnn as keras
 from fastcnn import layers
 from tests.support import graph_nets
+from tests.support.threads import run_in_threads
 
 
 class Sum(layers.Layer):
@@ -198,11 +198,7 @@ def test_a_graph_is_used_by_two_threads():
             if not all(map(np.array_equal, found, expected[index])):
                 wrong.append(index)
 
-    threads = [threading.Thread(target=predict, args=(index,)) for index in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(predict)
     assert not wrong
 
 

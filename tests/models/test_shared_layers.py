@@ -3,13 +3,12 @@
 Each use of a layer has buffers of its own, weights never move, and a lock belongs to the weights.
 """
 
-import threading
-
 import numpy as np
 import pytest
 
 import fastcnn as keras
 from fastcnn import kernels, layers
+from tests.support.threads import run_in_threads
 
 SHAPE = (6, 6, 2)
 
@@ -56,11 +55,7 @@ def test_models_that_share_layers_predict_in_two_threads():
             if not np.array_equal(y, expected[index]):
                 wrong.append(index)
 
-    threads = [threading.Thread(target=predict, args=(index,)) for index in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(predict)
     assert not wrong
 
 
@@ -75,11 +70,7 @@ def test_one_layer_is_called_in_two_threads():
             if not np.array_equal(layer(inputs[index]), expected[index]):
                 wrong.append(index)
 
-    threads = [threading.Thread(target=call, args=(index,)) for index in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(call)
     assert not wrong
 
 

@@ -8,7 +8,6 @@ within rounding.
 import os
 import subprocess
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -20,6 +19,7 @@ from fastcnn.kernels import native
 from tests.support import graph_nets
 from tests.support.paths import ROOT
 from tests.support.shapes import NETS
+from tests.support.threads import run_in_threads
 
 STEPS = 100
 THREADS = (1, 2, 3, 4, 8)
@@ -132,11 +132,7 @@ def test_eight_python_threads_match_sequential_training(name):
     def run(seed):
         found[seed] = trained(BUILDERS[name], seed, 8)
 
-    threads = [threading.Thread(target=run, args=(seed,)) for seed in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    run_in_threads(run, 8)
     assert found == expected
 
 
