@@ -7,6 +7,8 @@ losses, metrics, weights) and packs what they get.
 
 import numpy as np
 
+from fastcnn.core.nested import replace
+
 
 class Structure:
     """The inputs or the outputs of a model.
@@ -129,7 +131,7 @@ class Structure:
 
     def nest(self, flat):
         """The entries of a flat list, nested like the model."""
-        return _nest(self.nesting, flat)
+        return replace(self.nesting, lambda index: flat[index])
 
     def pack(self, flat):
         """`nest`, but without a list or tuple around a single entry: what `predict` returns."""
@@ -199,12 +201,3 @@ def _walk(nesting, path=()):
 
 def _leaves(nesting):
     return [index for _, index in _walk(nesting)]
-
-
-def _nest(nesting, flat):
-    if isinstance(nesting, dict):
-        return {key: _nest(inner, flat) for key, inner in nesting.items()}
-    if isinstance(nesting, (list, tuple)):
-        entries = [_nest(inner, flat) for inner in nesting]
-        return entries if isinstance(nesting, list) else tuple(entries)
-    return flat[nesting]

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import losses
-from fastcnn.core.nested import flatten
 from fastcnn.core.tensor import tensor
-from fastcnn.data.arrays import as_array, fit_images
+from fastcnn.data.arrays import as_array
 from fastcnn.layers.base import Layer
 from fastcnn.plan.backward import Backward
 from fastcnn.plan.graph import Graph
@@ -75,16 +74,8 @@ def gradients(
     >>> keras.gradients(model, np.zeros((1, 3)), of=1).tolist()
     [[1.0, 1.0, 1.0]]
     """
-    arrays = [as_array(value, "x") for value in flatten(x)] if len(model.input_shapes) > 1 else [x]
-    arrays = [as_array(array, "x") for array in arrays]
-    model.build_for(arrays[0])
+    arrays = [np.ascontiguousarray(array, model.dtype) for array in model.arrays_of(x)]
     shapes = model.input_shapes
-    if len(arrays) != len(shapes):
-        raise ValueError(f"The model has {len(shapes)} inputs. Received {len(arrays)} arrays.")
-    arrays = [
-        np.ascontiguousarray(fit_images(array, shape), model.dtype)
-        for array, shape in zip(arrays, shapes, strict=True)
-    ]
     with model._lock:
         store = model.store
         graph = Graph(shapes)

@@ -230,7 +230,7 @@ class Model(Trainer, Saveable, Layer):
         graph.outputs = self.trace(graph, tuple(graph.inputs))
         is_named = isinstance(self.output_structure, dict)
         self._is_single = len(graph.inputs) == len(graph.outputs) == 1 and not is_named
-        self._plan = Plan(graph, self.losses_of_outputs, self.loss_weights_of_outputs)
+        self._plan = Plan(graph, self.objectives.losses, self.objectives.loss_weights)
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
         self._generation = config.generation()
@@ -296,11 +296,7 @@ class Model(Trainer, Saveable, Layer):
         """`__call__` for inputs that may need checks, conversion, building or a new buffer."""
         if is_symbolic(x):
             return self._call_symbolically(x, training)
-        arrays = self._arrays_of(x)
-        self.build_for(arrays[0])
-        arrays = [
-            fit_images(array, shape) for array, shape in zip(arrays, self.input_shapes, strict=True)
-        ]
+        arrays = self.arrays_of(x)
         self.assemble_if_changed()
         parts, size = [], len(arrays[0])
         chunk = max(size if training else CHUNK, 1)
@@ -320,11 +316,15 @@ class Model(Trainer, Saveable, Layer):
             ]
         )
 
-    def _arrays_of(self, x):
-        """The list of arrays that the model is called on."""
+    def arrays_of(self, x: Any) -> list[NDArray]:
+        """The list of arrays that the model is called on; they build it, if it is not built."""
         if isinstance(x, Layer):
             self._checked(x)
-        return self.samples(x).inputs
+        arrays = self.samples(x).inputs
+        self.build_for(arrays[0])
+        return [
+            fit_images(array, shape) for array, shape in zip(arrays, self.input_shapes, strict=True)
+        ]
 
     def forward(self, x: NDArray, training: bool = False) -> NDArray:
         """The output for a batch, layer by layer, without the plan: for checks and experiments."""

@@ -96,13 +96,14 @@ class Backward:
                 gradients[value] = dx
 
             return [step.backward], store
-        if self._can_add(value, array, dy_array) and step.adds_gradient:
+        in_place = self._can_add(value, array, dy_array)
+        if in_place and step.adds_gradient:
 
             def add(dy):
                 step.add_backward(dy, gradients[value])
 
             return [], add
-        return [step.backward], self._sum(step, value, self._can_add(value, array, dy_array))
+        return [step.backward], self._sum(step, value, in_place)
 
     def _deliver_list(self, step):
         """A function of the gradients that a step with several inputs returns."""
@@ -140,7 +141,7 @@ class Backward:
         users = sum(other is owner for other in self._arrays.values())
         return users == 1 and owner is not array and owner is not dy_array
 
-    def _sum(self, step, value, in_place=False):
+    def _sum(self, step, value, in_place):
         """A function that adds a gradient to that of `value`, in place or in another array."""
         gradients, total = self._gradients, GradientSum(step.layer, in_place)
         if not in_place:

@@ -54,10 +54,7 @@ class FoldedStep(Step):
         return self.linear.algorithms()
 
     def forward(self, x, training=False):
-        return self._infer(self.bound(x))
-
-    def _infer(self, call):
-        """Run the kernel of a bound call, with weights that are up to date."""
+        call = self.bound(x)
         versions = self.linear.block.version, self.normalization.block.version
         if versions != self._versions:
             self._fold()

@@ -87,10 +87,9 @@ def summand(value, add, writers, readers, training):
         return []
     if not training and takes_residual(normalization):
         return [normalization]
-    if not normalization.declares("is_batch_normalization") or normalization.is_penalized:
+    if not normalizes_channels(normalization) or normalization.is_penalized:
         return []
-    is_last_axis = normalization.layer.axis in (-1, len(normalization.output_shape) - 1)
-    if not is_last_axis or is_in_mode(normalization, training):
+    if is_in_mode(normalization, training):
         return []
     linear = writers.get(normalization.inputs)
     if training or linear is None or readers.get(linear.output) is not normalization:
@@ -102,11 +101,7 @@ def summand(value, add, writers, readers, training):
 
 def takes_residual(use):
     """Whether the layer's kernel can add an array: it has no activation, and no penalty."""
-    return (
-        bool(use.declares("takes_residual"))
-        and use.layer.activation is activations.linear
-        and not use.is_penalized
-    )
+    return bool(use.declares("takes_residual")) and is_linear(use)
 
 
 def chain_from(use, readers):
@@ -175,13 +170,19 @@ def is_normalized(uses):
     """Whether the first two uses are a linear layer and a normalization of its channels."""
     if len(uses) < 2 or not uses[0].declares("channel_axes"):
         return False
-    linear, normalization = uses[:2]
-    return (
-        linear.layer.activation is activations.linear
-        and not linear.is_penalized
-        and bool(normalization.declares("is_batch_normalization"))
-        and normalization.layer.axis in (-1, len(linear.output_shape) - 1)
-    )
+    return is_linear(uses[0]) and normalizes_channels(uses[1])
+
+
+def is_linear(use):
+    """Whether a layer with a kernel has no activation, and no penalty needs its output."""
+    return use.layer.activation is activations.linear and not use.is_penalized
+
+
+def normalizes_channels(use):
+    """Whether the layer is a batch normalization of the last axis."""
+    if not use.declares("is_batch_normalization"):
+        return False
+    return use.layer.axis in (-1, len(use.output_shape) - 1)
 
 
 def normalized(uses):

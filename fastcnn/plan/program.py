@@ -138,11 +138,10 @@ class Program:
         """What the regularizers add to the loss of the last batch, or None."""
         return None if self.penalties is None else self.penalties.value
 
-    @property
-    def predictions(self):
-        """What the model returned for the last batch of `compute_loss`, for each output."""
-        pairs = zip(self.heads, self._results, strict=True)
-        return [result if head is None else head.predictions for head, result in pairs]
+    def predictions(self, index):
+        """What the model returned for an output in the last `compute_loss`."""
+        head = self.heads[index]
+        return self._results[index] if head is None else head.predictions
 
     def backward(self):
         """The `Backward` pass from the heads."""

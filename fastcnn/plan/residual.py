@@ -11,7 +11,20 @@ from fastcnn.layers.normalization import BatchNormalizationStep, relu_names
 from fastcnn.plan.normalized import FoldedStep
 
 
-class NormalizedSumStep(BatchNormalizationStep):
+class WithResidual:
+    """Mixin for a step whose inputs are (x, residual)."""
+
+    def bound(self, inputs):
+        """The `Call` of both arrays."""
+        x, residual = inputs
+        call = self._calls.get(len(x))
+        if call is None or call.x is not x or call.residual is not residual:
+            call = self._bind(x, residual)
+            call.residual = residual
+        return call
+
+
+class NormalizedSumStep(WithResidual, BatchNormalizationStep):
     """y = normalization(x) + residual, and optionally relu.
 
     Args:
@@ -41,12 +54,10 @@ class NormalizedSumStep(BatchNormalizationStep):
         return self.input_gradient[0]
 
     def forward(self, inputs, training=False):
-        x, residual = inputs
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x or call.residual is not residual:
-            call = self._bind(x, rows(residual))
-            call.residual = residual
-        return self._normalize(call, training)
+        return self._normalize(self.bound(inputs), training)
+
+    def _bind(self, x, residual=None):
+        return super()._bind(x, rows(residual))
 
     def backward(self, dy):
         call = self._kept
@@ -70,7 +81,7 @@ class NormalizedSumStep(BatchNormalizationStep):
         return call
 
 
-class FoldedSumStep(FoldedStep):
+class FoldedSumStep(WithResidual, FoldedStep):
     """A convolution with its batch normalization, the sum with a residual, and optionally relu.
 
     Args:
@@ -88,19 +99,11 @@ class FoldedSumStep(FoldedStep):
         self.name = " + ".join([*names, *relu_names(relu_max)])
         self.input_shape, self.takes_list = [linear.input_shape, add.output_shape], True
 
-    def forward(self, inputs, training=False):
-        x, residual = inputs
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x or call.residual is not residual:
-            call = self._bind(x, residual)
-            call.residual = residual
-        return self._infer(call)
-
     def read_from(self, x):
         return None
 
 
-class LinearSumStep(Step):
+class LinearSumStep(WithResidual, Step):
     """A convolution, the sum with a residual, and optionally relu: a step of inference.
 
     Args:
@@ -123,16 +126,12 @@ class LinearSumStep(Step):
         return self.linear.algorithms()
 
     def forward(self, inputs, training=False):
-        x, residual = inputs
-        call = self._calls.get(len(x))
-        if call is None or call.x is not x or call.residual is not residual:
-            call = self._bind(x, residual)
+        call = self.bound(inputs)
         call.infer(self.block.version)
         return call.y
 
     def _bind(self, x, residual):
         call, layer = Call(x), self.layer
-        call.residual = residual
         call.y = self._buffer("y", residual.shape)
         settings = {"residual": residual, "relu": self.relu_max is not None}
         if settings["relu"]:

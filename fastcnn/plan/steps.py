@@ -146,7 +146,7 @@ class InferenceStep(WrappedStep):
     adds_gradient: Any = False
 
     def forward(self, x, training=False):
-        y = self._kept = self.step.forward(x, False)
+        y = self.step.forward(x, False)
         self._is_identity = y is x
         return y
 

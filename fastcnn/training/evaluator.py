@@ -277,16 +277,6 @@ class Evaluator:
     # ----------------------------------------------------------------------------------- the rest
 
     @property
-    def losses_of_outputs(self) -> list[Any]:
-        """For each output its `Loss` or None; empty if there is no loss at all."""
-        return self.objectives.losses
-
-    @property
-    def loss_weights_of_outputs(self) -> list[float]:
-        """For each output the factor of its loss; empty if there is no loss at all."""
-        return self.objectives.loss_weights
-
-    @property
     def metrics(self) -> list[Metric]:
         """The mean losses and the metrics of the last epoch or batch, as `Metric`s.
 
@@ -392,7 +382,7 @@ class Evaluator:
             raise ValueError(f"Call `compile()` before `{method}()`.")
 
     def _require_loss(self):
-        if not self.losses_of_outputs:
+        if not self.objectives.losses:
             raise ValueError("The model was compiled without a `loss`: pass one to `compile`.")
 
 

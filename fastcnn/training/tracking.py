@@ -78,18 +78,13 @@ class OutputTracker:
         losses, predictions, targets, weights = self._ring.slots[self._filled]
         self._filled += 1
         index = self.index
-        head = program.heads[index]
         if losses is not None:
-            losses[...] = head.losses
+            losses[...] = program.heads[index].losses
         if predictions is not None:
-            predictions[...] = self._predictions(program)
+            predictions[...] = program.predictions(index)
             targets[...] = batch.targets[index]
         if weights is not None:
             weights[...] = batch.weights[index]
-
-    def _predictions(self, program):
-        head = program.heads[self.index]
-        return program.predictions[self.index] if head is None else head.predictions
 
     def _open(self, program, batch):
         self.flush()
@@ -106,7 +101,7 @@ class OutputTracker:
         losses = program.heads[index].losses if self._has_loss else None
         predictions = targets = None
         if self._with_metrics:
-            predictions, targets = self._predictions(program), batch.targets[index]
+            predictions, targets = program.predictions(index), batch.targets[index]
         return Ring(batch.size, losses, predictions, targets, batch.weights[index])
 
     def release(self):
