@@ -16,7 +16,6 @@ from fastcnn.core.arguments import check_count, check_optional_count, check_verb
 from fastcnn.data.arrays import unpack
 from fastcnn.data.streams import Epochs, makes_batches
 from fastcnn.training.evaluator import Evaluator, batch_size_of
-from fastcnn.training.interrupt import Interrupt
 from fastcnn.training.loop import BatchLoop
 from fastcnn.training.objectives import Objectives
 from fastcnn.training.progress import ProgressBar
@@ -261,6 +260,8 @@ class Trainer(Evaluator):
             progress,
             run.done,
         )
+        from fastcnn.training.interrupt import Interrupt  # `signal` is slow to import
+
         with Interrupt() as interrupt:
             for batch in loop:
                 interrupt.busy = True

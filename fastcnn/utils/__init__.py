@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random as python_random
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -111,6 +110,8 @@ def set_random_seed(seed: int) -> None:
         raise ValueError(
             f"The argument `seed` must be an integer from 0 to 2**32 - 1. Received {seed!r}."
         )
+    import random as python_random  # not needed by most programs
+
     python_random.seed(int(seed))
     np.random.seed(seed)
     random.set_seed(int(seed))
