@@ -104,6 +104,7 @@ class Store:
         blocks: the blocks that hold the variables.
         is_current: whether the same variables are trainable as when the store was made.
         lock: held by whoever runs kernels with the variables or writes them.
+        is_split: whether the trainable variables are several contiguous runs of memory.
     """
 
     def __init__(self, variables, dtype="float32"):
@@ -129,8 +130,8 @@ class Store:
                 self.trainable_size = self._size
         self._all_runs = self._runs(self.slices)
         self._trainable_runs = self._runs([entry for entry in self.slices if entry[0].trainable])
-        self._is_split = len(self._trainable_runs) != 1
-        if self._is_split:
+        self.is_split = len(self._trainable_runs) != 1
+        if self.is_split:
             self.weights = aligned(self.trainable_size, dtype, zero=True)
             self.gradients = aligned(self.trainable_size, dtype, zero=True)
         else:
@@ -154,21 +155,19 @@ class Store:
     # ------------------------------------------------------------------------------- for an update
 
     # The optimizer updates `weights` from `gradients`, flat arrays of `trainable_size` elements:
-    # views of a single block, or copies if the memory consists of several contiguous runs.
+    # views of a single block, or copies if `is_split`. Whoever changes `weights` then calls
+    # `scatter` if `is_split`, and `touch`.
 
     def gather(self):
-        """Before an update: refresh `weights` and `gradients`."""
-        if self._is_split:
-            for block, part, flat in self._trainable_runs:
-                self.weights[flat] = block.values[part]
-                self.gradients[flat] = block.gradients[part]
+        """Before an update, if `is_split`: refresh `weights` and `gradients`."""
+        for block, part, flat in self._trainable_runs:
+            self.weights[flat] = block.values[part]
+            self.gradients[flat] = block.gradients[part]
 
     def scatter(self):
-        """After an update: write `weights` back to the variables."""
-        if self._is_split:
-            for block, part, flat in self._trainable_runs:
-                block.values[part] = self.weights[flat]
-        self.touch()
+        """After an update, if `is_split`: write `weights` back to the variables."""
+        for block, part, flat in self._trainable_runs:
+            block.values[part] = self.weights[flat]
 
     # --------------------------------------------------------------------------------- all values
 
@@ -191,7 +190,7 @@ class Store:
     def touch(self):
         """Record that values were written: kernels prepare the weights again."""
         for block in self.blocks:
-            block.touch()
+            block.version += 1
 
 
 class Locks:

@@ -359,6 +359,7 @@ class Optimizer(Configurable):
             if variable.constraint is not None
         ]
         before = (
+            (self.store.gather, self.store.is_split),
             (self._follow_schedule, self._schedule is not None),
             (self._clip_each, self.clipnorm),
             (self._clip_together, self.global_clipnorm),
@@ -369,6 +370,7 @@ class Optimizer(Configurable):
             (self._average, self.use_ema),
             (self._constrain, self._constrained),
             (self._flush, self.in_numpy),
+            (self.store.scatter, self.store.is_split),
         )
         self._before, self._after = (
             tuple(action for action, wanted in actions if wanted) for actions in (before, after)
@@ -384,13 +386,12 @@ class Optimizer(Configurable):
     def update(self):
         """One update of the store's weights from its gradients."""
         self._iterations += 1
-        self.store.gather()
         for action in self._before:
             action()
         self._step()
         for action in self._after:
             action()
-        self.store.scatter()
+        self.store.touch()
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Raises NotImplementedError: gradients come from the layers' `backward`."""
@@ -426,6 +427,7 @@ class Optimizer(Configurable):
         if self.use_ema and self.store is not None:
             self.weights[...] = self.slots["average"]
             self.store.scatter()
+            self.store.touch()
 
     # ------------------------------------------------------------------------- around each step
 

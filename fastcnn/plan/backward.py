@@ -41,6 +41,7 @@ class Backward:
         self.steps, self._segments = [], []
         for segment in reversed(segments):
             self._add_segment(segment)
+        self._chain = self._find_chain()
         self._refuse_own_layers_at_several_positions()
 
     def _add_segment(self, segment):
@@ -66,6 +67,13 @@ class Backward:
                 last, deliver = self._deliver(wrapped)
                 backwards.extend(last)
         self._segments.append((value, backwards, deliver))
+
+    def _find_chain(self):
+        """The `backward` of each step if all of them are one segment; see `Program`."""
+        if len(self._segments) != 1 or self._wanted:
+            return None
+        ((value, backwards, deliver),) = self._segments
+        return backwards if self._sources == [value] and deliver is None else None
 
     def _expect(self, step, read):
         """Tell a step which gradients are needed; return the array of its results."""
@@ -164,6 +172,11 @@ class Backward:
 
     def run(self, sources):
         """Compute all gradients from those of the sources, which are given in their order."""
+        if self._chain is not None:
+            (dy,) = sources
+            for backward in self._chain:
+                dy = backward(dy)
+            return
         gradients = self._gradients
         for value, gradient in zip(self._sources, sources, strict=True):
             gradients[value] = gradient

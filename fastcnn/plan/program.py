@@ -25,7 +25,7 @@ class Program:
 
     Attributes:
         outputs: the numbers of the values that `forward` returns, or that the heads read.
-        penalties: the `Penalties` of the regularizers, or None.
+        penalties: the `Penalties` of the regularizers with the last batch's `value`, or None.
     """
 
     def __init__(self, steps, graph, heads=()):
@@ -52,6 +52,7 @@ class Program:
             )
             for segment in self.segments
         ]
+        self._chain = self._find_chain()
         self._find_entry(readers)
         self._losses = [(i, head) for i, head in enumerate(self.heads) if head is not None]
         self.penalties = penalties_of(graph.layers, steps)
@@ -70,6 +71,16 @@ class Program:
                 self.outputs[index] = step.writes
             seen.add(value)
 
+    def _find_chain(self):
+        """The `forward` of each step if all of them are one segment, from the input to the output.
+
+        A chain runs without the list of values: in a small model that shows.
+        """
+        if len(self._forwards) != 1 or len(self.inputs) != 1:
+            return None
+        ((source, forwards, target),) = self._forwards
+        return forwards if source == self.inputs[0] and self.outputs == [target] else None
+
     def _find_entry(self, readers):
         """Find the step that can read an array of the user in place of the input's buffer."""
         self._entry = None
@@ -84,6 +95,11 @@ class Program:
 
     def forward(self, inputs, training=None):
         """The list of outputs for a list of input buffers; the outputs are buffers as well."""
+        if self._chain is not None:
+            (x,) = inputs
+            for forward in self._chain:
+                x = forward(x, training)
+            return [x]
         values = self._values
         values[: len(inputs)] = inputs
         return self._run(self._forwards, training)
@@ -125,18 +141,12 @@ class Program:
         """Run a loaded batch through all steps and heads; return the gradient at each head."""
         results = self._results = self.forward(batch.inputs, training)
         targets, weights = batch.targets, batch.weights
-        gradients = [
-            head.step(results[index], targets[index], weights[index])
-            for index, head in self._losses
-        ]
+        gradients = []
+        for index, head in self._losses:
+            gradients.append(head.step(results[index], targets[index], weights[index]))
         if self.penalties is not None:
             self.penalties.measure()
         return gradients
-
-    @property
-    def penalty(self):
-        """What the regularizers add to the loss of the last batch, or None."""
-        return None if self.penalties is None else self.penalties.value
 
     def predictions(self, index):
         """What the model returned for an output in the last `compute_loss`."""

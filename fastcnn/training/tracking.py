@@ -173,9 +173,8 @@ class Tracker:
         for output in self._outputs:
             output.add(program, batch)
         self._count += batch.size
-        penalty = program.penalty
-        if penalty is not None:
-            self._penalties += penalty * batch.size
+        if program.penalties is not None:
+            self._penalties += program.penalties.value * batch.size
 
     def release(self):
         """Drop batches and rings; keep the sums."""

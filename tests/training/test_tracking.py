@@ -17,7 +17,7 @@ class Bag:
 
 def program_of(head):
     """Replaces the program that ran, which has one output."""
-    return Bag(heads=[head], penalty=None, predictions=lambda index: head.predictions)
+    return Bag(heads=[head], penalties=None, predictions=lambda index: head.predictions)
 
 
 def run(peek_every, loss_is_sum=False, weights=None):
@@ -85,7 +85,7 @@ def test_sum_reduction_logs_the_weighted_mean_of_batch_sums():
 def test_reset():
     tracker = Tracker(Objectives(loss="mse"), [(None, 2)], [(None, 2)])
     batch = Bag(size=1, weights=[None])
-    program = Bag(heads=[Bag(losses=np.ones(1))], penalty=None)
+    program = Bag(heads=[Bag(losses=np.ones(1))], penalties=None)
     tracker.add(program, batch)
     assert tracker.logs() == {"loss": 1.0}
     tracker.add(program, batch)
