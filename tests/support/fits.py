@@ -1,31 +1,19 @@
 """Named runs of fit, evaluate and predict, for Keras or fastcnn.
 
-Every entry is a function of the module (`keras` or `fastcnn`) and a folder for files. It returns
-the outcome as plain values: history, results, files, the order of the hooks.
 tests/keras/golden/record_pieces.py records Keras's outcomes, test_fits.py compares.
 """
 
 import contextlib
 import io
 import re
-import warnings
 
 import numpy as np
 
 from tests.support.pieces import flat, sample_weights, small_data, small_net
+from tests.support.runs import Runs
 
-FITS = {}
-
-
-def case(function):
-    FITS[function.__name__] = function
-    return function
-
-
-def run(keras, name, folder):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return FITS[name](keras, folder)
+FITS = Runs()
+case = FITS.case
 
 
 def compiled(keras, optimizer=None, loss="sparse_categorical_crossentropy", **settings):

@@ -1,33 +1,20 @@
 """Named runs of models with several inputs and outputs, for Keras or fastcnn.
 
-As in fits.py, every entry is a function of the module (`keras` or `fastcnn`) and a folder for files
-that returns the outcome as plain values. tests/keras/golden/record_graph_fits.py records Keras's
-outcomes, test_graph_fits.py compares.
+tests/keras/golden/record_graph_fits.py records Keras's outcomes, test_graph_fits.py compares.
 """
-
-import warnings
 
 import numpy as np
 
 from tests.support.pieces import flat
+from tests.support.runs import Runs
 
 N = 22
 SPARSE = "sparse_categorical_crossentropy"
 LOSSES = {"size": "mse", "kind": SPARSE}
 METRICS = {"size": ["mae"], "kind": ["accuracy"]}
 EAGERLY = {"run_eagerly": True}  # Keras compiles longer than these models train
-FITS = {}
-
-
-def case(function):
-    FITS[function.__name__] = function
-    return function
-
-
-def run(keras, name, folder):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return FITS[name](keras, folder)
+FITS = Runs()
+case = FITS.case
 
 
 def net(keras, arrange=lambda size, kind: [size, kind], by_name=False):
@@ -73,13 +60,13 @@ def lists(*named):
     return [list(entries.values()) for entries in named]
 
 
-def trained(keras, model=None, x=None, y=None, compiled=None, **settings):
+def trained(keras, model=None, x=None, y=None, compiled=None, rate=0.1, **settings):
     """What `fit`, `evaluate` and the names show, and the weights afterwards."""
     model = model or net(keras)
     default_x, default_y = lists(*data())
     x, y = default_x if x is None else x, default_y if y is None else y
     arguments = {"loss": ["mse", SPARSE], **EAGERLY, **(compiled or {})}
-    model.compile(keras.optimizers.SGD(0.1), **arguments)
+    model.compile(keras.optimizers.SGD(rate), **arguments)
     settings = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0, **settings}
     history = model.fit(x, y, **settings).history
     more = {key: settings[key] for key in ("sample_weight",) if key in settings}
@@ -228,13 +215,13 @@ def names_of_repeated_metrics(keras, folder):
 @case
 def reductions_and_penalties(keras, folder):
     compiled = {"loss": [keras.losses.MeanSquaredError(reduction="sum"), SPARSE]}
-    results = [trained(keras, compiled=compiled)]
+    results = [trained(keras, compiled=compiled, rate=0.01)]
     left = keras.Input((4,), name="left")
     dense = keras.layers.Dense
     stem = dense(5, kernel_regularizer=keras.regularizers.L2(0.1))(left)
     size = dense(2, activity_regularizer=keras.regularizers.L1(0.1), name="size")(stem)
     model = with_weights(keras.Model(left, [size, dense(3, "softmax", name="kind")(stem)]))
-    return [*results, trained(keras, model, data()[0]["left"])]
+    return [*results, trained(keras, model, data()[0]["left"], rate=0.01)]
 
 
 # ----------------------------------------------------------------------------------- sample weights

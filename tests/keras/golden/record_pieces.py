@@ -37,7 +37,7 @@ def rounded(value, digits=9):
 
 def run_fit(name):
     with tempfile.TemporaryDirectory() as folder:
-        return fits.run(keras, name, Path(folder))
+        return fits.FITS.run(keras, name, Path(folder))
 
 
 def config_of(thing):
