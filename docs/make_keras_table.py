@@ -44,7 +44,8 @@ Where Keras {version} is wrong or undefined, this package differs on purpose:
 
 - `model(x, training=False)` in a graph keeps that part in inference mode, as Keras's guide to
   transfer learning says. In Keras {version}, `fit` overrides it, and batch normalizations move
-  their averages.
+  their averages. For a single dropout or noise layer it is lost in files: Keras writes
+  `training=False` there for each call of one, and `True` for augmentations.
 - `sparsemax` returns values that sum to 1. Keras returns [0, 0, 0.033] for [0.3, 0.3, 0.4], and
   gradients that do not match.
 - `Huber` writes its `delta` to files and configs. Keras leaves it out and loads a loss with

@@ -50,6 +50,7 @@ class Augmentation(SeededLayer, ImageLayer):
 
     step_class = AugmentationStep
     depends_on_training = True
+    default_training = True
 
     def __init__(self, seed=None, data_format=None, **kwargs):
         super().__init__(seed, **kwargs)

@@ -99,6 +99,8 @@ class Layer(Configurable):
     is_operation = False  # whether it is an operation on symbolic tensors, such as `+`
     takes_list = False  # whether the layer is called on a list of inputs
     takes_mask = False  # whether Keras writes `mask=None` to the configs of the layer's calls
+    # What Keras writes there as `training` if the layer was called without it.
+    default_training: bool | None = None
 
     def __init__(
         self,

@@ -106,6 +106,7 @@ class Dropout(SeededLayer):
 
     step_class = DropoutStep
     depends_on_training = True
+    default_training = False
 
     def __init__(
         self, rate: float, noise_shape: Shape | None = None, seed: int | None = None, **kwargs: Any

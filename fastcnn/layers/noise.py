@@ -39,6 +39,7 @@ class Noise(SeededLayer, PlainLayer):
 
     step_class = NoiseStep
     depends_on_training = True
+    default_training = False
     stddev = 0.0
 
     def prepare(self, call):

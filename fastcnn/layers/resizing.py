@@ -25,6 +25,7 @@ class Cut(ImageLayer):
     """
 
     interpolation = "bilinear"
+    default_training = True
     antialias = False
     fill_value = 0.0
 

@@ -30,8 +30,13 @@ KEYS = ("name", "inbound_nodes")  # what an entry has besides the layer's own co
 def config_of(model) -> dict[str, Any]:
     """The entries of a graph in the config of its model."""
     config = _connections(model)
-    pairs = zip(model.operations, config["layers"], strict=True)
-    config["layers"] = [{**serialize_object(layer), **entry} for layer, entry in pairs]
+    entries = []
+    for layer, entry in zip(model.operations, config["layers"], strict=True):
+        if layer.default_training is not None:
+            for call in entry["inbound_nodes"]:
+                call["kwargs"].setdefault("training", layer.default_training)
+        entries.append({**serialize_object(layer), **entry})
+    config["layers"] = entries
     return config
 
 
@@ -93,7 +98,7 @@ def tensors_from(config, custom_objects=None):
     if not isinstance(entries, list) or not entries:
         raise ValueError("The config of a graph must contain a list `layers`.")
     reader = Deserializer.for_model("the config of the graph", custom_objects)
-    builder = Builder()
+    builder = Builder(from_config=True)
     for entry in entries:
         if not isinstance(entry, dict) or not isinstance(entry.get("inbound_nodes"), list):
             raise ValueError("Each layer in the config of a graph must have `inbound_nodes`.")
@@ -158,9 +163,14 @@ def _count_calls(layers, known):
 
 
 class Builder:
-    """Calls layers on each other in the order in which their inputs become available."""
+    """Calls layers on each other in the order in which their inputs become available.
 
-    def __init__(self):
+    Args:
+        from_config: whether `default_training` in a call stands for a call without `training`.
+    """
+
+    def __init__(self, from_config=False):
+        self._from_config = from_config
         self._layers = {}
         self._calls = {}  # {layer name: list of call configs}
         self._outputs = {}  # {(layer name, call): list of tensors}
@@ -246,6 +256,8 @@ class Builder:
                 f"The layer {name!r} is called with arguments that are not supported: "
                 f"{reprlib.repr({'training': training, **kwargs})}."
             )
+        if self._from_config and training is self._layers[name].default_training:
+            training = None
         is_operation = self._layers[name].is_operation
         expected = 2 if is_operation else 1
         if len(arguments) != expected:

@@ -97,7 +97,11 @@ class Model(Trainer, Saveable, Layer):
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
-        """See `Sequential.from_config`."""
+        """See `Sequential.from_config`. `Model.from_config` takes the config of a graph."""
+        if cls is Model and "input_layers" in config:
+            from fastcnn.models.functional import Functional
+
+            return cast("Any", Functional.from_config(config, custom_objects))
         refuse(custom_objects, "custom_objects")
         return super().from_config(config)
 
