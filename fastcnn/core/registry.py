@@ -7,6 +7,7 @@ activations; its error lists the valid names.
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import importlib
 import re
@@ -23,6 +24,7 @@ _custom_objects: contextvars.ContextVar[Config] = contextvars.ContextVar(
     default={},  # noqa: B039 - never changed
 )
 _registries: dict[str, Registry] = {}
+_scope: contextvars.ContextVar[str] = contextvars.ContextVar("scope", default="")
 
 
 def snake_case(name):
@@ -41,6 +43,22 @@ def unique_name(prefix):
 def reset_names():
     """Reset all counters, like Keras's `clear_session`."""
     _counters.clear()
+
+
+@contextlib.contextmanager
+def scope(path):
+    """Context manager: the paths of weights created in it begin with `path`."""
+    token = _scope.set(path)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def scoped(name):
+    """The path of a layer that creates its weights here: its name after the path of the scope."""
+    path = _scope.get()
+    return f"{path}/{name}" if path else name
 
 
 class Registry:

@@ -36,7 +36,7 @@ import numpy as np
 
 from fastcnn import activations, config, constraints, initializers, regularizers
 from fastcnn.core.arguments import check_shape, refuse
-from fastcnn.core.registry import Configurable, snake_case, unique_name
+from fastcnn.core.registry import Configurable, scoped, snake_case, unique_name
 from fastcnn.core.store import Store
 from fastcnn.core.tensor import tensor
 from fastcnn.core.variables import Variable, initial_values, is_shapes_only
@@ -223,7 +223,7 @@ class Layer(Configurable):
         )
         variable.wanted_trainable = variable.trainable
         variable.trainable = variable.trainable and self._trainable
-        variable.path = f"{self.name}/{variable.name}"
+        variable.path = f"{scoped(self.name)}/{variable.name}"
         self._variables.append(variable)
         return variable
 

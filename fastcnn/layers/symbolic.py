@@ -198,21 +198,23 @@ class NodeList:
     """The calls of a layer, which are freed when no tensor needs them any more."""
 
     def __init__(self):
-        self._references = []
+        self._references = {}  # {number of the call: weak reference to it}
+        self._count = 0
 
     def add(self, node):
-        self._references = [ref for ref in self._references if ref() is not None]
-        self._references.append(weakref.ref(node))
+        self._references = {n: ref for n, ref in self._references.items() if ref() is not None}
+        self._references[self._count] = weakref.ref(node)
+        self._count += 1
 
     def __iter__(self):
-        return iter([node for ref in self._references if (node := ref()) is not None])
+        return iter([node for ref in self._references.values() if (node := ref()) is not None])
 
     def __len__(self):
         return sum(1 for _ in self)
 
     def index(self, node):
-        """The position of a node among the calls that still exist."""
-        return list(self).index(node)
+        """How many calls came before, including those that are freed, as Keras counts them."""
+        return next(number for number, ref in self._references.items() if ref() is node)
 
 
 def _operate(name, a, b):

@@ -224,10 +224,7 @@ class Model(Trainer, Saveable, Layer):
             raise ValueError(
                 f"The model {self.name!r} is not built: give it an `Input`, or call it on data."
             )
-        leaves = self._leaves = self.leaves()
-        for leaf in leaves:
-            for variable in leaf.weights:
-                variable.path = f"{self.name}/{leaf.name}/{variable.name}"
+        self._leaves = self.leaves()
         if self._store is None or not self._store.is_current:
             self._store = Store(self.weights, self.dtype)
         graph = Graph(self.input_shapes)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import check_shape
-from fastcnn.core.registry import unique_name
+from fastcnn.core.registry import scope, scoped, unique_name
 from fastcnn.layers.base import Layer
 from fastcnn.layers.core import InputLayer
 from fastcnn.layers.registry import register
@@ -63,6 +63,7 @@ class Sequential(Model):
         self._layers: list[Layer] = []
         self._takes_other_sizes = False  # whether the first data determined the shape
         self._tensor: Any = None  # the symbolic output, which keeps the calls of all layers
+        self._path = ""  # of the weights that it builds: its name after the model that built it
         super().__init__(trainable=trainable, name=name)
         for layer in layers or ():
             self.add(layer, rebuild=False)
@@ -121,8 +122,10 @@ class Sequential(Model):
         """Call the last layers on the symbolic output, if the input shape is known."""
         if isinstance(self._layers[0], InputLayer):
             tensor = self._tensor
-            for layer in layers:
-                tensor = layer.output if isinstance(layer, InputLayer) else layer(tensor)
+            self._path = self._path or scoped(self.name)
+            with scope(self._path):
+                for layer in layers:
+                    tensor = layer.output if isinstance(layer, InputLayer) else layer(tensor)
             self._tensor = tensor
 
     def pop(self, rebuild: bool = True) -> Layer:

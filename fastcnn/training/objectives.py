@@ -51,7 +51,7 @@ class Objectives:
         outputs: the `Structure`.
         of_outputs: an `Objective` for each output, in flat order.
         loss_order: indices of the outputs that have a loss, in the order of `evaluate`'s list.
-        metrics, weighted_metrics: the arguments with `Metric`s where objects were given.
+        metrics, weighted_metrics: the arguments, with `Metric`s where objects were given.
 
     Raises:
         ValueError: names of unknown outputs, or losses, weights or metrics that do not correspond
@@ -81,7 +81,8 @@ class Objectives:
             order = [outputs.nesting[key] for key in loss]
         self.loss_order = [index for index in order if index in has_loss]
         self.metrics, self.weighted_metrics = (
-            (kind[0] if is_one else outputs.nest(kind)) if any(kind) else None for kind in kinds
+            _as_given([argument] if argument is not None and is_entry(argument) else argument)
+            for argument in (metrics, weighted_metrics)
         )
 
     @cached_property
@@ -201,6 +202,17 @@ def _metrics(metrics, outputs, argument):
     if metrics is None or metrics in ([], ()):
         return [None] * outputs.size
     return outputs.flatten(metrics, argument, optional=range(outputs.size))
+
+
+def _as_given(metrics):
+    """The nesting of metrics with `Metric`s in place of classes, functions and configs."""
+    if metrics is None:
+        return None
+    if is_entry(metrics):
+        return metrics_module.check_metrics(metrics)[0]
+    if isinstance(metrics, dict):
+        return {key: _as_given(item) for key, item in metrics.items()}
+    return [_as_given(item) for item in metrics]
 
 
 def _flattened(metrics):

@@ -74,3 +74,86 @@ def test_a_call_keeps_its_argument_training(copied):
     base = keras.Sequential([keras.Input((8, 8, 1)), layers.Dropout(0.9)])
     model = copied(keras.Model(inputs, base(inputs, training=False)))
     assert is_unchanged(model) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        None,
+        [],
+        ["mae", "mse"],
+        [["mae"], "mse"],
+        [["mae", "mse"], []],
+        {"b": ["mae"]},
+        {"a": [], "b": ["mse", "mae"]},
+    ],
+)
+def test_compile_config_has_the_metrics_as_they_were_given(metrics):
+    inputs = keras.Input((4,))
+    outputs = [layers.Dense(2, name=name)(inputs) for name in "ab"]
+    named = dict(zip("ab", outputs, strict=True))
+    for model in (keras.Model(inputs, outputs), keras.Model(inputs, named)):
+        model.compile("sgd", "mse", metrics=metrics, weighted_metrics=metrics)
+        config = json.loads(json.dumps(model.get_compile_config()))
+        assert config["metrics"] == config["weighted_metrics"] == metrics
+        model.compile_from_config(config)
+        assert json.loads(json.dumps(model.get_compile_config())) == config
+
+
+def test_compile_config_of_a_single_output():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Dense(2, name="a")(inputs))
+    config = {"module": "keras.metrics", "class_name": "MeanSquaredError", "registered_name": None}
+    config["config"] = {"name": "mean_squared_error", "dtype": "float32"}
+    for metrics, wanted in (
+        ([["mae"]], [["mae"]]),
+        ({"a": "mae"}, {"a": "mae"}),
+        ("mae", ["mae"]),
+        ([keras.metrics.MeanSquaredError()], [config]),
+        ([keras.metrics.MeanSquaredError], [config]),
+    ):
+        model.compile("sgd", "mse", metrics=metrics)
+        assert model.get_compile_config()["metrics"] == wanted
+
+
+def test_paths_of_weights_begin_with_the_model_that_built_them():
+    inputs = keras.Input((4,))
+    early = layers.Dense(4)
+    x = early(inputs)
+    inner = keras.Sequential([layers.Dense(4)], name="inner")
+    built = keras.Sequential([keras.Input((4,)), layers.Dense(4)], name="built")
+    x = keras.Sequential([early, inner, built, layers.Dense(4)], name="outer")(x)
+    part_input = keras.Input((4,))
+    part = keras.Model(part_input, layers.BatchNormalization()(part_input), name="part")
+    lone = keras.Sequential([layers.Dense(4)], name="lone")
+    model = keras.Model(inputs, lone(part(x)), name="whole")
+    inner.add(layers.Dense(4))
+    wanted = [
+        "dense/kernel",
+        "outer/inner/dense_1/kernel",
+        "outer/inner/dense_5/kernel",
+        "built/dense_2/kernel",
+        "outer/dense_3/kernel",
+        "batch_normalization/gamma",
+        "lone/dense_4/kernel",
+    ]
+    paths = [weight.path for weight in model.weights if weight.name in ("kernel", "gamma")]
+    assert paths == wanted
+    model(np.ones((1, 4)))
+    assert [w.path for w in model.weights if w.name in ("kernel", "gamma")] == wanted
+
+
+def test_calls_that_belong_to_no_model_count_in_the_summary():
+    inputs = keras.Input((4,), name="x")
+    dense = layers.Dense(4, name="d")
+    dense(inputs)
+    dense(dense(inputs))
+    x = dense(inputs)
+    model = keras.Model(inputs, layers.Add(name="add")([x, dense(x)]))
+    lines = []
+    model.summary(print_fn=lines.append, line_length=108)
+    assert "x[0][0], d[3][0]" in lines[0]
+    assert "d[3][0], d[4][0]" in lines[0]
+    history = json.dumps(json.loads(model.to_json())["config"])
+    assert '"keras_history": ["d", 1, 0]' in history
+    assert '"keras_history": ["d", 2, 0]' not in history
