@@ -18,7 +18,6 @@ from fastcnn.core.tensor import tensor
 from fastcnn.data.arrays import as_array
 from fastcnn.layers.base import Layer
 from fastcnn.plan.backward import Backward
-from fastcnn.plan.graph import Graph
 from fastcnn.plan.head import LossHead
 from fastcnn.plan.patterns import fuse
 from fastcnn.plan.program import Program
@@ -75,11 +74,10 @@ def gradients(
     [[1.0, 1.0, 1.0]]
     """
     arrays = [np.ascontiguousarray(array, model.dtype) for array in model.arrays_of(x)]
-    shapes = model.input_shapes
     with model._lock:
         store = model.store
-        graph = Graph(shapes)
-        outputs = model.trace(graph, tuple(graph.inputs), training=False)
+        graph = model.make_graph(training=False)
+        outputs = graph.outputs
         if not -len(outputs) <= output < len(outputs):
             raise ValueError(f"The model has {len(outputs)} outputs. Received output={output}.")
         source = outputs[output]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Config, CustomObjects
     from fastcnn.core.variables import Variable
     from fastcnn.layers.symbolic import KerasTensor
+    from fastcnn.plan.graph import Graph
 
 CHUNK = 256  # images that `model(x)` processes at a time, to bound memory
 IN_PLACE = 32768  # a batch of at least so many bytes is read without copying it first
@@ -217,8 +218,7 @@ class Model(Trainer, Saveable, Layer):
 
     def _assemble(self):
         """Make store and plan from the layers as they are now."""
-        from fastcnn.plan.graph import Graph  # not needed to import the package
-        from fastcnn.plan.plan import Plan
+        from fastcnn.plan.plan import Plan  # not needed to import the package
 
         if not self.built:
             raise ValueError(
@@ -227,14 +227,26 @@ class Model(Trainer, Saveable, Layer):
         self._leaves = self.leaves()
         if self._store is None or not self._store.is_current:
             self._store = Store(self.weights, self.dtype)
-        graph = Graph(self.input_shapes)
-        graph.outputs = self.trace(graph, tuple(graph.inputs))
+        graph = self.make_graph()
         is_named = isinstance(self.output_structure, dict)
         self._is_single = len(graph.inputs) == len(graph.outputs) == 1 and not is_named
         self._plan = Plan(graph, self.objectives.losses, self.objectives.loss_weights)
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
         self._generation = config.generation()
+
+    def make_graph(self, training: bool | None = None) -> Graph:
+        """The uses of the model's layers, with nested models flattened.
+
+        Args:
+            training: the argument `training` of the call, see `__call__`.
+        """
+        from fastcnn.plan.graph import Graph
+
+        with self._lock:
+            graph = Graph(self.input_shapes)
+            graph.outputs = self.trace(graph, tuple(graph.inputs), training)
+        return graph
 
     def _changed(self):
         """Discard store and plan after the layers have changed."""

@@ -7,65 +7,91 @@ is not obvious (does the PyTorch module permute its input for a `Permute`, or is
 there because the layouts differ?), an error is better than a guess.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 # Images that arrive channels-first, as in PyTorch: no problem for layers that take images.
 AT_INPUT = "Permute of the input"
+ELEMENTWISE = ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")
 
 
-def layouts(leaves, shape):
-    """The layers with weights, and the order of the features they read.
+class Features(NamedTuple):
+    """What is known about the order in which PyTorch has the features of a value.
+
+    order: None if the order is the same, otherwise the index of each of PyTorch's features in this
+        package's order.
+    cause: None, or what makes the order unknown.
+    is_computed: whether the value depends on weights.
+    """
+
+    order: Any = None
+    cause: str | None = None
+    is_computed: bool = False
+
+
+def layouts(graph):
+    """The layers with weights, and the order of the features they read (see `Features`).
 
     Args:
-        leaves: a model's layers in the order they run.
-        shape: the model's input shape.
+        graph: a model's `plan.graph.Graph`.
 
     Returns:
-        A list of (layer, order). `order` is None if PyTorch has the features in the same order,
-        otherwise the index of each of PyTorch's features in this package's order.
+        {layer: order}
 
     Raises:
         ValueError: the order is not known, or a layer acts on another axis in PyTorch.
     """
     found = {}
-    order = None
-    cause = None  # what makes the order unknown
-    for layer in leaves:
-        kind, before = type(layer).__name__, tuple(shape)
-        shape = layer.compute_output_shape(before)
-        if cause is None:
-            order, cause = _after(layer, kind, before, tuple(shape), order)
-            if cause == AT_INPUT and found:
-                cause = "Permute of images"
-        elif cause == AT_INPUT and kind in ("Flatten", "Permute", "Reshape"):
-            cause = f"{kind} after a Permute"
-        if not layer.weights:
-            continue
-        if cause == AT_INPUT and len(before) == 4:
-            cause = None
-        what = f"the features before {layer.name!r}"
-        if cause is not None:
-            raise _unknown(what, cause)
-        _check_axis(layer, kind, before)
-        if not np.array_equal(found.setdefault(layer, order), order):
-            raise _unknown(what, "shared layer behind different layers")
-        if kind == "Dense":
-            order = None
-    if found and order is not None:
-        cause = "Flatten without a Dense after it"
-    if found and cause is not None:
-        raise _unknown("the model's outputs", cause)
-    return list(found.items())
+    values = dict.fromkeys(graph.inputs, Features())
+    for use in graph.uses:
+        layer, kind = use.layer, type(use.layer).__name__
+        features = _after(use, kind, [values[value] for value in use.reads])
+        if layer.weights:
+            if features.cause == AT_INPUT and len(use.input_shape) == 4:
+                features = Features()
+            what = f"the features before {layer.name!r}"
+            if features.cause is not None:
+                raise _unknown(what, features.cause)
+            _check_axis(layer, kind, use.input_shape)
+            order = features.order
+            if not np.array_equal(found.setdefault(layer, order), order):
+                raise _unknown(what, "shared layer behind different layers")
+            features = Features(None if kind == "Dense" else order, None, True)
+        values[use.output] = features
+    for features in (values[value] for value in graph.outputs):
+        order, cause, _ = features
+        if order is not None:
+            cause = "Flatten without a Dense after it"
+        if found and cause is not None:
+            raise _unknown("the model's outputs", cause)
+    return found
 
 
 def _unknown(what, cause):
     return ValueError(f"PyTorch orders {what} differently: a {cause} cannot be converted.")
 
 
-def _after(layer, kind, before, after, order):
+def _after(use, kind, inputs):
+    """The `Features` of a layer's output, for those of its inputs."""
+    if isinstance(use.inputs, tuple):
+        order, cause = _merged(use.layer, kind, use.input_shape, inputs)
+    else:
+        ((order, cause, is_computed),) = inputs
+        if cause is None:
+            order, cause = _order_after(use, kind, order)
+            if cause == AT_INPUT and is_computed:
+                cause = "Permute of images"
+        elif cause == AT_INPUT and kind in ("Flatten", "Permute", "Reshape"):
+            cause = f"{kind} after a Permute"
+    return Features(order, cause, any(features.is_computed for features in inputs))
+
+
+def _order_after(use, kind, order):
     """(order, cause) after a layer; only layers that change the order change them."""
-    if kind == "Permute" and len(before) > 3 and layer.dims != tuple(range(1, len(before))):
-        return None, AT_INPUT if layer.dims == (2, 3, 1) else "Permute of images"
+    before, after = tuple(use.input_shape), tuple(use.output_shape)
+    if kind == "Permute" and len(before) > 3 and use.layer.dims != tuple(range(1, len(before))):
+        return None, AT_INPUT if use.layer.dims == (2, 3, 1) else "Permute of images"
     if kind == "RepeatVector" and order is not None:
         return None, "RepeatVector after a Flatten"
     if kind not in ("Flatten", "Reshape") or before[1:] == after[1:]:
@@ -79,6 +105,40 @@ def _after(layer, kind, before, after, order):
     if any(len(shape) > 3 and _channels_first(shape) is not None for shape in (before, after)):
         return None, f"{kind} of images"
     return None, None
+
+
+def _merged(layer, kind, shapes, inputs):
+    """(order, cause) after a layer with several inputs."""
+    causes = {features.cause for features in inputs} - {None}
+    ranks = {len(shape) for shape in shapes}
+    if causes == {AT_INPUT} and ranks == {4} and any(f.cause is None for f in inputs):
+        causes = set()  # the others show that PyTorch has images, too
+    if causes:
+        return None, min(causes - {AT_INPUT} or causes)
+    orders = [features.order for features in inputs]
+    if kind == "Concatenate":
+        return _concatenated(orders, shapes), None
+    if kind in ELEMENTWISE and not {3, 4} <= ranks:
+        orders = [o for o, shape in zip(orders, shapes, strict=True) if shape[1:] != (1,)]
+    elif kind != "Dot" or max(ranks) > 3:
+        return None, f"merge by {kind} of inputs of shapes {shapes}"
+    order = orders[0] if orders else None
+    if not all(np.array_equal(order, other) for other in orders):
+        return None, f"merge by {kind} of features in different orders"
+    if len(ranks) > 1 and order is not None:
+        return None, f"merge by {kind} of a Flatten and values with more axes"
+    return None if kind == "Dot" else order, None
+
+
+def _concatenated(orders, shapes):
+    """The order of vectors side by side."""
+    if all(order is None for order in orders):
+        return None
+    found, start = [], 0
+    for order, (_, size) in zip(orders, shapes, strict=True):
+        found.append(start + (np.arange(size) if order is None else order))
+        start += size
+    return np.concatenate(found)
 
 
 def _channels_first(shape):

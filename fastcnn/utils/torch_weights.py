@@ -16,7 +16,8 @@
 
 PyTorch's images are channels-first, so its Flatten orders the features differently: the weights of
 the layers after a Flatten are reordered (see `torch_layout`). The name of a weight is the layer's
-name, a dot and the name above; `names` overrides the layer names.
+name, a dot and the name above; `names` overrides the layer names. A layer that is called several
+times has one set of weights in both packages.
 """
 
 import numpy as np
@@ -30,10 +31,10 @@ def to_torch_state_dict(model, names=None):
     """Return the weights of a built model in PyTorch's layout, with PyTorch's names.
 
     Args:
-        model: a built `Sequential`.
+        model: a built model.
         names: {layer name: name of the PyTorch module}, or a list of module names in the order of
-            the layers with weights, such as ["0", "3"] for a `torch.nn.Sequential`; by default the
-            layer names.
+            the layers with weights (as in `summary`, nested models expanded), such as ["0", "3"]
+            for a `torch.nn.Sequential`; by default the layer names.
 
     Returns:
         {name: array}; the arrays are new, float32 and C-contiguous.
@@ -55,7 +56,7 @@ def from_torch_state_dict(model, state_dict, names=None):
     """Load a PyTorch module's weights into a built model; nothing is assigned unless all match.
 
     Args:
-        model: a built `Sequential`.
+        model: a built model.
         state_dict: {name: array or tensor}, as returned by `module.state_dict()`.
         names: see `to_torch_state_dict`.
 
@@ -99,29 +100,17 @@ def _as_array(tensor):
 def _entries(model, names):
     """Yield (name in PyTorch, Variable, function to PyTorch's layout, inverse function)."""
     model._require_built("has no weights yet")
-    if any(hasattr(part, "layer_graph") for part in _models_in(model)):
-        raise ValueError(
-            f"The model {model.name!r} contains a graph, `Model(inputs, outputs)`: only weights "
-            "of `Sequential` models can be converted to or from PyTorch."
-        )
-    found = layouts(model.leaves(), model.input_shape)
-    prefixes = _prefixes([layer.name for layer, _ in found], names)
-    for (layer, order), prefix in zip(found, prefixes, strict=True):
+    orders = layouts(model.make_graph())
+    found = [layer for layer in dict.fromkeys(model.leaves()) if layer in orders]
+    prefixes = _prefixes([layer.name for layer in found], names)
+    for layer, prefix in zip(found, prefixes, strict=True):
         kind = type(layer).__name__
         if kind not in LAYERS:
             raise ValueError(
                 f"The weights of {layer.name!r} ({kind}) have no counterpart in PyTorch."
             )
-        for name, weight, forth, back in LAYERS[kind](layer, order):
+        for name, weight, forth, back in LAYERS[kind](layer, orders[layer]):
             yield f"{prefix}.{name}", weight, forth, back
-
-
-def _models_in(model):
-    """The model and all models nested in it."""
-    yield model
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from _models_in(layer)
 
 
 def _prefixes(own, names):

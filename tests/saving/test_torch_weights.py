@@ -1,14 +1,16 @@
-"""Weights to and from PyTorch, checked against a recorded net: keras/golden_files/torch.npz."""
+"""Weights to and from PyTorch, checked against recorded nets: keras/golden_files/torch*.npz."""
 
 import numpy as np
 import pytest
 
 import fastcnn as keras
 from fastcnn import layers
+from fastcnn.core.nested import flatten
 from tests.support.paths import TESTS
 
 FILE = TESTS / "keras/golden_files/torch.npz"
 GOLDEN = dict(np.load(FILE, allow_pickle=False))
+GRAPHS = dict(np.load(FILE.with_name("torch_graphs.npz"), allow_pickle=False))
 MODULES = ["0", "1", "2", "3", "4", "6", "7", "9"]  # those with weights
 
 
@@ -234,6 +236,129 @@ def test_weights_without_counterpart_in_pytorch():
             keras.utils.to_torch_state_dict(net)
     with pytest.raises(ValueError, match="it is not built"):
         keras.utils.to_torch_state_dict(keras.Sequential([layers.Dense(1)]))
+
+
+def residual():
+    x = image = keras.Input((8, 8, 3))
+    x = layers.Conv2D(4, 3, padding="same", name="stem")(x)
+    x = layers.ReLU()(layers.BatchNormalization(name="stem_norm")(x))
+    y = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name="depthwise")(x)
+    y = layers.ReLU()(layers.BatchNormalization(name="norm")(y))
+    y = layers.Conv2D(4, 1, name="pointwise")(y)
+    gate = layers.GlobalAveragePooling2D()(y)
+    gate = layers.Dense(4, activation="sigmoid", name="gate")(gate)
+    y = layers.Multiply()([y, layers.Reshape((1, 1, 4))(gate)])
+    x = layers.ReLU()(x + y)
+    y = layers.Conv2D(6, 3, strides=2, name="down")(x)
+    y = layers.add([y, layers.Conv2D(6, 3, strides=2, name="shortcut")(x)])
+    y = layers.Conv2DTranspose(3, 2, strides=2, name="up")(layers.ReLU()(y))
+    y = layers.concatenate([y, layers.Conv2D(2, 3, name="skip")(x)])
+    y = layers.concatenate([layers.Flatten()(y), layers.GlobalAveragePooling2D()(x)])
+    y = layers.BatchNormalization(name="flat_norm")(y)
+    return keras.Model(image, layers.Dense(2, name="head")(y)), None
+
+
+def two_heads():
+    image, vector = keras.Input((5, 4, 2)), keras.Input((3,))
+    left = layers.Flatten()(layers.Conv2D(3, 2, name="left")(image))
+    right = layers.Flatten()(layers.Conv2D(3, 2, name="right")(image))
+    label = layers.concatenate([vector, layers.maximum([left, right])])
+    label, size = layers.Dense(4, name="label")(label), layers.Dense(1, name="size")(left * right)
+    return keras.Model([image, vector], [label, size]), None
+
+
+def siamese():
+    image = keras.Input((6, 6, 1))
+    x = layers.Flatten()(layers.Conv2D(3, 3, activation="relu", name="conv")(image))
+    encoder = keras.Model(image, layers.Dense(4, name="dense")(x))
+    shared = layers.Dense(4, name="shared")
+    inputs = [keras.Input((6, 6, 1)), keras.Input((6, 6, 1))]
+    difference = layers.subtract([shared(encoder(x)) for x in inputs])
+    net = keras.Model(inputs, layers.Dense(1, name="head")(difference))
+    return net, {"conv": "encoder.conv", "dense": "encoder.dense"}
+
+
+def recorded(name):
+    """(state dictionary, inputs in this package's layout, outputs) of a net of record_torch."""
+    prefix = f"{name}/"
+    arrays = {key.removeprefix(prefix): v for key, v in GRAPHS.items() if key.startswith(prefix)}
+    xs = [arrays.pop(f"x{index}") for index in range(2) if f"x{index}" in arrays]
+    ys = [arrays.pop(f"y{index}") for index in range(2) if f"y{index}" in arrays]
+    return arrays, [np.moveaxis(x, 1, -1) for x in xs], ys
+
+
+@pytest.mark.parametrize("make", [residual, two_heads, siamese])
+def test_graphs(make):
+    net, names = make()
+    state, xs, ys = recorded(make.__name__)
+    keras.utils.from_torch_state_dict(net, state, names)
+    for y, expected in zip(flatten(net(xs)), ys, strict=True):
+        np.testing.assert_allclose(y, expected, atol=1e-5)
+    again = keras.utils.to_torch_state_dict(net, names)
+    assert again.keys() == state.keys()
+    for name, value in state.items():
+        np.testing.assert_array_equal(again[name], value)
+
+
+@pytest.mark.parametrize("make", [residual, two_heads, siamese])
+def test_graphs_with_real_pytorch(make):
+    torch = pytest.importorskip("torch")
+    from tests.keras.golden_files import record_torch
+
+    theirs = record_torch.GRAPHS[make.__name__]().eval()
+    net, names = make()
+    rng = np.random.default_rng(0)
+    for weight in net.weights:
+        weight.assign(rng.uniform(0.1, 0.5, weight.shape))
+    state = keras.utils.to_torch_state_dict(net, names)
+    theirs.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    xs = [rng.random((2, *shape[1:]), np.float32) for shape in net.input_shapes]
+    with torch.no_grad():
+        ys = theirs(*[torch.from_numpy(np.moveaxis(x, -1, 1).copy()) for x in xs])
+    for y, expected in zip(flatten(net(xs)), flatten(ys), strict=True):
+        np.testing.assert_allclose(y, expected.numpy(), rtol=1e-5, atol=1e-5)
+    keras.utils.from_torch_state_dict(net, theirs.state_dict(), names)
+
+
+def test_images_of_a_graph_that_arrive_channels_first():
+    """A convolution reads them, and their sum with another image."""
+    first, image = keras.Input((2, 4, 4)), keras.Input((4, 4, 2))
+    conv, add, conv_of_sum = layers.Conv2D(2, 1), layers.Add(), layers.Conv2D(3, 1)
+    x = layers.Permute((2, 3, 1))(first)
+    net = keras.Model([first, image], [conv(x), conv_of_sum(add([x, image]))])
+    assert len(keras.utils.to_torch_state_dict(net)) == 4
+
+
+class Own(layers.Layer):
+    takes_list = True
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def forward(self, xs, training=False):
+        return xs[0]
+
+
+def test_order_that_is_not_known_in_a_graph():
+    image = keras.Input((4, 4, 2))
+    conv = layers.Conv2D(2, 1, name="conv")(image)
+    flat, dense = layers.Flatten()(conv), layers.Dense(32)(layers.GlobalMaxPooling2D()(conv))
+    permuted, shared = layers.Permute((2, 1, 3))(conv), layers.Dense(32)
+    sequence = layers.Reshape((4, 2))(layers.Dense(8)(dense))
+    for message, output in (
+        ("a merge by Add of features in different orders", flat + dense),
+        ("a merge by Dot of features in different orders", layers.dot([dense, flat], 1)),
+        ("shared layer behind different layers", layers.add([shared(flat), shared(dense)])),
+        ("a merge by Dot of inputs of shapes", layers.Dot(3)([conv, conv])),
+        ("a merge by Own of inputs of shapes", Own()([conv, conv])),
+        ("a merge by Add of inputs of shapes", layers.Add()([conv, sequence])),
+        ("a Permute of images", layers.Add()([permuted, conv])),
+        ("a Flatten without a Dense", layers.concatenate([flat, dense])),
+        ("a Flatten without a Dense", [dense, flat]),
+    ):
+        net = keras.Model(image, output)
+        with pytest.raises(ValueError, match=message):
+            keras.utils.to_torch_state_dict(net)
 
 
 def test_with_real_pytorch():
