@@ -7,6 +7,8 @@ layout changes: typically one after the input, one before the Flatten, none in b
 inputs `input_NAME`, with the name of each `Input`, and the outputs `output_0`, `output_1`, ...
 """
 
+from hashlib import sha256
+
 import numpy as np
 
 from fastcnn.saving.atomic import atomic_write
@@ -27,6 +29,7 @@ class Graph:
         self._helper = helper
         self._numpy_helper = numpy_helper
         self._counts = {}
+        self._constants = {}  # their names
         self.opset = opset
         self.nodes = []
         self.initializers = []
@@ -52,12 +55,16 @@ class Graph:
         return output
 
     def constant(self, value):
-        """Add an array (floats become float32) and return its name."""
+        """Add an array (floats become float32) and return its name; equal arrays are added once."""
         value = np.asarray(value)
         value = value.astype(np.float32) if value.dtype.kind == "f" else value
-        name = self.name("constant")
-        array = np.ascontiguousarray(value).reshape(value.shape)
-        self.initializers.append(self._numpy_helper.from_array(array, name))
+        data = value.tobytes()
+        key = value.dtype, value.shape, sha256(data).digest()
+        name = self._constants.get(key)
+        if name is None:
+            name = self._constants[key] = self.name("constant")
+            array = np.frombuffer(data, value.dtype).reshape(value.shape)
+            self.initializers.append(self._numpy_helper.from_array(array, name))
         return name
 
     def then(self, kind, *inputs, **attributes):
@@ -116,7 +123,7 @@ def to_onnx(model, opset_version=None):
         outputs = [f"output_{index}" for index in range(len(values))]
     for (graph.tensor, graph.channels_first), name in zip(values, outputs, strict=True):
         graph.to_channels_last()
-        if is_graph or not graph.nodes:
+        if is_graph or not graph.nodes or graph.nodes[-1].output[0] != graph.tensor:
             graph.then("Identity")
         graph.nodes[-1].output[0] = name
     versions = [helper.make_opsetid("", opset)]

@@ -1,70 +1,89 @@
-"""The layers of a model as nodes of an ONNX graph: calls of layers, merges and nested models.
+"""The layers of a model as nodes of an ONNX graph: one layer after the other, and merges.
 
-A value is a pair: the name of a tensor, and whether it is an image in ONNX's layout.
+Nested models are flattened. A value is a pair: the name of a tensor, and whether it is an image in
+ONNX's layout.
 """
+
+from string import ascii_lowercase
 
 import numpy as np
 
-from fastcnn.saving.onnx_layers import add_layer
+from fastcnn import config
+from fastcnn.layers import merging, operations
+from fastcnn.saving.onnx_layers import add_layer, unit_length
 
 ELEMENTWISE = {
-    "Add": "Sum",
-    "Average": "Mean",
-    "Maximum": "Max",
-    "Minimum": "Min",
-    "Multiply": "Mul",
-    "Subtract": "Sub",
+    merging.Add: "Sum",
+    merging.Average: "Mean",
+    merging.Maximum: "Max",
+    merging.Minimum: "Min",
+    merging.Multiply: "Mul",
+    merging.Subtract: "Sub",
+    operations.Add: "Sum",
+    operations.Multiply: "Mul",
+    operations.Subtract: "Sub",
 }
 
 
-def add_model(graph, model, values):
-    """Add the layers of a model called on `values`; return the values of its outputs."""
-    if hasattr(model, "layer_graph"):
-        return model.layer_graph.run(values, lambda node, inputs: _add(graph, node.layer, inputs))
-    for layer in model.layers:
-        values = _add(graph, layer, values[0])
-    return values
-
-
-def _add(graph, layer, inputs):
-    """Add one call of a layer or model on a value or a tuple of values."""
-    is_list = isinstance(inputs[0], tuple)
-    if hasattr(layer, "layers"):
-        return add_model(graph, layer, list(inputs) if is_list else [inputs])
-    graph.prefix = layer.name
-    if is_list or layer.is_operation:
-        _merge(graph, layer, inputs if is_list else (inputs,))
-    else:
-        graph.tensor, graph.channels_first = inputs
-        add_layer(graph, layer)
-    return [(graph.tensor, graph.channels_first)]
+def add_model(graph, model, inputs):
+    """Add the layers of a model, given the values of its inputs; return those of its outputs."""
+    found = model.make_graph()
+    values = dict(zip(found.inputs, inputs, strict=True))
+    for use in found.uses:
+        layer = use.layer
+        is_frozen = layer.is_batch_normalization and not layer.trainable
+        if use.training and layer.depends_on_training and not is_frozen:
+            raise ValueError(
+                f"The layer {layer.name!r} is called with training=True: it cannot be exported to "
+                "ONNX, which is for inference."
+            )
+        layer.build_once(use.input_shape)  # the shapes of this call, of several
+        graph.prefix = layer.name
+        if isinstance(use.inputs, tuple):
+            _merge(graph, layer, [values[value] for value in use.inputs])
+        else:
+            graph.tensor, graph.channels_first = values[use.inputs]
+            add_layer(graph, layer)
+        values[use.output] = graph.tensor, graph.channels_first
+    return [values[value] for value in found.outputs]
 
 
 def _merge(graph, layer, inputs):
     """Add a layer with several inputs; images stay in ONNX's layout if all are in it."""
-    kind = type(layer).__name__
-    shapes = layer.input_shape
-    if kind not in (*ELEMENTWISE, "Concatenate") or len({len(shape) for shape in shapes}) > 1:
+    kind, shapes = type(layer), layer.input_shape
+    if kind not in (*ELEMENTWISE, merging.Concatenate, merging.Dot):
         raise ValueError(
-            f"The layer {layer.name!r} ({kind}) of inputs of shapes {shapes} cannot be exported to "
-            "ONNX."
+            f"The layer {layer.name!r} of type {kind.__name__} cannot be exported to ONNX."
         )
-    channels_first = all(first for _, first in inputs)
+    channels_first = kind is not merging.Dot and all(first for _, first in inputs)
     names = []
     for graph.tensor, graph.channels_first in inputs:
         if not channels_first:
             graph.to_channels_last()
         names.append(graph.tensor)
-    if kind == "Concatenate":
+    if kind is merging.Dot:
+        graph.tensor = _dot(graph, layer, names, shapes)
+    elif kind is merging.Concatenate:
         axis = layer.axis % len(shapes[0])
         axis = (0, 2, 3, 1)[axis] if channels_first else axis
         graph.tensor = graph.op("Concat", *names, axis=axis)
     else:
+        names = _with_equal_ranks(graph, names, shapes)
         if layer.is_operation:
             number = None if layer.number is None else np.float32(layer.number)
             names = list(layer.operands(tuple(names), number))
         graph.tensor = _elementwise(graph, ELEMENTWISE[kind], names)
     graph.channels_first = channels_first
+
+
+def _with_equal_ranks(graph, names, shapes):
+    """The tensors; those with fewer axes get axes of size 1 behind that of the batch."""
+    rank = max(map(len, shapes))
+    missing = [np.arange(1, 1 + rank - len(shape)) for shape in shapes]
+    return [
+        graph.op("Unsqueeze", name, axes) if len(axes) else name
+        for name, axes in zip(names, missing, strict=True)
+    ]
 
 
 def _elementwise(graph, kind, names):
@@ -74,3 +93,24 @@ def _elementwise(graph, kind, names):
     for other in others:
         result = graph.op(kind, result, other)
     return result
+
+
+def _dot(graph, layer, names, shapes):
+    """Einsum with a letter for each axis: "a" for the batch, "z" for the one to sum over."""
+    axes = layer.axes_of(shapes)
+    if layer.normalize:
+        names = [
+            unit_length(graph, name, [axis], config.epsilon())
+            for name, axis in zip(names, axes, strict=True)
+        ]
+    letters = iter(ascii_lowercase[1:])
+    terms = [
+        "".join(
+            "a" if axis == 0 else "z" if axis == summed else next(letters)
+            for axis in range(len(shape))
+        )
+        for shape, summed in zip(shapes, axes, strict=True)
+    ]
+    rest = "".join(terms).replace("a", "").replace("z", "")
+    product = graph.op("Einsum", *names, equation=f"{','.join(terms)}->a{rest}")
+    return product if rest else graph.op("Unsqueeze", product, np.array([1]))

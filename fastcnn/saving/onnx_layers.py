@@ -490,10 +490,14 @@ def _group_normalization(graph, layer):
 @exports("UnitNormalization")
 def _unit_normalization(graph, layer):
     graph.to_channels_last()
-    axes = np.array(layer.axes(layer.input_shape), np.int64)
-    squares = graph.op("ReduceSum", graph.op("Mul", graph.tensor, graph.tensor), axes)
-    length = graph.op("Max", graph.op("Sqrt", squares), 1 / layer.LARGEST)
-    graph.then("Div", length)
+    axes = layer.axes(layer.input_shape)
+    graph.tensor = unit_length(graph, graph.tensor, axes, 1 / layer.LARGEST)
+
+
+def unit_length(graph, x, axes, least):
+    """The tensor x divided by its length along `axes`, which counts as at least `least`."""
+    squares = graph.op("ReduceSum", graph.op("Mul", x, x), np.array(axes, np.int64))
+    return graph.op("Div", x, graph.op("Max", graph.op("Sqrt", squares), least))
 
 
 @exports("Rescaling")

@@ -13,7 +13,7 @@ import pytest
 import fastcnn as keras
 from fastcnn.core import steps
 from fastcnn.layers.registry import deserialize, registry, serialize
-from tests.support.layer_cases import CASES, MERGES, each, layers_of, rows, with_batch
+from tests.support.layer_cases import CASES, each, layers_of, rows, with_batch
 
 every_row = pytest.mark.parametrize("name", rows("protocol"))
 
@@ -259,10 +259,7 @@ NO_ROW = {"Functional", "InputLayer", "Sequential"}  # models and their parts, t
 
 @pytest.mark.parametrize("test", ["protocol", "file", "onnx"])
 def test_every_registered_layer_has_a_row(test):
-    no_row = set(NO_ROW)
-    if test == "onnx":
-        no_row |= {type(case.make(keras)).__name__ for case in MERGES.values()}
-    assert set(registry.names()) - layers_of(test, keras) == no_row
+    assert set(registry.names()) - layers_of(test, keras) == NO_ROW
 
 
 def test_every_registered_layer_is_recorded_unless_it_draws_random_numbers():

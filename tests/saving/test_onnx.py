@@ -7,7 +7,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import activations, layers
-from tests.support.layer_cases import CASES, rows
+from tests.support.layer_cases import CASES, MERGES, rows
 
 onnxruntime = pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
@@ -95,16 +95,41 @@ def check(stack, shape, tmp_path, sizes=None, **settings):
     return onnx.load(path).graph
 
 
-@pytest.mark.parametrize("name", rows("onnx"))
+@pytest.mark.parametrize("name", [name for name in rows("onnx") if name not in MERGES])
 def test_layer(name, tmp_path):
     case = CASES[name]
     check([case.make(keras)], case.shape, tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in rows("onnx") if len(CASES[name].shape) == 3])
+IMAGES = [name for name in rows("onnx") if name not in MERGES and len(CASES[name].shape) == 3]
+
+
+@pytest.mark.parametrize("name", IMAGES)
 def test_layer_behind_channels_first(name, tmp_path):
     case = CASES[name]
     check([layers.Conv2D(case.shape[-1], 1), case.make(keras)], case.shape, tmp_path)
+
+
+@pytest.mark.parametrize("which", ["no", "the first", "all"])
+@pytest.mark.parametrize("name", [name for name in rows("onnx") if name in MERGES])
+def test_merging_layer(name, which, tmp_path):
+    """Of its inputs none, the first or all are channels first."""
+    case = MERGES[name]
+    inputs = tensors = [keras.Input(shape) for shape in case.shape]
+    if which != "no":
+        tensors = [
+            layers.Conv2D(x.shape[-1], 1)(x) if x.ndim == 4 and (which == "all" or not i) else x
+            for i, x in enumerate(inputs)
+        ]
+    model = keras.Model(inputs, case.make(keras)(tensors))
+    path = tmp_path / "m.onnx"
+    model.export(path)
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    rng = np.random.default_rng(1)
+    for size in (3, 1):
+        xs = [rng.normal(size=(size, *shape)).astype(np.float32) for shape in case.shape]
+        feed = {f"input_{name}": x for name, x in zip(model.input_names, xs, strict=True)}
+        np.testing.assert_allclose(session.run(None, feed)[0], model(xs), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", STACKS)

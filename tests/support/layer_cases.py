@@ -12,7 +12,7 @@ one of its flags has a reason for it: layers that draw random numbers have no re
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tests.support import layer_grids
 
@@ -326,8 +326,7 @@ MERGES = {
         lambda keras: keras.layers.Dot((2, -2), normalize=True), [(3, 4, 2), (2, 4, 3)]
     ),
 }
-# the export to ONNX knows chains only
-CASES |= {name: replace(case, onnx=False) for name, case in MERGES.items()}
+CASES |= MERGES
 
 
 def each(function, shapes):
