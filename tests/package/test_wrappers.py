@@ -1,5 +1,6 @@
 """The scikit-learn wrappers: scikit-learn's own estimator checks, grid searches, pipelines."""
 
+import pickle
 from functools import partial
 
 import numpy as np
@@ -48,6 +49,17 @@ def regressor(X, y):  # noqa: N803
     return model
 
 
+def functional(X, y, units=20):  # noqa: N803
+    """A graph with a skip connection."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(X.shape[1:])
+    x = keras.layers.Dense(units, activation="relu")(inputs)
+    x = keras.layers.add([x, keras.layers.Dense(units, activation="relu")(x)])
+    model = keras.Model(inputs, keras.layers.Dense(y.shape[1], activation="softmax")(x))
+    model.compile(keras.optimizers.Adam(0.01), "categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
 FIT = {"epochs": 30, "verbose": 0}
 # As in Keras, `decision_function` returns the model's output, one column per class. For two classes
 # scikit-learn expects a single value per sample, and aborts these checks.
@@ -83,6 +95,23 @@ class TestClassifier:
         search.fit(X[:200], y[:200])
         assert search.best_params_ == {"sklearnclassifier__model_kwargs": {"units": 32}}
         assert search.score(X[200:], y[200:]) > 0.9
+
+    def test_graphs(self):
+        X, y = load_digits(n_class=4, return_X_y=True)  # noqa: N806
+        X = X / 16  # noqa: N806
+        estimator = SKLearnClassifier(functional, fit_kwargs=FIT)
+        settings = {"model_kwargs": [{"units": 1}, {"units": 16}]}
+        search = GridSearchCV(estimator, settings, cv=2).fit(X[:200], y[:200])
+        assert search.best_params_ == {"model_kwargs": {"units": 16}}
+        assert search.score(X[200:], y[200:]) > 0.9
+        model = functional(X, np.eye(4))  # a model instead of a function
+        before = model.get_weights()
+        again = clone(SKLearnClassifier(model, fit_kwargs=FIT)).fit(X[:200], y[:200])
+        assert again.score(X[200:], y[200:]) > 0.9
+        for now, then in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(now, then)
+        copy = pickle.loads(pickle.dumps(again))
+        np.testing.assert_array_equal(copy.predict(X), again.predict(X))
 
     def test_parallel_cross_validation(self):
         X, y = make_classification(80, random_state=0)  # noqa: N806
@@ -138,6 +167,24 @@ class TestClassifier:
         uncompiled = keras.Sequential([keras.Input((20,)), keras.layers.Dense(2)])
         with pytest.raises(RuntimeError, match="must be compiled"):
             SKLearnClassifier(uncompiled).fit(X, y)
+
+
+def test_regressor_of_a_graph():
+    def build(X, y):  # noqa: N803
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input((X.shape[1],), name="x")
+        x = keras.layers.Dense(20, activation="relu")(inputs)
+        outputs = keras.layers.Dense(y.shape[1])(keras.layers.concatenate([inputs, x]))
+        model = keras.Model({"x": inputs}, [outputs])
+        model.compile(keras.optimizers.Adam(0.01), "mse")
+        return model
+
+    X, y = make_regression(60, 5, n_targets=2, random_state=0)  # noqa: N806
+    y = (y - y.mean(0)) / y.std(0)
+    for targets in (y, y[:, 0]):
+        estimator = SKLearnRegressor(build, fit_kwargs={"epochs": 60, "verbose": 0}).fit(X, targets)
+        assert estimator.predict(X).shape == targets.shape
+        assert estimator.score(X, targets) > 0.9
 
 
 def test_regressor_with_two_outputs():
