@@ -39,8 +39,8 @@ class Sequential(Model):
     """A stack of layers.
 
     Args:
-        layers: list of layers; the first may be `Input(shape)` or have `input_shape=`. Without
-            either, the first data build the model.
+        layers: list of layers; the first may be `Input(shape)`, have `input_shape=`, or be a built
+            model. Without any of these, the first data build the model.
         trainable: whether `fit` changes the weights.
         name: a string.
     """
@@ -323,6 +323,6 @@ def _input_shape_of(layer):
         return None
     if layer.input_shape_argument is not None:
         return layer.input_shape_argument
-    if isinstance(layer, Sequential):
-        return layer.input_shape[1:] if layer.built else None
+    if isinstance(layer, Model) and layer.built and len(layer.input_shapes) == 1:
+        return layer.input_shapes[0][1:]
     return None

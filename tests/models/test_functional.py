@@ -175,6 +175,21 @@ def test_names_are_those_of_keras():
     assert name() == "functional_9"
 
 
+def test_a_sequential_that_starts_with_a_graph_has_its_shape():
+    x = keras.Input((None, 6, 2))
+    base = keras.Model(x, layers.Conv2D(3, 3)(x))
+    model = keras.Sequential([base, layers.GlobalAveragePooling2D(), layers.Dense(2)])
+    assert model.input_shape == (None, None, 6, 2)
+    assert model.output_shape == (None, 2)
+    assert model.count_params() == base.count_params() + 8
+    for height in (4, 5):
+        assert model(np.zeros((2, height, 6, 2))).shape == (2, 2)
+    again = keras.Sequential.from_config(model.get_config())
+    assert again.input_shape == model.input_shape
+    two = keras.Model([x, keras.Input((2,))], layers.ReLU()(x))
+    assert not keras.Sequential([two, layers.ReLU()]).built
+
+
 def test_a_subclass_with_inputs_and_outputs():
     class Mine(keras.Model):
         def __init__(self, size):
