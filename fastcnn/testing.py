@@ -28,6 +28,10 @@ import numpy as np
 
 from fastcnn import config, random
 from fastcnn.layers.base import Layer
+from fastcnn.layers.core import InputLayer
+from fastcnn.models.functional import Functional
+from fastcnn.models.graph_config import copy_of
+from fastcnn.models.sequential import Sequential
 
 if TYPE_CHECKING:
     from typing import Any
@@ -62,7 +66,7 @@ def check_gradients(
     modifies its argument.
 
     Args:
-        layer: a `Layer`; the check works on a copy of it.
+        layer: a `Layer`, or a model with one input and one output; the check works on a copy of it.
         input_shape: the shape of one sample, optionally with None for the batch axis.
         x: inputs (n, ...) instead of random ones, for layers that require certain values, or to
             avoid points where the layer is not differentiable.
@@ -123,10 +127,25 @@ def copy_in_float64(layer, shape):
     return again
 
 
-def copied(layer):
-    """A deep copy of a layer, or of a model with any kind of layers."""
-    if hasattr(layer, "_layers"):
-        return type(layer)([copied(inner) for inner in layer._layers])
+def copied(layer, done=None):
+    """A deep copy of a layer, or of a model with any kind of layers.
+
+    Args:
+        done: {layer: its copy}, for layers that occur several times.
+    """
+    done = {} if done is None else done
+    if layer not in done:
+        done[layer] = _copy(layer, lambda inner: copied(inner, done))
+    return done[layer]
+
+
+def _copy(layer, copied):
+    if isinstance(layer, Functional):
+        return Functional(*copy_of(layer, copied), name=layer.name)
+    if isinstance(layer, Sequential):
+        return type(layer)([copied(inner) for inner in layer._layers], layer.trainable, layer.name)
+    if isinstance(layer, InputLayer):
+        return InputLayer.from_config(layer.get_config())
     return copy.deepcopy(layer)
 
 

@@ -339,16 +339,31 @@ class Model(Trainer, Saveable, Layer):
             fit_images(array, shape) for array, shape in zip(arrays, self.input_shapes, strict=True)
         ]
 
-    def forward(self, x: NDArray, training: bool = False) -> NDArray:
-        """The output for a batch, layer by layer, without the plan: for checks and experiments."""
-        for layer in self.leaves():
-            x = layer.forward(x, training)
-        return x
+    def forward(self, x: Any, training: bool = False) -> Any:
+        """The output for a batch, each layer in a step of its own: for checks and experiments.
 
-    def backward(self, dy: NDArray) -> NDArray:
-        for layer in reversed(self.leaves()):
-            dy = layer.backward(dy)
-        return dy
+        Several inputs and outputs are nested as in `Model(inputs, outputs)`. The results are arrays
+        that the next call overwrites.
+        """
+        arrays = self._arrays(self._takes.flatten(x, "x"))
+        with self._lock:
+            self.assemble_if_changed()
+            with self._store.lock:
+                return self._gives.pack(self._plan.unfused.forward(arrays, training))
+
+    def backward(self, dy: Any) -> Any:
+        """The gradient of the input for that of the output of the last `forward(x, training=True)`.
+
+        Writes the weights' gradients.
+        """
+        gradients = self._arrays(self._gives.flatten(dy, "dy"))
+        with self._lock:
+            self.assemble_if_changed()
+            with self._store.lock:
+                return self._takes.pack(self._plan.unfused.backward(gradients))
+
+    def _arrays(self, values):
+        return [np.ascontiguousarray(value, self.dtype) for value in values]
 
     # ------------------------------------------------------------------------------------ summary
 

@@ -50,6 +50,16 @@ def fuse(graph, training):
     return steps
 
 
+def single_steps(graph):
+    """The steps of a graph, one for each use."""
+    steps = []
+    for use in graph.uses:
+        step = in_mode(use) if is_in_mode(use, training=True) else use.make_step()
+        step.reads, step.writes = use.reads, use.output
+        steps.append(step)
+    return steps
+
+
 def find_sums(graph, readers, training):
     """{the use of an addition: the `Sum` that runs in its place}"""
     writers = {use.output: use for use in graph.uses}

@@ -49,6 +49,13 @@ class Plan:
         """The program of `forward` with training=True, which returns the outputs."""
         return Program(self._training_steps, self.graph)
 
+    @cached_property
+    def unfused(self):
+        """The `Unfused` steps, for calls by hand."""
+        from fastcnn.plan.unfused import Unfused
+
+        return Unfused(self.graph)
+
     # ------------------------------------------------------------------------------------ running
 
     def forward(self, inputs, training=None):

@@ -18,7 +18,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import refuse
-from fastcnn.plan.graph import Graph
 from fastcnn.utils.diagram import Layout
 
 if TYPE_CHECKING:
@@ -121,8 +120,7 @@ def connections(model, expand_nested):
     """(the layers to draw, sorted pairs (from, to) of their positions)."""
     layer_graph = getattr(model, "layer_graph", None)
     if expand_nested and model.built:
-        graph = Graph(model.input_shapes)
-        model.trace(graph, tuple(graph.inputs))
+        graph = model.make_graph()
         inputs = [tensor.node.layer for tensor in layer_graph.inputs] if layer_graph else []
         layers = [*inputs, *graph.layers]
         calls = [(use.layer, use.reads, use.output) for use in graph.uses]
