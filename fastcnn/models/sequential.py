@@ -126,6 +126,12 @@ class Sequential(Model):
             with scope(self._path):
                 for layer in layers:
                     tensor = layer.output if isinstance(layer, InputLayer) else layer(tensor)
+                    if not isinstance(tensor, KerasTensor):
+                        raise ValueError(
+                            "All layers of a Sequential model must return one tensor. The model "
+                            f"{layer.name!r} returns a {type(tensor).__name__}: use "
+                            "`Model(inputs, outputs)`."
+                        )
             self._tensor = tensor
 
     def pop(self, rebuild: bool = True) -> Layer:
@@ -256,7 +262,7 @@ class Sequential(Model):
             raise AttributeError(
                 f"The model {self.name!r} has no output shape yet: it is not built."
             )
-        return self._layers[-1].output_shape
+        return self._tensor.shape
 
     @property
     def input_names(self) -> list[str]:

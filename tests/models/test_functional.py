@@ -190,6 +190,16 @@ def test_a_sequential_that_starts_with_a_graph_has_its_shape():
     assert not keras.Sequential([two, layers.ReLU()]).built
 
 
+def test_a_model_with_several_outputs_in_a_sequential_is_refused():
+    x = keras.Input((3,))
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(3)])
+    for outputs in ([x, layers.ReLU()(x)], {"y": layers.ReLU()(x)}):
+        kind = type(outputs).__name__
+        with pytest.raises(ValueError, match=f"must return one tensor. .* returns a {kind}"):
+            model.add(keras.Model(x, outputs))
+    assert model(np.zeros((1, 3))).shape == (1, 3)
+
+
 def test_a_subclass_with_inputs_and_outputs():
     class Mine(keras.Model):
         def __init__(self, size):

@@ -183,6 +183,15 @@ def test_gradients_of_a_layer_at_two_positions_accumulate():
     np.testing.assert_allclose(shared.bias.gradient, expected, rtol=1e-5, atol=1e-7)
 
 
+def test_a_last_layer_that_another_model_calls_with_another_size():
+    conv = layers.Conv2D(2, 3, padding="same")
+    model, _ = (keras.Sequential([keras.Input((size, size, 1)), conv]) for size in (8, 6))
+    assert model.output_shape == (None, 8, 8, 2)
+    model.compile("sgd", "mse")
+    x = np.ones((4, 8, 8, 1), np.float32)
+    assert model.evaluate(x, model(x), verbose=0) == 0
+
+
 def test_layer_that_overrides_forward_trains_at_one_position_only():
     class Own(layers.Layer):
         def forward(self, x, training=False):
