@@ -207,8 +207,14 @@ class Functional(Model):
         return self.layer_graph.run(inputs if isinstance(inputs, tuple) else (inputs,), call)
 
     def _call_symbolically(self, inputs, training):
-        flat = self._flat_inputs(inputs)
+        is_dict = isinstance(inputs, dict)
+        flat = self._takes.flatten(inputs, "inputs", extra=True) if is_dict else inputs
         tensors = tensors_of(flat, self)
+        if len(tensors) != len(self.layer_graph.inputs):
+            raise ValueError(
+                f"The model {self.name!r} has {len(self.layer_graph.inputs)} inputs: "
+                f"{self.input_names}. It was called on {len(tensors)}."
+            )
         for tensor, own in zip(tensors, self.layer_graph.inputs, strict=True):
             if not _fits(tensor.shape, own.shape):
                 raise ValueError(
@@ -222,29 +228,6 @@ class Functional(Model):
         )
         outputs = iter(Node(self, inputs, tensors, flat_shapes, training).outputs)
         return replace(nesting, lambda tensor: next(outputs))
-
-    def _flat_inputs(self, inputs):
-        """The flat list of what the model is called on."""
-        if isinstance(inputs, dict):
-            names = self._input_nesting
-            if not isinstance(names, dict):
-                names = dict.fromkeys(self.input_names)
-            missing = [name for name in names if name not in inputs]
-            if missing:
-                raise ValueError(
-                    f"The model {self.name!r} has the inputs {list(names)}. Received a dictionary "
-                    f"without {missing}."
-                )
-            order = sorted(names) if isinstance(self._input_nesting, dict) else list(names)
-            flat = [inputs[name] for name in order]
-        else:
-            flat = flatten(inputs)
-        if len(flat) != len(self.layer_graph.inputs):
-            raise ValueError(
-                f"The model {self.name!r} has {len(self.layer_graph.inputs)} inputs: "
-                f"{self.input_names}. It was called on {len(flat)}."
-            )
-        return flat
 
     # ------------------------------------------------------------------------------------- config
 
