@@ -112,7 +112,7 @@ struct winograd {
  */
 struct pool {
     const float *x;   /* the first image row inside the window */
-    float *dx;        /* the same row where the backward pass writes it */
+    float *dx;        /* the same row where average's backward pass writes it */
     float *y;         /* one output row (y or dy): columns_out x channels */
     uint8_t *argmax8; /* at most one of the two is not NULL */
     int32_t *argmax32;
@@ -122,7 +122,25 @@ struct pool {
     ptrdiff_t columns_out, channels;
     ptrdiff_t row_size; /* elements from one image row to the next */
     int relu;           /* after the maximum, see CLOSED */
-    int overlap;        /* backward: windows share pixels, whose gradients then add up */
+    int overlap;        /* average's backward: windows share pixels, whose gradients then add up */
+};
+
+/* One row of the gradient of a max-pool's input:
+ *
+ *     dx[q][c] = sum over r, o of dy[r * row_size + o * channels + c] where argmax is
+ *                first_position + q + left - o * stride - r * row_step
+ *
+ * for q < columns and c < channels, over the windows that contain the pixel: r < rows, and o in
+ * [windows[q][0], windows[q][1]).
+ */
+struct max_pool_gradient {
+    const float *dy;        /* the first output row whose windows contain pixels of this row */
+    const uint8_t *argmax8; /* one of the two is not NULL */
+    const int32_t *argmax32;
+    float *dx;
+    const ptrdiff_t *windows; /* [columns][2] */
+    ptrdiff_t rows, columns, channels, stride, left;
+    ptrdiff_t first_position, row_step, row_size;
 };
 
 /* Rows of channels to be normalized, or their gradient (batch_norm.inc.h). */

@@ -62,8 +62,8 @@
     /* Pooling: */                                                                                 \
     T(void, max_pool2d_forward, (const struct pool *p))                                            \
     T(void, average_pool2d_forward, (const struct pool *p))                                        \
-    /* add to dx, which starts as zeros; y is dy */                                                \
-    T(void, max_pool2d_backward, (const struct pool *p))                                           \
+    T(void, max_pool2d_backward, (const struct max_pool_gradient *p))                              \
+    /* y is dy; with `overlap` adds to dx, which starts as zeros */                                \
     T(void, average_pool2d_backward, (const struct pool *p))                                       \
     /* Activations: */                                                                             \
     /* max: relu's upper bound, or NaN */                                                          \

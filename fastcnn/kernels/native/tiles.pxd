@@ -73,6 +73,15 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t columns_out, channels, row_size
         int relu, overlap
 
+    ctypedef struct MaxPoolGradient "struct max_pool_gradient":
+        const float *dy
+        const unsigned char *argmax8
+        const int *argmax32
+        float *dx
+        const Py_ssize_t *windows
+        Py_ssize_t rows, columns, channels, stride, left
+        Py_ssize_t first_position, row_step, row_size
+
     ctypedef struct BatchNormRows "struct batch_norm":
         const float *x
         const float *dy
@@ -174,7 +183,7 @@ cdef extern from "csrc/kernels.h":
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
         void (*max_pool2d_forward)(const Pool *) noexcept nogil
-        void (*max_pool2d_backward)(const Pool *) noexcept nogil
+        void (*max_pool2d_backward)(const MaxPoolGradient *) noexcept nogil
         void (*average_pool2d_forward)(const Pool *) noexcept nogil
         void (*average_pool2d_backward)(const Pool *) noexcept nogil
         void (*relu_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil

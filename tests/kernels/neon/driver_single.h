@@ -121,41 +121,68 @@ static void average_pool2d_forward(void) {
     k->average_pool2d_forward(&p);
     same(p.y, expected, size);
 }
-/* dx += dy of the winning position, or its mean; where windows do not overlap, dx is only written.
- */
-static void pool2d_backward(int is_max) {
+/* Where windows do not overlap, dx is only written. */
+static void average_pool2d_backward(void) {
     int height, width;
     struct pool p = a_pool(&height, &width);
     const ptrdiff_t size = p.columns_out * p.channels, x_size = height * p.row_size;
     p.overlap = p.stride < p.window_columns || draw(0, 1);
     p.y = floats(size), p.dx = floats(x_size);
-    if (!is_max)
-        for (ptrdiff_t i = 0; i < size; i++)
-            p.y[i] *= 144; /* divisible by the pixel counts of these windows */
+    for (ptrdiff_t i = 0; i < size; i++)
+        p.y[i] *= 144; /* divisible by the pixel counts of these windows */
     if (!p.overlap) memset(p.dx, 0, (size_t)x_size * sizeof(float));
-    const int most = (int)((p.first_row + p.rows) * p.window_columns) - 1;
-    uint8_t *argmax8 = bytes(size, most);
-    int32_t *argmax32 = ints(size, 0, most);
-    const int small = draw(0, 1);
-    p.argmax8 = small ? argmax8 : NULL, p.argmax32 = small ? NULL : argmax32;
     float *expected = copy(p.dx, x_size);
     for (int o = 0; o < p.columns_out; o++)
         for (int c = 0; c < p.channels; c++)
             for (int r = 0; r < p.rows; r++)
                 for (int q = (int)p.columns[2 * o]; q < p.columns[2 * o + 1]; q++) {
-                    const ptrdiff_t at = o * p.channels + c;
-                    const int won = small ? argmax8[at] : argmax32[at];
                     const float count = (float)(p.rows * (p.columns[2 * o + 1] - p.columns[2 * o]));
                     expected[r * p.row_size + q * p.channels + c] +=
-                        !is_max                           ? p.y[at] / count
-                        : won == position_of(&p, o, r, q) ? p.y[at]
-                                                          : 0;
+                        p.y[o * p.channels + c] / count;
                 }
-    (is_max ? k->max_pool2d_backward : k->average_pool2d_backward)(&p);
+    k->average_pool2d_backward(&p);
     same(p.dx, expected, x_size);
 }
-static void max_pool2d_backward(void) { pool2d_backward(1); }
-static void average_pool2d_backward(void) { pool2d_backward(0); }
+/* One row of an image, at `up` in the first row of windows that contain it. */
+static void max_pool2d_backward(void) {
+    int height, width;
+    const struct pool windows = a_pool(&height, &width);
+    const int columns = (int)windows.window_columns, stride = (int)windows.stride;
+    const int out = (int)windows.columns_out, stride_h = draw(1, 3), up = draw(0, 6);
+    struct max_pool_gradient p = {.rows = draw(0, up / stride_h + 1), .columns = width};
+    p.channels = windows.channels, p.stride = stride, p.left = windows.left;
+    p.first_position = up * columns, p.row_step = stride_h * columns;
+    p.row_size = out * p.channels;
+    const ptrdiff_t size = p.rows * p.row_size, dx_size = width * p.channels;
+    const int small = draw(0, 1), most = (up + 1) * columns - 1;
+    const float *dy = floats(size);
+    const uint8_t *argmax8 = bytes(size, most);
+    const int32_t *argmax32 = ints(size, 0, most);
+    p.dy = dy, p.argmax8 = small ? argmax8 : NULL, p.argmax32 = small ? NULL : argmax32;
+    p.dx = floats(dx_size);
+    ptrdiff_t *range = offsets_to(2 * width, 0);
+    float *expected = copy(p.dx, dx_size);
+    for (int q = 0; q < width; q++) {
+        int first = 0, last = out;
+        while (first < out && first * stride - p.left + columns <= q) first++;
+        while (last > first && (last - 1) * stride - p.left > q) last--;
+        range[2 * q] = first, range[2 * q + 1] = last;
+        for (int c = 0; c < p.channels; c++) {
+            float sum = 0;
+            for (int r = 0; r < p.rows; r++)
+                for (int o = first; o < last; o++) {
+                    const ptrdiff_t at = (r * out + o) * p.channels + c;
+                    const ptrdiff_t position =
+                        (up - r * stride_h) * columns + q + p.left - o * stride;
+                    if ((small ? argmax8[at] : argmax32[at]) == position) sum += dy[at];
+                }
+            expected[q * p.channels + c] = sum;
+        }
+    }
+    p.windows = range;
+    k->max_pool2d_backward(&p);
+    same(p.dx, expected, dx_size);
+}
 
 /* --------------------------------------------------------------------------------- elementwise */
 

@@ -13,13 +13,6 @@ enum { CHUNK = 64 }; /* rows of three arrays that stay in the first-level cache,
         for (; c < p->channels; c += LANES) tile##_of(p, c, tail_of(p->channels - c), 1, 0);       \
     }
 
-TILE vec load_part(const float *p, tail t, const int whole) {
-    return whole ? load(p) : load_tail(p, t);
-}
-TILE void store_part(float *p, vec a, tail t, const int whole) {
-    if (whole) store(p, a);
-    else store_tail(p, a, t);
-}
 TILE vec total(const vec sum[CHAINS]) { return (sum[0] + sum[1]) + (sum[2] + sum[3]); }
 
 TILE void batch_norm_moments_of(const struct batch_norm *p, ptrdiff_t c, const tail t,

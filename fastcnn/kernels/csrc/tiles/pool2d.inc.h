@@ -1,126 +1,181 @@
-/* Pooling, one output row at a time, channels in vectors (struct pool in kernels.h). */
+/* Pooling, one row at a time (struct pool and max_pool_gradient in kernels.h). A block of channels
+ * of one pixel stays in registers while its window passes. */
+enum { POOL_VECTORS = 4 };
+
+/* tile(p, i, c, tail, vectors, whole, option) for all blocks of channels c of pixel i. All but the
+ * first three are constants; `whole` says that all vectors are full. Unless `adds`, the last vector
+ * overlaps the one before it rather than being cut off: both write the same. */
+#define EACH_BLOCK_OF_CHANNELS(tile, p, i, option, adds)                                           \
+    do {                                                                                           \
+        const ptrdiff_t n_ = (p)->channels;                                                        \
+        ptrdiff_t c_ = 0;                                                                          \
+        for (; c_ + POOL_VECTORS * LANES <= n_; c_ += POOL_VECTORS * LANES)                        \
+            tile(p, i, c_, tail_of(LANES), POOL_VECTORS, 1, option);                               \
+        for (; c_ + 2 * LANES <= n_; c_ += 2 * LANES)                                              \
+            tile(p, i, c_, tail_of(LANES), 2, 1, option);                                          \
+        if (c_ + LANES <= n_) {                                                                    \
+            tile(p, i, c_, tail_of(LANES), 1, 1, option);                                          \
+            c_ += LANES;                                                                           \
+        }                                                                                          \
+        if (c_ == n_) break;                                                                       \
+        if (c_ > 0 && !(adds)) tile(p, i, n_ - LANES, tail_of(LANES), 1, 1, option);               \
+        else tile(p, i, c_, tail_of(n_ - c_), 1, 0, option);                                       \
+    } while (0)
+
+TILE void max_pool_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_t c, const tail t,
+                         const int vectors, const int whole, const int positions) {
+    const ptrdiff_t channels = p->channels, at = o * channels + c;
+    const ptrdiff_t from = p->columns[2 * o], columns = p->columns[2 * o + 1] - from;
+    const float *row = p->x + from * channels + c;
+    ptrdiff_t first = p->first_row * p->window_columns + from - (o * p->stride - p->left);
+    vec best[POOL_VECTORS];
+    ivec position[POOL_VECTORS];
+    UNROLLED (v, vectors) {
+        best[v] = load_part(row + v * LANES, t, whole);
+        position[v] = ibroadcast((int)first);
+    }
+    for (ptrdiff_t r = 0; r < p->rows; r++) {
+        for (ptrdiff_t q = 0; q < columns; q++) {
+            const ivec current = ibroadcast((int)(first + q));
+            UNROLLED (v, vectors) {
+                const vec value = load_part(row + q * channels + v * LANES, t, whole);
+                /* the first NaN stays: it is the maximum */
+                const bvec stays = either(less_equal(value, best[v]), unordered(best[v], best[v]));
+                best[v] = choose(stays, best[v], value);
+                if (positions) position[v] = ichoose(stays, position[v], current);
+            }
+        }
+        row += p->row_size;
+        first += p->window_columns;
+    }
+    UNROLLED (v, vectors) {
+        if (p->relu) {
+            const bvec closed = less_equal(best[v], broadcast(0));
+            best[v] = choose(closed, broadcast(0), best[v]);
+            position[v] = ichoose(closed, ibroadcast(CLOSED), position[v]);
+        }
+        store_part(p->y + at + v * LANES, best[v], t, whole);
+        if (positions && p->argmax8) store_u8_tail(p->argmax8 + at + v * LANES, position[v], t);
+        if (positions && p->argmax32) store_i32_tail(p->argmax32 + at + v * LANES, position[v], t);
+    }
+}
+
+TILE void max_pool_2x2_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_t c,
+                             const tail t, const int vectors, const int whole, const int unused) {
+    (void)unused;
+    const ptrdiff_t at = o * p->channels + c;
+    const float *x = p->x + p->columns[2 * o] * p->channels + c, *below = x + p->row_size;
+    UNROLLED (v, vectors) {
+        const ptrdiff_t k = v * LANES;
+        store_max_pool_2x2(load_part(x + k, t, whole), load_part(x + p->channels + k, t, whole),
+                           load_part(below + k, t, whole),
+                           load_part(below + p->channels + k, t, whole), p->relu, p->y + at + k,
+                           p->argmax8 ? p->argmax8 + at + k : NULL, t);
+    }
+}
+
 static void max_pool2d_forward(const struct pool *p) {
-    const int two_rows =
-        p->window_columns == 2 && p->first_row == 0 && p->rows == 2 && !p->argmax32;
+    const int two_rows = p->window_columns == 2 && p->first_row == 0 && p->rows == 2;
     for (ptrdiff_t o = 0; o < p->columns_out; o++) {
-        const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
-        const ptrdiff_t window_start = o * p->stride - p->left;
-        if (two_rows && to - from == 2) {
-            for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-                const tail t = tail_of(p->channels - c);
-                const float *x = p->x + from * p->channels + c;
-                const ptrdiff_t at = o * p->channels + c;
-                store_max_pool_2x2(load_tail(x, t), load_tail(x + p->channels, t),
-                                   load_tail(x + p->row_size, t),
-                                   load_tail(x + p->row_size + p->channels, t), p->relu, p->y + at,
-                                   p->argmax8 ? p->argmax8 + at : NULL, t);
-            }
-            continue;
-        }
-        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-            const tail t = tail_of(p->channels - c);
-            const float *corner = p->x + from * p->channels + c;
-            vec best = load_tail(corner, t);
-            ivec position =
-                ibroadcast((int)(p->first_row * p->window_columns + from - window_start));
-            for (ptrdiff_t r = 0; r < p->rows; r++)
-                for (ptrdiff_t q = from; q < to; q++) {
-                    const vec value = load_tail(p->x + r * p->row_size + q * p->channels + c, t);
-                    const bvec better =
-                        either(greater(value, best),
-                               but_not(unordered(value, value), unordered(best, best)));
-                    const int current =
-                        (int)((p->first_row + r) * p->window_columns + q - window_start);
-                    best = choose(better, value, best);
-                    position = ichoose(better, ibroadcast(current), position);
-                }
-            if (p->relu) {
-                const bvec closed = less_equal(best, broadcast(0));
-                best = choose(closed, broadcast(0), best);
-                position = ichoose(closed, ibroadcast(CLOSED), position);
-            }
-            const ptrdiff_t at = o * p->channels + c;
-            store_tail(p->y + at, best, t);
-            if (p->argmax8) store_u8_tail(p->argmax8 + at, position, t);
-            if (p->argmax32) store_i32_tail(p->argmax32 + at, position, t);
-        }
+        if (two_rows && !p->argmax32 && p->columns[2 * o + 1] - p->columns[2 * o] == 2)
+            EACH_BLOCK_OF_CHANNELS(max_pool_2x2_block, p, o, 0, 0);
+        else if (p->argmax8 || p->argmax32) EACH_BLOCK_OF_CHANNELS(max_pool_block, p, o, 1, 0);
+        else EACH_BLOCK_OF_CHANNELS(max_pool_block, p, o, 0, 0);
+    }
+}
+
+TILE void average_pool_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_t c,
+                             const tail t, const int vectors, const int whole, const int is_2x2) {
+    const ptrdiff_t channels = p->channels;
+    const ptrdiff_t from = p->columns[2 * o], columns = p->columns[2 * o + 1] - from;
+    const float *row = p->x + from * channels + c;
+    const vec count = broadcast((float)(p->rows * columns));
+    vec sum[POOL_VECTORS];
+    UNROLLED (v, vectors) sum[v] = broadcast(0);
+    for (ptrdiff_t r = 0; r < (is_2x2 ? 2 : p->rows); r++) {
+        for (ptrdiff_t q = 0; q < (is_2x2 ? 2 : columns); q++)
+            UNROLLED (v, vectors) sum[v] += load_part(row + q * channels + v * LANES, t, whole);
+        row += p->row_size;
+    }
+    UNROLLED (v, vectors) {
+        const vec mean = is_2x2 ? sum[v] * broadcast(0.25f) : sum[v] / count;
+        store_part(p->y + o * channels + c + v * LANES, mean, t, whole);
     }
 }
 
 static void average_pool2d_forward(const struct pool *p) {
     for (ptrdiff_t o = 0; o < p->columns_out; o++) {
-        const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
-        if (p->rows == 2 && to - from == 2) {
-            for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-                const tail t = tail_of(p->channels - c);
-                const float *x = p->x + from * p->channels + c, *below = x + p->row_size;
-                const vec sum = load_tail(x, t) + load_tail(x + p->channels, t) +
-                                load_tail(below, t) + load_tail(below + p->channels, t);
-                store_tail(p->y + o * p->channels + c, sum * broadcast(0.25f), t);
-            }
-            continue;
-        }
-        const vec count = broadcast((float)(p->rows * (to - from)));
-        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-            const tail t = tail_of(p->channels - c);
-            vec sum = broadcast(0);
-            for (ptrdiff_t r = 0; r < p->rows; r++)
-                for (ptrdiff_t q = from; q < to; q++)
-                    sum += load_tail(p->x + r * p->row_size + q * p->channels + c, t);
-            store_tail(p->y + o * p->channels + c, sum / count, t);
-        }
+        if (p->rows == 2 && p->columns[2 * o + 1] - p->columns[2 * o] == 2)
+            EACH_BLOCK_OF_CHANNELS(average_pool_block, p, o, 1, 0);
+        else EACH_BLOCK_OF_CHANNELS(average_pool_block, p, o, 0, 0);
     }
 }
 
-TILE vec plus(vec a, vec b) { return a + b; }
-
-static void max_pool2d_backward(const struct pool *p) {
-    for (ptrdiff_t o = 0; o < p->columns_out; o++) {
-        const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
-        const ptrdiff_t window_start = o * p->stride - p->left;
-        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-            const tail t = tail_of(p->channels - c);
-            const ptrdiff_t at = o * p->channels + c;
-            const vec dy = load_tail(p->y + at, t);
-            const ivec position =
-                p->argmax8 ? load_u8_tail(p->argmax8 + at, t) : load_i32_tail(p->argmax32 + at, t);
-            for (ptrdiff_t r = 0; r < p->rows; r++)
-                for (ptrdiff_t q = from; q < to; q++) {
-                    const int current =
-                        (int)((p->first_row + r) * p->window_columns + q - window_start);
-                    float *dx = p->dx + r * p->row_size + q * p->channels + c;
-                    const vec gradient =
-                        choose(equal(position, ibroadcast(current)), dy, broadcast(0));
-                    store_tail(dx, p->overlap ? plus(load_tail(dx, t), gradient) : gradient, t);
-                }
+/* Each pixel of dx collects from the windows that contain it, the first window first. */
+TILE void max_pool_gradient_block(const struct max_pool_gradient *p, const ptrdiff_t q,
+                                  const ptrdiff_t c, const tail t, const int vectors,
+                                  const int whole, const int bytes) {
+    const ptrdiff_t channels = p->channels;
+    const ptrdiff_t from = p->windows[2 * q], windows = p->windows[2 * q + 1] - from;
+    ptrdiff_t row = from * channels + c;
+    ptrdiff_t first = p->first_position + q + p->left - from * p->stride;
+    vec sum[POOL_VECTORS];
+    UNROLLED (v, vectors) sum[v] = broadcast(0);
+    for (ptrdiff_t r = 0; r < p->rows; r++) {
+        for (ptrdiff_t o = 0; o < windows; o++) {
+            const ivec current = ibroadcast((int)(first - o * p->stride));
+            UNROLLED (v, vectors) {
+                const ptrdiff_t at = row + o * channels + v * LANES;
+                const ivec position =
+                    bytes ? load_u8_tail(p->argmax8 + at, t) : load_i32_tail(p->argmax32 + at, t);
+                const vec gradient = load_part(p->dy + at, t, whole);
+                sum[v] += choose(equal(position, current), gradient, broadcast(0));
+            }
         }
+        row += p->row_size;
+        first -= p->row_step;
+    }
+    UNROLLED (v, vectors) store_part(p->dx + q * channels + c + v * LANES, sum[v], t, whole);
+}
+
+static void max_pool2d_backward(const struct max_pool_gradient *p) {
+    for (ptrdiff_t q = 0; q < p->columns; q++) {
+        if (p->argmax8) EACH_BLOCK_OF_CHANNELS(max_pool_gradient_block, p, q, 1, 0);
+        else EACH_BLOCK_OF_CHANNELS(max_pool_gradient_block, p, q, 0, 0);
+    }
+}
+
+enum { SPREAD_MEAN, ADD_MEAN, SPREAD_MEAN_2X2 };
+
+TILE void average_pool_gradient_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_t c,
+                                      const tail t, const int vectors, const int whole,
+                                      const int kind) {
+    const ptrdiff_t channels = p->channels, from = p->columns[2 * o];
+    const ptrdiff_t rows = kind == SPREAD_MEAN_2X2 ? 2 : p->rows;
+    const ptrdiff_t columns = kind == SPREAD_MEAN_2X2 ? 2 : p->columns[2 * o + 1] - from;
+    const vec count = broadcast((float)(rows * columns));
+    float *row = p->dx + from * channels + c;
+    vec gradient[POOL_VECTORS];
+    UNROLLED (v, vectors)
+        gradient[v] = load_part(p->y + o * channels + c + v * LANES, t, whole) / count;
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        for (ptrdiff_t q = 0; q < columns; q++)
+            UNROLLED (v, vectors) {
+                float *dx = row + q * channels + v * LANES;
+                vec sum = gradient[v];
+                if (kind == ADD_MEAN) sum += load_part(dx, t, whole);
+                store_part(dx, sum, t, whole);
+            }
+        row += p->row_size;
     }
 }
 
 static void average_pool2d_backward(const struct pool *p) {
     for (ptrdiff_t o = 0; o < p->columns_out; o++) {
-        const ptrdiff_t from = p->columns[2 * o], to = p->columns[2 * o + 1];
-        if (p->rows == 2 && to - from == 2 && !p->overlap) {
-            for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-                const tail t = tail_of(p->channels - c);
-                const vec gradient = load_tail(p->y + o * p->channels + c, t) * broadcast(0.25f);
-                float *dx = p->dx + from * p->channels + c, *below = dx + p->row_size;
-                store_tail(dx, gradient, t);
-                store_tail(dx + p->channels, gradient, t);
-                store_tail(below, gradient, t);
-                store_tail(below + p->channels, gradient, t);
-            }
-            continue;
-        }
-        const vec count = broadcast((float)(p->rows * (to - from)));
-        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-            const tail t = tail_of(p->channels - c);
-            const vec gradient = load_tail(p->y + o * p->channels + c, t) / count;
-            for (ptrdiff_t r = 0; r < p->rows; r++)
-                for (ptrdiff_t q = from; q < to; q++) {
-                    float *dx = p->dx + r * p->row_size + q * p->channels + c;
-                    store_tail(dx, p->overlap ? plus(load_tail(dx, t), gradient) : gradient, t);
-                }
-        }
+        if (p->overlap) EACH_BLOCK_OF_CHANNELS(average_pool_gradient_block, p, o, ADD_MEAN, 1);
+        else if (p->rows == 2 && p->columns[2 * o + 1] - p->columns[2 * o] == 2)
+            EACH_BLOCK_OF_CHANNELS(average_pool_gradient_block, p, o, SPREAD_MEAN_2X2, 0);
+        else EACH_BLOCK_OF_CHANNELS(average_pool_gradient_block, p, o, SPREAD_MEAN, 0);
     }
 }
+#undef EACH_BLOCK_OF_CHANNELS

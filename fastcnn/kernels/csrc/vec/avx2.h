@@ -62,9 +62,15 @@ TILE bvec equal(ivec a, ivec b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(
 TILE ivec load_i32_tail(const int32_t *p, tail t) { return _mm256_maskload_epi32(p, t.mask); }
 TILE ivec load_u8_tail(const uint8_t *p, tail t) {
     if (t.count == 8) return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p));
-    int32_t value[8] = {0};
-    for (int i = 0; i < t.count; i++) value[i] = p[i];
-    return _mm256_loadu_si256((const __m256i *)value);
+    unsigned long long bytes = 0;
+    for (int size = 4, done = 0; size > 0; size /= 2)
+        if (t.count & size) {
+            unsigned part = 0;
+            __builtin_memcpy(&part, p + done, (size_t)size);
+            bytes |= (unsigned long long)part << 8 * done;
+            done += size;
+        }
+    return _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes));
 }
 TILE void store_u8_tail(uint8_t *p, ivec a, tail t) {
     const __m128i low = _mm256_castsi256_si128(a), high = _mm256_extracti128_si256(a, 1);
@@ -73,9 +79,13 @@ TILE void store_u8_tail(uint8_t *p, ivec a, tail t) {
         _mm_storel_epi64((__m128i *)p, bytes);
         return;
     }
-    uint8_t value[16];
-    _mm_storeu_si128((__m128i *)value, bytes);
-    for (int i = 0; i < t.count; i++) p[i] = value[i];
+    unsigned long long value = (unsigned long long)_mm_cvtsi128_si64(bytes);
+    for (int size = 4; size > 0; size /= 2)
+        if (t.count & size) {
+            __builtin_memcpy(p, &value, (size_t)size);
+            value >>= 8 * size;
+            p += size;
+        }
 }
 TILE ivec iadd(ivec a, ivec b) { return _mm256_add_epi32(a, b); }
 TILE ivec imultiply(ivec a, ivec b) { return _mm256_mullo_epi32(a, b); }
