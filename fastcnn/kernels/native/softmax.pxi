@@ -1,48 +1,93 @@
-# Softmax, alone and followed by the cross-entropy. A task is a sample.
-# uses: team (Kernel)
+# Softmax, alone and followed by the cross-entropy. A task is a block of samples, whose exponential
+# functions are one call: few classes would leave most of a vector empty.
+# uses: team (Kernel, ceil_div)
 
-cdef float softmax(
-    const Table *table, const float *x, float *y, Py_ssize_t classes, float *largest_x
-) noexcept nogil:
-    # Writes softmax(x) to y and the largest x to largest_x; returns log(sum over c of
-    # exp(x[c] - largest_x)). They are not added: the logarithm would vanish beside a large x.
-    cdef float largest = x[0], total = 0
+cdef Py_ssize_t SOFTMAX_ELEMENTS = 1024  # in a block of samples: they stay in the cache
+cdef Py_ssize_t MANY_CLASSES = 32        # from here on a block is a sample
+
+
+cdef inline float largest_of(const float *x, Py_ssize_t classes) noexcept nogil:
+    # max(x), NaN if any x is NaN.
+    cdef float largest = x[0]
     cdef Py_ssize_t c
     for c in range(1, classes):
         if x[c] > largest or x[c] != x[c]:
             largest = x[c]
-    table.exp_shifted(x, largest, y, classes)
+    return largest
+
+
+cdef void exponentials(
+    const Table *table, const float *x, float *y, float *largest, Py_ssize_t samples,
+    Py_ssize_t classes,
+) noexcept nogil:
+    # y = exp(x - max x) of each sample, whose max x goes to `largest`.
+    cdef Py_ssize_t n, c
+    for n in range(samples):
+        largest[n] = largest_of(x + n * classes, classes)
+    if samples == 1:
+        table.exp_shifted(x, largest[0], y, classes)
+        return
+    for n in range(samples):
+        for c in range(classes):
+            y[n * classes + c] = x[n * classes + c] - largest[n]
+    table.exp_shifted(y, 0, y, samples * classes)
+
+
+cdef inline float normalize(float *y, Py_ssize_t classes) noexcept nogil:
+    # Divides y by its sum; returns the sum.
+    cdef float total = 0
+    cdef Py_ssize_t c
     for c in range(classes):
         total += y[c]
     for c in range(classes):
         y[c] /= total
-    largest_x[0] = largest
-    return logf(total)
+    return total
 
 
-cdef class Softmax(Kernel):
+cdef class SampleBlocks(Kernel):
+    cdef Py_ssize_t samples, classes, block
+
+    cdef set_samples(self, shape):
+        self.samples, self.classes = shape
+        self.block = 1
+        if 0 < self.classes < MANY_CLASSES:
+            self.block = SOFTMAX_ELEMENTS // self.classes
+        self.tasks = ceil_div(self.samples, self.block)
+        self.work = 8. * self.samples * self.classes
+        self.allocate_scratch(self.block)
+
+
+cdef class Softmax(SampleBlocks):
     # Forward if dy is None; otherwise backward, and x is softmax's output.
     cdef const float[:, ::1] dy, x
     cdef float[:, ::1] out
 
     cdef bind(self, dy, x, out):
         self.dy, self.x, self.out = dy, x, out
-        self.tasks = x.shape[0]
-        self.work = 8. * x.shape[0] * x.shape[1]
+        self.set_samples(x.shape)
 
-    cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
-        cdef Py_ssize_t c, classes = self.x.shape[1]
-        cdef float total = 0, largest
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t first = i * self.block, c, n, classes = self.classes
+        cdef Py_ssize_t last = min(first + self.block, self.samples)
+        cdef float total
         if self.dy is None:
-            softmax(self.table, &self.x[n, 0], &self.out[n, 0], classes, &largest)
+            exponentials(
+                self.table, &self.x[first, 0], &self.out[first, 0], scratch, last - first, classes
+            )
+            for n in range(first, last):
+                normalize(&self.out[n, 0], classes)
             return
-        for c in range(classes):
-            total += self.dy[n, c] * self.x[n, c]
-        for c in range(classes):
-            self.out[n, c] = self.x[n, c] * (self.dy[n, c] - total)
+        for n in range(first, last):
+            total = 0
+            for c in range(classes):
+                total += self.dy[n, c] * self.x[n, c]
+            for c in range(classes):
+                self.out[n, c] = self.x[n, c] * (self.dy[n, c] - total)
 
 
-cdef class SoftmaxSparseCrossentropy(Kernel):
+cdef class SoftmaxSparseCrossentropy(SampleBlocks):
+    # losses = log(sum over c of exp(x[c] - max x)) - (x[label] - max x). The maximum is not added
+    # to the logarithm, which would vanish beside a large x.
     cdef const float[:, ::1] logits
     cdef const long long[::1] labels
     cdef const float[::1] scale
@@ -52,18 +97,22 @@ cdef class SoftmaxSparseCrossentropy(Kernel):
     def __init__(self, logits, labels, scale, losses, probabilities, dlogits):
         self.logits, self.labels, self.scale = logits, labels, scale
         self.losses, self.probabilities, self.dlogits = losses, probabilities, dlogits
-        self.tasks = logits.shape[0]
-        self.work = 8. * logits.shape[0] * logits.shape[1]
+        self.set_samples(logits.shape)
 
-    cdef void task(self, Py_ssize_t n, float *scratch) noexcept nogil:
-        cdef Py_ssize_t c, classes = self.logits.shape[1], label = self.labels[n]
-        cdef float *p = &self.probabilities[n, 0]
-        cdef float largest
-        cdef float log_total = softmax(self.table, &self.logits[n, 0], p, classes, &largest)
-        self.losses[n] = log_total - (self.logits[n, label] - largest)
-        for c in range(classes):
-            self.dlogits[n, c] = p[c] * self.scale[n]
-        self.dlogits[n, label] = (p[label] - 1) * self.scale[n]
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t first = i * self.block, n, c, label, classes = self.classes
+        cdef Py_ssize_t last = min(first + self.block, self.samples)
+        cdef float *p = &self.probabilities[first, 0]
+        exponentials(self.table, &self.logits[first, 0], p, scratch, last - first, classes)
+        for n in range(first, last):
+            p = &self.probabilities[n, 0]
+            label = self.labels[n]
+            self.losses[n] = logf(normalize(p, classes)) - (
+                self.logits[n, label] - scratch[n - first]
+            )
+            for c in range(classes):
+                self.dlogits[n, c] = p[c] * self.scale[n]
+            self.dlogits[n, label] = (p[label] - 1) * self.scale[n]
 
 
 def softmax_forward(x, y):
