@@ -178,8 +178,10 @@ def batch_norm_backward(
     dgamma: NDArray | None,
     dbeta: NDArray | None,
     dresidual: NDArray | None = None,
+    beta: NDArray | None = None,
     *,
     epsilon: float,
+    relu: bool = False,
     relu_max: float = ...,
 ) -> Kernel: ...
 def batch_norm_forward(

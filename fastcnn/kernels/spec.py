@@ -61,7 +61,7 @@ FAMILIES = {
     "normalization": {
         "batch_norm_backward": (
             "x:mc dy:mc y:mc? gamma:c? mean:c variance:c dx:mc?! dgamma:c?! dbeta:c?! "
-            "dresidual:mc?!"
+            "dresidual:mc?! beta:c?"
         ),
         "batch_norm_forward": "x:mc gamma:c? beta:c? mean:c variance:c y:mc! residual:mc?",
         "batch_norm_forward_training": (

@@ -29,6 +29,7 @@ class BatchNormalizationStep(Step):
     """
 
     owns_output = True
+    has_residual = False  # whether a second input is added before relu
 
     def __init__(self, layer, relu_max=None, frozen=False, **shapes):
         super().__init__(layer, **shapes)
@@ -120,15 +121,16 @@ class BatchNormalizationStep(Step):
         if self.needs_dx:
             call.dx = self._input_gradient_buffer(dy)
             dx_rows, call.after_backward = self._rows("dx rows", call.dx)
-        gamma = None if layer.gamma is None else layer.gamma.value
         y_rows = call.y_rows if self.relu else None
-        weights = (layer.gamma, layer.beta)
+        weights = layer.gamma, layer.beta
+        gamma, beta = (None if w is None else w.value for w in weights)
         call.backward = kernels.bind(
             "batch_norm_backward",
-            call.x_rows, dy_rows, y_rows, gamma, call.mean, call.variance, dx_rows,
+            call.x_rows, dy_rows, y_rows if self.has_residual else None,
+            gamma, call.mean, call.variance, dx_rows,
             *(None if w is None else w.gradient for w in weights),
-            dresidual,
-            epsilon=layer.epsilon, relu_max=self.relu_max,
+            dresidual, beta,
+            epsilon=layer.epsilon, relu=self.relu, relu_max=self.relu_max,
         )  # fmt: skip
         call.backward_frozen = partial(
             self._backward_frozen, call.x_rows, dy_rows, y_rows, dx_rows, dresidual

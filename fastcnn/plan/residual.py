@@ -35,6 +35,8 @@ class NormalizedSumStep(WithResidual, BatchNormalizationStep):
     `forward` takes (x, residual), `backward` returns the gradients of both.
     """
 
+    has_residual = True
+
     def __init__(self, normalization, add, relu_max):
         shapes = [normalization.input_shape, add.output_shape]
         super().__init__(

@@ -112,6 +112,26 @@ def test_batch_norm_with_a_residual(rows, channels, relu, instruction_set):
         np.testing.assert_array_equal(y, wanted)
 
 
+@pytest.mark.parametrize("relu_max", [np.inf, 0.5])
+@pytest.mark.parametrize(("rows", "channels"), [(2, 3), (33, 17), (700, 65), (5_000, 32)])
+def test_batch_norm_backward_computes_y_again(rows, channels, relu_max, instruction_set):
+    """The bits are those with the y that forward wrote."""
+    rng = np.random.default_rng(rows + channels)
+    x, dy = reals(rng, rows, channels), reals(rng, rows, channels)
+    weights = reals(rng, channels), reals(rng, channels)
+    for gamma, beta in (weights, (None, weights[1]), (weights[0], None)):
+        config = {"relu": True, "relu_max": relu_max}
+        y, *moments = kernels.batch_norm_forward_training(x, gamma, beta, **config)
+        outputs = [np.zeros_like(x), np.zeros(channels, "f4"), np.zeros(channels, "f4"), None]
+        config["epsilon"] = 1e-3
+        arrays = [x, dy, y, gamma, *moments, *outputs, beta]
+        expected = run(Call("batch_norm_backward", arrays, config, 1), 2)
+        arrays[2] = None
+        found = bits_of_all_threads(Call("batch_norm_backward", arrays, config, 1))
+        for i in (6, 7, 8):
+            np.testing.assert_array_equal(found[i], expected[i])
+
+
 @pytest.mark.parametrize("masked", [True, False])
 @pytest.mark.parametrize(("rows", "channels"), [(1, 3), (33, 17), (700, 65), (5_000, 32)])
 def test_batch_norm_backward_of_a_residual(rows, channels, masked, instruction_set):

@@ -357,14 +357,32 @@ def _batch_norm_training(call, expected):
 
 
 def _batch_norm_backward(call, expected):
-    x, dy, _, gamma, mean, variance, *_ = call.arrays
+    x, dy, y, gamma, mean, variance, *_, beta = call.arrays
     inverse = 1 / np.sqrt(variance.astype(np.float64) + call.config["epsilon"])
     terms = 2 * max(len(x), 4) * EPS
     h = (np.abs(x) + np.abs(mean)) * inverse
-    total, product = np.abs(dy).sum(0), (np.abs(dy) * h).sum(0)
     scale = inverse if gamma is None else inverse * np.abs(gamma)
-    dx = scale * (8 * EPS * np.abs(dy) + terms * (total + h * product) / max(len(x), 1))
-    return {6: dx, 7: terms * product, 8: terms * total, 9: 0 * dy}
+    # where y is computed again and is near a bound, a rounding decides whether dy counts
+    unsure = 0 * dy
+    if call.config.get("relu") and y is None:
+        y = (x - mean.astype(np.float64)) * (inverse if gamma is None else inverse * gamma)
+        y, size = (
+            (y, h * scale / inverse)
+            if beta is None
+            else (y + beta, h * scale / inverse + np.abs(beta))
+        )
+        near = np.minimum(np.abs(y), np.abs(y - call.config["relu_max"])) <= 8 * EPS * size
+        unsure = np.where(near, np.abs(dy), 0)
+    total, product = np.abs(dy).sum(0), (np.abs(dy) * h).sum(0)
+    lost, lost_product = unsure.sum(0), (unsure * h).sum(0)
+    means = terms * (total + h * product) + lost + h * lost_product
+    dx = scale * (8 * EPS * np.abs(dy) + unsure + means / max(len(x), 1))
+    return {
+        6: dx,
+        7: terms * product + lost_product,
+        8: terms * total + lost,
+        9: unsure,
+    }
 
 
 TOLERANCES = {

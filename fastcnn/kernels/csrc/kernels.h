@@ -147,6 +147,7 @@ struct max_pool_gradient {
 struct batch_norm {
     const float *x;
     const float *dy, *y;   /* backward: y, relu's output, may be NULL */
+    const float *beta;     /* [channels]; without y: y = (x - mean) * scale + beta; may be NULL */
     const float *residual; /* forward: added before relu; may be NULL, or out */
     float *dresidual;      /* sums: gets dy, or 0 where y <= 0; may be NULL, or dy */
     const float *mean, *scale, *offset, *slope; /* [channels] */

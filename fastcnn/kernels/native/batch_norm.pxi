@@ -18,11 +18,11 @@ cdef class BatchNormPass(Kernel):
     cdef float[:, ::1] out, dresidual
     cdef float[:, :, ::1] sums       # (block, 2, width)
     cdef double[:, ::1] totals       # (2, channels)
-    cdef float[:, ::1] by_channel    # mean, scale, offset, slope, each `repeat` times
+    cdef float[:, ::1] by_channel    # mean, scale, offset, slope, beta, each `repeat` times
     cdef Py_ssize_t repeat, width    # rows that are treated as one, and their size
     cdef Py_ssize_t block_rows, blocks
     cdef Py_ssize_t whole            # rows in blocks; fewer than `repeat` may remain
-    cdef bint relu
+    cdef bint relu, recomputes       # recomputes: relu's output, which is not in y
     cdef float relu_max
     cdef void (*tile)(const BatchNormRows *) noexcept nogil
 
@@ -42,7 +42,7 @@ cdef class BatchNormPass(Kernel):
         if out is None:
             self.sums = np.empty((self.tasks, 2, self.width), np.float32)
             self.totals = np.empty((2, channels))
-        self.by_channel = aligned((4, self.width), zero=True)
+        self.by_channel = aligned((5, self.width), zero=True)
 
     cdef Py_ssize_t first_row(self, Py_ssize_t i) noexcept nogil:
         return i * self.block_rows if i < self.blocks else self.whole
@@ -61,6 +61,7 @@ cdef class BatchNormPass(Kernel):
         p.dresidual = &self.dresidual[first, 0] if self.dresidual is not None else NULL
         p.mean, p.scale = &self.by_channel[0, 0], &self.by_channel[1, 0]
         p.offset, p.slope = &self.by_channel[2, 0], &self.by_channel[3, 0]
+        p.beta = &self.by_channel[4, 0] if self.recomputes else NULL
         p.out = &self.out[first, 0] if self.out is not None else &self.sums[i, 0, 0]
         p.relu, p.relu_max = self.relu, self.relu_max
         self.tile(&p)
@@ -68,7 +69,7 @@ cdef class BatchNormPass(Kernel):
     cdef void spread(self) noexcept nogil:
         # Repeats the first copy of `by_channel`.
         cdef Py_ssize_t i, k, channels = self.x.shape[1]
-        for i in range(4):
+        for i in range(5):
             for k in range(1, self.repeat):
                 memcpy(&self.by_channel[i, k * channels], &self.by_channel[i, 0],
                        channels * sizeof(float))
@@ -167,16 +168,26 @@ cdef class BatchNormScales(Kernel):
 
 
 cdef class BatchNormMeans(Kernel):
-    # Before the sums of a backward kernel: the mean of each channel.
+    # Before the sums of a backward kernel: what they need of each channel.
     cdef BatchNormPass sums
-    cdef const float[::1] mean
+    cdef const float[::1] gamma, beta, mean, variance
+    cdef double epsilon
 
-    def __init__(self, BatchNormPass sums, mean):
-        self.sums, self.mean = sums, mean
+    def __init__(self, BatchNormPass sums, gamma, beta, mean, variance, epsilon):
+        self.sums, self.gamma, self.beta = sums, gamma, beta
+        self.mean, self.variance, self.epsilon = mean, variance, epsilon
 
     def __call__(self, version=None):
         cdef float[:, ::1] by_channel = self.sums.by_channel
-        by_channel[0, :self.mean.shape[0]] = self.mean
+        cdef Py_ssize_t c
+        cdef double scale
+        for c in range(self.mean.shape[0]):
+            by_channel[0, c] = self.mean[c]
+            scale = 1 / sqrt(self.variance[c] + self.epsilon)
+            if self.gamma is not None:
+                scale *= self.gamma[c]
+            by_channel[1, c] = <float>scale
+            by_channel[4, c] = self.beta[c] if self.beta is not None else 0
         self.sums.spread()
 
 
@@ -223,6 +234,7 @@ cdef class BatchNormGradients(Kernel):
             by_channel[0, c], by_channel[1, c] = self.mean[c], <float>scale
             by_channel[2, c] = <float>(-scale * total / rows)
             by_channel[3, c] = <float>(-scale * inverse * inverse * product / rows)
+            by_channel[4, c] = self.sums.by_channel[4, c]
         if self.gradient is not None:
             self.gradient.spread()
 
@@ -249,6 +261,7 @@ def batch_norm_forward_training(
     cdef BatchNormPass apply = batch_norm_pass(x, None, None, y, relu, relu_max)
     moments.tile = moments.table.batch_norm_moments
     apply.tile, apply.residual = apply.table.batch_norm_apply, residual
+    apply.backwards = True
     cdef BatchNormScales scales
     scales = BatchNormScales(moments, apply, gamma, beta, mean, variance, epsilon)
     scales.moving_mean, scales.moving_variance = moving_mean, moving_variance
@@ -257,16 +270,19 @@ def batch_norm_forward_training(
 
 
 def batch_norm_backward(
-    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, *, epsilon,
-    relu_max=np.inf
+    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, beta=None, *, epsilon,
+    relu=False, relu_max=np.inf
 ):
     cdef BatchNormPass sums = batch_norm_pass(x, dy, y, None, False, relu_max), gradient = None
     sums.tile, sums.dresidual = sums.table.batch_norm_sums, dresidual
+    sums.recomputes = relu and y is None
     if dresidual is not None:  # what the first pass has written
-        dy, y = dresidual, None
+        dy, y, relu = dresidual, None, False
     if dx is not None:
         gradient = batch_norm_pass(x, dy, y, dx, False, relu_max)
-        gradient.tile = gradient.table.batch_norm_gradient
+        gradient.tile, gradient.backwards = gradient.table.batch_norm_gradient, True
+        gradient.recomputes = relu and y is None
+    means = BatchNormMeans(sums, gamma, beta, mean, variance, epsilon)
     gradients = BatchNormGradients(sums, gradient, gamma, mean, variance, dgamma, dbeta, epsilon)
     last = () if gradient is None else (gradient,)
-    return Sequence(BatchNormMeans(sums, mean), sums, gradients, *last)
+    return Sequence(means, sums, gradients, *last)

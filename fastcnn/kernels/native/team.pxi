@@ -122,6 +122,8 @@ cdef class Kernel:
     cdef object version           # of the weights that were prepared
     cdef Py_ssize_t tasks         # calls of `task`
     cdef Py_ssize_t finishes      # calls of `finish`, after the last task
+    cdef bint backwards           # each thread goes from its last task to the first: it finds in
+                                  # its cache what the kernel before has read last
     cdef double work              # multiply-adds of a call, or what takes as long
     cdef double gradients         # how many elements of weight gradients it writes
     cdef bint updates             # whether it reads gradients and updates the weights
@@ -187,13 +189,20 @@ cdef class Kernel:
         return threads
 
 
+cdef void run_tasks(
+    Kernel kernel, Py_ssize_t first, Py_ssize_t end, float *scratch
+) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(first, end):
+        kernel.task(first + end - 1 - i if kernel.backwards else i, scratch)
+
+
 cdef void run_alone(Kernel kernel, Py_ssize_t preparations) noexcept nogil:
     cdef Py_ssize_t i
     cdef unsigned long long state = fastcnn_flush_denormals()
     for i in range(preparations):
         kernel.prepare(i, scratch_of(kernel, 0))
-    for i in range(kernel.tasks):
-        kernel.task(i, scratch_of(kernel, 0))
+    run_tasks(kernel, 0, kernel.tasks, scratch_of(kernel, 0))
     for i in range(kernel.finishes):
         kernel.finish(i)
     fastcnn_restore_denormals(state)
@@ -224,8 +233,9 @@ cdef void run_member(
         for i in range(preparations * thread // threads, preparations * (thread + 1) // threads):
             kernel.prepare(i, scratch)
         fastcnn_barrier()
-    for i in range(kernel.tasks * thread // threads, kernel.tasks * (thread + 1) // threads):
-        kernel.task(i, scratch)
+    run_tasks(
+        kernel, kernel.tasks * thread // threads, kernel.tasks * (thread + 1) // threads, scratch
+    )
     if kernel.finishes > 0:
         fastcnn_barrier()
         for i in range(

@@ -86,6 +86,7 @@ cdef extern from "csrc/kernels.h":
         const float *x
         const float *dy
         const float *y
+        const float *beta
         const float *residual
         float *dresidual
         const float *mean

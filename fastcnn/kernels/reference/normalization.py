@@ -47,8 +47,8 @@ def batch_norm_forward_training(
 
 
 def batch_norm_backward(
-    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, *, epsilon,
-    relu_max=np.inf,
+    x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, beta=None, *, epsilon,
+    relu=False, relu_max=np.inf,
 ):  # fmt: skip
     """The gradients of batch_norm_forward_training, with h = (x - mean) / sqrt(variance + epsilon):
 
@@ -56,9 +56,14 @@ def batch_norm_backward(
     dx = gamma / sqrt(variance + epsilon) (dy - dbeta / m - h dgamma / m)
 
     y: the output where relu was part of it (dy then counts as 0 where it is not in (0, relu_max)),
-    or None. dresidual is the gradient of the residual, this dy. dx, dgamma, dbeta and dresidual may
-    be None where they are not wanted; dx or dresidual may be dy itself.
+    or None. With `relu` and without y, y is computed again from x, gamma and beta: there was no
+    residual. dresidual is the gradient of the residual, this dy. dx, dgamma, dbeta and dresidual
+    may be None where they are not wanted; dx or dresidual may be dy itself.
     """
+    if relu and y is None:
+        y = np.empty_like(x)
+        settings = {"epsilon": epsilon, "relu": True, "relu_max": relu_max}
+        batch_norm_forward(x, gamma, beta, mean, variance, y, **settings)
     if y is not None:
         given, dy = dy, np.empty_like(dy)
         relu_backward(given, y, dy, relu_max=relu_max)

@@ -377,6 +377,7 @@ static struct batch_norm some_rows(void) {
     p.y = often() ? floats(p.rows * p.channels) : NULL;
     p.mean = floats(p.channels), p.scale = floats(p.channels);
     p.offset = floats(p.channels), p.slope = floats(p.channels);
+    p.beta = often() ? floats(p.channels) : NULL;
     p.sum_distance = p.channels + draw(0, 3), p.relu = draw(0, 1);
     p.relu_max = a_bound();
     p.residual = often() ? floats(p.rows * p.channels) : NULL;
@@ -397,7 +398,10 @@ static void batch_norm(int which) {
         for (int r = 0; r < p.rows; r++) {
             const ptrdiff_t at = r * p.channels + c;
             const float deviation = p.x[at] - p.mean[c];
-            const float dy = p.y && is_closed(p.y[at], p.relu_max) ? 0 : p.dy[at];
+            const float y = p.y      ? p.y[at]
+                            : p.beta ? deviation * p.scale[c] + p.beta[c]
+                                     : NAN; /* which is not closed */
+            const float dy = is_closed(y, p.relu_max) ? 0 : p.dy[at];
             const float added = p.residual ? p.residual[at] : 0;
             const float out = deviation * p.scale[c] + p.offset[c] + added;
             if (which == 2 && dresidual) dresidual[at] = dy;

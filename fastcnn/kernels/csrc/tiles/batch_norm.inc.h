@@ -76,80 +76,88 @@ TILE void batch_norm_apply_of(const struct batch_norm *p, ptrdiff_t c, const tai
 }
 FOR_ALL_CHANNELS(batch_norm_apply)
 
-/* dy behind relu, whose result is y; y may be NULL. */
-TILE vec gradient_at(const float *dy, const float *y, ptrdiff_t at, vec max, tail t,
-                     const int whole) {
-    const vec gradient = load_part(dy + at, t, whole);
-    return y ? open_gradient(gradient, load_part(y + at, t, whole), max) : gradient;
+/* Constants of one vector of channels in the backward pass. */
+struct norm_channels {
+    vec mean, scale, beta, max;
+};
+
+TILE struct norm_channels norm_channels(const struct batch_norm *p, ptrdiff_t c, tail t,
+                                        const int whole) {
+    const vec zero = broadcast(0);
+    return (struct norm_channels){
+        load_part(p->mean + c, t, whole), p->beta ? load_part(p->scale + c, t, whole) : zero,
+        p->beta ? load_part(p->beta + c, t, whole) : zero, broadcast(p->relu_max)};
 }
 
-/* Adds rows [first, last) of one vector of channels to the chains of both sums. */
-TILE void add_gradients(const struct batch_norm *p, ptrdiff_t c, ptrdiff_t first, ptrdiff_t last,
-                        vec mean, vec sum[CHAINS], vec products[CHAINS], const tail t,
-                        const int whole) {
-    const ptrdiff_t channels = p->channels;
-    const float *x = p->x, *dy = p->dy, *y = p->y;
-    float *dresidual = p->dresidual;
-    const vec max = broadcast(p->relu_max);
-    ptrdiff_t r = first;
-    for (; r + CHAINS <= last; r += CHAINS) {
-        UNROLLED (k, CHAINS) {
-            const ptrdiff_t at = (r + k) * channels + c;
-            const vec gradient = gradient_at(dy, y, at, max, t, whole);
-            if (dresidual) store_part(dresidual + at, gradient, t, whole);
-            sum[k] += gradient;
-            products[k] = multiply_add(gradient, load_part(x + at, t, whole) - mean, products[k]);
-        }
-    }
-    for (; r < last; r++) {
-        const ptrdiff_t at = r * channels + c;
-        const vec gradient = gradient_at(dy, y, at, max, t, whole);
-        if (dresidual) store_part(dresidual + at, gradient, t, whole);
-        sum[0] += gradient;
-        products[0] = multiply_add(gradient, load_part(x + at, t, whole) - mean, products[0]);
-    }
+/* dy where relu is open. Its result y is read, or computed again, which is less to read. */
+TILE vec gradient_at(const struct batch_norm *p, ptrdiff_t at, vec deviation,
+                     const struct norm_channels by, tail t, const int whole) {
+    const vec gradient = load_part(p->dy + at, t, whole);
+    if (p->y) return open_gradient(gradient, load_part(p->y + at, t, whole), by.max);
+    if (!p->beta) return gradient;
+    return open_gradient(gradient, multiply_add(deviation, by.scale, by.beta), by.max);
 }
 
-TILE void batch_norm_sums_of(const struct batch_norm *p, ptrdiff_t c, const tail t,
+/* Adds one vector of channels of row r to both sums. */
+TILE void add_gradient(const struct batch_norm *p, ptrdiff_t r, ptrdiff_t c,
+                       const struct norm_channels by, vec *sum, vec *products, const tail t,
+                       const int whole) {
+    const ptrdiff_t at = r * p->channels + c;
+    const vec deviation = load_part(p->x + at, t, whole) - by.mean;
+    const vec gradient = gradient_at(p, at, deviation, by, t, whole);
+    if (p->dresidual) store_part(p->dresidual + at, gradient, t, whole);
+    *sum += gradient;
+    *products = multiply_add(gradient, deviation, *products);
+}
+
+/* The struct is copied because stores might change it, as far as the compiler knows. */
+TILE void batch_norm_sums_of(const struct batch_norm *all, ptrdiff_t c, const tail t,
                              const int vectors, const int whole) {
-    vec mean[NORM_VECTORS], sum[NORM_VECTORS][CHAINS], products[NORM_VECTORS][CHAINS];
+    const struct batch_norm p = *all;
+    struct norm_channels by[NORM_VECTORS];
+    vec sum[NORM_VECTORS][CHAINS], products[NORM_VECTORS][CHAINS];
     UNROLLED (v, vectors) {
-        mean[v] = load_part(p->mean + c + v * LANES, t, whole);
+        by[v] = norm_channels(&p, c + v * LANES, t, whole);
         UNROLLED (k, CHAINS) sum[v][k] = products[v][k] = broadcast(0);
     }
     /* one vector's sums fill the registers: the other one finds the cache lines of a chunk */
-    for (ptrdiff_t first = 0; first < p->rows; first += CHUNK) {
-        const ptrdiff_t last = p->rows - first < CHUNK ? p->rows : first + CHUNK;
-        UNROLLED (v, vectors)
-            add_gradients(p, c + v * LANES, first, last, mean[v], sum[v], products[v], t, whole);
+    for (ptrdiff_t first = 0; first < p.rows; first += CHUNK) {
+        const ptrdiff_t last = p.rows - first < CHUNK ? p.rows : first + CHUNK;
+        UNROLLED (v, vectors) {
+            ptrdiff_t r = first;
+            for (; r + CHAINS <= last; r += CHAINS)
+                UNROLLED (k, CHAINS)
+                    add_gradient(&p, r + k, c + v * LANES, by[v], &sum[v][k], &products[v][k], t,
+                                 whole);
+            for (; r < last; r++)
+                add_gradient(&p, r, c + v * LANES, by[v], &sum[v][0], &products[v][0], t, whole);
+        }
     }
     UNROLLED (v, vectors) {
-        store_part(p->out + c + v * LANES, total(sum[v]), t, whole);
-        store_part(p->out + p->sum_distance + c + v * LANES, total(products[v]), t, whole);
+        store_part(p.out + c + v * LANES, total(sum[v]), t, whole);
+        store_part(p.out + p.sum_distance + c + v * LANES, total(products[v]), t, whole);
     }
 }
 FOR_ALL_CHANNELS(batch_norm_sums)
 
-TILE void batch_norm_gradient_of(const struct batch_norm *p, ptrdiff_t c, const tail t,
+TILE void batch_norm_gradient_of(const struct batch_norm *all, ptrdiff_t c, const tail t,
                                  const int vectors, const int whole) {
-    const ptrdiff_t channels = p->channels, end = p->rows * channels;
-    const float *x = p->x + c, *dy = p->dy + c, *y = p->y ? p->y + c : NULL;
-    float *dx = p->out + c;
-    const vec max = broadcast(p->relu_max);
-    vec mean[NORM_VECTORS], scale[NORM_VECTORS], offset[NORM_VECTORS], slope[NORM_VECTORS];
+    const struct batch_norm p = *all;
+    struct norm_channels by[NORM_VECTORS];
+    vec scale[NORM_VECTORS], offset[NORM_VECTORS], slope[NORM_VECTORS];
     UNROLLED (v, vectors) {
-        mean[v] = load_part(p->mean + c + v * LANES, t, whole);
-        scale[v] = load_part(p->scale + c + v * LANES, t, whole);
-        offset[v] = load_part(p->offset + c + v * LANES, t, whole);
-        slope[v] = load_part(p->slope + c + v * LANES, t, whole);
+        by[v] = norm_channels(&p, c + v * LANES, t, whole);
+        scale[v] = load_part(p.scale + c + v * LANES, t, whole);
+        offset[v] = load_part(p.offset + c + v * LANES, t, whole);
+        slope[v] = load_part(p.slope + c + v * LANES, t, whole);
     }
-    for (ptrdiff_t row = 0; row < end; row += channels)
+    for (ptrdiff_t r = 0; r < p.rows; r++)
         UNROLLED (v, vectors) {
-            const ptrdiff_t at = row + v * LANES;
-            const vec deviation = load_part(x + at, t, whole) - mean[v];
+            const ptrdiff_t at = r * p.channels + c + v * LANES;
+            const vec deviation = load_part(p.x + at, t, whole) - by[v].mean;
             const vec along = multiply_add(deviation, slope[v], offset[v]);
-            const vec gradient = gradient_at(dy, y, at, max, t, whole);
-            store_part(dx + at, multiply_add(gradient, scale[v], along), t, whole);
+            const vec gradient = gradient_at(&p, at, deviation, by[v], t, whole);
+            store_part(p.out + at, multiply_add(gradient, scale[v], along), t, whole);
         }
 }
 FOR_ALL_CHANNELS(batch_norm_gradient)
