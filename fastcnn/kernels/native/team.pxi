@@ -122,8 +122,7 @@ cdef class Kernel:
     cdef object version           # of the weights that were prepared
     cdef Py_ssize_t tasks         # calls of `task`
     cdef Py_ssize_t finishes      # calls of `finish`, after the last task
-    cdef bint backwards           # each thread goes from its last task to the first: it finds in
-                                  # its cache what the kernel before has read last
+    cdef bint backwards           # from the last task to the first: its data may still be cached
     cdef double work              # multiply-adds of a call, or what takes as long
     cdef double gradients         # how many elements of weight gradients it writes
     cdef bint updates             # whether it reads gradients and updates the weights
