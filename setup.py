@@ -18,7 +18,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("fastcnn/kernels")
-C_FLAGS = ["-O3", "-g0", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]
+# Aligned loops: otherwise their speed varies by 5 % with the addresses that the linker gives them.
+C_FLAGS = ["-O3", "-falign-loops=32", "-g0", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]
 DEBUG = os.environ.get("FASTCNN_DEBUG") == "1"
 SERIAL = os.environ.get("FASTCNN_NO_OPENMP") == "1"
 
