@@ -41,7 +41,7 @@ from fastcnn.core.store import Store
 from fastcnn.core.tensor import tensor
 from fastcnn.core.variables import Variable, initial_values, is_shapes_only
 from fastcnn.layers.steps import UserStep
-from fastcnn.layers.symbolic import Node, NodeList, is_symbolic, shapes_of, tensors_of
+from fastcnn.layers.symbolic import NodeList, SymbolicCalls, as_shapes, is_symbolic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +63,7 @@ SERIALIZE: dict[str, Callable] = {
 }
 
 
-class Layer(Configurable):
+class Layer(SymbolicCalls, Configurable):
     """Base class of all layers; see the module's docstring for the protocol.
 
     Args:
@@ -271,48 +271,6 @@ class Layer(Configurable):
         if self.activity_regularizer is not None:
             self._activity_penalty = [self.activity_regularizer(y) / max(len(y), 1)]
         return y
-
-    def _call_symbolically(self, inputs, training):
-        tensors = tensors_of(inputs, self)
-        output_shape = self.build_once(shapes_of(inputs))
-        return Node(self, inputs, tensors, [output_shape], training).outputs[0]
-
-    def add_node(self, node):
-        """Record a call on symbolic tensors."""
-        self._nodes.add(node)
-
-    @property
-    def nodes(self) -> NodeList:
-        """The calls of the layer on symbolic tensors."""
-        return self._nodes
-
-    _inbound_nodes = nodes  # Keras's name
-
-    @property
-    def input(self) -> Any:
-        """The symbolic tensors that the layer was first called on."""
-        return self._first_node().arguments
-
-    @property
-    def output(self) -> Any:
-        """The symbolic tensor that the first call of the layer returned."""
-        outputs = self._first_node().outputs
-        return outputs[0] if len(outputs) == 1 else outputs
-
-    @property
-    def build_shape(self) -> Any:
-        """The input shape of the first call on symbolic tensors, otherwise of the last build."""
-        for node in self._nodes:
-            return as_shapes(shapes_of(node.arguments))
-        return self.input_shape
-
-    def _first_node(self):
-        for node in self._nodes:
-            return node
-        raise AttributeError(
-            f"The layer {self.name!r} has never been called on a symbolic tensor and thus has no "
-            "`input` and `output`."
-        )
 
     def _checked(self, x):
         if isinstance(x, Layer):
@@ -523,15 +481,6 @@ def check_input_type(dtype):
 
 def _is_list_of_arrays(inputs):
     return isinstance(inputs, (list, tuple)) and any(isinstance(x, np.ndarray) for x in inputs)
-
-
-def as_shapes(shape):
-    """A shape as a tuple; the shapes of several inputs as a list of tuples."""
-    if isinstance(shape, dict):
-        shape = [shape[key] for key in sorted(shape)]
-    if shape and any(isinstance(size, (list, tuple)) for size in shape):
-        return [tuple(one) for one in shape]
-    return tuple(shape)
 
 
 def check_rank(layer, input_shape, rank):

@@ -3,7 +3,7 @@
 A `KerasTensor` has a shape and no values. It refers to the `Node` that created it, one call of one
 layer; nodes refer to the tensors they were called with. From a model's outputs one thus finds all
 calls that lead to them. Layers know their nodes only weakly, so a graph that nobody uses any more
-is freed at once.
+is freed at once. `SymbolicCalls` is the part of `Layer` that makes and lists them.
 """
 
 from __future__ import annotations
@@ -194,6 +194,15 @@ def shapes_of(value):
     return replace(value, lambda tensor: tensor.shape)
 
 
+def as_shapes(shape):
+    """A shape as a tuple; the shapes of several inputs as a list of tuples."""
+    if isinstance(shape, dict):
+        shape = [shape[key] for key in sorted(shape)]
+    if shape and any(isinstance(size, (list, tuple)) for size in shape):
+        return [tuple(one) for one in shape]
+    return tuple(shape)
+
+
 class NodeList:
     """The calls of a layer, which are freed when no tensor needs them any more."""
 
@@ -215,6 +224,57 @@ class NodeList:
     def index(self, node):
         """How many calls came before, including those that are freed, as Keras counts them."""
         return next(number for number, ref in self._references.items() if ref() is node)
+
+
+class SymbolicCalls:
+    """Base of `Layer`: its calls on symbolic tensors, and what they say about it."""
+
+    if TYPE_CHECKING:
+        name: str
+        input_shape: Any
+        _nodes: NodeList
+
+    def _call_symbolically(self, inputs, training):
+        tensors = tensors_of(inputs, self)
+        output_shape = self.build_once(shapes_of(inputs))
+        return Node(self, inputs, tensors, [output_shape], training).outputs[0]
+
+    def add_node(self, node):
+        """Record a call on symbolic tensors."""
+        self._nodes.add(node)
+
+    @property
+    def nodes(self) -> NodeList:
+        """The calls of the layer on symbolic tensors."""
+        return self._nodes
+
+    _inbound_nodes = nodes  # Keras's name
+
+    @property
+    def input(self) -> Any:
+        """The symbolic tensors that the layer was first called on."""
+        return self._first_node().arguments
+
+    @property
+    def output(self) -> Any:
+        """The symbolic tensor that the first call of the layer returned."""
+        outputs = self._first_node().outputs
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    @property
+    def build_shape(self) -> Any:
+        """The input shape of the first call on symbolic tensors, otherwise of the last build."""
+        for node in self._nodes:
+            return as_shapes(shapes_of(node.arguments))
+        return self.input_shape
+
+    def _first_node(self):
+        for node in self._nodes:
+            return node
+        raise AttributeError(
+            f"The layer {self.name!r} has never been called on a symbolic tensor and thus has no "
+            "`input` and `output`."
+        )
 
 
 def _operate(name, a, b):

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import check_output_shape, warn
 from fastcnn.core.nested import flatten, replace
-from fastcnn.layers.base import Layer, as_shapes
+from fastcnn.layers.base import Layer
 from fastcnn.layers.core import Input, InputLayer
 from fastcnn.layers.registry import register
-from fastcnn.layers.symbolic import KerasTensor, Node, tensors_of
+from fastcnn.layers.symbolic import KerasTensor, Node, as_shapes, tensors_of
 from fastcnn.models.layer_graph import LayerGraph, copy_from
 from fastcnn.models.model import Model
 
