@@ -38,6 +38,12 @@ struct product {
     float relu_max; /* with relu: then min(y, relu_max), or nothing if it is NaN */
 };
 
+/* A sum without b, residual, accumulate and relu that is repeated for so many planes; x, w and y:
+ * from one plane to the next. */
+struct planes {
+    ptrdiff_t count, x, w, y;
+};
+
 /* The same sum for both rows of 2x2 windows, followed by max-pool and relu: `pixels` counts the
  * windows, and y and argmax get one element per window. x_step must be 1, accumulate 0; residual is
  * ignored. */

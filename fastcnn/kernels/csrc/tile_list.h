@@ -12,6 +12,7 @@
     /* how many channels (a multiple of lanes) the next block should take */                       \
     T(ptrdiff_t, product_block, (ptrdiff_t channels))                                              \
     T(void, product, (const struct product *p))                                                    \
+    T(void, product_planes, (const struct product *p, const struct planes *planes))                \
     T(ptrdiff_t, product_max_pool_block, (ptrdiff_t windows, ptrdiff_t channels))                  \
     T(void, product_max_pool, (const struct product_max_pool *p))                                  \
     /* Winograd: */                                                                                \

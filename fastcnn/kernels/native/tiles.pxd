@@ -15,6 +15,9 @@ cdef extern from "csrc/kernels.h":
         int accumulate, relu
         float relu_max
 
+    ctypedef struct Planes "struct planes":
+        Py_ssize_t count, x, w, y
+
     ctypedef struct ProductMaxPool "struct product_max_pool":
         Product sum
         Py_ssize_t x_row
@@ -143,6 +146,7 @@ cdef extern from "csrc/kernels.h":
         int lanes
         Py_ssize_t (*product_block)(Py_ssize_t) noexcept nogil
         void (*product)(const Product *) noexcept nogil
+        void (*product_planes)(const Product *, const Planes *) noexcept nogil
         Py_ssize_t (*product_max_pool_block)(Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*product_max_pool)(const ProductMaxPool *) noexcept nogil
         void (*winograd_filter)(

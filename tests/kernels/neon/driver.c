@@ -135,6 +135,27 @@ static void product(void) {
     k->product(&p);
     same(p.y, expected, size);
 }
+static void product_planes(void) {
+    struct product p = a_product(1);
+    const struct planes planes = {draw(1, 4), draw(0, 3), draw(0, 3), p.pixels * p.y_pixel};
+    const ptrdiff_t x_size = 21 + (p.pixels - 1) * p.x_pixel + 8 * p.x_step;
+    const ptrdiff_t size = (planes.count * p.pixels - 1) * p.y_pixel + p.channels;
+    p.b = NULL, p.relu = 0;
+    p.x = floats(x_size + (planes.count - 1) * planes.x);
+    p.w = floats(20 + 8 * p.w_step + p.channels + (planes.count - 1) * planes.w);
+    p.y = floats(size);
+    float *expected = copy(p.y, size);
+    for (ptrdiff_t k = 0; k < planes.count; k++) {
+        struct product plane = p;
+        plane.w += k * planes.w;
+        for (ptrdiff_t i = 0; i < p.pixels; i++)
+            for (ptrdiff_t c = 0; c < p.channels; c++)
+                expected[k * planes.y + i * p.y_pixel + c] =
+                    product_at(&plane, p.x + k * planes.x + i * p.x_pixel, c);
+    }
+    k->product_planes(&p, &planes);
+    same(p.y, expected, size);
+}
 static void best_of_four(const float v[4], int closes, float *y, uint8_t *argmax) {
     int best = 0;
     for (int i = 1; i < 4; i++)

@@ -2,10 +2,10 @@
  *
  * pixels x vectors accumulators stay in registers while the sum runs; each step loads the weights'
  * vectors once and broadcasts one x for every pixel. The sizes are constants in each instance, so
- * the loops over them are unrolled.
+ * the loops over them are unrolled. A plain sum has whole vectors and nothing else to add or do.
  */
-TILE void product_tile(const struct product *p, const float *x, float *y, const tail last,
-                       const int pixels, const int vectors) {
+TILE void product_tile(const struct product *p, const float *x, const float *w, float *y,
+                       const tail last, const int pixels, const int vectors, const int plain) {
     const ptrdiff_t x_pixel = p->x_pixel, x_step = p->x_step, w_step = p->w_step;
     const ptrdiff_t y_pixel = p->y_pixel, start_pixel = p->accumulate ? y_pixel : 0;
     const float *start = p->accumulate ? y : p->b;
@@ -13,13 +13,13 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
     const int relu = p->relu;
     vec sum[MAX_ACCUMULATORS];
     UNROLLED (i, pixels * vectors) sum[i] = broadcast(0);
-    if (start)
+    if (!plain && start)
         UNROLLED (i, pixels)
             UNROLLED (v, vectors) {
                 const float *from = start + i * start_pixel + v * LANES;
                 sum[i * vectors + v] = v == vectors - 1 ? load_tail(from, last) : load(from);
             }
-    if (residual)
+    if (!plain && residual)
         UNROLLED (i, pixels)
             UNROLLED (v, vectors) {
                 const float *from = residual + i * y_pixel + v * LANES;
@@ -27,12 +27,11 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
             }
     for (ptrdiff_t s = 0; s < p->segments; s++) {
         const float *xs = x + p->x_segments[s], *xs8 = xs + 8 * x_pixel, *xs16 = xs + 16 * x_pixel;
-        const float *ws = p->w + p->w_segments[s];
+        const float *ws = w + p->w_segments[s];
         for (ptrdiff_t k = p->steps; k > 0; k--) {
             vec weight[MAX_VECTORS];
             UNROLLED (v, vectors)
-                weight[v] =
-                    v == vectors - 1 ? load_tail(ws + v * LANES, last) : load(ws + v * LANES);
+                weight[v] = load_part(ws + v * LANES, last, plain || v < vectors - 1);
             UNROLLED (i, pixels) {
                 const vec value = broadcast(i < 8    ? xs[i * x_pixel]
                                             : i < 16 ? xs8[(i - 8) * x_pixel]
@@ -46,23 +45,27 @@ TILE void product_tile(const struct product *p, const float *x, float *y, const 
             ws += w_step;
         }
     }
-    if (relu)
+    if (!plain && relu)
         UNROLLED (i, pixels * vectors) sum[i] = bounded_relu(sum[i], broadcast(p->relu_max));
     UNROLLED (i, pixels)
-        UNROLLED (v, vectors) {
-            float *to = y + i * y_pixel + v * LANES;
-            if (v == vectors - 1) store_tail(to, sum[i * vectors + v], last);
-            else store(to, sum[i * vectors + v]);
-        }
+        UNROLLED (v, vectors)
+            store_part(y + i * y_pixel + v * LANES, sum[i * vectors + v], last,
+                       plain || v < vectors - 1);
 }
 
-typedef void product_instance(const struct product *, const float *, float *, tail);
+typedef void product_instance(const struct product *, const struct planes *, const float *, float *,
+                              tail);
 
-/* One function for each (pixels, vectors) whose accumulators fit the registers. */
+/* One function for each (pixels, vectors) whose accumulators fit the registers. It runs through the
+ * planes, if there are any: a sum over a few channels takes no longer than finding its function. */
 #define INSTANCE(pixels, vectors)                                                                  \
-    static void product_##pixels##x##vectors(const struct product *p, const float *x, float *y,    \
-                                             tail last) {                                          \
-        product_tile(p, x, y, last, pixels, vectors);                                              \
+    static void product_##pixels##x##vectors(const struct product *p, const struct planes *planes, \
+                                             const float *x, float *y, tail last) {                \
+        if (!planes) product_tile(p, x, p->w, y, last, pixels, vectors, 0);                        \
+        else                                                                                       \
+            for (ptrdiff_t k = 0; k < planes->count; k++)                                          \
+                product_tile(p, x + k * planes->x, p->w + k * planes->w, y + k * planes->y, last,  \
+                             pixels, vectors, 1);                                                  \
     }
 #define UP_TO_3(I, v) I(1, v) I(2, v) I(3, v)
 #define UP_TO_4(I, v) UP_TO_3(I, v) I(4, v)
@@ -105,15 +108,31 @@ static ptrdiff_t product_block(ptrdiff_t channels) {
 }
 
 /* The tiles of one row have sizes as equal as possible: 13 pixels are 7 + 6, not 12 + 1. */
-static void product(const struct product *p) {
+static void product_in_tiles(const struct product *p, const struct planes *planes) {
     const int vectors = (int)((p->channels + LANES - 1) / LANES);
     const tail last = tail_of(p->channels - (vectors - 1) * LANES);
     const ptrdiff_t tiles = (p->pixels + most_pixels[vectors] - 1) / most_pixels[vectors];
     ptrdiff_t from = 0;
     for (ptrdiff_t t = 0; t < tiles; t++) {
         const ptrdiff_t to = p->pixels * (t + 1) / tiles;
-        product_instances[vectors][to - from](p, p->x + from * p->x_pixel, p->y + from * p->y_pixel,
-                                              last);
+        product_instances[vectors][to - from](p, planes, p->x + from * p->x_pixel,
+                                              p->y + from * p->y_pixel, last);
         from = to;
+    }
+}
+
+static void product(const struct product *p) { product_in_tiles(p, NULL); }
+
+static void product_planes(const struct product *p, const struct planes *planes) {
+    if (p->channels % LANES == 0) {
+        product_in_tiles(p, planes);
+        return;
+    }
+    struct product plane = *p;
+    for (ptrdiff_t k = 0; k < planes->count; k++) {
+        product(&plane);
+        plane.x += planes->x;
+        plane.w += planes->w;
+        plane.y += planes->y;
     }
 }
