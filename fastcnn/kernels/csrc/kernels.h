@@ -98,17 +98,19 @@ struct narrow_data {
     ptrdiff_t channels, elements;
 };
 
-/* One row of Winograd tiles, see winograd.inc.h. planes: the 16 of the image or of the products. */
+/* A run of Winograd tiles in one row of an image, see winograd.inc.h: those of channel c are at
+ * planes[i * plane + tile * channels + c] for i < 16. */
 struct winograd {
-    const float *x; /* input: upper left corner of the first tile's patch */
-    ptrdiff_t x_row;
+    const float *x;          /* input, gradient: the image; zeros surround it */
+    float *y;                /* output: the image; what is outside is not written */
+    const float *residual;   /* output without pool: added before relu; like y; may be NULL, or y */
+    uint8_t *argmax;         /* output with pool: like y; may be NULL */
+    ptrdiff_t height, width; /* of the image */
+    ptrdiff_t pixel;         /* from one pixel of the image to the next */
+    ptrdiff_t row, column;   /* of the first tile's (or patch's) upper left corner in the image */
     float *planes;
     ptrdiff_t plane, tiles, channels;
-    const float *b;        /* output: may be NULL */
-    const float *residual; /* without pool: added before relu; like y; may be NULL, or y */
-    float *y;
-    uint8_t *argmax;                /* may be NULL */
-    ptrdiff_t y_row, rows, columns; /* without pool: how much of the tiles lies inside y */
+    const float *b; /* output: may be NULL */
     int relu, pool;
     float relu_max; /* without pool, as in struct product */
 };

@@ -20,7 +20,7 @@
       (const float *const taps[9], float *u, ptrdiff_t u_plane, ptrdiff_t channels))               \
     T(void, winograd_input, (const struct winograd *p))                                            \
     T(void, winograd_output, (const struct winograd *p))                                           \
-    /* x is dy, with rows and columns as in y */                                                   \
+    /* x is dy */                                                                                  \
     T(void, winograd_gradient, (const struct winograd *p))                                         \
     T(void, winograd_filter_gradient,                                                              \
       (const float *s, ptrdiff_t s_plane, float *const taps[9], ptrdiff_t channels))               \

@@ -23,16 +23,15 @@ cdef extern from "csrc/kernels.h":
         Py_ssize_t x_row
         unsigned char *argmax
 
-    ctypedef struct WinogradRow "struct winograd":
+    ctypedef struct WinogradRun "struct winograd":
         const float *x
-        Py_ssize_t x_row
+        float *y
+        const float *residual
+        unsigned char *argmax
+        Py_ssize_t height, width, pixel, row, column
         float *planes
         Py_ssize_t plane, tiles, channels
         const float *b
-        const float *residual
-        float *y
-        unsigned char *argmax
-        Py_ssize_t y_row, rows, columns
         int relu, pool
         float relu_max
 
@@ -152,9 +151,9 @@ cdef extern from "csrc/kernels.h":
         void (*winograd_filter)(
             const float *const *, float *, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
-        void (*winograd_input)(const WinogradRow *) noexcept nogil
-        void (*winograd_output)(const WinogradRow *) noexcept nogil
-        void (*winograd_gradient)(const WinogradRow *) noexcept nogil
+        void (*winograd_input)(const WinogradRun *) noexcept nogil
+        void (*winograd_output)(const WinogradRun *) noexcept nogil
+        void (*winograd_gradient)(const WinogradRun *) noexcept nogil
         void (*winograd_filter_gradient)(
             const float *, Py_ssize_t, float *const *, Py_ssize_t
         ) noexcept nogil

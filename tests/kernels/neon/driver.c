@@ -248,40 +248,57 @@ static void winograd_filter_gradient(void) {
     k->winograd_filter_gradient(s, s_plane, taps, channels);
     same(dw, expected, 8 * w_plane + channels);
 }
-static struct winograd a_row(void) {
+/* A run of tiles that starts, and may end, inside an image or up to two pixels before it. */
+static struct winograd a_run(int least_row) {
     struct winograd p = {.tiles = draw(1, 6), .channels = channel_count()};
-    p.plane = p.tiles * p.channels + draw(0, 3);
+    p.plane = p.tiles * p.channels + draw(0, 3), p.pixel = p.channels + draw(0, 3);
+    p.height = draw(1, 7), p.width = draw(1, 2 * (int)p.tiles + 3);
+    p.row = draw(least_row, (int)p.height - 1), p.column = draw(least_row, (int)p.width - 1);
     return p;
 }
-static void winograd_input(void) {
-    struct winograd p = a_row();
-    p.x_row = (2 * p.tiles + 2) * p.channels + draw(0, 3);
-    p.x = floats(3 * p.x_row + (2 * p.tiles + 2) * p.channels);
-    const ptrdiff_t size = 15 * p.plane + p.tiles * p.channels;
-    p.planes = floats(size);
-    float *expected = copy(p.planes, size);
+static ptrdiff_t image_size(const struct winograd *p) {
+    return (p->height * p->width - 1) * p->pixel + p->channels;
+}
+/* Where channel c of a pixel of a tile's patch is, or -1 outside of the image. */
+static ptrdiff_t in_image(const struct winograd *p, ptrdiff_t tile, int r, int s, ptrdiff_t c) {
+    const ptrdiff_t row = p->row + r, column = p->column + 2 * tile + s;
+    if (row < 0 || row >= p->height || column < 0 || column >= p->width) return -1;
+    return (row * p->width + column) * p->pixel + c;
+}
+static void winograd_planes(int size, const float coefficients[][4], int transposed,
+                            void (*tile)(const struct winograd *)) {
+    struct winograd p = a_run(size == 4 ? -2 : 0);
+    p.x = floats(image_size(&p));
+    const ptrdiff_t planes_size = 15 * p.plane + p.tiles * p.channels;
+    p.planes = floats(planes_size);
+    float *expected = copy(p.planes, planes_size);
     for (int i = 0; i < 16; i++)
         for (ptrdiff_t t = 0; t < p.tiles; t++)
             for (ptrdiff_t c = 0; c < p.channels; c++) {
                 float sum = 0;
-                for (int r = 0; r < 4; r++)
-                    for (int s = 0; s < 4; s++)
-                        sum += B[i / 4][r] * B[i % 4][s] *
-                               p.x[r * p.x_row + (2 * t + s) * p.channels + c];
+                for (int r = 0; r < size; r++)
+                    for (int s = 0; s < size; s++) {
+                        const ptrdiff_t at = in_image(&p, t, r, s, c);
+                        const float row =
+                            transposed ? coefficients[r][i / 4] : coefficients[i / 4][r];
+                        const float column =
+                            transposed ? coefficients[s][i % 4] : coefficients[i % 4][s];
+                        if (at >= 0) sum += row * column * p.x[at];
+                    }
                 expected[i * p.plane + t * p.channels + c] = sum;
             }
-    k->winograd_input(&p);
-    same(p.planes, expected, size);
+    tile(&p);
+    same(p.planes, expected, planes_size);
 }
+static void winograd_input(void) { winograd_planes(4, B, 0, k->winograd_input); }
+static void winograd_gradient(void) { winograd_planes(2, A, 1, k->winograd_gradient); }
 static void winograd_output(void) {
-    struct winograd p = a_row();
+    struct winograd p = a_run(0);
     p.planes = floats(15 * p.plane + p.tiles * p.channels);
     p.b = often() ? floats(p.channels) : NULL;
     p.relu = draw(0, 1), p.pool = draw(0, 1), p.relu_max = a_bound();
-    p.rows = draw(1, 2), p.columns = 2 * p.tiles - draw(0, 1);
-    p.y_row = p.columns * p.channels + draw(0, 3);
-    ptrdiff_t size = (p.rows - 1) * p.y_row + p.columns * p.channels;
-    if (p.pool) size = p.tiles * p.channels;
+    if (p.pool) p.width = p.column + p.tiles;
+    const ptrdiff_t size = image_size(&p);
     p.y = floats(size);
     p.residual = often() ? floats(size) : draw(0, 1) ? p.y : NULL;
     float *expected = copy(p.y, size);
@@ -297,40 +314,19 @@ static void winograd_output(void) {
                 for (int i = 0; i < 16; i++)
                     v[o] += A[o / 2][i / 4] * A[o % 2][i % 4] *
                             p.planes[i * p.plane + t * p.channels + c];
-                const ptrdiff_t at = o / 2 * p.y_row + (2 * t + o % 2) * p.channels + c;
-                if (!p.pool && o / 2 < p.rows && 2 * t + o % 2 < p.columns) {
+                const ptrdiff_t at = in_image(&p, t, o / 2, o % 2, c);
+                if (!p.pool && at >= 0) {
                     const float sum = v[o] + (added ? added[at] : 0);
                     expected[at] = p.relu ? bounded_relu(sum, p.relu_max) : sum;
                 }
             }
-            const ptrdiff_t at = t * p.channels + c;
+            const ptrdiff_t at = (p.row * p.width + p.column + t) * p.pixel + c;
             if (p.pool)
                 best_of_four(v, p.relu, expected + at, p.argmax ? expected_argmax + at : &unwanted);
         }
     k->winograd_output(&p);
     same(p.y, expected, size);
     same_bytes(argmax, expected_argmax, size);
-}
-static void winograd_gradient(void) {
-    struct winograd p = a_row();
-    p.rows = draw(1, 2), p.columns = 2 * p.tiles - draw(0, 1);
-    p.x_row = p.columns * p.channels + draw(0, 3);
-    p.x = floats((p.rows - 1) * p.x_row + p.columns * p.channels);
-    const ptrdiff_t size = 15 * p.plane + p.tiles * p.channels;
-    p.planes = floats(size);
-    float *expected = copy(p.planes, size);
-    for (int i = 0; i < 16; i++)
-        for (ptrdiff_t t = 0; t < p.tiles; t++)
-            for (ptrdiff_t c = 0; c < p.channels; c++) {
-                float sum = 0;
-                for (int o = 0; o < 4; o++)
-                    if (o / 2 < p.rows && 2 * t + o % 2 < p.columns)
-                        sum += A[o / 2][i / 4] * A[o % 2][i % 4] *
-                               p.x[o / 2 * p.x_row + (2 * t + o % 2) * p.channels + c];
-                expected[i * p.plane + t * p.channels + c] = sum;
-            }
-    k->winograd_gradient(&p);
-    same(p.planes, expected, size);
 }
 
 #include "driver_sparse.h"

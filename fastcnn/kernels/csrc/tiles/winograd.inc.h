@@ -43,37 +43,83 @@ static void winograd_filter(const float *const taps[9], float *u, ptrdiff_t u_pl
     }
 }
 
-/* One row of tiles: v[i * v_plane + tile * channels + c]. */
-static void winograd_input(const struct winograd *p) {
-    for (ptrdiff_t tile = 0; tile < p->tiles; tile++)
-        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-            const tail t = tail_of(p->channels - c);
-            const float *x = p->x + 2 * tile * p->channels + c;
-            vec d[4][4], e[4][4];
-            UNROLLED (r, 4)
-                UNROLLED (s, 4) d[r][s] = load_tail(x + r * p->x_row + s * p->channels, t);
-            UNROLLED (s, 4) {
-                e[0][s] = d[0][s] - d[2][s];
-                e[1][s] = d[1][s] + d[2][s];
-                e[2][s] = d[2][s] - d[1][s];
-                e[3][s] = d[1][s] - d[3][s];
-            }
-            float *v = p->planes + tile * p->channels + c;
-            UNROLLED (r, 4) {
-                store_tail(v + (4 * r + 0) * p->plane, e[r][0] - e[r][2], t);
-                store_tail(v + (4 * r + 1) * p->plane, e[r][1] + e[r][2], t);
-                store_tail(v + (4 * r + 2) * p->plane, e[r][2] - e[r][1], t);
-                store_tail(v + (4 * r + 3) * p->plane, e[r][1] - e[r][3], t);
-            }
-        }
+/* Where a vector of an image is read that may lie outside. */
+static const float outside[LANES];
+
+/* Which of four rows or columns from `first` on are in an image of this size: one bit each. */
+TILE int inside(ptrdiff_t first, ptrdiff_t size) {
+    int bits = 0;
+    UNROLLED (k, 4) bits |= (first + k >= 0 && first + k < size) << k;
+    return bits;
 }
 
-TILE void winograd_output_tile(const float *m, ptrdiff_t plane, vec bias, const tail t, vec y[4]) {
-    vec p[4][4], q[2][4];
-    UNROLLED (k, 16) p[k / 4][k % 4] = load_tail(m + k * plane, t);
-    UNROLLED (k, 4) {
-        q[0][k] = p[0][k] + p[1][k] + p[2][k];
-        q[1][k] = p[1][k] - p[2][k] - p[3][k];
+/* v[0..3] = e B: the columns of one row of B' x B */
+TILE void winograd_input_columns(const vec e[4], float *v, ptrdiff_t plane, tail t,
+                                 const int whole) {
+    store_part(v, e[0] - e[2], t, whole);
+    store_part(v + plane, e[1] + e[2], t, whole);
+    store_part(v + 2 * plane, e[2] - e[1], t, whole);
+    store_part(v + 3 * plane, e[1] - e[3], t, whole);
+}
+
+/* The middle rows come first: the others use them too, and all fit 16 registers. */
+TILE void winograd_input_patch(const float *const x[4][4], float *v, ptrdiff_t plane, tail t,
+                               const int whole) {
+    vec upper[4], lower[4], e[4];
+    UNROLLED (s, 4) {
+        upper[s] = load_part(x[1][s], t, whole);
+        lower[s] = load_part(x[2][s], t, whole);
+    }
+    UNROLLED (s, 4) e[s] = upper[s] + lower[s];
+    winograd_input_columns(e, v + 4 * plane, plane, t, whole);
+    UNROLLED (s, 4) e[s] = lower[s] - upper[s];
+    winograd_input_columns(e, v + 8 * plane, plane, t, whole);
+    UNROLLED (s, 4) e[s] = load_part(x[0][s], t, whole) - lower[s];
+    winograd_input_columns(e, v, plane, t, whole);
+    UNROLLED (s, 4) e[s] = upper[s] - load_part(x[3][s], t, whole);
+    winograd_input_columns(e, v + 12 * plane, plane, t, whole);
+}
+
+/* `rows` and `columns` of the patch are inside the image, see `inside`. */
+TILE void winograd_input_channels(const struct winograd *p, const float *x, float *v, int rows,
+                                  int columns, tail t, const int whole) {
+    const float *at[4][4];
+    UNROLLED (k, 16) {
+        const int r = k / 4, s = k % 4;
+        const float *from = x + (r * p->width + s) * p->pixel;
+        at[r][s] = rows >> r & columns >> s & 1 ? from : outside;
+    }
+    winograd_input_patch(at, v, p->plane, t, whole);
+}
+
+static void winograd_input(const struct winograd *p) {
+    const int rows = inside(p->row, p->height);
+    for (ptrdiff_t tile = 0; tile < p->tiles; tile++) {
+        const ptrdiff_t column = p->column + 2 * tile;
+        const int columns = inside(column, p->width);
+        const float *x = p->x + (p->row * p->width + column) * p->pixel;
+        float *v = p->planes + tile * p->channels;
+        const tail whole = tail_of(LANES);
+        ptrdiff_t c = 0;
+        if (rows == 15 && columns == 15)
+            for (; c + LANES <= p->channels; c += LANES)
+                winograd_input_channels(p, x + c, v + c, 15, 15, whole, 1);
+        for (; c + LANES <= p->channels; c += LANES)
+            winograd_input_channels(p, x + c, v + c, rows, columns, whole, 1);
+        if (c < p->channels)
+            winograd_input_channels(p, x + c, v + c, rows, columns, tail_of(p->channels - c), 0);
+    }
+}
+
+/* y = A' m A + bias */
+TILE void winograd_output_tile(const float *m, ptrdiff_t plane, vec bias, tail t, const int whole,
+                               vec y[4]) {
+    vec q[2][4];
+    UNROLLED (s, 4) {
+        const vec upper = load_part(m + (4 + s) * plane, t, whole);
+        const vec lower = load_part(m + (8 + s) * plane, t, whole);
+        q[0][s] = load_part(m + s * plane, t, whole) + upper + lower;
+        q[1][s] = upper - lower - load_part(m + (12 + s) * plane, t, whole);
     }
     UNROLLED (r, 2) {
         y[2 * r] = q[r][0] + q[r][1] + q[r][2] + bias;
@@ -81,56 +127,80 @@ TILE void winograd_output_tile(const float *m, ptrdiff_t plane, vec bias, const 
     }
 }
 
-/* One row of tiles, stored as up to two rows of the output, or as one row of 2x2 maxima. */
-static void winograd_output(const struct winograd *p) {
-    for (ptrdiff_t tile = 0; tile < p->tiles; tile++)
-        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-            const tail t = tail_of(p->channels - c);
-            const vec bias = p->b ? load_tail(p->b + c, t) : broadcast(0);
-            vec y[4];
-            winograd_output_tile(p->planes + tile * p->channels + c, p->plane, bias, t, y);
-            if (p->pool) {
-                const ptrdiff_t at = tile * p->channels + c;
-                store_max_pool_2x2(y[0], y[1], y[2], y[3], p->relu, p->y + at,
-                                   p->argmax ? p->argmax + at : NULL, t);
-                continue;
-            }
-            UNROLLED (k, 4) {
-                if (k / 2 >= p->rows || 2 * tile + k % 2 >= p->columns) continue;
-                const ptrdiff_t at = k / 2 * p->y_row + (2 * tile + k % 2) * p->channels + c;
-                if (p->residual) y[k] += load_tail(p->residual + at, t);
-                if (p->relu) y[k] = bounded_relu(y[k], broadcast(p->relu_max));
-                store_tail(p->y + at, y[k], t);
-            }
-        }
+/* Channels of one tile, stored as the four pixels that lie in the image, or as their maximum. */
+TILE void winograd_output_channels(const struct winograd *p, ptrdiff_t tile, ptrdiff_t c, int rows,
+                                   int columns, tail t, const int whole) {
+    const vec bias = p->b ? load_part(p->b + c, t, whole) : broadcast(0);
+    const ptrdiff_t column = p->column + (p->pool ? tile : 2 * tile);
+    const ptrdiff_t first = (p->row * p->width + column) * p->pixel + c;
+    vec y[4];
+    winograd_output_tile(p->planes + tile * p->channels + c, p->plane, bias, t, whole, y);
+    if (p->pool) {
+        store_max_pool_2x2(y[0], y[1], y[2], y[3], p->relu, p->y + first,
+                           p->argmax ? p->argmax + first : NULL, t);
+        return;
+    }
+    UNROLLED (k, 4) {
+        if (!(rows >> k / 2 & columns >> k % 2 & 1)) continue;
+        const ptrdiff_t at = first + (k / 2 * p->width + k % 2) * p->pixel;
+        if (p->residual) y[k] += load_part(p->residual + at, t, whole);
+        if (p->relu) y[k] = bounded_relu(y[k], broadcast(p->relu_max));
+        store_part(p->y + at, y[k], t, whole);
+    }
 }
 
-/* Backward: d = A dy A' for one row of tiles of dy, with zeros outside dy. */
+static void winograd_output(const struct winograd *p) {
+    const int rows = p->pool ? 3 : inside(p->row, p->height) & 3;
+    for (ptrdiff_t tile = 0; tile < p->tiles; tile++) {
+        const int columns = p->pool ? 3 : inside(p->column + 2 * tile, p->width) & 3;
+        const tail whole = tail_of(LANES);
+        ptrdiff_t c = 0;
+        if (rows == 3 && columns == 3)
+            for (; c + LANES <= p->channels; c += LANES)
+                winograd_output_channels(p, tile, c, 3, 3, whole, 1);
+        for (; c < p->channels; c += LANES)
+            winograd_output_channels(p, tile, c, rows, columns, tail_of(p->channels - c), 0);
+    }
+}
+
+/* d = A dy A' */
+TILE void winograd_gradient_channels(const struct winograd *p, const float *dy, float *d, int rows,
+                                     int columns, tail t, const int whole) {
+    vec y[2][2], e[4][2];
+    UNROLLED (k, 4) {
+        const int r = k / 2, s = k % 2;
+        const float *from = dy + (r * p->width + s) * p->pixel;
+        y[r][s] = load_part(rows >> r & columns >> s & 1 ? from : outside, t, whole);
+    }
+    UNROLLED (s, 2) {
+        e[0][s] = y[0][s];
+        e[1][s] = y[0][s] + y[1][s];
+        e[2][s] = y[0][s] - y[1][s];
+        e[3][s] = broadcast(0) - y[1][s];
+    }
+    UNROLLED (r, 4) {
+        float *to = d + 4 * r * p->plane;
+        store_part(to, e[r][0], t, whole);
+        store_part(to + p->plane, e[r][0] + e[r][1], t, whole);
+        store_part(to + 2 * p->plane, e[r][0] - e[r][1], t, whole);
+        store_part(to + 3 * p->plane, broadcast(0) - e[r][1], t, whole);
+    }
+}
+
 static void winograd_gradient(const struct winograd *p) {
-    for (ptrdiff_t tile = 0; tile < p->tiles; tile++)
-        for (ptrdiff_t c = 0; c < p->channels; c += LANES) {
-            const tail t = tail_of(p->channels - c);
-            const float *dy = p->x + 2 * tile * p->channels + c;
-            vec y[2][2], e[4][2];
-            UNROLLED (k, 4) {
-                const int inside = k / 2 < p->rows && 2 * tile + k % 2 < p->columns;
-                y[k / 2][k % 2] = inside ? load_tail(dy + k / 2 * p->x_row + k % 2 * p->channels, t)
-                                         : broadcast(0);
-            }
-            UNROLLED (s, 2) {
-                e[0][s] = y[0][s];
-                e[1][s] = y[0][s] + y[1][s];
-                e[2][s] = y[0][s] - y[1][s];
-                e[3][s] = broadcast(0) - y[1][s];
-            }
-            float *d = p->planes + tile * p->channels + c;
-            UNROLLED (r, 4) {
-                store_tail(d + (4 * r + 0) * p->plane, e[r][0], t);
-                store_tail(d + (4 * r + 1) * p->plane, e[r][0] + e[r][1], t);
-                store_tail(d + (4 * r + 2) * p->plane, e[r][0] - e[r][1], t);
-                store_tail(d + (4 * r + 3) * p->plane, broadcast(0) - e[r][1], t);
-            }
-        }
+    const int rows = inside(p->row, p->height) & 3;
+    for (ptrdiff_t tile = 0; tile < p->tiles; tile++) {
+        const ptrdiff_t column = p->column + 2 * tile;
+        const int columns = inside(column, p->width) & 3;
+        const float *dy = p->x + (p->row * p->width + column) * p->pixel;
+        float *d = p->planes + tile * p->channels;
+        ptrdiff_t c = 0;
+        for (; c + LANES <= p->channels; c += LANES)
+            winograd_gradient_channels(p, dy + c, d + c, rows, columns, tail_of(LANES), 1);
+        if (c < p->channels)
+            winograd_gradient_channels(p, dy + c, d + c, rows, columns, tail_of(p->channels - c),
+                                       0);
+    }
 }
 
 /* dw = G' s G for one row of channels: s[i * s_plane + c] for the 16 planes i. Taps that are NULL
