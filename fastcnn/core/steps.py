@@ -57,6 +57,12 @@ class Step:
     owns_gradient: Any = False
     adds_gradient: Any = False  # whether a step with one input implements `add_backward`
     keeps_input = False  # whether a step of inference needs its argument after it has run
+    # A step that ends in relu multiplies dy by its derivative, unless those that read its result
+    # have done so as they wrote dy: see `plan.patterns.open_gradients`.
+    ends_in_relu: Any = False
+    gradient_is_open = False
+    can_open_gradients: Any = False
+    opens_gradients: frozenset[int] = frozenset()  # of which values
 
     reads: tuple[int, ...] = ()
     writes = -1

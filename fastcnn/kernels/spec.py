@@ -87,7 +87,7 @@ INTERNAL = {
     "merge": {
         "add": "a:* b:* y:*!",
         "average": "a:* b:* y:*!",
-        "concatenate_backward": "dy:no dx:nc!",
+        "concatenate_backward": "dy:no dx:nc! result:nc?",
         "concatenate_forward": "x:nc y:no!",
         "divide": "x:* y:*!",
         "dot_backward": "dy:npqrs a:npkq b:nrks da:npkq?! db:nrks?!",

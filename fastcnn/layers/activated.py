@@ -30,6 +30,10 @@ class ActivatedStep(Step):
     def adds_gradient(self):
         return self.layer.adds_input_gradient
 
+    @property
+    def ends_in_relu(self):
+        return self.layer.activation is activations.relu
+
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
         if call is None or call.x is not x:
@@ -116,7 +120,7 @@ class ActivatedStep(Step):
         call = self._last_call()
         call.dy = call.dz = dy
         call.deactivate = None
-        if self.layer.activation is not activations.linear:
+        if self.layer.activation is not activations.linear and not self.gradient_is_open:
             call.dz = dy if self.consume_gradient else self._buffer("dz", dy.shape)
             call.deactivate = self.layer.activation.bind_backward(dy, call.z, call.y, call.dz)
         return self._remember(call)

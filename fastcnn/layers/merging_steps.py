@@ -266,29 +266,37 @@ class MaximumStep(ElementwiseMergeStep):
 class ConcatenateStep(MergeStep):
     """Concatenate: copies rows of each input into columns of y."""
 
-    def _columns(self, call, arrays, whole):
-        """(array as a matrix, `whole` as a matrix, first column) for each array, or None."""
+    @property
+    def can_open_gradients(self):
+        return len(self.input_shape) > 1
+
+    def _matrices(self, call, arrays, whole):
+        """(array as a matrix or None, `whole` as a matrix, first column) for each input."""
         axis = self.layer.axis % whole.ndim
         rows = math.prod(whole.shape[:axis])
         matrix, start = whole.reshape(rows, math.prod(whole.shape[axis:])), 0
         for x, array in zip(call.xs, arrays, strict=True):
             columns = math.prod(x.shape[axis:])
-            if array is not None:
-                yield array.reshape(rows, columns), matrix, start
+            yield None if array is None else array.reshape(rows, columns), matrix, start
             start += columns
 
     def bind_forward(self, call):
         return [
             kernels.bind("concatenate_forward", x, y, start=start)
-            for x, y, start in self._columns(call, call.xs, call.y)
+            for x, y, start in self._matrices(call, call.xs, call.y)
         ]
 
     def bind_backward(self, call, dy, needed):
         gradients = self._gradient_buffers(call, needed)
-        return [
-            kernels.bind("concatenate_backward", whole, dx, start=start)
-            for dx, whole, start in self._columns(call, gradients, dy)
-        ], gradients
+        bound = []
+        relus = [value in self.opens_gradients for value in self.reads]
+        matrices = zip(self._matrices(call, gradients, dy), call.xs, relus, strict=True)
+        for (dx, whole, start), x, is_relu in matrices:
+            if dx is not None:
+                result = x.reshape(dx.shape) if is_relu else None
+                arrays = whole, dx, result
+                bound.append(kernels.bind("concatenate_backward", *arrays, start=start))
+        return bound, gradients
 
 
 class DotStep(MergeStep):

@@ -69,7 +69,7 @@ class Pooling2D(Layer):
 class MaxPoolStep(Step):
     """MaxPooling2D; in training it stores the position of each maximum."""
 
-    owns_output = owns_gradient = True
+    owns_output = owns_gradient = adds_gradient = can_open_gradients = True
 
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
@@ -93,8 +93,19 @@ class MaxPoolStep(Step):
             call.backward()
         return call.dx
 
+    def add_backward(self, dy, dx):
+        call = self._kept
+        if call.added_dy is not dy or call.added_dx is not dx:
+            call.added_dy, call.added_dx = dy, dx
+            call.add = kernels.bind(
+                "max_pool2d_backward", dy, call.argmax, dx, accumulate=True,
+                **self.layer.geometry(call.x),
+            )  # fmt: skip
+        call.add()
+
     def _bind(self, x):
         layer, call = self.layer, Call(x)
+        call.added_dy = call.added_dx = None
         call.y = self._buffer("y", layer.compute_output_shape(x.shape))
         call.infer = kernels.bind("max_pool2d_forward", x, call.y, None, **layer.geometry(x))
         call.train = None
@@ -103,9 +114,11 @@ class MaxPoolStep(Step):
     def _bind_training(self, call):
         layer = self.layer
         call.argmax = self._buffer("argmax", call.y.shape, argmax_type(layer.pool_size))
+        # what relu made 0 gets no gradient
         call.train = kernels.bind(
-            "max_pool2d_forward", call.x, call.y, call.argmax, **layer.geometry(call.x)
-        )
+            "max_pool2d_forward", call.x, call.y, call.argmax, relu=bool(self.opens_gradients),
+            **layer.geometry(call.x),
+        )  # fmt: skip
         self._remember(call)
 
     def _bind_backward(self, dy):

@@ -60,6 +60,26 @@ def single_steps(graph):
     return steps
 
 
+def open_gradients(steps, outputs):
+    """Let the readers of relu's result apply its derivative, so that it needs no pass of its own.
+
+    They do so as they write their gradients, if all of them can. What is set holds for every
+    backward pass of these steps; the gradient of such a value is then that before relu.
+    """
+    readers = {}
+    for step in steps:
+        for value in step.reads:
+            readers.setdefault(value, []).append(step)
+    for step in steps:
+        found = readers.get(step.writes, [])
+        if not step.ends_in_relu or step.writes in outputs:
+            continue
+        if found and all(reader.can_open_gradients for reader in found):
+            step.gradient_is_open = True
+            for reader in found:
+                reader.opens_gradients |= {step.writes}
+
+
 def find_sums(graph, readers, training):
     """{the use of an addition: the `Sum` that runs in its place}"""
     writers = {use.output: use for use in graph.uses}

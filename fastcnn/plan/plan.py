@@ -11,7 +11,7 @@ from functools import cached_property
 from fastcnn import config, kernels
 from fastcnn.plan.head import make_heads
 from fastcnn.plan.memory import share_memory
-from fastcnn.plan.patterns import fuse
+from fastcnn.plan.patterns import fuse, open_gradients
 from fastcnn.plan.program import Program
 
 
@@ -35,6 +35,7 @@ class Plan:
         share_memory(steps, graph)
         self.inference = Program(steps, graph)
         self._training_steps = fuse(graph, training=True)
+        open_gradients(self._training_steps, graph.outputs)
         self._last = self.inference  # the program that ran last
         self.backward = None
         if any(losses):

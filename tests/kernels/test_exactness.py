@@ -386,7 +386,11 @@ def gradients(backward, arrays, dy, config):
         if written:
             model = arrays.get(TRANSPOSED[label])
             outputs[label] = None if model is None else np.full_like(model, np.nan)
-    ordered = [{**given, **outputs}[label] for label, *_ in spec.arrays_of(backward)]
+    given |= outputs
+    ordered = [
+        None if optional and label not in given else given[label]
+        for label, _, optional, *_ in spec.arrays_of(backward)
+    ]
     keywords = {key: config[key] for key in checks.keywords_of(backward) if key in config}
     kernels.bind(backward, *ordered, **keywords)()
     return {TRANSPOSED[label]: array for label, array in outputs.items() if array is not None}

@@ -12,6 +12,8 @@ LAYERS = {
     "conv2d of one channel": (lambda: layers.Conv2D(7, 3, activation="tanh"), (7, 6, 1)),
     "conv2d 1x1": (lambda: layers.Conv2D(7, 1, use_bias=False), (4, 5, 6)),
     "dense": (lambda: layers.Dense(9, activation="sigmoid"), (11,)),
+    "max_pool": (lambda: layers.MaxPooling2D(2), (7, 6, 9)),
+    "max_pool with overlap": (lambda: layers.MaxPooling2D(3, 1, padding="same"), (7, 6, 20)),
     "dense of several rows": (lambda: layers.Dense(9), (3, 11)),
 }
 

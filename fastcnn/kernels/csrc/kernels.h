@@ -129,13 +129,13 @@ struct pool {
     ptrdiff_t window_columns, stride, left; /* output o's window starts at o * stride - left */
     ptrdiff_t columns_out, channels;
     ptrdiff_t row_size; /* elements from one image row to the next */
-    int relu;           /* after the maximum, see CLOSED */
+    int relu;           /* after the maximum, see CLOSED; argmax32 gets -1 instead */
     int overlap;        /* average's backward: windows share pixels, whose gradients then add up */
 };
 
 /* One row of the gradient of a max-pool's input:
  *
- *     dx[q][c] = sum over r, o of dy[r * row_size + o * channels + c] where argmax is
+ *     dx[q][c] (+)= sum over r, o of dy[r * row_size + o * channels + c] where argmax is
  *                first_position + q + left - o * stride - r * row_step
  *
  * for q < columns and c < channels, over the windows that contain the pixel: r < rows, and o in
@@ -149,6 +149,7 @@ struct max_pool_gradient {
     const ptrdiff_t *windows; /* [columns][2] */
     ptrdiff_t rows, columns, channels, stride, left;
     ptrdiff_t first_position, row_step, row_size;
+    int accumulate; /* add to dx */
 };
 
 /* Rows of channels to be normalized, or their gradient (batch_norm.inc.h). */

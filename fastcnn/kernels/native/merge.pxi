@@ -55,10 +55,12 @@ cdef class SplitGradient(Kernel):
 cdef class CopyColumns(Kernel):
     # Copies columns of a matrix; the distances are those from one row to the next.
     cdef const float[:, ::1] source
+    cdef const float[:, ::1] result  # None, or relu's, like the target, which gets 0 where it is 0
     cdef float[:, ::1] target
     cdef Py_ssize_t source_start, target_start, columns, block_rows
 
     cdef bind(self, source, Py_ssize_t source_start, target, Py_ssize_t target_start):
+        self.result = None
         self.source, self.source_start = source, source_start
         self.target, self.target_start = target, target_start
         self.columns = min(self.source.shape[1], self.target.shape[1])
@@ -72,6 +74,11 @@ cdef class CopyColumns(Kernel):
         cdef Py_ssize_t source_row = self.source.shape[1], target_row = self.target.shape[1]
         cdef const float *x = &self.source[row, 0] + self.source_start
         cdef float *y = &self.target[row, 0] + self.target_start
+        if self.result is not None:
+            self.table.open_rows(
+                x, source_row, &self.result[row, 0], y, target_row, rows, self.columns
+            )
+            return
         if self.columns <= 2 * self.table.lanes:  # a call for each row would take longer
             self.table.copy_rows(x, source_row, y, target_row, rows, self.columns)
             return
@@ -341,9 +348,10 @@ def concatenate_forward(x, y, *, start):
     return kernel
 
 
-def concatenate_backward(dy, dx, *, start):
+def concatenate_backward(dy, dx, result=None, *, start):
     cdef CopyColumns kernel = CopyColumns()
     kernel.bind(dy, start, dx, 0)
+    kernel.result = result
     return kernel
 
 

@@ -69,7 +69,7 @@ cdef class MaxPool2DBackward(Kernel):
     cdef Py_ssize_t height, width, stride_h, top, row_blocks
     cdef MaxPoolGradient row  # what the calls for all rows share
 
-    def __init__(self, dy, argmax, dx, pool_size, strides, pads):
+    def __init__(self, dy, argmax, dx, pool_size, strides, pads, accumulate):
         self.dy, self.dx, self.argmax8, self.argmax32 = dy, dx, None, None
         if argmax.dtype == np.uint8:
             self.argmax8 = argmax
@@ -81,7 +81,7 @@ cdef class MaxPool2DBackward(Kernel):
         first = -(-np.maximum(at - self.width + 1, 0) // stride)
         last = np.maximum(np.minimum(at // stride + 1, dy.shape[2]), first)
         self.windows = np.ascontiguousarray(np.stack([first, last], 1))
-        self.row.windows = &self.windows[0, 0]
+        self.row.windows, self.row.accumulate = &self.windows[0, 0], accumulate
         self.row.columns, self.row.channels = dx.shape[2], dx.shape[3]
         self.row.stride, self.row.left = stride, left
         self.row.row_step = self.stride_h * self.width
@@ -111,15 +111,16 @@ cdef class MaxPool2DBackward(Kernel):
             self.table.max_pool2d_backward(&p)
 
 
-def max_pool2d_forward(x, y, argmax, *, pool_size, strides, pads):
+def max_pool2d_forward(x, y, argmax, *, pool_size, strides, pads, relu=False):
     cdef Pool2D kernel = Pool2D()
     kernel.bind(x, y, argmax, pool_size, strides, pads)
+    kernel.row.relu = relu
     kernel.tile = kernel.table.max_pool2d_forward
     return kernel
 
 
-def max_pool2d_backward(dy, argmax, dx, *, pool_size, strides, pads):
-    return MaxPool2DBackward(dy, argmax, dx, pool_size, strides, pads)
+def max_pool2d_backward(dy, argmax, dx, *, pool_size, strides, pads, accumulate=False):
+    return MaxPool2DBackward(dy, argmax, dx, pool_size, strides, pads, accumulate)
 
 
 def average_pool2d_forward(x, y, *, pool_size, strides, pads):

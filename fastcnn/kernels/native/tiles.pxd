@@ -83,6 +83,7 @@ cdef extern from "csrc/kernels.h":
         const Py_ssize_t *windows
         Py_ssize_t rows, columns, channels, stride, left
         Py_ssize_t first_position, row_step, row_size
+        int accumulate
 
     ctypedef struct BatchNormRows "struct batch_norm":
         const float *x
@@ -176,6 +177,9 @@ cdef extern from "csrc/kernels.h":
         ) noexcept nogil
         void (*copy_rows)(
             const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*open_rows)(
+            const float *, Py_ssize_t, const float *, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
         void (*add_rows)(
             const float *, float *, Py_ssize_t, Py_ssize_t, Py_ssize_t

@@ -63,9 +63,11 @@ def concatenate_forward(x, y, *, start):
     y[:, start : start + x.shape[1]] = x
 
 
-def concatenate_backward(dy, dx, *, start):
-    """dx[n,c] = dy[n,start+c]"""
+def concatenate_backward(dy, dx, result=None, *, start):
+    """dx[n,c] = dy[n,start+c], or 0 where result[n,c] <= 0: the gradient before a relu"""
     dx[...] = dy[:, start : start + dx.shape[1]]
+    if result is not None:
+        dx[result <= 0] = 0
 
 
 def repeat_forward(x, y):

@@ -11,6 +11,19 @@ static void copy_rows(void) {
     k->copy_rows(x, x_row, y, y_row, rows, columns);
     same(y, expected, size);
 }
+static void open_rows(void) {
+    const int rows = draw(0, 5), columns = draw(0, 70);
+    const ptrdiff_t x_row = columns + draw(0, 3), y_row = columns + draw(0, 3);
+    const float *x = floats(rows ? (rows - 1) * x_row + columns : 0);
+    const ptrdiff_t size = rows ? (rows - 1) * y_row + columns : 0;
+    const float *result = floats(size);
+    float *y = floats(size), *expected = copy(y, size);
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < columns; c++)
+            expected[r * y_row + c] = result[r * y_row + c] > 0 ? x[r * x_row + c] : 0;
+    k->open_rows(x, x_row, result, y, y_row, rows, columns);
+    same(y, expected, size);
+}
 static void add_rows(void) {
     const int rows = draw(0, 5), columns = draw(0, 19);
     const ptrdiff_t row = columns + draw(0, 3), size = rows ? (rows - 1) * row + columns : 0;
@@ -96,7 +109,8 @@ static void max_pool2d_forward(void) {
                         best = v, position = position_of(&p, o, r, q);
                 }
             expected[o * p.channels + c] = p.relu ? relu(best) : best;
-            expected_argmax[o * p.channels + c] = p.relu && best <= 0 ? 255 : position;
+            const int closed = kind == 2 ? -1 : 255;
+            expected_argmax[o * p.channels + c] = p.relu && best <= 0 ? closed : position;
         }
     k->max_pool2d_forward(&p);
     same(p.y, expected, size);
@@ -152,7 +166,7 @@ static void max_pool2d_backward(void) {
     struct max_pool_gradient p = {.rows = draw(0, up / stride_h + 1), .columns = width};
     p.channels = windows.channels, p.stride = stride, p.left = windows.left;
     p.first_position = up * columns, p.row_step = stride_h * columns;
-    p.row_size = out * p.channels;
+    p.row_size = out * p.channels, p.accumulate = draw(0, 1);
     const ptrdiff_t size = p.rows * p.row_size, dx_size = width * p.channels;
     const int small = draw(0, 1), most = (up + 1) * columns - 1;
     const float *dy = floats(size);
@@ -168,7 +182,7 @@ static void max_pool2d_backward(void) {
         while (last > first && (last - 1) * stride - p.left > q) last--;
         range[2 * q] = first, range[2 * q + 1] = last;
         for (int c = 0; c < p.channels; c++) {
-            float sum = 0;
+            float sum = p.accumulate ? p.dx[q * p.channels + c] : 0;
             for (int r = 0; r < p.rows; r++)
                 for (int o = first; o < last; o++) {
                     const ptrdiff_t at = (r * out + o) * p.channels + c;

@@ -52,7 +52,7 @@ TILE void max_pool_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_
         if (p->relu) {
             const bvec closed = less_equal(best[v], broadcast(0));
             best[v] = choose(closed, broadcast(0), best[v]);
-            position[v] = ichoose(closed, ibroadcast(CLOSED), position[v]);
+            position[v] = ichoose(closed, ibroadcast(p->argmax32 ? -1 : CLOSED), position[v]);
         }
         store_part(p->y + at + v * LANES, best[v], t, whole);
         if (positions && p->argmax8) store_u8_tail(p->argmax8 + at + v * LANES, position[v], t);
@@ -120,7 +120,9 @@ TILE void max_pool_gradient_block(const struct max_pool_gradient *p, const ptrdi
     ptrdiff_t row = from * channels + c;
     ptrdiff_t first = p->first_position + q + p->left - from * p->stride;
     vec sum[POOL_VECTORS];
-    UNROLLED (v, vectors) sum[v] = broadcast(0);
+    float *dx = p->dx + q * channels + c;
+    UNROLLED (v, vectors)
+        sum[v] = p->accumulate ? load_part(dx + v * LANES, t, whole) : broadcast(0);
     for (ptrdiff_t r = 0; r < p->rows; r++) {
         for (ptrdiff_t o = 0; o < windows; o++) {
             const ivec current = ibroadcast((int)(first - o * p->stride));
@@ -135,13 +137,13 @@ TILE void max_pool_gradient_block(const struct max_pool_gradient *p, const ptrdi
         row += p->row_size;
         first -= p->row_step;
     }
-    UNROLLED (v, vectors) store_part(p->dx + q * channels + c + v * LANES, sum[v], t, whole);
+    UNROLLED (v, vectors) store_part(dx + v * LANES, sum[v], t, whole);
 }
 
 static void max_pool2d_backward(const struct max_pool_gradient *p) {
     for (ptrdiff_t q = 0; q < p->columns; q++) {
-        if (p->argmax8) EACH_BLOCK_OF_CHANNELS(max_pool_gradient_block, p, q, 1, 0);
-        else EACH_BLOCK_OF_CHANNELS(max_pool_gradient_block, p, q, 0, 0);
+        if (p->argmax8) EACH_BLOCK_OF_CHANNELS(max_pool_gradient_block, p, q, 1, p->accumulate);
+        else EACH_BLOCK_OF_CHANNELS(max_pool_gradient_block, p, q, 0, p->accumulate);
     }
 }
 
