@@ -8,26 +8,27 @@ static void copy_rows(const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row
     }
 }
 
-TILE void open_columns(const float *x, ptrdiff_t x_row, const float *result, float *y,
-                       ptrdiff_t y_row, ptrdiff_t rows, const tail t, const int vectors,
-                       const int whole) {
-    for (ptrdiff_t r = 0; r < rows; r++)
-        UNROLLED (v, vectors) {
-            const ptrdiff_t at = r * y_row + v * LANES;
-            const vec gradient = load_part(x + r * x_row + v * LANES, t, whole);
-            const vec open = open_gradient(gradient, load_part(result + at, t, whole),
-                                           broadcast(__builtin_nanf("")));
-            store_part(y + at, open, t, whole);
-        }
+TILE void open_vectors(const float *x, const float *result, float *y, const tail t,
+                       const int vectors, const int whole) {
+    UNROLLED (v, vectors) {
+        const ptrdiff_t at = v * LANES;
+        const vec gradient = load_part(x + at, t, whole), relu = load_part(result + at, t, whole);
+        store_part(y + at, open_gradient(gradient, relu, broadcast(__builtin_nanf(""))), t, whole);
+    }
 }
 
 static void open_rows(const float *x, ptrdiff_t x_row, const float *result, float *y,
                       ptrdiff_t y_row, ptrdiff_t rows, ptrdiff_t columns) {
-    ptrdiff_t c = 0;
-    for (; c + 2 * LANES <= columns; c += 2 * LANES)
-        open_columns(x + c, x_row, result + c, y + c, y_row, rows, tail_of(LANES), 2, 1);
-    for (; c < columns; c += LANES)
-        open_columns(x + c, x_row, result + c, y + c, y_row, rows, tail_of(columns - c), 1, 0);
+    for (ptrdiff_t r = 0; r < rows; r++) {
+        ptrdiff_t c = 0;
+        for (; c + 2 * LANES <= columns; c += 2 * LANES)
+            open_vectors(x + c, result + c, y + c, tail_of(LANES), 2, 1);
+        for (; c < columns; c += LANES)
+            open_vectors(x + c, result + c, y + c, tail_of(columns - c), 1, 0);
+        x += x_row;
+        result += y_row;
+        y += y_row;
+    }
 }
 
 static void add_rows(const float *x, float *y, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t columns) {
