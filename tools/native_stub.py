@@ -49,7 +49,8 @@ TYPES = {
     **dict.fromkeys(("alpha", "divisor", "epsilon", "fill_value", "momentum"), "float"),
     **dict.fromkeys(("most", "rate", "relu_max"), "float"),
     **dict.fromkeys(("count", "start"), "int"),
-    **dict.fromkeys(("interpolation", "fill_mode"), "str"),
+    **dict.fromkeys(("function", "interpolation", "fill_mode"), "str"),
+    "parameters": "tuple[float, ...]",
 }
 
 

@@ -13,7 +13,8 @@ Each is an instance of `ActivationFunction`: `forward(x, y)` writes y, `backward
 writes dx; all arrays have one shape and float type. A layer binds them to its buffers once. For a
 custom activation, pass an instance of a subclass to a layer: `Dense(8, activation=MyActivation())`.
 
-relu, softmax, tanh, sigmoid and elu are compiled kernels, the others use NumPy.
+All are compiled kernels, but for softmax over another axis than the last, log_softmax and
+sparsemax, which use NumPy.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from fastcnn.activations.base import (
     serialize,
 )
 from fastcnn.activations.curves import *  # noqa: F403
+from fastcnn.activations.curves import Curve
 from fastcnn.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -94,23 +96,26 @@ class elu(KernelActivation):  # noqa: N801
 
 
 @register("relu")
-class relu(ActivationFunction):  # noqa: N801
+class relu(Curve):  # noqa: N801
     """y = max(x, 0); NaN stays NaN
 
     With parameters: y = min(x, max_value) where x > threshold, else
     negative_slope (x - threshold).
     """
 
+    function = "relu"
     layer = "ReLU"
 
     @parameterised
     def __init__(self, negative_slope=0.0, max_value=None, threshold=0.0):
         self.slope, self.most, self.threshold = negative_slope, max_value, threshold
-        # as in Keras the gradient at the bound is 0 if that is 6, but 1 if it is any other
-        self.is_closed_at_most = max_value == 6 and not threshold
-        if max_value is None or self.is_closed_at_most:
-            is_plain = not negative_slope and not threshold
-            self.relu_max = (math.inf if max_value is None else 6.0) if is_plain else None
+        bound = math.nan if max_value is None else max_value
+        self.set_parameters(negative_slope, bound, threshold)
+        if not negative_slope and not threshold:
+            if max_value is None:
+                self.relu_max = math.inf
+            elif max_value == 6:  # as in Keras the gradient at any other bound is 1, not 0
+                self.relu_max = 6.0
 
     def bind_forward(self, x, y):
         if self.relu_max is None:
@@ -122,18 +127,6 @@ class relu(ActivationFunction):  # noqa: N801
             return super().bind_backward(dy, x, y, dx)
         return kernels.bind("relu_backward", dy, y, dx, relu_max=self.relu_max)
 
-    def forward(self, x, y):
-        upper = x if self.most is None else np.maximum(np.minimum(x, self.most), 0)
-        lower = self.slope * (x - self.threshold) if self.slope else 0
-        y[...] = np.where(x <= self.threshold, lower, upper)
-
-    def backward(self, dy, x, y, dx):
-        slope = np.where(x <= self.threshold, x.dtype.type(self.slope), 1)
-        if self.most is not None:
-            beyond = x >= self.most if self.is_closed_at_most else x > self.most
-            slope[beyond | ((x > self.threshold) & (x < 0))] = 0
-        np.multiply(dy, slope, out=dx)
-
 
 @register("relu6")
 class relu6(KernelActivation):  # noqa: N801
@@ -142,55 +135,6 @@ class relu6(KernelActivation):  # noqa: N801
     kernel = "relu"
     relu_max = 6.0
     settings = {"relu_max": relu_max}  # noqa: RUF012 - never modified
-
-
-@register("leaky_relu")
-class leaky_relu(ActivationFunction):  # noqa: N801
-    """y = x where x > 0, else negative_slope * x"""
-
-    layer = "LeakyReLU"
-
-    @parameterised
-    def __init__(self, negative_slope=0.2):
-        self.slope = negative_slope
-
-    def forward(self, x, y):
-        np.multiply(x, self.slope, out=y)
-        np.copyto(y, x, where=x > 0)
-
-    def backward(self, dy, x, y, dx):
-        np.multiply(dy, self.slope, out=dx, where=x <= 0)
-        if dx is not dy:
-            np.copyto(dx, dy, where=~(x <= 0))
-
-
-@register("celu")
-class celu(ActivationFunction):  # noqa: N801
-    """y = x where x > 0, else alpha (exp(x / alpha) - 1)"""
-
-    @parameterised
-    def __init__(self, alpha=1.0):
-        self.alpha = alpha
-
-    def forward(self, x, y):
-        y[...] = np.where(x > 0, x, self.alpha * np.expm1(np.minimum(x, 0) / self.alpha))
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * np.where(x > 0, 1, y / self.alpha + 1)
-
-
-@register("selu")
-class selu(ActivationFunction):  # noqa: N801
-    """y = 1.0507 x where x > 0, else 1.0507 * 1.6733 (exp(x) - 1) (Klambauer et al. 2017)"""
-
-    SCALE = 1.0507009873554805
-    ALPHA = 1.6732632423543772
-
-    def forward(self, x, y):
-        y[...] = self.SCALE * np.where(x > 0, x, self.ALPHA * np.expm1(np.minimum(x, 0)))
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * np.where(x > 0, self.SCALE, y + self.SCALE * self.ALPHA)
 
 
 @register("softmax")

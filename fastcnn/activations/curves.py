@@ -1,12 +1,22 @@
-"""Elementwise activations in NumPy, smooth or piecewise; see `activations`."""
+"""Elementwise activations that are kernels, smooth or piecewise; see `activations`.
 
-import numpy as np
+Their formulas and gradients are in `kernels/reference/curves.py`, the compiled ones in
+`kernels/csrc/tiles/curves.inc.h`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
 
 from fastcnn import kernels
 from fastcnn.activations.base import ActivationFunction, parameterised, register
-from fastcnn.activations.special import erf
+
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
+    "celu",
     "exponential",
     "gelu",
     "hard_shrink",
@@ -14,8 +24,10 @@ __all__ = [
     "hard_silu",
     "hard_swish",
     "hard_tanh",
+    "leaky_relu",
     "log_sigmoid",
     "mish",
+    "selu",
     "silu",
     "soft_shrink",
     "softplus",
@@ -28,222 +40,202 @@ __all__ = [
 ]
 
 
-def _sigmoid(x):
-    y = np.empty_like(x)
-    kernels.bind("sigmoid_forward", x, y)()
-    return y
+class Curve(ActivationFunction):
+    """A function of the kernels `curve_forward` and `curve_backward`.
+
+    Attributes:
+        function: its name there.
+        from_output: whether the gradient is computed from y instead of x.
+        settings: the kernels' keywords.
+    """
+
+    function: str
+    from_output = False
+    settings: dict[str, Any]
+
+    def __init__(self):
+        self.set_parameters()
+
+    def set_parameters(self, *parameters):
+        self.settings = {"function": self.function, "parameters": parameters}
+
+    def bind_forward(self, x, y):
+        return kernels.bind("curve_forward", x, y, **self.settings)
+
+    def bind_backward(self, dy, x, y, dx):
+        kept = y if self.from_output else x
+        return kernels.bind("curve_backward", dy, kept, dx, **self.settings)
+
+
+@register("leaky_relu")
+class leaky_relu(Curve):  # noqa: N801 - the module's names are Keras's functions
+    """y = x where x > 0, else negative_slope * x"""
+
+    function = "relu"
+    layer = "LeakyReLU"
+
+    @parameterised
+    def __init__(self, negative_slope=0.2):
+        self.slope = negative_slope
+        self.set_parameters(negative_slope, math.nan, 0.0)
+
+
+@register("celu")
+class celu(Curve):  # noqa: N801
+    """y = x where x > 0, else alpha (exp(x / alpha) - 1)"""
+
+    function = "celu"
+    from_output = True
+
+    @parameterised
+    def __init__(self, alpha=1.0):
+        self.alpha = alpha
+        self.set_parameters(alpha)
+
+
+@register("selu")
+class selu(Curve):  # noqa: N801
+    """y = 1.0507 x where x > 0, else 1.0507 * 1.6733 (exp(x) - 1) (Klambauer et al. 2017)"""
+
+    SCALE = 1.0507009873554805
+    ALPHA = 1.6732632423543772
+    function = "selu"
+    from_output = True
+
+
+@register("exponential")
+class exponential(Curve):  # noqa: N801
+    """y = exp(x)"""
+
+    function = "exponential"
+    from_output = True
 
 
 @register("hard_sigmoid")
-class hard_sigmoid(ActivationFunction):  # noqa: N801
+class hard_sigmoid(Curve):  # noqa: N801
     """y = x / 6 + 0.5 within [0, 1]"""
 
-    def forward(self, x, y):
-        np.clip(x / 6 + 0.5, 0, 1, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = np.where((x > -3) & (x < 3), dy / 6, 0)
+    function = "hard_sigmoid"
 
 
 @register("log_sigmoid")
-class log_sigmoid(ActivationFunction):  # noqa: N801
+class log_sigmoid(Curve):  # noqa: N801
     """y = -log(1 + exp(-x))"""
 
-    def forward(self, x, y):
-        np.negative(np.logaddexp(-x, 0), out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * _sigmoid(-x)
+    function = "log_sigmoid"
 
 
 @register("sparse_sigmoid")
-class sparse_sigmoid(ActivationFunction):  # noqa: N801
+class sparse_sigmoid(Curve):  # noqa: N801
     """y = (x + 1) / 2 within [0, 1]"""
 
-    def forward(self, x, y):
-        np.clip(0.5 * (x + 1), 0, 1, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = np.where(np.abs(x) < 1, 0.5 * dy, 0)
+    function = "sparse_sigmoid"
 
 
 @register("softplus")
-class softplus(ActivationFunction):  # noqa: N801
+class softplus(Curve):  # noqa: N801
     """y = log(1 + exp(x))"""
 
-    def forward(self, x, y):
-        np.logaddexp(x, 0, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * _sigmoid(x)
+    function = "softplus"
 
 
 @register("sparse_plus")
-class sparse_plus(ActivationFunction):  # noqa: N801
+class sparse_plus(Curve):  # noqa: N801
     """y = 0 where x <= -1, x where x >= 1, (x + 1)^2 / 4 between"""
 
-    def forward(self, x, y):
-        y[...] = np.where(x < 1, 0.25 * np.square(np.maximum(x, -1) + 1), x)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * np.clip(0.5 * (x + 1), 0, 1)
+    function = "sparse_plus"
 
 
 @register("squareplus")
-class squareplus(ActivationFunction):  # noqa: N801
+class squareplus(Curve):  # noqa: N801
     """y = (x + sqrt(x^2 + b)) / 2"""
+
+    function = "squareplus"
 
     @parameterised
     def __init__(self, b=4):
         self.b = b
-
-    def forward(self, x, y):
-        y[...] = (x + np.sqrt(np.square(x) + self.b)) / 2
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * (1 + x / np.sqrt(np.square(x) + self.b)) / 2
+        self.set_parameters(b)
 
 
 @register("softsign")
-class softsign(ActivationFunction):  # noqa: N801
+class softsign(Curve):  # noqa: N801
     """y = x / (1 + |x|)"""
 
-    def forward(self, x, y):
-        np.divide(x, 1 + np.abs(x), out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy / np.square(1 + np.abs(x))
+    function = "softsign"
 
 
 @register("soft_shrink")
-class soft_shrink(ActivationFunction):  # noqa: N801
+class soft_shrink(Curve):  # noqa: N801
     """y = x - threshold where x > threshold, x + threshold where x < -threshold, else 0"""
+
+    function = "soft_shrink"
 
     @parameterised
     def __init__(self, threshold=0.5):
         self.threshold = threshold
-
-    def forward(self, x, y):
-        t = self.threshold
-        shift = np.clip(x, -t, t) if t >= 0 else np.where(x > t, t, -t)
-        np.subtract(x, shift, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = np.where(np.abs(x) <= self.threshold, 0, dy)
+        self.set_parameters(threshold)
 
 
 @register("hard_shrink")
-class hard_shrink(ActivationFunction):  # noqa: N801
+class hard_shrink(Curve):  # noqa: N801
     """y = x where |x| > threshold, else 0"""
+
+    function = "hard_shrink"
 
     @parameterised
     def __init__(self, threshold=0.5):
         self.threshold = threshold
-
-    def forward(self, x, y):
-        y[...] = np.where(np.abs(x) <= self.threshold, 0, x)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = np.where(np.abs(x) <= self.threshold, 0, dy)
+        self.set_parameters(threshold)
 
 
 @register("tanh_shrink")
-class tanh_shrink(ActivationFunction):  # noqa: N801
+class tanh_shrink(Curve):  # noqa: N801
     """y = x - tanh(x)"""
 
-    def forward(self, x, y):
-        np.subtract(x, np.tanh(x), out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * np.square(np.tanh(x))  # not x - y, which is 0 for large x
+    function = "tanh_shrink"
 
 
 @register("hard_tanh")
-class hard_tanh(ActivationFunction):  # noqa: N801
+class hard_tanh(Curve):  # noqa: N801
     """y = x within [-1, 1]"""
 
-    def forward(self, x, y):
-        np.clip(x, -1, 1, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = np.where(np.abs(x) > 1, 0, dy)
+    function = "hard_tanh"
 
 
 @register("silu", "swish")
-class silu(ActivationFunction):  # noqa: N801
+class silu(Curve):  # noqa: N801
     """y = x * sigmoid(x)"""
 
-    def forward(self, x, y):
-        np.multiply(x, _sigmoid(x), out=y)
-
-    def backward(self, dy, x, y, dx):
-        gate = _sigmoid(x)
-        dx[...] = dy * (gate + y * (1 - gate))
+    function = "silu"
 
 
 @register("hard_silu", "hard_swish")
-class hard_silu(ActivationFunction):  # noqa: N801
+class hard_silu(Curve):  # noqa: N801
     """y = x * hard_sigmoid(x)"""
 
-    def forward(self, x, y):
-        y[...] = x * np.clip(x / 6 + 0.5, 0, 1)
-
-    def backward(self, dy, x, y, dx):
-        slope = np.where(np.abs(x) < 3, x / 6, 0)
-        dx[...] = dy * (np.clip(x / 6 + 0.5, 0, 1) + slope)
+    function = "hard_silu"
 
 
 @register("gelu")
-class gelu(ActivationFunction):  # noqa: N801
+class gelu(Curve):  # noqa: N801
     """y = x Phi(x), with Phi the normal distribution function (Hendrycks & Gimpel 2016)
 
     approximate: Phi(x) = (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
     """
 
-    ROOT = 0.7978845608028654  # sqrt(2 / pi)
-
     @parameterised
     def __init__(self, approximate=False):
         self.approximate = approximate
-
-    def _phi(self, x):
-        if self.approximate:
-            return 0.5 * (1 + np.tanh(self.ROOT * (x + 0.044715 * x**3)))
-        return 0.5 * (1 + erf(x * np.sqrt(x.dtype.type(0.5))))
-
-    def forward(self, x, y):
-        np.multiply(x, self._phi(x), out=y)
-
-    def backward(self, dy, x, y, dx):
-        phi = self._phi(x)
-        if self.approximate:
-            slope = 2 * phi * (1 - phi) * self.ROOT * (1 + 3 * 0.044715 * x * x)
-        else:
-            slope = 0.5 * self.ROOT * np.exp(-0.5 * x * x)
-        dx[...] = dy * (phi + x * slope)
+        self.function = "gelu_approximate" if approximate else "gelu"
+        self.set_parameters()
 
 
 @register("mish")
-class mish(ActivationFunction):  # noqa: N801
+class mish(Curve):  # noqa: N801
     """y = x tanh(softplus(x)) (Misra 2019)"""
 
-    def forward(self, x, y):
-        np.multiply(x, np.tanh(np.logaddexp(x, 0)), out=y)
-
-    def backward(self, dy, x, y, dx):
-        gate = np.tanh(np.logaddexp(x, 0))
-        dx[...] = dy * (gate + x * (1 - gate * gate) * _sigmoid(x))
-
-
-@register("exponential")
-class exponential(ActivationFunction):  # noqa: N801
-    """y = exp(x)"""
-
-    def forward(self, x, y):
-        np.exp(x, out=y)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy * y
+    function = "mish"
 
 
 swish = silu

@@ -81,6 +81,10 @@ FAMILIES = {
 }
 # Used by layers only: they change their arguments, or do what NumPy's indexing does.
 INTERNAL = {
+    "curves": {
+        "curve_backward": "dy:* kept:* dx:*!",
+        "curve_forward": "x:* y:*!",
+    },
     "data": {
         "gather": "source:m*/source indices:n/int64 out:n*!",
     },

@@ -13,6 +13,7 @@ import zlib
 import numpy as np
 
 from fastcnn.kernels import checks, choice, functions, spec
+from fastcnn.kernels.reference.curves import FUNCTIONS
 from tests.support.kernel_cases import Call, integers, reals
 from tests.support.shapes import CHANNELS, pads_and_output
 
@@ -113,6 +114,8 @@ def _sizes(kernel, rng, any_pads):
         sizes["o"] = sizes["i"] * sizes["m"]
     for key in sorted(keywords - set(config)):
         config[key] = KEYWORDS[key](rng)
+    if "function" in keywords:
+        config["parameters"] = CURVE_PARAMETERS.get(config["function"], ())
     return sizes, config
 
 
@@ -130,6 +133,15 @@ KEYWORDS = {
     "interpolation": lambda rng: str(rng.choice(("nearest", "bilinear"))),
     "fill_mode": lambda rng: str(rng.choice(("reflect", "wrap", "nearest", "constant"))),
     "fill_value": lambda rng: float(rng.integers(-3, 4)),
+    "function": lambda rng: str(rng.choice(sorted(FUNCTIONS))),
+    "parameters": lambda rng: (),  # those of the function
+}
+CURVE_PARAMETERS = {
+    "celu": (0.75,),
+    "hard_shrink": (0.5,),
+    "relu": (0.25, 2.0, 0.5),
+    "soft_shrink": (0.5,),
+    "squareplus": (2.0,),
 }
 
 
@@ -292,6 +304,22 @@ def _three_roundings(call, expected):
     return {2: 3 * EPS * np.abs(dy) * (1 + max(alpha, 0.5) + np.abs(y)) ** 2}
 
 
+def _curve(call, expected):
+    """Four roundings of y, but more where x is subtracted or multiplied by a large exponent."""
+    x, function = np.abs(call.arrays[0]), call.config["function"]
+    terms = 4 * np.abs(expected[1])
+    if function.startswith(("hard", "sparse", "tanh")):
+        terms = terms + 1 + x
+    if function == "gelu_approximate":
+        terms = terms * (1 + x + x**3 / 20)
+    return {1: EPS * terms + 2 * TINY}
+
+
+def _curve_gradient(call, expected):
+    dy, kept, _ = call.arrays
+    return {2: 8 * EPS * np.abs(dy) * (2 + np.abs(kept)) + 2 * TINY}
+
+
 def _softmax(call, expected):
     logits = call.arrays[0]
     terms = logits.shape[1] + 8 + np.abs(logits).max(initial=0)
@@ -389,6 +417,8 @@ TOLERANCES = {
     "tanh_forward": _ulps(3),
     "sigmoid_forward": _ulps(3),
     "elu_forward": _ulps(4),  # 2 of expm1, and alpha's rounding and the product's
+    "curve_forward": _curve,
+    "curve_backward": _curve_gradient,
     "tanh_backward": _three_roundings,
     "sigmoid_backward": _three_roundings,
     "elu_backward": _three_roundings,

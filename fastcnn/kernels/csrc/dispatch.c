@@ -20,6 +20,9 @@ static const struct kernels *const tables[] = {
     &fastcnn_kernels_baseline,
 };
 
+#define NAME(curve) #curve,
+const char *const fastcnn_curve_names[] = {EACH_CURVE(NAME) NULL};
+
 const struct kernels *fastcnn_kernels_at(int i) {
     return i < (int)(sizeof tables / sizeof *tables) ? tables[i] : NULL;
 }

@@ -228,6 +228,39 @@ struct dropout {
     float rate, scale;
 };
 
+/* Elementwise activations that one tile computes, see curves.inc.h. */
+#define EACH_CURVE(F)                                                                              \
+    F(celu)                                                                                        \
+    F(exponential)                                                                                 \
+    F(gelu)                                                                                        \
+    F(gelu_approximate)                                                                            \
+    F(hard_shrink)                                                                                 \
+    F(hard_sigmoid)                                                                                \
+    F(hard_silu)                                                                                   \
+    F(hard_tanh)                                                                                   \
+    F(log_sigmoid)                                                                                 \
+    F(mish)                                                                                        \
+    F(relu)                                                                                        \
+    F(selu)                                                                                        \
+    F(silu)                                                                                        \
+    F(soft_shrink)                                                                                 \
+    F(softplus)                                                                                    \
+    F(softsign)                                                                                    \
+    F(sparse_plus)                                                                                 \
+    F(sparse_sigmoid)                                                                              \
+    F(squareplus)                                                                                  \
+    F(tanh_shrink)
+
+#define CURVE(name) CURVE_##name,
+enum curve_function { EACH_CURVE(CURVE) };
+#undef CURVE
+
+struct curve {
+    enum curve_function function;
+    float parameters[3]; /* of the function; the rest is not read */
+};
+extern const char *const fastcnn_curve_names[]; /* by number; NULL after the last */
+
 #include "tile_list.h"
 
 #define MEMBER(result, tile, parameters) result(*tile) parameters;

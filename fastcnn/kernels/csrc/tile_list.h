@@ -84,6 +84,10 @@
       (const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha))                      \
     T(void, elu_forward, (const float *x, float *y, ptrdiff_t n, float alpha))                     \
     T(void, elu_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha))  \
+    T(void, curve_forward, (const float *x, float *y, ptrdiff_t n, const struct curve *which))     \
+    /* kept: y for some functions, x for the others */                                             \
+    T(void, curve_backward,                                                                        \
+      (const float *dy, const float *kept, float *dx, ptrdiff_t n, const struct curve *which))     \
     T(void, dropout, (const float *x, float *y, ptrdiff_t n, const struct dropout *p))             \
     /* Merging; y may be a or b. count is average's; the others ignore it */                       \
     T(void, add, (const float *a, const float *b, float *y, ptrdiff_t n, float count))             \

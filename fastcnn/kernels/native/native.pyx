@@ -19,8 +19,8 @@
 #     |       `-- DepthwiseForward, DepthwiseBackwardData, DepthwiseBackwardWeights
 #     |-- WinogradTiles (conv_winograd)
 #     |   `-- Winograd, WinogradBackwardWeights
-#     `-- all others, one file a family: Dense*, Pool2D, Relu, Activation, Softmax*, Dropout,
-#         BatchNorm*, AdamUpdate, Gather, AffineTransform, Elementwise, ...
+#     `-- all others, one file a family: Dense*, Pool2D, Relu, Activation, Curve, Softmax*,
+#         Dropout, BatchNorm*, AdamUpdate, Gather, AffineTransform, Elementwise, ...
 #     Sequence (team)                   several kernels called one after the other
 #
 # Three words for how work is divided:
@@ -66,6 +66,7 @@ include "depthwise_rows.pxi"
 include "dense.pxi"
 include "pool.pxi"
 include "activations.pxi"
+include "curves.pxi"
 include "softmax.pxi"
 include "dropout.pxi"
 include "batch_norm.pxi"

@@ -141,6 +141,12 @@ cdef extern from "csrc/kernels.h":
         unsigned int first
         float rate, scale
 
+    ctypedef struct CurveFunction "struct curve":
+        int function
+        float parameters[3]
+
+    const char *const *fastcnn_curve_names
+
     ctypedef struct Table "struct kernels":
         const char *name
         int lanes
@@ -210,6 +216,12 @@ cdef extern from "csrc/kernels.h":
         void (*elu_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
         void (*elu_backward)(
             const float *, const float *, float *, Py_ssize_t, float
+        ) noexcept nogil
+        void (*curve_forward)(
+            const float *, float *, Py_ssize_t, const CurveFunction *
+        ) noexcept nogil
+        void (*curve_backward)(
+            const float *, const float *, float *, Py_ssize_t, const CurveFunction *
         ) noexcept nogil
         void (*dropout)(const float *, float *, Py_ssize_t, const DropoutKey *) noexcept nogil
         void (*add)(const float *, const float *, float *, Py_ssize_t, float) noexcept nogil

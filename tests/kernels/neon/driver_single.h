@@ -280,6 +280,142 @@ static void tanh_backward(void) { activation_backward(0); }
 static void sigmoid_backward(void) { activation_backward(1); }
 static void elu_backward(void) { activation_backward(2); }
 
+/* A curve and its slope at x; for those whose gradient is computed from y, the slope at x = y. */
+static double logistic(double x) { return 1 / (1 + exp(-x)); }
+static double softplus(double x) { return fmax(x, 0) + log1p(exp(-fabs(x))); }
+static double normal_cdf(double x) { return 0.5 * erfc(-x * 0.7071067811865476); }
+static double between(double x, double low, double high) { return fmin(fmax(x, low), high); }
+static double gelu_exponent(double x) { return 1.5957691216057308 * (x + 0.044715 * x * x * x); }
+static double curve_at(enum curve_function f, double x) {
+    switch (f) {
+        case CURVE_celu:
+            return x > 0 ? x : 0.5 * expm1(x / 0.5);
+        case CURVE_exponential:
+            return exp(x);
+        case CURVE_gelu:
+            return x * normal_cdf(x);
+        case CURVE_gelu_approximate:
+            return x * logistic(gelu_exponent(x));
+        case CURVE_hard_shrink:
+            return fabs(x) > 0.5 ? x : 0;
+        case CURVE_hard_sigmoid:
+            return between(x / 6 + 0.5, 0, 1);
+        case CURVE_hard_silu:
+            return x * between(x / 6 + 0.5, 0, 1);
+        case CURVE_hard_tanh:
+            return between(x, -1, 1);
+        case CURVE_log_sigmoid:
+            return -softplus(-x);
+        case CURVE_mish:
+            return x * tanh(softplus(x));
+        case CURVE_relu:
+            return x <= 0.25 ? 0.5 * (x - 0.25) : fmin(x, 2);
+        case CURVE_selu:
+            return 1.0507009873554805 * (x > 0 ? x : 1.6732632423543772 * expm1(x));
+        case CURVE_silu:
+            return x * logistic(x);
+        case CURVE_soft_shrink:
+            return x > 0.5 ? x - 0.5 : x < -0.5 ? x + 0.5 : 0;
+        case CURVE_softplus:
+            return softplus(x);
+        case CURVE_softsign:
+            return x / (1 + fabs(x));
+        case CURVE_sparse_plus:
+            return x <= -1 ? 0 : x >= 1 ? x : 0.25 * (x + 1) * (x + 1);
+        case CURVE_sparse_sigmoid:
+            return between(0.5 * (x + 1), 0, 1);
+        case CURVE_squareplus:
+            return 0.5 * (x + sqrt(x * x + 0.5));
+        case CURVE_tanh_shrink:
+            return x - tanh(x);
+    }
+    return NAN;
+}
+static double curve_slope(enum curve_function f, double x) {
+    const double gate = logistic(x), tanh_x = tanh(x), gate_of_gelu = logistic(gelu_exponent(x));
+    const double mish_gate = tanh(softplus(x)), root = sqrt(x * x + 0.5);
+    switch (f) {
+        case CURVE_celu:
+            return x > 0 ? 1 : x / 0.5 + 1;
+        case CURVE_exponential:
+            return x;
+        case CURVE_gelu:
+            return normal_cdf(x) + x * 0.3989422804014327 * exp(-0.5 * x * x);
+        case CURVE_gelu_approximate:
+            return gate_of_gelu + x * gate_of_gelu * (1 - gate_of_gelu) * 1.5957691216057308 *
+                                      (1 + 3 * 0.044715 * x * x);
+        case CURVE_hard_shrink:
+        case CURVE_soft_shrink:
+            return fabs(x) > 0.5;
+        case CURVE_hard_sigmoid:
+            return fabs(x) < 3 ? 1 / 6. : 0;
+        case CURVE_hard_silu:
+            return between(x / 6 + 0.5, 0, 1) + (fabs(x) < 3 ? x / 6 : 0);
+        case CURVE_hard_tanh:
+            return fabs(x) <= 1;
+        case CURVE_log_sigmoid:
+            return 1 - gate;
+        case CURVE_mish:
+            return mish_gate + x * (1 - mish_gate * mish_gate) * gate;
+        case CURVE_relu:
+            return x <= 0.25 ? 0.5 : x <= 2;
+        case CURVE_selu:
+            return x > 0 ? 1.0507009873554805 : x + 1.7580993408473766;
+        case CURVE_silu:
+            return gate * (1 + x * (1 - gate));
+        case CURVE_softplus:
+            return gate;
+        case CURVE_softsign:
+            return 1 / ((1 + fabs(x)) * (1 + fabs(x)));
+        case CURVE_sparse_plus:
+            return between(0.5 * (x + 1), 0, 1);
+        case CURVE_sparse_sigmoid:
+            return fabs(x) < 1 ? 0.5 : 0;
+        case CURVE_squareplus:
+            return 0.5 * (1 + x / root);
+        case CURVE_tanh_shrink:
+            return tanh_x * tanh_x;
+    }
+    return NAN;
+}
+static struct curve a_curve(void) {
+    int count = 0;
+    while (fastcnn_curve_names[count]) count++;
+    struct curve p = {.function = (enum curve_function)draw(0, count - 1), .parameters = {0.5f}};
+    if (p.function == CURVE_relu) p.parameters[1] = 2, p.parameters[2] = 0.25f;
+    return p;
+}
+static float *moderate(int n) { /* multiples of 1/32 from -12 to 12 */
+    float *x = floats(n);
+    for (int i = 0; i < n; i++) x[i] = (float)draw(-384, 384) / 32;
+    return x;
+}
+static void absolutely(const float *found, int i, double expected, double bound) {
+    if (!(fabs(found[i] - expected) <= bound)) fail(i, found[i], expected);
+}
+static void curve_forward(void) {
+    const int n = draw(0, 40);
+    const struct curve p = a_curve();
+    const float *x = moderate(n);
+    float *y = floats(n);
+    k->curve_forward(x, y, n, &p);
+    for (int i = 0; i < n; i++) {
+        const double expected = curve_at(p.function, x[i]);
+        absolutely(y, i, expected, 4e-7 * (1 + fabs(expected)));
+    }
+}
+static void curve_backward(void) {
+    const int n = draw(0, 40);
+    const struct curve p = a_curve();
+    const float *x = moderate(n), *dy = floats(n);
+    float *dx = floats(n);
+    k->curve_backward(dy, x, dx, n, &p);
+    for (int i = 0; i < n; i++) {
+        const double expected = dy[i] * curve_slope(p.function, x[i]);
+        absolutely(dx, i, expected, 2e-6 * (1 + fabs(expected)));
+    }
+}
+
 static uint32_t mixed(uint32_t h) {
     h = (h ^ h >> 16) * 0x21f0aaadu;
     h = (h ^ h >> 15) * 0x735a2d97u;

@@ -1,4 +1,4 @@
-"""The error function, which NumPy does not have."""
+"""The normal distribution function, which NumPy does not have."""
 
 import math
 from functools import cache
@@ -28,10 +28,16 @@ def _series(dtype):
     return lowest, lambda s: chebyshev.chebval(s, series)
 
 
-def erf(x):
-    """2 / sqrt(pi) times the integral of exp(-u^2) from 0 to x, elementwise; float32 or float64."""
-    lowest, series = _series(x.dtype.name)
-    z = np.minimum(np.abs(x), 26)
-    t = 1 / (1 + z / 2)
+def erfc(z):
+    """2 / sqrt(pi) times the integral of exp(-u^2) from z on, elementwise; float32 or float64."""
+    lowest, series = _series(z.dtype.name)
+    a = np.minimum(np.abs(z), 26)
+    t = 1 / (1 + a / 2)
     s = 2 * (t - lowest) / (1 - lowest) - 1
-    return np.copysign(1 - t * np.exp(series(s) - z * z), x)
+    tail = t * np.exp(series(s) - a * a)
+    return np.where(z < 0, 2 - tail, tail)
+
+
+def normal_cdf(x):
+    """The probability that a normally distributed number is at most x."""
+    return 0.5 * erfc(-x * np.sqrt(x.dtype.type(0.5)))
