@@ -13,8 +13,8 @@ Each is an instance of `ActivationFunction`: `forward(x, y)` writes y, `backward
 writes dx; all arrays have one shape and float type. A layer binds them to its buffers once. For a
 custom activation, pass an instance of a subclass to a layer: `Dense(8, activation=MyActivation())`.
 
-All are compiled kernels, but for softmax over another axis than the last, log_softmax and
-sparsemax, which use NumPy.
+All are compiled kernels, but for sparsemax, and softmax and log_softmax over axes that are not the
+last, which use NumPy.
 """
 
 from __future__ import annotations
@@ -137,30 +137,50 @@ class relu6(KernelActivation):  # noqa: N801
     settings = {"relu_max": relu_max}  # noqa: RUF012 - never modified
 
 
-@register("softmax")
-class softmax(ActivationFunction):  # noqa: N801
-    """y = exp(x) / sum(exp(x)) over the axis (or axes) `axis`, by default the last"""
-
-    layer = "Softmax"
+class OverAxes(KernelActivation):
+    """A function over the axis (or axes) `axis`, whose kernels work on rows."""
 
     @parameterised
     def __init__(self, axis=-1):
         self.axis = tuple(axis) if isinstance(axis, (tuple, list)) else axis
 
-    def _over_rows(self, x):
-        if x.ndim == 0:
-            raise ValueError("softmax needs an array of one or more axes. Received a scalar.")
-        return self.axis in (-1, x.ndim - 1)
+    def _axes(self, rank):
+        """`axis` counted from the front, in order."""
+        if rank == 0:
+            raise ValueError(f"{self.name} needs an array of one or more axes. Received a scalar.")
+        given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        axes = sorted({axis % rank for axis in given if -rank <= axis < rank})
+        if len(axes) < len(given):
+            raise ValueError(
+                f"The argument `axis` must contain distinct axes of the input. "
+                f"Received axis={self.axis} for an input of {rank} axes."
+            )
+        return tuple(axes)
+
+    def _are_last(self, x):
+        """Whether they are the last axes; over others NumPy is faster than copies to rows."""
+        axes = self._axes(x.ndim)
+        return axes == tuple(range(x.ndim - len(axes), x.ndim))
 
     def bind_forward(self, x, y):
-        if self._over_rows(x):
-            return kernels.bind("softmax_forward", _rows(x), _rows(y))
-        return super().bind_forward(x, y)
+        if not self._are_last(x):
+            return functools.partial(self.forward, x, y)
+        bind = functools.partial(kernels.bind, f"{self.kernel}_forward")
+        return kernels.bind_rows(bind, self._axes(x.ndim), (x,), (y,))
 
     def bind_backward(self, dy, x, y, dx):
-        if self._over_rows(x):
-            return kernels.bind("softmax_backward", _rows(dy), _rows(y), _rows(dx))
-        return super().bind_backward(dy, x, y, dx)
+        if not self._are_last(x):
+            return functools.partial(self.backward, dy, x, y, dx)
+        bind = functools.partial(kernels.bind, f"{self.kernel}_backward")
+        return kernels.bind_rows(bind, self._axes(x.ndim), (dy, y), (dx,))
+
+
+@register("softmax")
+class softmax(OverAxes):  # noqa: N801
+    """y = exp(x) / sum(exp(x)) over the axis (or axes) `axis`, by default the last"""
+
+    kernel = "softmax"
+    layer = "Softmax"
 
     def forward(self, x, y):
         np.exp(x - x.max(self.axis, keepdims=True), out=y)
@@ -170,17 +190,11 @@ class softmax(ActivationFunction):  # noqa: N801
         dx[...] = y * (dy - (dy * y).sum(self.axis, keepdims=True))
 
 
-def _rows(array):
-    return array.reshape(int(np.prod(array.shape[:-1])), array.shape[-1])
-
-
 @register("log_softmax")
-class log_softmax(ActivationFunction):  # noqa: N801
+class log_softmax(OverAxes):  # noqa: N801
     """y = x - log(sum(exp(x))) over `axis`"""
 
-    @parameterised
-    def __init__(self, axis=-1):
-        self.axis = axis
+    kernel = "log_softmax"
 
     def forward(self, x, y):
         np.subtract(x, x.max(self.axis, keepdims=True), out=y)

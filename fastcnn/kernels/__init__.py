@@ -27,7 +27,7 @@ from fastcnn.kernels.backends import (
     native,
     set_instruction_set,
 )
-from fastcnn.kernels.bind import Copy, ReferenceKernel, Sequence, bind
+from fastcnn.kernels.bind import Copy, ReferenceKernel, Sequence, bind, bind_rows
 from fastcnn.kernels.spec import FAMILIES
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ __all__ = [
     "ReferenceKernel",
     "Sequence",
     "bind",
+    "bind_rows",
     "instruction_set",
     "instruction_sets",
     "native",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from math import prod
 
 import numpy as np
 
@@ -59,3 +60,32 @@ class Copy:
 
     def __call__(self, version=None):
         np.copyto(self.target, self.source)
+
+
+def bind_rows(
+    bound: Callable,
+    axes: tuple[int, ...],
+    read: tuple[np.ndarray, ...],
+    written: tuple[np.ndarray | None, ...],
+) -> Callable:
+    """A kernel of matrices (m, c) bound to arrays of one shape, whose `axes` become c.
+
+    bound(*matrices) binds the kernel to the arrays, first those that are read, as matrices. They
+    are views where `axes`, in ascending order, are the last ones, otherwise copies.
+    """
+    shape = read[0].shape
+    order = [*(axis for axis in range(len(shape)) if axis not in axes), *axes]
+    size = prod(shape[axis] for axis in axes)
+    rows = prod(shape[axis] for axis in order[: len(shape) - len(axes)])
+    before, after, matrices = [], [], []
+    for i, array in enumerate((*read, *written)):
+        if array is not None and order != sorted(order):
+            moved = array.transpose(order)
+            array = np.empty(moved.shape, moved.dtype)
+            if i < len(read):
+                before.append(Copy(array, moved))
+            else:
+                after.append(Copy(moved, array))
+        matrices.append(None if array is None else array.reshape(rows, size))
+    kernel = bound(*matrices)
+    return Sequence(*before, kernel, *after) if before else kernel

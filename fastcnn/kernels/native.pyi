@@ -247,6 +247,8 @@ def curve_forward(
     x: NDArray, y: NDArray, *, function: str, parameters: tuple[float, ...] = ()
 ) -> Kernel: ...
 def gather(source: NDArray, indices: NDArray, out: NDArray) -> Kernel: ...
+def log_softmax_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def log_softmax_forward(x: NDArray, y: NDArray) -> Kernel: ...
 def add(a: NDArray, b: NDArray, y: NDArray, *, relu: bool) -> Kernel: ...
 def average(a: NDArray, b: NDArray, y: NDArray, *, count: int) -> Kernel: ...
 def concatenate_backward(
@@ -274,4 +276,48 @@ def unit_norm_backward(
     dy: NDArray, y: NDArray, factor: NDArray, dx: NDArray, *, most: float
 ) -> Kernel: ...
 def unit_norm_forward(x: NDArray, y: NDArray, factor: NDArray, *, most: float) -> Kernel: ...
+def prelu_backward(
+    dy: NDArray, x: NDArray, alpha: NDArray, dx: NDArray | None, dalpha: NDArray | None
+) -> Kernel: ...
+def prelu_forward(x: NDArray, alpha: NDArray, y: NDArray) -> Kernel: ...
+def group_norm_backward(
+    dy: NDArray,
+    x: NDArray,
+    gamma: NDArray | None,
+    mean: NDArray,
+    inverse: NDArray,
+    dx: NDArray | None,
+    dgamma: NDArray | None,
+    dbeta: NDArray | None,
+) -> Kernel: ...
+def group_norm_forward(
+    x: NDArray,
+    gamma: NDArray | None,
+    beta: NDArray | None,
+    y: NDArray,
+    mean: NDArray,
+    inverse: NDArray,
+    *,
+    epsilon: float,
+) -> Kernel: ...
+def layer_norm_backward(
+    dy: NDArray,
+    x: NDArray,
+    gamma: NDArray | None,
+    mean: NDArray,
+    inverse: NDArray,
+    dx: NDArray | None,
+    dgamma: NDArray | None,
+    dbeta: NDArray | None,
+) -> Kernel: ...
+def layer_norm_forward(
+    x: NDArray,
+    gamma: NDArray | None,
+    beta: NDArray | None,
+    y: NDArray,
+    mean: NDArray,
+    inverse: NDArray,
+    *,
+    epsilon: float,
+) -> Kernel: ...
 def adam_update(w: NDArray, g: NDArray, m: NDArray, v: NDArray, hyper: NDArray) -> Kernel: ...

@@ -88,6 +88,10 @@ INTERNAL = {
     "data": {
         "gather": "source:m*/source indices:n/int64 out:n*!",
     },
+    "log_softmax": {
+        "log_softmax_backward": "dy:nc y:nc dx:nc!",
+        "log_softmax_forward": "x:nc y:nc!",
+    },
     "merge": {
         "add": "a:* b:* y:*!",
         "average": "a:* b:* y:*!",
@@ -106,6 +110,20 @@ INTERNAL = {
         "subtract": "a:* b:* y:*!",
         "unit_norm_backward": "dy:nkq y:nkq factor:nq dx:nkq!",
         "unit_norm_forward": "x:nkq y:nkq! factor:nq!",
+    },
+    "prelu": {
+        "prelu_backward": "dy:mc x:mc alpha:c dx:mc?! dalpha:c?!",
+        "prelu_forward": "x:mc alpha:c y:mc!",
+    },
+    "sample_normalization": {
+        "group_norm_backward": (
+            "dy:nmgc x:nmgc gamma:gc? mean:ng inverse:ng dx:nmgc?! dgamma:gc?! dbeta:gc?!"
+        ),
+        "group_norm_forward": "x:nmgc gamma:gc? beta:gc? y:nmgc! mean:ng! inverse:ng!",
+        "layer_norm_backward": (
+            "dy:mc x:mc gamma:c? mean:m inverse:m dx:mc?! dgamma:c?! dbeta:c?!"
+        ),
+        "layer_norm_forward": "x:mc gamma:c? beta:c? y:mc! mean:m! inverse:m!",
     },
     "optimizer": {
         "adam_update": "w:z! g:z m:z! v:z! hyper:4/float64",

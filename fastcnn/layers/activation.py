@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import activations, constraints, initializers, regularizers
+from fastcnn import activations, constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import matches
 from fastcnn.layers.core import Activation
 from fastcnn.layers.plain import PlainLayer
@@ -244,30 +244,31 @@ class PReLU(PlainLayer):
         return tuple(input_shape)
 
     def prepare(self, call):
-        call.open = np.empty(call.x.shape, bool)
-        call.product = None
+        # the axes along which alpha varies
+        call.axes = tuple(axis for axis, size in enumerate(self.alpha.shape, 1) if size != 1)
+        call.bound_dy = None
+
+        def bind(x, y):
+            return kernels.bind("prelu_forward", x, self.alpha.value.reshape(-1), y)
+
+        call.forward = kernels.bind_rows(bind, call.axes, (call.x,), (call.y,))
 
     def apply(self, call):
-        np.greater(call.x, 0, out=call.open)
-        np.multiply(call.x, self.alpha.value, out=call.y)
-        np.copyto(call.y, call.x, where=call.open)
+        call.forward()
 
     def apply_backward(self, call):
-        dy, product = call.dy, call.dx
-        if product is None:  # dx is not needed, but the product still needs a buffer
-            if call.product is None:
-                call.product = np.empty_like(dy)
-            product = call.product
-        if self.alpha.trainable:
-            np.multiply(dy, call.x, out=product)
-            product[call.open] = 0
-            # sum over the batch and the shared axes
-            shared = [axis for axis, size in enumerate(self.alpha.shape, 1) if size == 1]
-            kept = [size for size in self.alpha.shape if size != 1]
-            np.sum(product, axis=(0, *shared), out=self.alpha.gradient.reshape(kept))
-        if call.dx is not None:
-            np.multiply(dy, self.alpha.value, out=product)
-            np.copyto(product, dy, where=call.open)
+        if call.bound_dy is not call.dy:
+            call.backward, call.bound_dy = self._bind_backward(call), call.dy
+        call.backward()
+
+    def _bind_backward(self, call):
+        dalpha = self.alpha.gradient.reshape(-1) if self.alpha.trainable else None
+
+        def bind(dy, x, dx):
+            alpha = self.alpha.value.reshape(-1)
+            return kernels.bind("prelu_backward", dy, x, alpha, dx, dalpha)
+
+        return kernels.bind_rows(bind, call.axes, (call.dy, call.x), (call.dx,))
 
     def get_config(self):
         return {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import constraints, initializers, regularizers
+from fastcnn import constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import check_count, check_number
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
@@ -118,42 +119,48 @@ class GroupNormalization(PlainLayer):
         return tuple(input_shape)
 
     def prepare(self, call):
-        shape = call.x.shape
-        axis = self._channel_axis(shape)
-        members = self._channels // self.groups
-        call.grouped = (*shape[:axis], self.groups, members, *shape[axis + 1 :])
-        call.axes = tuple(a for a in range(1, len(call.grouped)) if a != axis)
-        call.others = tuple(a for a in range(len(shape)) if a != axis)
-        call.against = [-1 if a == axis else 1 for a in range(len(shape))]
-        call.normalized = np.empty(shape, self.dtype)
+        samples, *sizes = call.x.shape
+        axis = self._channel_axis(call.x.shape)
+        call.axes = (axis,)
+        rows = math.prod(sizes[: axis - 1] + sizes[axis:])
+        call.grouped = samples, rows, self.groups, self._channels // self.groups
+        # mean, 1 / deviation
+        call.moments = [np.empty((samples, self.groups), self.dtype) for _ in range(2)]
+        call.bound_dy = None
+
+        def bind(x, y):
+            x, y = x.reshape(call.grouped), y.reshape(call.grouped)
+            arrays = x, *self._by_group("value"), y, *call.moments
+            return kernels.bind("group_norm_forward", *arrays, epsilon=self.epsilon)
+
+        call.forward = kernels.bind_rows(bind, call.axes, (call.x,), (call.y,))
+
+    def _by_group(self, attribute):
+        """That array of gamma and of beta as (groups, channels), or None where it is not needed."""
+        return [
+            None
+            if weight is None or (attribute == "gradient" and not weight.trainable)
+            else getattr(weight, attribute).reshape(self.groups, -1)
+            for weight in (self.gamma, self.beta)
+        ]
 
     def apply(self, call):
-        x, normalized = call.x.reshape(call.grouped), call.normalized.reshape(call.grouped)
-        np.subtract(x, x.mean(call.axes, keepdims=True), out=normalized)
-        variance = np.square(normalized).mean(call.axes, keepdims=True)
-        call.inverse = 1 / np.sqrt(variance + normalized.dtype.type(self.epsilon))
-        normalized *= call.inverse
-        call.y[...] = call.normalized
-        if self.gamma is not None:
-            call.y *= self.gamma.value.reshape(call.against)
-        if self.beta is not None:
-            call.y += self.beta.value.reshape(call.against)
+        call.forward()
 
     def apply_backward(self, call):
-        dy = call.dy
-        if self.gamma is not None and self.gamma.trainable:
-            (dy * call.normalized).sum(call.others, out=self.gamma.gradient)
-        if self.beta is not None and self.beta.trainable:
-            dy.sum(call.others, out=self.beta.gradient)
-        if call.dx is None:
-            return
-        if self.gamma is not None:
-            dy = dy * self.gamma.value.reshape(call.against)
-        dy, dx, normalized = (a.reshape(call.grouped) for a in (dy, call.dx, call.normalized))
-        along = (dy * normalized).mean(call.axes, keepdims=True)
-        np.multiply(normalized, along, out=dx)
-        np.subtract(dy - dy.mean(call.axes, keepdims=True), dx, out=dx)
-        dx *= call.inverse
+        if call.bound_dy is not call.dy:
+            call.backward, call.bound_dy = self._bind_backward(call), call.dy
+        call.backward()
+
+    def _bind_backward(self, call):
+        def bind(dy, x, dx):
+            dy, x = dy.reshape(call.grouped), x.reshape(call.grouped)
+            dx = None if dx is None else dx.reshape(call.grouped)
+            gamma, _ = self._by_group("value")
+            arrays = dy, x, gamma, *call.moments, dx, *self._by_group("gradient")
+            return kernels.bind("group_norm_backward", *arrays)
+
+        return kernels.bind_rows(bind, call.axes, (call.dy, call.x), (call.dx,))
 
     def get_config(self):
         return {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import constraints, initializers, regularizers
+from fastcnn import constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import check_number, refuse
 from fastcnn.layers.plain import PlainLayer
 from fastcnn.layers.registry import register
@@ -15,6 +16,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fastcnn.core.types import Axes, ConstraintLike, InitializerLike, RegularizerLike
+
+
+def flat(weight):
+    """The values of a weight as one row, or None without a weight."""
+    return None if weight is None else weight.value.reshape(-1)
+
+
+def flat_gradient(weight):
+    """The gradient of a weight as one row, or None where it is not needed."""
+    return None if weight is None or not weight.trainable else weight.gradient.reshape(-1)
 
 
 class SampleNormalization(PlainLayer):
@@ -139,39 +150,32 @@ class LayerNormalization(SampleNormalization):
         return tuple(input_shape)
 
     def prepare(self, call):
-        shape = call.x.shape
-        call.axes = self.axes(shape)
-        call.others = tuple(axis for axis in range(len(shape)) if axis not in call.axes)
-        call.sizes = [shape[axis] for axis in call.axes]
-        call.against = [shape[axis] if axis in call.axes else 1 for axis in range(len(shape))]
-        call.normalized = np.empty(shape, self.dtype)
+        call.axes = self.axes(call.x.shape)
+        rows = math.prod(n for axis, n in enumerate(call.x.shape) if axis not in call.axes)
+        call.moments = [np.empty(rows, self.dtype) for _ in range(2)]  # mean, 1 / deviation
+        call.bound_dy = None
+
+        def bind(x, y):
+            arrays = x, flat(self.gamma), flat(self.beta), y, *call.moments
+            return kernels.bind("layer_norm_forward", *arrays, epsilon=self.epsilon)
+
+        call.forward = kernels.bind_rows(bind, call.axes, (call.x,), (call.y,))
 
     def apply(self, call):
-        normalized = call.normalized
-        np.subtract(call.x, call.x.mean(call.axes, keepdims=True), out=normalized)
-        variance = np.square(normalized).mean(call.axes, keepdims=True)
-        call.inverse = 1 / np.sqrt(variance + normalized.dtype.type(self.epsilon))
-        normalized *= call.inverse
-        call.y[...] = normalized
-        if self.gamma is not None:
-            call.y *= self.gamma.value.reshape(call.against)
-        if self.beta is not None:
-            call.y += self.beta.value.reshape(call.against)
+        call.forward()
 
     def apply_backward(self, call):
-        dy, normalized = call.dy, call.normalized
-        if self.gamma is not None and self.gamma.trainable:
-            (dy * normalized).sum(call.others, out=self.gamma.gradient.reshape(call.sizes))
-        if self.beta is not None and self.beta.trainable:
-            dy.sum(call.others, out=self.beta.gradient.reshape(call.sizes))
-        if call.dx is None:
-            return
-        if self.gamma is not None:
-            dy = dy * self.gamma.value.reshape(call.against)
-        along = (dy * normalized).mean(call.axes, keepdims=True)
-        np.multiply(normalized, along, out=call.dx)
-        np.subtract(dy - dy.mean(call.axes, keepdims=True), call.dx, out=call.dx)
-        call.dx *= call.inverse
+        if call.bound_dy is not call.dy:
+            call.backward, call.bound_dy = self._bind_backward(call), call.dy
+        call.backward()
+
+    def _bind_backward(self, call):
+        def bind(dy, x, dx):
+            gradients = flat_gradient(self.gamma), flat_gradient(self.beta)
+            arrays = dy, x, flat(self.gamma), *call.moments, dx, *gradients
+            return kernels.bind("layer_norm_backward", *arrays)
+
+        return kernels.bind_rows(bind, call.axes, (call.dy, call.x), (call.dx,))
 
     def get_config(self):
         return {

@@ -181,6 +181,32 @@ def test_softmax_functions_take_a_single_row(name):
     np.testing.assert_array_equal(activation(x), activation(x[None])[0])
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("axis", [0, 1, -1, (0, 2), (1, 2), (-1, 0), (0, 1, 2)], ids=str)
+def test_softmax_functions_over_any_axes(name, axis, instruction_set):
+    """Of an array that is not changed; a gradient may overwrite dy."""
+    rng = np.random.default_rng(0)
+    x, dy = (rng.standard_normal((3, 5, 17)).astype(np.float32) for _ in range(2))
+    activation, before = type(activations.get(name))(axis=axis), x.copy()
+    powers = np.exp(x - x.max(axis, keepdims=True))
+    p = powers / powers.sum(axis, keepdims=True)
+    y = activation(x)
+    np.testing.assert_allclose(y, np.log(p) if name == "log_softmax" else p, rtol=3e-6)
+    if name == "softmax":
+        slope = p * (dy - (dy * p).sum(axis, keepdims=True))
+    else:
+        slope = dy - p * dy.sum(axis, keepdims=True)
+    np.testing.assert_array_equal(x, before)
+    activation.bind_backward(dy, x, y, dy)()
+    np.testing.assert_allclose(dy, slope, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [3, -4, (0, 0), (1, -2)], ids=str)
+def test_softmax_axes_must_exist_and_differ(axis):
+    with pytest.raises(ValueError, match="must contain distinct axes of the input"):
+        activations.softmax(np.zeros((2, 3, 4)), axis=axis)
+
+
 def test_a_scalar_stays_a_scalar():
     assert activations.relu(3).shape == ()
     assert activations.relu(3) == 3

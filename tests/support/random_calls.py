@@ -104,6 +104,8 @@ def _sizes(kernel, rng, any_pads):
     if "start" in keywords:  # columns of a wider matrix
         config["start"] = int(rng.integers(0, 20))
         sizes["o"] = config["start"] + sizes["c"] + int(rng.integers(0, 20))
+    if kernel.startswith("group_norm"):
+        sizes |= {"m": few % 50, "g": int(rng.choice((1, 2, 3, 8)))}
     if kernel.startswith(("dot", "unit")):  # mostly small: five of them are multiplied
         sizes["n"] = min(few, 9)
         sizes |= {letter: int(rng.choice((0, 1, 1, 1, 2, 3, 5, 7))) for letter in "pqrs"}
@@ -248,7 +250,7 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
         shift = rng.integers(-40, 41, (sizes["n"], 2, 1)) / 2
         rows = np.concatenate([turn, shift], 2).reshape(-1, 6)
         return np.pad(rows, ((0, 0), (0, 2))).astype(np.float32)
-    if label == "variance":
+    if label in ("inverse", "variance"):
         return 0.5 + np.abs(reals(rng, *shape))
     if label == "v":
         return np.abs(integers(rng, *shape))
@@ -352,6 +354,49 @@ def _unit_norm_backward(call, expected):
     return {3: terms * (np.abs(dy) + np.abs(y) * total) * np.abs(factor[:, None])}
 
 
+def _log_softmax_backward(call, expected):
+    dy, y, _ = call.arrays
+    total = np.abs(dy).sum(1, keepdims=True)
+    return {2: 2 * (dy.shape[1] + 4) * EPS * (np.abs(dy) + np.exp(y) * total)}
+
+
+def _group_norm(call, expected):
+    """Moments to the number of their terms; y has their errors, and a few roundings."""
+    x, gamma, beta, *_ = call.arrays
+    moments = [array if x.ndim == 4 else array[:, None] for array in expected[4:6]]
+    x, shape = (x if x.ndim == 4 else x[:, None, None]).astype(np.float64), x.shape
+    mean, inverse = (array[:, None, :, None] for array in moments)
+    size = np.abs(x).max((1, 3), keepdims=True, initial=0)
+    terms = 2 * (x.shape[1] * x.shape[3] + 4) * EPS
+    of_mean = terms * size
+    of_inverse = inverse**3 * terms * 4 * size**2 + 4 * EPS * inverse
+    scale = 1 if gamma is None else np.abs(gamma)
+    error = inverse * (8 * EPS * (np.abs(x) + size) + of_mean) + 2 * size * of_inverse
+    offset = 0 if beta is None else np.abs(beta)
+    y = scale * (error + 8 * EPS * np.abs(x - mean) * inverse) + 8 * EPS * offset
+    shapes = expected[4].shape
+    return {3: y.reshape(shape), 4: of_mean.reshape(shapes), 5: of_inverse.reshape(shapes)}
+
+
+def _group_norm_backward(call, expected):
+    dy, x, gamma, mean, inverse, *_ = call.arrays
+    shape = x.shape
+    if x.ndim == 2:
+        dy, x, mean, inverse = dy[:, None, None], x[:, None, None], mean[:, None], inverse[:, None]
+    mean, inverse = mean[:, None, :, None], np.abs(inverse[:, None, :, None])
+    h = (np.abs(x) + np.abs(mean)) * inverse
+    d = np.abs(dy) * (1 if gamma is None else np.abs(gamma))
+    terms = 2 * (x.shape[1] * x.shape[3] + 8) * EPS
+    means = [a.sum((1, 3), keepdims=True) / max(x.shape[1] * x.shape[3], 1) for a in (d, d * h)]
+    rows = 2 * (x.shape[0] * x.shape[1] + 8) * EPS
+    dgamma, dbeta = rows * (np.abs(dy) * h).sum((0, 1)), rows * np.abs(dy).sum((0, 1))
+    return {
+        5: (terms * inverse * (d + means[0] + h * means[1])).reshape(shape),
+        6: dgamma if len(shape) == 4 else dgamma[0],
+        7: dbeta if len(shape) == 4 else dbeta[0],
+    }
+
+
 def _batch_norm(call, expected):
     x, gamma, beta, mean, variance, _, residual = call.arrays
     scale = 1 / np.sqrt(variance + call.config["epsilon"])
@@ -422,6 +467,12 @@ TOLERANCES = {
     "tanh_backward": _three_roundings,
     "sigmoid_backward": _three_roundings,
     "elu_backward": _three_roundings,
+    "group_norm_forward": _group_norm,
+    "group_norm_backward": _group_norm_backward,
+    "layer_norm_forward": _group_norm,
+    "layer_norm_backward": _group_norm_backward,
+    "log_softmax_forward": _softmax,
+    "log_softmax_backward": _log_softmax_backward,
     "softmax_forward": _softmax,
     "softmax_backward": _softmax_backward,
     "softmax_sparse_crossentropy": _softmax_crossentropy,

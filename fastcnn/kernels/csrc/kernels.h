@@ -166,6 +166,24 @@ struct batch_norm {
     float relu_max; /* as in struct product; of y in the backward tiles */
 };
 
+/* Rows of channels, each normalized by itself, or their gradient (layer_norm.inc.h). */
+struct layer_norm {
+    const float *x, *dy;
+    const float *gamma, *beta; /* [channels]; may be NULL */
+    float *mean, *inverse;     /* [rows]: of x, and 1 / sqrt(variance + epsilon) */
+    float *out;                /* y or dx [rows][channels]; dx may be NULL */
+    float *dgamma, *dbeta;     /* [channels]: sums that are added to; may be NULL */
+    ptrdiff_t rows, channels;
+    float epsilon;
+};
+
+struct prelu {
+    const float *x, *dy, *alpha; /* alpha: [channels] */
+    float *out;                  /* y or dx [rows][channels]; dx may be NULL */
+    float *dalpha;               /* [channels]: sums that are added to; may be NULL */
+    ptrdiff_t rows, channels;
+};
+
 /* y[p][c] = relu(b[c] + sum over k of x[x_taps[k] + p * x_pixel + c] * w[w_taps[k] + c]) */
 struct depthwise {
     const float *x, *w, *b; /* b may be NULL */

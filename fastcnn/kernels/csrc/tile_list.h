@@ -120,6 +120,10 @@
     T(void, batch_norm_sums, (const struct batch_norm *p))                                         \
     /* out = dy * scale + (x - mean) * slope + offset */                                           \
     T(void, batch_norm_gradient, (const struct batch_norm *p))                                     \
+    T(void, layer_norm_forward, (const struct layer_norm *p))                                      \
+    T(void, layer_norm_backward, (const struct layer_norm *p))                                     \
+    T(void, prelu_forward, (const struct prelu *p))                                                \
+    T(void, prelu_backward, (const struct prelu *p))                                               \
     /* Batches, the Adam step: */                                                                  \
     /* y[i] = (float)x[i] */                                                                       \
     T(void, from_uint8, (const uint8_t *x, float *y, ptrdiff_t n))                                 \

@@ -20,7 +20,8 @@
 #     |-- WinogradTiles (conv_winograd)
 #     |   `-- Winograd, WinogradBackwardWeights
 #     `-- all others, one file a family: Dense*, Pool2D, Relu, Activation, Curve, Softmax*,
-#         Dropout, BatchNorm*, AdamUpdate, Gather, AffineTransform, Elementwise, ...
+#         Dropout, BatchNorm*, LayerNorm, GroupNorm, PReLU, AdamUpdate, Gather, AffineTransform,
+#         Elementwise, ...
 #     Sequence (team)                   several kernels called one after the other
 #
 # Three words for how work is divided:
@@ -70,6 +71,10 @@ include "curves.pxi"
 include "softmax.pxi"
 include "dropout.pxi"
 include "batch_norm.pxi"
+include "sums.pxi"
+include "layer_norm.pxi"
+include "group_norm.pxi"
+include "prelu.pxi"
 include "optimizer.pxi"
 include "gather.pxi"
 include "affine.pxi"

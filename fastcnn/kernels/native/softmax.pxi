@@ -85,6 +85,43 @@ cdef class Softmax(SampleBlocks):
                 self.out[n, c] = self.x[n, c] * (self.dy[n, c] - total)
 
 
+cdef class LogSoftmax(SampleBlocks):
+    # Forward if dy is None; otherwise backward, and x is log_softmax's output.
+    cdef const float[:, ::1] dy, x
+    cdef float[:, ::1] out
+
+    def __init__(self, dy, x, out):
+        self.dy, self.x, self.out = dy, x, out
+        self.set_samples(x.shape)
+        self.work *= 2
+        if dy is not None:
+            self.allocate_scratch(self.block * self.classes)
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef Py_ssize_t first = i * self.block, c, n, classes = self.classes
+        cdef Py_ssize_t last = min(first + self.block, self.samples)
+        if self.dy is None:
+            exponentials(
+                self.table, &self.x[first, 0], &self.out[first, 0], scratch, last - first, classes
+            )
+        else:
+            self.table.exp_shifted(&self.x[first, 0], 0, scratch, (last - first) * classes)
+        cdef float total
+        for n in range(first, last):
+            total = 0
+            if self.dy is None:
+                for c in range(classes):
+                    total += self.out[n, c]
+                total = logf(total)
+                for c in range(classes):
+                    self.out[n, c] = (self.x[n, c] - scratch[n - first]) - total
+            else:
+                for c in range(classes):
+                    total += self.dy[n, c]
+                for c in range(classes):
+                    self.out[n, c] = self.dy[n, c] - scratch[(n - first) * classes + c] * total
+
+
 cdef class SoftmaxSparseCrossentropy(SampleBlocks):
     # losses = log(sum over c of exp(x[c] - max x)) - (x[label] - max x). The maximum is not added
     # to the logarithm, which would vanish beside a large x.
@@ -125,6 +162,14 @@ def softmax_backward(dy, y, dx):
     cdef Softmax kernel = Softmax()
     kernel.bind(dy, y, dx)
     return kernel
+
+
+def log_softmax_forward(x, y):
+    return LogSoftmax(None, x, y)
+
+
+def log_softmax_backward(dy, y, dx):
+    return LogSoftmax(dy, y, dx)
 
 
 def softmax_sparse_crossentropy(logits, labels, scale, losses, probabilities, dlogits):

@@ -101,6 +101,27 @@ cdef extern from "csrc/kernels.h":
         int relu
         float relu_max
 
+    ctypedef struct LayerNormRows "struct layer_norm":
+        const float *x
+        const float *dy
+        const float *gamma
+        const float *beta
+        float *mean
+        float *inverse
+        float *out
+        float *dgamma
+        float *dbeta
+        Py_ssize_t rows, channels
+        float epsilon
+
+    ctypedef struct PReLURows "struct prelu":
+        const float *x
+        const float *dy
+        const float *alpha
+        float *out
+        float *dalpha
+        Py_ssize_t rows, channels
+
     ctypedef struct DepthwiseTaps "struct depthwise":
         const float *x
         const float *w
@@ -250,6 +271,10 @@ cdef extern from "csrc/kernels.h":
         void (*batch_norm_apply)(const BatchNormRows *) noexcept nogil
         void (*batch_norm_sums)(const BatchNormRows *) noexcept nogil
         void (*batch_norm_gradient)(const BatchNormRows *) noexcept nogil
+        void (*layer_norm_forward)(const LayerNormRows *) noexcept nogil
+        void (*layer_norm_backward)(const LayerNormRows *) noexcept nogil
+        void (*prelu_forward)(const PReLURows *) noexcept nogil
+        void (*prelu_backward)(const PReLURows *) noexcept nogil
         void (*from_uint8)(const unsigned char *, float *, Py_ssize_t) noexcept nogil
         void (*from_float64)(const double *, float *, Py_ssize_t) noexcept nogil
         void (*adam_update)(

@@ -416,6 +416,95 @@ static void curve_backward(void) {
     }
 }
 
+static struct layer_norm a_norm(ptrdiff_t *size) {
+    struct layer_norm p = {.rows = draw(1, 9), .channels = draw(1, 40), .epsilon = 0.5f};
+    *size = p.rows * p.channels;
+    p.x = floats(*size), p.mean = floats(p.rows), p.inverse = floats(p.rows);
+    p.gamma = often() ? floats(p.channels) : NULL;
+    p.out = floats(*size);
+    return p;
+}
+static void layer_norm_forward(void) {
+    ptrdiff_t size;
+    struct layer_norm p = a_norm(&size);
+    p.beta = often() ? floats(p.channels) : NULL;
+    k->layer_norm_forward(&p);
+    for (int r = 0; r < p.rows; r++) {
+        const float *x = p.x + r * p.channels;
+        double mean = 0, squares = 0;
+        for (int c = 0; c < p.channels; c++) mean += x[c];
+        mean /= (double)p.channels;
+        for (int c = 0; c < p.channels; c++) squares += (x[c] - mean) * (x[c] - mean);
+        const double inverse = 1 / sqrt(squares / (double)p.channels + 0.5);
+        absolutely(p.mean, r, mean, 1e-5), absolutely(p.inverse, r, inverse, 1e-5);
+        for (int c = 0; c < p.channels; c++) {
+            const double scaled = (x[c] - mean) * inverse * (p.gamma ? p.gamma[c] : 1);
+            absolutely(p.out + r * p.channels, c, scaled + (p.beta ? p.beta[c] : 0), 1e-4);
+        }
+    }
+}
+static void layer_norm_backward(void) {
+    ptrdiff_t size;
+    struct layer_norm p = a_norm(&size);
+    p.dy = floats(size);
+    p.dgamma = often() ? floats(p.channels) : NULL, p.dbeta = often() ? floats(p.channels) : NULL;
+    float *dgamma = p.dgamma ? copy(p.dgamma, p.channels) : floats(p.channels);
+    float *dbeta = p.dbeta ? copy(p.dbeta, p.channels) : floats(p.channels);
+    float *expected = copy(p.out, size);
+    if (!often()) p.out = NULL;
+    for (int r = 0; r < p.rows; r++) {
+        double mean = 0, along = 0;
+        for (int c = 0; c < p.channels; c++) {
+            const ptrdiff_t at = r * p.channels + c;
+            const float h = (p.x[at] - p.mean[r]) * p.inverse[r];
+            const double d = p.dy[at] * (p.gamma ? p.gamma[c] : 1);
+            mean += d / (double)p.channels, along += d * h / (double)p.channels;
+            dgamma[c] += p.dy[at] * h, dbeta[c] += p.dy[at];
+        }
+        for (int c = 0; c < p.channels; c++) {
+            const ptrdiff_t at = r * p.channels + c;
+            const float h = (p.x[at] - p.mean[r]) * p.inverse[r];
+            const double d = p.dy[at] * (p.gamma ? p.gamma[c] : 1);
+            expected[at] = (float)(p.inverse[r] * (d - mean - h * along));
+        }
+    }
+    k->layer_norm_backward(&p);
+    for (int i = 0; p.out && i < size; i++)
+        absolutely(p.out, i, expected[i], 1e-2 + 1e-5 * fabs(expected[i]));
+    if (p.dgamma) same(p.dgamma, dgamma, p.channels);
+    if (p.dbeta) same(p.dbeta, dbeta, p.channels);
+}
+static struct prelu a_prelu(ptrdiff_t *size) {
+    struct prelu p = {.rows = draw(1, 9), .channels = draw(1, 40)};
+    *size = p.rows * p.channels;
+    p.x = floats(*size), p.alpha = floats(p.channels), p.out = floats(*size);
+    return p;
+}
+static void prelu_forward(void) {
+    ptrdiff_t size;
+    const struct prelu p = a_prelu(&size);
+    k->prelu_forward(&p);
+    for (int i = 0; i < size; i++) {
+        const float x = p.x[i], expected = x > 0 ? x : x * p.alpha[i % p.channels];
+        if (p.out[i] != expected) fail(i, p.out[i], expected);
+    }
+}
+static void prelu_backward(void) {
+    ptrdiff_t size;
+    struct prelu p = a_prelu(&size);
+    p.dy = floats(size), p.dalpha = often() ? floats(p.channels) : NULL;
+    float *expected = copy(p.out, size);
+    float *dalpha = p.dalpha ? copy(p.dalpha, p.channels) : floats(p.channels);
+    if (!often()) p.out = NULL;
+    for (int i = 0; i < size; i++) {
+        expected[i] = p.x[i] > 0 ? p.dy[i] : p.dy[i] * p.alpha[i % p.channels];
+        if (!(p.x[i] > 0)) dalpha[i % p.channels] += p.dy[i] * p.x[i];
+    }
+    k->prelu_backward(&p);
+    if (p.out) same(p.out, expected, size);
+    if (p.dalpha) same(p.dalpha, dalpha, p.channels);
+}
+
 static uint32_t mixed(uint32_t h) {
     h = (h ^ h >> 16) * 0x21f0aaadu;
     h = (h ^ h >> 15) * 0x735a2d97u;

@@ -18,5 +18,7 @@
 #include "dropout.inc.h"
 #include "merge.inc.h"
 #include "batch_norm.inc.h"
+#include "layer_norm.inc.h"
+#include "prelu.inc.h"
 #include "depthwise.inc.h"
 #include "depthwise_row.inc.h"

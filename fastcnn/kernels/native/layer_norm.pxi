@@ -1,0 +1,47 @@
+# Layer normalization of rows. A task is a block of rows.
+# uses: sums (RowSums)
+
+cdef class LayerNorm(RowSums):
+    # Forward if dy is None.
+    cdef const float[:, ::1] x, dy
+    cdef const float[::1] gamma, beta
+    cdef float[:, ::1] out
+    cdef const float[::1] given_mean, given_inverse
+    cdef float[::1] mean, inverse
+    cdef float epsilon
+
+    def __init__(self, x, dy, gamma, beta, mean, inverse, out, dgamma, dbeta, epsilon):
+        self.x, self.dy, self.gamma, self.beta = x, dy, gamma, beta
+        self.given_mean, self.given_inverse = mean, inverse
+        self.mean = self.inverse = None
+        if dy is None:
+            self.mean, self.inverse = mean, inverse
+        self.out, self.epsilon = out, epsilon
+        self.allocate_sums(x.shape[0], x.shape[1], dgamma, dbeta)
+
+    cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
+        cdef LayerNormRows p
+        cdef Py_ssize_t first = i * self.block_rows
+        p.rows, p.channels = min(self.block_rows, self.rows - first), self.channels
+        p.epsilon = self.epsilon
+        p.x = &self.x[first, 0]
+        p.dy = &self.dy[first, 0] if self.dy is not None else NULL
+        p.gamma = &self.gamma[0] if self.gamma is not None else NULL
+        p.beta = &self.beta[0] if self.beta is not None else NULL
+        p.mean = <float *>&self.given_mean[first]
+        p.inverse = <float *>&self.given_inverse[first]
+        p.out = &self.out[first, 0] if self.out is not None else NULL
+        if self.dy is None:
+            p.dgamma = p.dbeta = NULL
+            self.table.layer_norm_forward(&p)
+        else:
+            p.dgamma, p.dbeta = self.sum_of_task(i, 0), self.sum_of_task(i, 1)
+            self.table.layer_norm_backward(&p)
+
+
+def layer_norm_forward(x, gamma, beta, y, mean, inverse, *, epsilon):
+    return LayerNorm(x, None, gamma, beta, mean, inverse, y, None, None, epsilon)
+
+
+def layer_norm_backward(dy, x, gamma, mean, inverse, dx, dgamma, dbeta):
+    return LayerNorm(x, dy, gamma, None, mean, inverse, dx, dgamma, dbeta, 0)
