@@ -4,6 +4,9 @@ Requires Keras with TensorFlow, tensorboard and Pillow. Writes tutorials.json ne
 test_tutorials.py: each script's deterministic facts, which are the same for all seeds, and its
 random figures, one per seed. Given names of scripts, it records only those again. Takes about two
 minutes per seed.
+
+With `--facts` it records only the facts, of one seed, in tutorials_facts.json: of functional
+models, whose runs take minutes each.
 """
 
 import contextlib
@@ -13,6 +16,7 @@ import sys
 import tempfile
 import warnings
 from pathlib import Path
+from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -24,6 +28,7 @@ from tests.keras import tutorials
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE / "tutorials.json"
+FACTS = HERE / "tutorials_facts.json"
 SEEDS = range(12)
 
 
@@ -47,17 +52,33 @@ def record(name):
     return {"facts": facts[0], "figures": collected}
 
 
-def main():
-    warnings.simplefilter("ignore")
-    names = sys.argv[1:]
-    kept = json.loads(OUT.read_text("utf-8"))["scripts"] if names else {}
-    scripts = kept | {name: record(name) for name in names or tutorials.NAMES}
-    lines = [
+def record_facts(names):
+    facts = json.loads(FACTS.read_text("utf-8"))
+    # XLA compiles a network for minutes
+    with mock.patch("keras.src.trainers.trainer.model_supports_jit", return_value=False):
+        for name in names or sorted(facts):
+            facts[name], _ = run(name, 0)
+            print(name, flush=True)
+            FACTS.write_text("{\n" + ",\n".join(lines_of(facts)) + "\n}\n", encoding="utf-8")
+
+
+def lines_of(scripts):
+    return [
         f"{json.dumps(name)}: {json.dumps(scripts[name], separators=(',', ':'))}"
         for name in sorted(scripts)
     ]
+
+
+def main():
+    warnings.simplefilter("ignore")
+    names = sys.argv[1:]
+    if "--facts" in names:
+        names.remove("--facts")
+        return record_facts(names)
+    kept = json.loads(OUT.read_text("utf-8"))["scripts"] if names else {}
+    scripts = kept | {name: record(name) for name in names or tutorials.NAMES}
     head = f'{{"keras": "{keras.__version__}", "tensorflow": "{tf.__version__}", "scripts": {{\n'
-    OUT.write_text(head + ",\n".join(lines) + "\n}}\n", encoding="utf-8")
+    OUT.write_text(head + ",\n".join(lines_of(scripts)) + "\n}}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
