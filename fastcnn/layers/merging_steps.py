@@ -289,7 +289,8 @@ class ConcatenateStep(MergeStep):
     def bind_backward(self, call, dy, needed):
         gradients = self._gradient_buffers(call, needed)
         bound = []
-        relus = [value in self.opens_gradients for value in self.reads]
+        # Outside of a plan a step has no `reads`.
+        relus = [value in self.opens_gradients for value in self.reads] or [False] * len(call.xs)
         matrices = zip(self._matrices(call, gradients, dy), call.xs, relus, strict=True)
         for (dx, whole, start), x, is_relu in matrices:
             if dx is not None:
