@@ -2,6 +2,7 @@
 
     pytest benchmarks/bench_*.py        individual kernels: checked, then timed
     python -m benchmarks.compare        whole networks, fastcnn against its peers
+    python -m benchmarks.layers         every layer, activation, loss and optimizer, worst first
     python -m benchmarks.steps          where the time of one network goes, step by step
     python -m benchmarks.grid           200 random convolutions, fastcnn against PyTorch
     python -m benchmarks.peak           peak speed of this machine's FMA units

@@ -46,6 +46,7 @@ class Session:
 
     def __init__(self, peer, python, threads, isa=None, images=None):
         self.peer = peer
+        self._settings = peer, python, threads, isa, images
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed by `close`)
         command = [python, "-W", "ignore", "-m", f"benchmarks.peers.{peer}_peer"]
         command += ["--threads", str(threads)] + (["--images", images] if images else [])
@@ -87,6 +88,16 @@ class Session:
             raise PeerError(answer["error"])
         return answer
 
+    @property
+    def is_alive(self):
+        """Whether the process runs; one that crashed does not."""
+        return self._process.poll() is None
+
+    def restarted(self):
+        """A new session of the same peer, instead of this one."""
+        self.close()
+        return Session(*self._settings)
+
     def close(self):
         """Terminate the process; kill it only after a timeout."""
         self._signal("SIGCONT")
@@ -113,14 +124,19 @@ class Session:
         return (PeerAbsentError if missing else PeerError)(last)
 
 
-def start(peers, peer_python, threads, isa=None, images=None):
-    """{name: Session} for the available peers; reports the others on standard error."""
+def start(peers, peer_python, threads, isa=None, images=None, quiet=False):
+    """{name: Session} for the available peers; reports the others on standard error.
+
+    With `quiet`, missing packages are not reported.
+    """
     sessions = {}
     for peer in peers:
         python = sys.executable if peer == "fastcnn" else peer_python
         try:
             sessions[peer] = Session(peer, python, threads, isa, images)
         except PeerError as error:
+            if quiet and isinstance(error, PeerAbsentError):
+                continue
             print(f"{peer}: absent ({error})", file=sys.stderr)
     return sessions
 

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 import fastcnn
+from benchmarks.peers import fastcnn_rows
 from benchmarks.peers.serve import Peer, rows, serve
 from fastcnn import kernels
 
@@ -72,6 +73,9 @@ class FastCnn(Peer):
             backward_weights(version)
 
         return call, lambda: [y, dx, dw, db]
+
+    def row(self, row, size, phase, method):
+        return fastcnn_rows.prepare(row, size, phase)
 
     def losses(self, net, batch, steps):
         model, (images, labels) = self._model(net), self.data(net)

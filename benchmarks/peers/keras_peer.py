@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.peers import keras_rows
 from benchmarks.peers.serve import INTERVAL, Peer, rows, serve
 
 WARM_UP = 8  # steps at the start of each fit that are not measured
@@ -59,6 +60,7 @@ class _Clock(keras.callbacks.Callback):
 class Keras(Peer):
     train_methods = ("plain", "plain, 16 steps", "XLA", "XLA, 16 steps")
     predict_methods = ("predict_on_batch", "tf.function", "XLA")
+    row_methods = ("tf.function", "XLA")
 
     def __init__(self, threads, images=None):
         super().__init__(threads, images)
@@ -105,6 +107,9 @@ class Keras(Peer):
             return clock.samples()
 
         return run
+
+    def row(self, row, size, phase, method):
+        return keras_rows.prepare(row, size, phase, method)
 
     def losses(self, net, batch, steps):
         model, (images, labels) = self._model(net, jit_compile=False), self.data(net)

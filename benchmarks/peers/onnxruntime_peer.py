@@ -3,6 +3,7 @@
 import onnxruntime
 
 from benchmarks.onnx_model import channels_first_images, channels_last_scores, onnx_model
+from benchmarks.peers.onnx_rows import exported
 from benchmarks.peers.serve import Peer, serve
 
 
@@ -10,13 +11,15 @@ class OnnxRuntime(Peer):
     def versions(self):
         return {"onnxruntime": onnxruntime.__version__}
 
-    def prediction(self, net, batch, method):
+    def _session(self, model):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self.threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        model = onnx_model(net, batch).SerializeToString()
-        session = onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, ["CPUExecutionProvider"])
+
+    def prediction(self, net, batch, method):
+        session = self._session(onnx_model(net, batch).SerializeToString())
         images = channels_first_images(self.images(net, batch))
         feed = {f"images_{index}": array for index, array in enumerate(images)}
         latest = []
@@ -25,6 +28,16 @@ class OnnxRuntime(Peer):
             latest[:] = session.run(None, feed)
 
         return call, lambda: channels_last_scores(latest[0])
+
+    def row(self, row, size, phase, method):
+        model, feed, restored = exported(row, size, phase)
+        session = self._session(model)
+        latest = []
+
+        def call():
+            latest[:] = session.run(None, feed)
+
+        return call, lambda: restored(latest[0])
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ other frameworks.
 import openvino
 
 from benchmarks.onnx_model import channels_first_images, channels_last_scores, onnx_model
+from benchmarks.peers.onnx_rows import exported
 from benchmarks.peers.serve import Peer, serve
 
 
@@ -14,15 +15,17 @@ class OpenVino(Peer):
     def versions(self):
         return {"openvino": openvino.__version__.split("-")[0]}
 
-    def prediction(self, net, batch, method):
+    def _request(self, model):
         core = openvino.Core()
-        model = core.read_model(onnx_model(net, batch).SerializeToString())
         settings = {
             "INFERENCE_PRECISION_HINT": "f32",
             "INFERENCE_NUM_THREADS": self.threads,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        request = core.compile_model(model, "CPU", settings).create_infer_request()
+        return core.compile_model(core.read_model(model), "CPU", settings).create_infer_request()
+
+    def prediction(self, net, batch, method):
+        request = self._request(onnx_model(net, batch).SerializeToString())
         images = channels_first_images(self.images(net, batch))
         latest = []
 
@@ -30,6 +33,16 @@ class OpenVino(Peer):
             latest[:] = [request.infer(images, share_inputs=True, share_outputs=True)]
 
         return call, lambda: channels_last_scores(latest[0][0])
+
+    def row(self, row, size, phase, method):
+        model, feed, restored = exported(row, size, phase)
+        request = self._request(model)
+        latest = []
+
+        def call():
+            latest[:] = [request.infer(feed, share_inputs=True, share_outputs=True)]
+
+        return call, lambda: restored(latest[0][0])
 
 
 if __name__ == "__main__":

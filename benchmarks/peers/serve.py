@@ -8,17 +8,22 @@
     {"task": "predict", ...}                                    -> {"ms": [...], "method": "..."}
     {"task": "layer", "layer": {...}, "seconds": 0.1}           -> {"ms": [...]}
     {"task": "layer", "layer": {...}, "seconds": 0}             -> {"sums": [...]}
+    {"task": "row", "row": "Dense", "size": "small", "phase": "both", "seconds": 0.1}
+                                                                -> {"ms": [...], "method": "..."}
+    {"task": "row", ..., "seconds": 0}                          -> {"sums": [...]}
 
 `ms` are milliseconds per step or call, one value for each interval of about 20 ms or more. `method`
 is the method that the framework used: if it has several (a compiler, several steps at a time), the
 peer tries them at the first request and keeps using the fastest. A request may specify the
 `method`. `layer` is one convolution (the fields of a Conv2DCase), forward and both gradients;
-`sums` are checksums of y, dx, dw and db. The answer to an unsupported task is {"absent": reason},
-to a failed one {"error": text}. All peers use the weights and images of the nets, or images
-from the file given on the command line.
+`sums` are checksums of y, dx, dw and db. `row` is the title of one of `layer_rows.ROWS`, `sums` are
+those of its results. The answer to an unsupported task is {"absent": reason}, to a failed one
+{"error": text}. All peers use the weights and images of the nets, or images from the file given on
+the command line.
 """
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -27,11 +32,16 @@ import traceback
 
 import numpy as np
 
+from benchmarks.layer_data import checksums
+from benchmarks.layer_rows import ROWS
 from benchmarks.nets import GROUPS, NETS
 from tests.support.shapes import Conv2DCase
 
 INTERVAL = 0.02  # seconds
 COMPILERS = ("XLA", "XLA, 16 steps", "compile")  # methods that compile a network
+
+
+ROW_INTERVAL = 0.005  # seconds, of single layers
 
 
 class AbsentError(Exception):
@@ -43,6 +53,7 @@ class Peer:
 
     train_methods = ("",)
     predict_methods = ("",)
+    row_methods = ("",)
     check_method = None  # the method whose scores are checked; None: the first for prediction
 
     def __init__(self, threads, images=None):
@@ -50,6 +61,7 @@ class Peer:
         self._images = images
         self._data, self._made, self._best = {}, {}, {}
         self._layer = (None,)
+        self._row = None
         self._compilers = True
 
     def versions(self):
@@ -75,6 +87,16 @@ class Peer:
         """
         raise AbsentError("no single layers")
 
+    def row(self, row, size, phase, method):
+        """(call, results) of a `layer_rows.Row` in one of its sizes and passes.
+
+        Layers: `call()` runs forward, or forward and backward, and `results()` are y, the gradients
+        of the inputs and those of the trainable weights, if the framework has them in our layout.
+        Losses: results are the mean loss, and the gradient of the predictions. Optimizers: `call()`
+        is an update; results are the changes of the weights since the beginning.
+        """
+        raise AbsentError("no single layers")
+
     def data(self, net):
         """Images float32 (n, h, w, c), or a list of them, and labels int64 (n, ...)."""
         if net.name not in self._data:
@@ -92,12 +114,23 @@ class Peer:
     # --- requests
 
     def answer(
-        self, task, net=None, batch=32, seconds=1.0, steps=3, method=None, layer=None, use=True
+        self,
+        task,
+        net=None,
+        batch=32,
+        seconds=1.0,
+        steps=3,
+        method=None,
+        layer=None,
+        use=True,
+        **row,
     ):
         if task == "versions":
             return {"versions": self.versions()}
         if task == "layer":
             return self._answer_layer(layer, seconds)
+        if task == "row":
+            return self._answer_row(seconds=seconds, **row)
         if task == "compilers":
             self._compilers = use
             return {}
@@ -124,7 +157,7 @@ class Peer:
             self._layer = case, *self.layer(case, *arrays)
         _, call, results = self._layer
         if seconds:
-            return {"ms": intervals(call, seconds, 0.005)}
+            return {"ms": intervals(call, seconds, ROW_INTERVAL)}
         call()
         # Weighted by index, which detects misplaced values, and normalized to comparable sizes.
         sums = []
@@ -133,6 +166,16 @@ class Peer:
             weights = np.cos(np.arange(flat.size))
             sums.append(float(flat @ weights / max(np.linalg.norm(flat), 1e-30)))
         return {"sums": sums}
+
+    def _answer_row(self, seconds, **row):
+        methods = self.row_methods if self._compilers else self.row_methods[:1]
+        if self._row is None or self._row.asked != row:
+            self._row = None  # frees the arrays of the row before
+            self._row = MadeRow(self, methods, **row)
+        if not seconds:
+            return {"sums": self._row.sums()}
+        method, call = self._row.fastest()
+        return {"ms": intervals(call, seconds, ROW_INTERVAL), "method": method}
 
     def _fastest(self, task, methods, net, batch):
         key = task, net.name, batch
@@ -161,6 +204,49 @@ class Peer:
                 call, _ = self.prediction(net, batch, method)
                 self._made[key] = lambda seconds: intervals(call, seconds)
         return self._made[key]
+
+
+class MadeRow:
+    """A row of `layer_rows` as a peer computes it.
+
+    Args:
+        peer: the `Peer`.
+        methods: those to choose from; the first one is checked.
+        row, size, phase: the row's title, its size and what is measured.
+    """
+
+    def __init__(self, peer, methods, row, size, phase):
+        self.asked = {"row": row, "size": size, "phase": phase}
+        self._make = functools.partial(peer.row, ROWS[row], size, phase)
+        self._made = {methods[0]: self._make(methods[0])}
+        self._others = methods[1:]
+
+    def sums(self):
+        """Checksums of the results of the first call, or of the first three updates."""
+        ((call, results),) = self._made.values()
+        for _ in range(3 if self.asked["phase"] == "update" else 1):
+            call()
+        return checksums(results())
+
+    def fastest(self):
+        """(name, call) of the fastest method; the first request tries them."""
+        for method in self._others:
+            try:
+                made = self._make(method)
+                made[0]()
+                self._made[method] = made
+            except Exception:  # a compiler may fail; use the other methods
+                traceback.print_exc()
+        self._others = ()
+        if len(self._made) > 1:
+            times = {
+                method: min(intervals(call, 0.05, ROW_INTERVAL))
+                for method, (call, _) in self._made.items()
+            }
+            best = min(times, key=times.get)
+            self._made = {best: self._made[best]}
+        ((method, (call, _)),) = self._made.items()
+        return method, call
 
 
 def rows(images, begin, end):

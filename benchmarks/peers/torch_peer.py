@@ -13,6 +13,7 @@ import torch.fx
 from torch import nn
 
 from benchmarks.onnx_model import channels_first_weights, channels_last_scores
+from benchmarks.peers import torch_rows
 from benchmarks.peers.serve import INTERVAL, Peer, intervals, rows, serve
 from tests.support.shapes import pads_and_output, window_of
 
@@ -179,6 +180,9 @@ class Torch(Peer):
             return [*last, dw.permute(2, 3, 1, 0).numpy(), db.numpy()]
 
         return call, results
+
+    def row(self, row, size, phase, method):
+        return torch_rows.prepare(row, size, phase)
 
     def _stepper(self, net, batch, method):
         """(step, restart, optimizer): `step()` trains on the next batch and returns its loss."""

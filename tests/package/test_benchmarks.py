@@ -1,0 +1,69 @@
+"""`python -m benchmarks.layers`: its list is complete, and a small row runs without other peers."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import layers
+from benchmarks.layer_data import checksums, difference
+from benchmarks.layer_report import report
+from benchmarks.layer_rows import KINDS, ROWS, SIZES, missing
+from benchmarks.peers.fastcnn_rows import prepare
+
+
+def test_every_registered_name_has_a_row():
+    assert missing() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_without_a_row_is_an_error(kind, monkeypatch):
+    name = next(row.name for row in ROWS.values() if row.kind == kind)
+    rest = {t: row for t, row in ROWS.items() if (row.kind, row.name) != (kind, name)}
+    assert missing(rest) == [f"{kind}: {name}"]
+    monkeypatch.setattr(layers, "missing", lambda: missing(rest))
+    with pytest.raises(SystemExit, match=name):
+        layers.measure(layers.parse(["--peers", "fastcnn"]))
+
+
+@pytest.mark.parametrize("title", ROWS)
+def test_every_row_computes_finite_results(title):
+    row = ROWS[title]
+    assert len(row.shapes) == len(SIZES)
+    for phase in row.passes:
+        call, results = prepare(row, "small", phase)
+        call()
+        assert all(np.isfinite(array).all() for array in results())
+
+
+def test_a_row_is_measured_and_reported(tmp_path, capsys):
+    file, page = tmp_path / "new" / "layers.json", tmp_path / "layers.md"
+    given = "--only Dense --peers fastcnn --sizes small --rounds 1 --seconds 0.001 --threads 1"
+    layers.main([*given.split(), "--json", str(file), "--markdown", str(page)])
+    results = json.loads(file.read_text())
+    assert [row["row"] for row in results["rows"]] == ["Dense"] * 2 + ["Dense, relu"] * 2
+    assert all(row["ms"]["fastcnn"] and not row["notes"] for row in results["rows"])
+    assert "| Dense, relu " in page.read_text()
+    assert capsys.readouterr().err.count("Dense, relu") == 2
+    layers.main(["--read", str(file)])
+    assert capsys.readouterr().out == page.read_text()
+
+
+def test_the_table_has_the_worst_ratio_first():
+    def row(title, ours, theirs):
+        ms = {"fastcnn": [ours], "torch": [theirs]} if theirs else {"fastcnn": [ours]}
+        found = {"row": title, "kind": "layers", "size": "small", "phase": "both"}
+        return found | {"ms": ms, "methods": {}, "notes": {}}
+
+    rows = [row("Dense", 1.0, 2.0), row("Dot", 1.0, None), row("ELU", 2.0, 1.0)]
+    text = report({"origin": "", "peers": ["fastcnn", "torch"], "rows": rows})
+    titles = [line.split()[1] for line in text.splitlines() if " small " in line]
+    assert titles == ["ELU", "Dense", "Dot"]
+    assert "| all " in text
+
+
+def test_checksums_detect_misplaced_and_scaled_values():
+    array = np.random.default_rng(0).random((300, 300), np.float32)
+    assert difference(checksums([array]), checksums([array])) == 0
+    for wrong in (array.T, array[::-1], 1.001 * array, array + np.nan):
+        assert difference(checksums([array]), checksums([wrong])) > layers.TOLERANCE
