@@ -74,7 +74,11 @@ def optimizer_problem(row, size):
     random = np.random.default_rng(0)
     shapes = row.shape(size)
     weights = [_uniform(random, shape, -0.1, 0.1) for shape in shapes]
-    return weights, [_uniform(random, shape, -1.0, 1.0) for shape in shapes]
+    # Not near 0, where epsilon matters, which frameworks add inside or outside of a square root.
+    gradients = [_uniform(random, shape, 0.2, 1.0) for shape in shapes]
+    for gradient in gradients:
+        np.negative(gradient, out=gradient, where=random.random(gradient.shape) < 0.5)
+    return weights, gradients
 
 
 def _uniform(random, shape, low, high):

@@ -27,6 +27,7 @@ that an interrupted run keeps them; "-" in a table means that the peer does not 
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -113,7 +114,7 @@ def chosen(options):
 
 
 def measure(options):
-    """The results as they are written to the JSON file; Ctrl-C ends the run, not the program.
+    """The results as they are written to the JSON file; Ctrl-C or a SIGTERM only ends the run.
 
     {"origin": text, "peers": [...], "rows": [{"row": title, "kind": ..., "size": ..., "phase": ...,
     "shape": ..., "ms": {peer: [...]}, "methods": {peer: ...}, "notes": {peer: why it was not
@@ -121,6 +122,7 @@ def measure(options):
     """
     if missing():
         raise SystemExit(f"Without a row in benchmarks/layer_rows.py: {', '.join(missing())}")
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as KeyboardInterrupt
     sessions = start_peers(options)
     cases, results = chosen(options), {"origin": "", "peers": list(sessions), "rows": []}
     versions = {k: v for session in sessions.values() for k, v in session.versions.items()}
@@ -140,6 +142,7 @@ def measure(options):
         say("Interrupted; the tables have the rows measured so far.")
     finally:
         close(sessions)
+        signal.signal(signal.SIGTERM, before)
     return results
 
 

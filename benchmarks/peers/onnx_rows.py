@@ -23,7 +23,7 @@ def exported(row, size, phase):
     output = problem.layer(inputs if isinstance(problem.x, list) else inputs[0])
     try:
         model = to_onnx(fastcnn.Model(inputs, output))
-    except NotImplementedError as error:
+    except (NotImplementedError, ValueError) as error:
         raise AbsentError(f"no export: {error}") from None
     graph = model.graph
     feed = {}

@@ -26,12 +26,14 @@ OPTIMIZERS = {
     "sgd, momentum": lambda p: SGD(p, 0.01, 0.9, fused=True),
     "sgd, nesterov": lambda p: SGD(p, 0.01, 0.9, nesterov=True, fused=True),
     "adam": lambda p: Adam(p, 0.01, eps=1e-7, fused=True),
+    "adam, amsgrad": lambda p: Adam(p, 0.01, eps=1e-7, amsgrad=True, fused=True),
     "adamw": lambda p: AdamW(p, 0.01, eps=1e-7, weight_decay=0.004, fused=True),
-    "nadam": lambda p: NAdam(p, 0.01, eps=1e-7),
+    "nadam": lambda p: NAdam(p, 0.01, eps=1e-7, momentum_decay=1.0),
     "adamax": lambda p: Adamax(p, 0.01, eps=1e-7),
     "adadelta": lambda p: Adadelta(p, 1.0, rho=0.95, eps=1e-7),
     "adagrad": lambda p: Adagrad(p, 0.01, initial_accumulator_value=0.1, eps=1e-7, fused=True),
     "rmsprop": lambda p: RMSprop(p, 0.01, alpha=0.9, eps=1e-7),
+    "rmsprop, momentum": lambda p: RMSprop(p, 0.01, alpha=0.9, eps=1e-7, momentum=0.9),
 }
 
 
