@@ -29,6 +29,7 @@ import argparse
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 
 from benchmarks.layer_data import difference
@@ -116,15 +117,16 @@ def chosen(options):
 def measure(options):
     """The results as they are written to the JSON file; Ctrl-C or a SIGTERM only ends the run.
 
-    {"origin": text, "peers": [...], "rows": [{"row": title, "kind": ..., "size": ..., "phase": ...,
-    "shape": ..., "ms": {peer: [...]}, "methods": {peer: ...}, "notes": {peer: why it was not
-    timed}}]}
+    {"date": ..., "origin": text, "peers": [...], "rows": [{"row": title, "kind": ..., "size": ...,
+    "phase": ..., "shape": ..., "ms": {peer: [...]}, "methods": {peer: ...}, "notes": {peer: why it
+    was not timed}}]}
     """
     if missing():
         raise SystemExit(f"Without a row in benchmarks/layer_rows.py: {', '.join(missing())}")
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as KeyboardInterrupt
     sessions = start_peers(options)
-    cases, results = chosen(options), {"origin": "", "peers": list(sessions), "rows": []}
+    cases, date = chosen(options), time.strftime("%Y-%m-%d")
+    results = {"date": date, "origin": "", "peers": list(sessions), "rows": []}
     versions = {k: v for session in sessions.values() for k, v in session.versions.items()}
     peaks = []
     try:
@@ -164,7 +166,6 @@ def measure_case(sessions, case, options):
     asked = {"row": title, "size": size, "phase": phase}
     row = asked | {"kind": ROWS[title].kind, "shape": str(ROWS[title].shape(size))}
     row |= {"ms": {}, "methods": {}, "notes": {}}
-    ours, agreed = None, []
 
     def ask(peer, seconds):
         try:
@@ -178,12 +179,12 @@ def measure_case(sessions, case, options):
                 sessions[peer].ask("compilers", use=not options.no_compilers)
         return None
 
-    for peer in sessions:
-        answer = ask(peer, 0)
-        if answer is None:
+    answers = {peer: ask(peer, 0) for peer in sessions}
+    ours, agreed = answers["fastcnn"], []
+    for peer, answer in answers.items():
+        if ours is None or answer is None:
             continue
-        ours = answer["sums"] if peer == "fastcnn" else ours
-        found = difference(ours, answer["sums"]) if ours and not ROWS[title].random else 0.0
+        found = 0.0 if ROWS[title].random else difference(ours["sums"], answer["sums"])
         if found <= TOLERANCE:
             agreed.append(peer)
         else:
