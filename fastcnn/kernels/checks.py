@@ -47,6 +47,8 @@ def check(name, arrays, config, floats):
         raise ValueError(f"`{name}`: filters and channels must have at least one element.")
     if "strides" in config:
         _check_windows(name, config, sizes)
+    if "function" in config:
+        _check_function(name, config["function"], config.get("parameters", ()))
     if "start" in config and not 0 <= config["start"] <= sizes["o"] - sizes["c"]:
         raise ValueError(
             f"`{name}`: {sizes['c']} columns from `start` must be among {sizes['o']}. "
@@ -57,6 +59,22 @@ def check(name, arrays, config, floats):
     for array, (label, *_) in zip(arrays, expected, strict=False):  # the last may be left out
         if label == "argmax" and array is not None:
             _check_argmax(name, array, config["pool_size"])
+
+
+def _check_function(name, function, parameters):
+    """Check the name of a curve and the number of its parameters."""
+    from fastcnn.kernels.reference.curves import GRADIENTS
+
+    if function not in GRADIENTS:
+        raise ValueError(
+            f"`{name}`: `function` must be one of {', '.join(sorted(GRADIENTS))}. "
+            f"Received {function!r}."
+        )
+    _, _, *expected = inspect.signature(GRADIENTS[function]).parameters
+    if len(parameters) != len(expected):
+        raise ValueError(
+            f"`{name}`: {function} takes the parameters {tuple(expected)}. Received {parameters!r}."
+        )
 
 
 def _check_arrays(name, arrays, expected, floats):

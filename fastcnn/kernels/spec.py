@@ -79,7 +79,7 @@ FAMILIES = {
         "dropout": "x:* key:2/int64 y:*!",
     },
 }
-# Used by layers only: they change their arguments, or do what NumPy's indexing does.
+# Used by layers only.
 INTERNAL = {
     "curves": {
         "curve_backward": "dy:* kept:* dx:*!",

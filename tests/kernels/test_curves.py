@@ -14,6 +14,15 @@ PIECEWISE = ("hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "relu", "s
 SPECIAL = np.array([0, -0.0, 1e-40, 1e30, -1e30, 3e38, -3e38, np.inf, -np.inf, np.nan], "f4")
 
 
+RELUS = [
+    (0.0, 6.0, 0.0),
+    (0.5, 3.0, 0.0),
+    (0.25, np.nan, -1.0),
+    (0.0, np.nan, 1.5),
+    (2.0, 4.0, -2.0),
+]
+
+
 def settings_of(function):
     return {"function": function, "parameters": CURVE_PARAMETERS.get(function, ())}
 
@@ -68,6 +77,30 @@ def test_piecewise_functions_have_the_bits_of_the_reference(function, instructio
     np.testing.assert_array_equal(backward(function, dy, x), dx)
 
 
+@pytest.mark.parametrize("parameters", RELUS)
+def test_relu_has_the_bits_of_the_reference(parameters, instruction_set):
+    """Slopes, bounds (also Keras's case of 6, and none) and thresholds of either sign."""
+    x = np.concatenate([np.arange(-8, 8, 0.25), SPECIAL[3:]]).astype("f4")
+    dy = np.random.default_rng(0).standard_normal(x.shape).astype("f4")
+    for kernel, arrays in (("curve_forward", [x]), ("curve_backward", [dy, x])):
+        wanted, found = np.empty_like(x), np.empty_like(x)
+        with np.errstate(all="ignore"):
+            getattr(reference, kernel)(*arrays, wanted, function="relu", parameters=parameters)
+        kernels.bind(kernel, *arrays, found, function="relu", parameters=parameters)()
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_unknown_functions_and_parameters_are_refused(backend):
+    config.set_backend(backend)
+    x, y = np.zeros((2, 3), np.float32)
+    with pytest.raises(ValueError, match=r"`function` must be one of celu, .* Received 'nope'"):
+        kernels.bind("curve_forward", x, y, function="nope")
+    for function, parameters in (("relu", ()), ("celu", (1.0,) * 8), ("gelu", (1.0,))):
+        with pytest.raises(ValueError, match=f"{function} takes the parameters"):
+            kernels.bind("curve_forward", x, y, function=function, parameters=parameters)
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_nan_and_infinity(function, instruction_set):
     """As in the reference: NaN stays NaN, limits at infinity are reached."""
@@ -88,12 +121,14 @@ def test_same_bits_for_any_number_of_threads_and_any_position(function, instruct
     """An element's value does not depend on its neighbors, nor on whether a vector is full."""
     rng = np.random.default_rng(0)
     x, dy = (rng.standard_normal(70_001).astype("f4") for _ in range(2))
-    before = native.set_work_per_thread(1)
     wanted = forward(function, x), backward(function, dy, x)
-    for threads in (1, 2, 3):
-        config.set_num_threads(threads)
-        np.testing.assert_array_equal(forward(function, x), wanted[0])
-        np.testing.assert_array_equal(backward(function, dy, x), wanted[1])
-    native.set_work_per_thread(before)
+    before = native.set_work_per_thread(1)
+    try:
+        for threads in (1, 2, 3):
+            config.set_num_threads(threads)
+            np.testing.assert_array_equal(forward(function, x), wanted[0])
+            np.testing.assert_array_equal(backward(function, dy, x), wanted[1])
+    finally:
+        native.set_work_per_thread(before)
     np.testing.assert_array_equal(forward(function, x[7:20]), wanted[0][7:20])
     np.testing.assert_array_equal(backward(function, dy[7:20], x[7:20]), wanted[1][7:20])

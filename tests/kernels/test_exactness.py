@@ -139,12 +139,49 @@ def test_winograd_is_exact(ic, kernel_size, most, instruction_set):
     pooled = next(conv2d_max_pool2d_calls(case, rng, draw_small, (2, 2), (2, 2)))
     backward = list(conv2d_calls(transposed, rng, draw_small))[1]
     for call in (forward, pooled, backward, weights):
-        expected = call.reference()
-        arrays = call.fresh()
-        with taking(call.kernel, "winograd"):
-            kernels.bind(call.kernel, *arrays, **call.config)()
-        for i in call.outputs:
-            assert_same(arrays, expected, i, call, ic)
+        assert_winograd_is_exact(call)
+
+
+@pytest.mark.parametrize("channels", [33, 36, 68, 132, 144])
+def test_winograd_is_exact_where_the_first_block_is_not_the_widest(channels, instruction_set):
+    """Five and nine vectors are 3 + 2 and 3 + 4 + 2, where a block has up to four."""
+    rng = np.random.default_rng(channels)
+    case = Conv2DCase(2, (6, 6), 7, channels, (3, 3), padding="same")
+    transposed = Conv2DCase(2, (6, 6), channels, 7, (3, 3), padding="same")
+    pooled = next(conv2d_max_pool2d_calls(case, rng, integers, (2, 2), (2, 2)))
+    forward, *_ = conv2d_calls(case, rng, integers)
+    _, backward, _ = conv2d_calls(transposed, rng, integers)
+    for call in (forward, pooled, backward):
+        assert_winograd_is_exact(call)
+
+
+@pytest.mark.parametrize("kernel", ["softmax_forward", "log_softmax_forward"])
+@pytest.mark.parametrize("classes", [3, 40])
+def test_softmax_may_overwrite_its_input(kernel, classes, instruction_set):
+    x = np.random.default_rng(0).standard_normal((50, classes), np.float32)
+    y = np.empty_like(x)
+    kernels.bind(kernel, x, y)()
+    kernels.bind(kernel, x, x)()
+    np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+def test_relu_behind_a_residual_is_not_recomputed(backend):
+    """Without y, relu's output is computed again from x: the residual would be missing."""
+    fastcnn.config.set_backend(backend)
+    x, dy, dx, dresidual = np.ones((4, 2, 3), np.float32)
+    mean = np.zeros(3, np.float32)
+    arrays = x, dy, None, None, mean, mean, dx, None, None, dresidual
+    with pytest.raises(ValueError, match="y is needed"):
+        kernels.bind("batch_norm_backward", *arrays, epsilon=1e-3, relu=True)()
+
+
+def assert_winograd_is_exact(call):
+    expected, arrays = call.reference(), call.fresh()
+    with taking(call.kernel, "winograd"):
+        kernels.bind(call.kernel, *arrays, **call.config)()
+    for i in call.outputs:
+        assert_same(arrays, expected, i, call)
 
 
 # -------------------------------------------------------------------- ties, signs of zero, -inf

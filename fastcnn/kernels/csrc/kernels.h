@@ -277,7 +277,7 @@ struct curve {
     enum curve_function function;
     float parameters[3]; /* of the function; the rest is not read */
 };
-extern const char *const fastcnn_curve_names[]; /* by number; NULL after the last */
+extern const char *const fastcnn_curve_names[]; /* by index; NULL after the last */
 
 #include "tile_list.h"
 

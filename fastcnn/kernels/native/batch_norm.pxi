@@ -273,6 +273,10 @@ def batch_norm_backward(
     x, dy, y, gamma, mean, variance, dx, dgamma, dbeta, dresidual=None, beta=None, *, epsilon,
     relu=False, relu_max=np.inf
 ):
+    if relu and y is None and dresidual is not None:
+        raise ValueError(
+            "`batch_norm_backward`: y is needed if relu followed the sum with a residual."
+        )
     cdef BatchNormPass sums = batch_norm_pass(x, dy, y, None, False, relu_max), gradient = None
     sums.tile, sums.dresidual = sums.table.batch_norm_sums, dresidual
     sums.recomputes = relu and y is None

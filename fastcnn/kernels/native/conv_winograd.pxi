@@ -133,7 +133,11 @@ cdef class Winograd(WinogradTiles):
         self.relu_max = bound_of_relu(relu_max)
         self.set_tiles(image, weights.shape, target.shape, 1 if pool else 2, pads)
         self.subfilters = self.subfilters_h * self.subfilters_w
-        channels = self.block_channels(0)
+        # the first block is not always the widest: nine vectors may be 3 + 4 + 2
+        cdef Py_ssize_t done = 0, channels = 0
+        while done < self.oc:
+            channels = max(channels, self.block_channels(done))
+            done += self.block_channels(done)
         self.is_small = self.subfilters == 1 and 16 * self.ic * channels <= WINOGRAD_LARGE
         tiles = WINOGRAD_TILES if self.is_small else WINOGRAD_TILES_LARGE
         self.set_blocks(self.subfilters > 1, tiles)

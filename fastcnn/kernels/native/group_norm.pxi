@@ -43,6 +43,7 @@ cdef class GroupNorm(Kernel):
         cdef Py_ssize_t channels = self.x.shape[2]
         p.x, p.rows, p.channels = &self.x[n, 0, 0], self.x.shape[1], channels
         p.y, p.beta, p.residual, p.dresidual, p.relu = NULL, NULL, NULL, NULL, 0
+        p.relu_max = NAN
         p.mean, p.scale, p.offset = scratch, scratch + channels, scratch + 2 * channels
         p.slope = scratch + 3 * channels
         if self.dy is None:

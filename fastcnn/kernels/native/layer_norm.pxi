@@ -6,17 +6,12 @@ cdef class LayerNorm(RowSums):
     cdef const float[:, ::1] x, dy
     cdef const float[::1] gamma, beta
     cdef float[:, ::1] out
-    cdef const float[::1] given_mean, given_inverse
-    cdef float[::1] mean, inverse
+    cdef const float[::1] mean, inverse  # forward writes them
     cdef float epsilon
 
     def __init__(self, x, dy, gamma, beta, mean, inverse, out, dgamma, dbeta, epsilon):
         self.x, self.dy, self.gamma, self.beta = x, dy, gamma, beta
-        self.given_mean, self.given_inverse = mean, inverse
-        self.mean = self.inverse = None
-        if dy is None:
-            self.mean, self.inverse = mean, inverse
-        self.out, self.epsilon = out, epsilon
+        self.mean, self.inverse, self.out, self.epsilon = mean, inverse, out, epsilon
         self.allocate_sums(x.shape[0], x.shape[1], dgamma, dbeta)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
@@ -28,8 +23,7 @@ cdef class LayerNorm(RowSums):
         p.dy = &self.dy[first, 0] if self.dy is not None else NULL
         p.gamma = &self.gamma[0] if self.gamma is not None else NULL
         p.beta = &self.beta[0] if self.beta is not None else NULL
-        p.mean = <float *>&self.given_mean[first]
-        p.inverse = <float *>&self.given_inverse[first]
+        p.mean, p.inverse = <float *>&self.mean[first], <float *>&self.inverse[first]
         p.out = &self.out[first, 0] if self.out is not None else NULL
         if self.dy is None:
             p.dgamma = p.dbeta = NULL

@@ -94,32 +94,31 @@ cdef class LogSoftmax(SampleBlocks):
         self.dy, self.x, self.out = dy, x, out
         self.set_samples(x.shape)
         self.work *= 2
-        if dy is not None:
-            self.allocate_scratch(self.block * self.classes)
+        self.allocate_scratch(self.block * (1 + self.classes))
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t first = i * self.block, c, n, classes = self.classes
         cdef Py_ssize_t last = min(first + self.block, self.samples)
+        cdef float *largest = scratch
+        cdef float *exps = scratch + self.block  # out may be x
         if self.dy is None:
-            exponentials(
-                self.table, &self.x[first, 0], &self.out[first, 0], scratch, last - first, classes
-            )
+            exponentials(self.table, &self.x[first, 0], exps, largest, last - first, classes)
         else:
-            self.table.exp_shifted(&self.x[first, 0], 0, scratch, (last - first) * classes)
+            self.table.exp_shifted(&self.x[first, 0], 0, exps, (last - first) * classes)
         cdef float total
         for n in range(first, last):
             total = 0
             if self.dy is None:
                 for c in range(classes):
-                    total += self.out[n, c]
+                    total += exps[(n - first) * classes + c]
                 total = logf(total)
                 for c in range(classes):
-                    self.out[n, c] = (self.x[n, c] - scratch[n - first]) - total
+                    self.out[n, c] = (self.x[n, c] - largest[n - first]) - total
             else:
                 for c in range(classes):
                     total += self.dy[n, c]
                 for c in range(classes):
-                    self.out[n, c] = self.dy[n, c] - scratch[(n - first) * classes + c] * total
+                    self.out[n, c] = self.dy[n, c] - exps[(n - first) * classes + c] * total
 
 
 cdef class SoftmaxSparseCrossentropy(SampleBlocks):

@@ -22,7 +22,7 @@ cdef class RowSums(Kernel):
             return
         self.sums = np.zeros((self.tasks, 2, channels), np.float32)
         self.finishes = ceil_div(channels, SUMMED_AT_ONCE)
-        self.gradients = channels
+        self.gradients = channels * ((first is not None) + (second is not None))
 
     cdef float *sum_of_task(self, Py_ssize_t i, int which) noexcept nogil:
         # Where the task adds to its sum, which is 0 at first; NULL if it is not wanted.

@@ -30,7 +30,7 @@ def _sigmoid(x):
 
 
 def _relu(x, slope, most, threshold):
-    # a `most` of NaN is no bound
+    # a `most` of NaN is not a bound
     above = x if np.isnan(most) else np.maximum(np.minimum(x, x.dtype.type(most)), 0)
     below = slope * (x - threshold) if slope else 0
     return np.where(x <= threshold, below, above)

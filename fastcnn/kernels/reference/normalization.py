@@ -61,6 +61,10 @@ def batch_norm_backward(
     may be None where they are not wanted; dx or dresidual may be dy itself.
     """
     if relu and y is None:
+        if dresidual is not None:
+            raise ValueError(
+                "`batch_norm_backward`: y is needed if relu followed the sum with a residual."
+            )
         y = np.empty_like(x)
         settings = {"epsilon": epsilon, "relu": True, "relu_max": relu_max}
         batch_norm_forward(x, gamma, beta, mean, variance, y, **settings)

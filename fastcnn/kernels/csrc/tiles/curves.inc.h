@@ -1,4 +1,4 @@
-/* Elementwise activations by number (EACH_CURVE in kernels.h): y = f(x), and dx = dy f'(x).
+/* Elementwise activations by index (EACH_CURVE in kernels.h): y = f(x), and dx = dy f'(x).
  *
  * For each there are two functions of vectors, `<name>_at` and `<name>_gradient`, which any other
  * tile may call: the values are the same wherever a curve is computed. `kept` is what the forward

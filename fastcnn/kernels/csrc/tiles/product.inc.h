@@ -129,6 +129,8 @@ static void product_planes(const struct product *p, const struct planes *planes)
         return;
     }
     struct product plane = *p;
+    plane.b = plane.residual = NULL;
+    plane.accumulate = plane.relu = 0;
     for (ptrdiff_t k = 0; k < planes->count; k++) {
         product(&plane);
         plane.x += planes->x;

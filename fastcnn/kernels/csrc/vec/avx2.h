@@ -49,7 +49,6 @@ TILE bvec unordered(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_UNORD_Q); }
 TILE int any(bvec a) { return _mm256_movemask_ps(a) != 0; }
 TILE bvec both(bvec a, bvec b) { return _mm256_and_ps(a, b); }
 TILE bvec either(bvec a, bvec b) { return _mm256_or_ps(a, b); }
-TILE bvec but_not(bvec a, bvec b) { return _mm256_andnot_ps(b, a); }
 TILE vec choose(bvec m, vec a, vec b) { return _mm256_blendv_ps(b, a, m); }
 TILE ivec ichoose(bvec m, ivec a, ivec b) {
     return _mm256_castps_si256(_mm256_blendv_ps(_mm256_castsi256_ps(b), _mm256_castsi256_ps(a), m));

@@ -22,7 +22,6 @@ TILE bvec unordered(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q
 TILE int any(bvec a) { return a != 0; }
 TILE bvec both(bvec a, bvec b) { return a & b; }
 TILE bvec either(bvec a, bvec b) { return a | b; }
-TILE bvec but_not(bvec a, bvec b) { return a & (bvec)~b; }
 TILE vec choose(bvec m, vec a, vec b) { return _mm512_mask_blend_ps(m, b, a); }
 TILE ivec ichoose(bvec m, ivec a, ivec b) { return _mm512_mask_blend_epi32(m, b, a); }
 TILE void store_i32_tail(int32_t *p, ivec a, tail t) { _mm512_mask_storeu_epi32(p, t, a); }

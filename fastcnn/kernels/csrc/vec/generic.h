@@ -39,7 +39,6 @@ TILE bvec unordered(vec a, vec b) { return (a != a) | (b != b); }
 TILE int any(bvec a) { return (a[0] | a[1] | a[2] | a[3]) != 0; }
 TILE bvec both(bvec a, bvec b) { return a & b; }
 TILE bvec either(bvec a, bvec b) { return a | b; }
-TILE bvec but_not(bvec a, bvec b) { return a & ~b; }
 TILE ivec ichoose(bvec m, ivec a, ivec b) { return (m & a) | (~m & b); }
 TILE vec choose(bvec m, vec a, vec b) { return (vec)ichoose(m, (ivec)a, (ivec)b); }
 TILE void store_i32_tail(int32_t *p, ivec a, tail t) {

@@ -37,7 +37,6 @@ TILE bvec unordered(vec a, vec b) { return vmvnq_u32(vandq_u32(vceqq_f32(a, a), 
 TILE int any(bvec a) { return vmaxvq_u32(a) != 0; }
 TILE bvec both(bvec a, bvec b) { return vandq_u32(a, b); }
 TILE bvec either(bvec a, bvec b) { return vorrq_u32(a, b); }
-TILE bvec but_not(bvec a, bvec b) { return vbicq_u32(a, b); }
 TILE vec choose(bvec m, vec a, vec b) { return vbslq_f32(m, a, b); }
 TILE ivec ichoose(bvec m, ivec a, ivec b) { return vbslq_s32(m, a, b); }
 TILE void store_i32_tail(int32_t *p, ivec a, tail t) {
