@@ -44,8 +44,8 @@ Where Keras {version} is wrong or undefined, this package differs on purpose:
 
 - `model(x, training=False)` in a graph keeps that part in inference mode, as Keras's guide to
   transfer learning says. In Keras {version}, `fit` overrides it, and batch normalizations move
-  their averages. For a single dropout or noise layer it is lost in files: Keras writes
-  `training=False` there for each call of one, and `True` for augmentations.
+  their averages. For a single dropout or noise layer it is lost in files, pickles and deep copies:
+  Keras writes `training=False` there for each call of one, and `True` for augmentations.
 - `sparsemax` returns values that sum to 1. Keras returns [0, 0, 0.033] for [0.3, 0.3, 0.4], and
   gradients that do not match.
 - `Huber` writes its `delta` to files and configs. Keras leaves it out and loads a loss with
@@ -113,7 +113,8 @@ parts: names, numbers of weights, configs and the text of `summary` of 300 graph
 of 128 of them so are `predict`, `evaluate`, losses and weights of ten steps, the arrays of the
 `.keras` file, and Keras's files and JSON read here; in the other, losses of single epochs differ
 by 5e-4, and it is not known whether this is rounding. Keras read our files of 30. Paths of weights
-after `clone_model` are not compared: in Keras they depend on the order of the copies.
+after `clone_model` and loading are not compared: Keras's depend on the order of the copies, and do
+not have the name of a `Sequential` that was loaded.
 """
 EVERYWHERE = {"data_format", "dtype", "name", "kwargs"}
 METHODS = {  # the methods of Sequential that scripts call; the rest is internal to Keras

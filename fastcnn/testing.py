@@ -116,6 +116,11 @@ def copy_in_float64(layer, shape):
     """A built copy of a layer or model with float64 weights."""
     if not isinstance(layer, Layer):
         raise TypeError(f"`check_gradients` expects a layer. Received {layer!r}.")
+    if isinstance(layer, Functional) and len(layer.input_shapes + layer.output_shapes) > 2:
+        raise ValueError(
+            "The argument `layer` of `check_gradients` must have one input and one output. "
+            f"{layer.name!r} has {len(layer.input_shapes)} and {len(layer.output_shapes)}."
+        )
     again = copied(layer)
     again.dtype = "float64"
     for leaf in again.leaves():
@@ -141,9 +146,9 @@ def copied(layer, done=None):
 
 def _copy(layer, copied):
     if isinstance(layer, Functional):
-        return Functional(*copy_of(layer, copied), name=layer.name)
+        return Functional(*copy_of(layer, copied), name=layer.name, trainable=layer.trainable)
     if isinstance(layer, Sequential):
-        return type(layer)([copied(inner) for inner in layer._layers], layer.trainable, layer.name)
+        return Sequential([copied(inner) for inner in layer._layers], layer.trainable, layer.name)
     if isinstance(layer, InputLayer):
         return InputLayer.from_config(layer.get_config())
     return copy.deepcopy(layer)

@@ -138,7 +138,7 @@ class relu6(KernelActivation):  # noqa: N801
 
 
 class OverAxes(KernelActivation):
-    """A function over the axis (or axes) `axis`, whose kernels work on rows."""
+    """A function over the axis (or axes) `axis`, None for all, whose kernels work on rows."""
 
     @parameterised
     def __init__(self, axis=-1):
@@ -148,7 +148,13 @@ class OverAxes(KernelActivation):
         """`axis` counted from the front, in order."""
         if rank == 0:
             raise ValueError(f"{self.name} needs an array of one or more axes. Received a scalar.")
+        if self.axis is None:
+            return tuple(range(rank))
         given = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        if not all(isinstance(axis, (int, np.integer)) for axis in given):
+            raise ValueError(
+                f"The argument `axis` must be an integer, several, or None. Received {self.axis!r}."
+            )
         axes = sorted({axis % rank for axis in given if -rank <= axis < rank})
         if len(axes) < len(given):
             raise ValueError(

@@ -212,8 +212,8 @@ class Functional(Model):
         tensors = tensors_of(flat, self)
         if len(tensors) != len(self.layer_graph.inputs):
             raise ValueError(
-                f"The model {self.name!r} has {len(self.layer_graph.inputs)} inputs: "
-                f"{self.input_names}. It was called on {len(tensors)}."
+                f"The model {self.name!r} takes {len(self.layer_graph.inputs)} input(s): "
+                f"{self.input_names}. Received {len(tensors)} tensor(s)."
             )
         for tensor, own in zip(tensors, self.layer_graph.inputs, strict=True):
             if not _fits(tensor.shape, own.shape):

@@ -207,6 +207,15 @@ def test_softmax_axes_must_exist_and_differ(axis):
         activations.softmax(np.zeros((2, 3, 4)), axis=axis)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_over_all_axes(name):
+    x = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+    function = getattr(keras.activations, name)
+    np.testing.assert_array_equal(function(x, axis=None), function(x, axis=(0, 1)))
+    with pytest.raises(ValueError, match=r"`axis` must be an integer, several, or None"):
+        function(x, axis=1.5)
+
+
 def test_a_scalar_stays_a_scalar():
     assert activations.relu(3).shape == ()
     assert activations.relu(3) == 3

@@ -54,6 +54,7 @@ def test_sequential_runs_one_layer_after_the_other():
     for layer in reversed(model.layers):
         dx = layer.backward(dx)
     gradient = model.layers[0].kernel.gradient.copy()
+    model.layers[0].kernel.gradient[...] = np.nan
     np.testing.assert_array_equal(model.backward(dy), dx)
     np.testing.assert_array_equal(model.layers[0].kernel.gradient, gradient)
 
@@ -100,3 +101,18 @@ def test_own_layer_at_two_positions_has_no_gradient():
 def test_backward_without_forward():
     with pytest.raises(RuntimeError, match="needs a forward"):
         residual().backward(np.ones((4, 2)))
+
+
+def test_gradients_of_a_sequential_of_ones_own_class():
+    class Own(keras.Sequential):
+        def __init__(self, layers=None):
+            super().__init__(layers)
+
+    check_gradients(Own([keras.Input((3,)), layers.Dense(2, activation="tanh")]), x=X[:2, 0, :3, 0])
+
+
+def test_gradients_of_several_outputs_are_not_checked():
+    x = keras.Input((3,))
+    model = keras.Model(x, [layers.Dense(2)(x), layers.Dense(1)(x)], name="two")
+    with pytest.raises(ValueError, match="'two' has 1 and 2"):
+        check_gradients(model, (3,))

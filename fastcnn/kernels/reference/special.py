@@ -15,7 +15,7 @@ def _series(dtype):
     In the form erfc(z) = t exp(-z^2 + series(t)) the series is smooth (Numerical Recipes, 6.2.2).
     Returns the least t and a function of s, which is t scaled to [-1, 1].
     """
-    from numpy.polynomial import chebyshev  # costs a tenth of `import fastcnn`; few use erf
+    from numpy.polynomial import chebyshev  # costs a tenth of `import fastcnn`; few use erfc
 
     lowest = 1 / (1 + 26 / 2)
 
