@@ -93,6 +93,7 @@ class Model(Trainer, Saveable, Layer):
         self._store: Any = None
         self._generation = None
         self._is_single = False  # whether the plan has one input and one output
+        self._list_size = 0  # of the list of arrays that a call takes, or 0
         self._inputs: dict[tuple[Any, ...], NDArray] = {}
         forks.watch(self)
 
@@ -230,6 +231,8 @@ class Model(Trainer, Saveable, Layer):
         graph = self.make_graph()
         is_named = isinstance(self.output_structure, dict)
         self._is_single = len(graph.inputs) == len(graph.outputs) == 1 and not is_named
+        is_list = self.input_structure == list(range(len(graph.inputs)))
+        self._list_size = len(graph.inputs) if is_list else 0
         self._plan = Plan(graph, self.objectives.losses, self.objectives.loss_weights)
         if self.optimizer is not None and self.optimizer.store is self._store:
             self.optimizer.rebind()
@@ -307,6 +310,9 @@ class Model(Trainer, Saveable, Layer):
 
     def _call_first(self, x, training):
         """`__call__` for inputs that may need checks, conversion, building or a new buffer."""
+        buffers = self._buffers_of(x)
+        if buffers is not None:
+            return self._call_on_list(x, buffers, training)
         if is_symbolic(x):
             return self._call_symbolically(x, training)
         arrays = self.arrays_of(x)
@@ -328,6 +334,29 @@ class Model(Trainer, Saveable, Layer):
                 for column in zip(*parts, strict=True)
             ]
         )
+
+    def _buffers_of(self, x):
+        """The input buffers for a list of arrays, if all of them have shapes seen before."""
+        if self._plan is None or type(x) not in (list, tuple) or len(x) != self._list_size:
+            return None
+        buffers = []
+        for index, array in enumerate(x):
+            if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+                return None
+            buffer = self._inputs.get(array.shape if index == 0 else (index, array.shape))
+            if buffer is None or len(buffer) != len(x[0]):
+                return None
+            buffers.append(buffer)
+        return buffers
+
+    def _call_on_list(self, arrays, buffers, training):
+        if not self._is_current():
+            self._assemble()
+        with self._store.lock:
+            for buffer, array in zip(buffers, arrays, strict=True):
+                buffer[...] = array
+            results = [y.copy().view(Tensor) for y in self._plan.forward(buffers, training)]
+        return results[0] if self.output_structure == 0 else self._gives.pack(results)
 
     def arrays_of(self, x: Any) -> list[NDArray]:
         """The list of arrays that the model is called on; they build it, if it is not built."""

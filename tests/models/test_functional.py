@@ -275,3 +275,24 @@ class TestErrors:
     def test_a_symbolic_tensor_has_no_values(self, use):
         with pytest.raises((TypeError, ValueError), match="symbolic tensor"):
             use(keras.Input((4,)))
+
+
+def test_repeated_calls_on_lists_of_arrays():
+    """The second call of a shape takes a short cut, which must not skip any check."""
+    a, b = keras.Input((3,)), keras.Input((3,))
+    model = keras.Model([a, b], layers.Dense(2)(layers.subtract([a, b])))
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 4, 3)).astype(np.float32)
+    first = model([x, y])
+    for values in ([x, y], (x, y), [x.astype(np.float64), y]):
+        again = model(values)
+        assert type(again) is type(first)
+        np.testing.assert_array_equal(again, first)
+    np.testing.assert_array_equal(model([y, x]), -first + 2 * model.layers[-1].bias)
+    assert not np.shares_memory(model([x, y]), first)
+    model([x[:2], y[:2]])
+    for wrong in ([x, y[:2]], [x], [x, y, y], [x, y[:, :2]], [x, "y"]):
+        with pytest.raises((ValueError, TypeError)):
+            model(wrong)
+    keras.config.set_backend("reference")
+    np.testing.assert_allclose(model([x, y]), first, rtol=1e-5, atol=1e-6)
