@@ -19,7 +19,7 @@ from fastcnn.data.arrays import as_array
 from fastcnn.layers.base import Layer
 from fastcnn.plan.backward import Backward
 from fastcnn.plan.head import LossHead
-from fastcnn.plan.patterns import fuse
+from fastcnn.plan.patterns import single_steps
 from fastcnn.plan.program import Program
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def gradients(
         source = outputs[output]
         wanted = _values(graph, wrt)
         graph.outputs = [source, *wanted]
-        program = Program(fuse(graph, training=True), graph)
+        program = Program(single_steps(graph), graph)
         backward = Backward(program.segments, [source], len(graph.shapes), wanted)
         with store.lock:
             result = program.forward(arrays, True)[0]

@@ -10,6 +10,7 @@ overwrite an array, and gradients are added to it in place, only if no other val
 from collections import Counter
 
 from fastcnn.layers.steps import UserStep
+from fastcnn.plan.penalties import ActivityStep
 from fastcnn.plan.steps import AccumulatingStep, GradientSum
 
 
@@ -24,6 +25,7 @@ class Backward:
 
     Attributes:
         steps: the steps that run, in order.
+        weights: the weights whose gradients they write.
     """
 
     def __init__(self, segments, sources, size, wanted=()):
@@ -37,7 +39,7 @@ class Backward:
                 active.add(step.writes)
         self._active = active
         self._arrays = {value: object() for value in sources}  # which values share an array
-        self._written = set()  # weights that have gradients
+        self.weights = set()
         self.steps, self._segments = [], []
         for segment in reversed(segments):
             self._add_segment(segment)
@@ -46,7 +48,13 @@ class Backward:
 
     def _add_segment(self, segment):
         value = segment[-1].writes
-        if value not in self._active or value not in self._arrays:
+        if value not in self._arrays:
+            segment = _until_penalty(segment)
+            if not segment:
+                return
+            value = segment[-1].writes
+            self._arrays[value] = object()  # its gradient is None: no source depends on it
+        if value not in self._active:
             return
         backwards, deliver = [], None
         for step in reversed(segment):
@@ -86,8 +94,8 @@ class Backward:
     def _accumulated(self, step):
         """The step, which adds up the gradients of weights that already have some."""
         weights = step.trainable_weights
-        again = [weight for weight in weights if weight in self._written]
-        self._written.update(weights)
+        again = [weight for weight in weights if weight in self.weights]
+        self.weights.update(weights)
         return AccumulatingStep(step, again) if again else step
 
     def _deliver(self, step):
@@ -190,3 +198,9 @@ class Backward:
     def gradient(self, value):
         """The gradient of a value that was `wanted`, or None if the sources do not depend on it."""
         return self._gradients[value]
+
+
+def _until_penalty(segment):
+    """The steps up to the last penalty of an output, which has a gradient without any source."""
+    penalties = [i for i, step in enumerate(segment) if isinstance(step, ActivityStep)]
+    return segment[: penalties[-1] + 1] if penalties else []

@@ -32,8 +32,11 @@ class ActivityStep(Step):
         return y
 
     def backward(self, dy):
+        """dy plus the gradient of the penalty; dy is None if no loss depends on the output."""
         gradient = self.regularizer.gradient(self._y)
-        gradient /= max(len(dy), 1)
+        gradient /= max(len(self._y), 1)
+        if dy is None:
+            return gradient
         gradient += dy
         if not self.consume_gradient:
             return gradient

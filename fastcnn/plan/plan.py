@@ -44,6 +44,8 @@ class Plan:
             heads, steps = make_heads(losses, loss_weights, self._training_steps, graph)
             self.training = Program(steps, graph, heads)
             self.backward = self.training.backward()
+            weights = {weight for layer in graph.layers for weight in layer.trainable_weights}
+            self._without_gradient = list(weights - self.backward.weights)
 
     @cached_property
     def _training_outputs(self):
@@ -77,6 +79,8 @@ class Plan:
     def backpropagate(self):
         """Compute the gradients of all trainable weights, after `compute_loss` in training."""
         self.backward.run(self._gradients)
+        for weight in self._without_gradient:  # no loss depends on it; another model may have one
+            weight.gradient[...] = 0
         if self.training.penalties is not None:
             self.training.penalties.add_gradients()
 

@@ -71,6 +71,16 @@ def test_of_a_unit_of_a_sum_and_of_a_loss():
     assert (gradient * direction).sum() == pytest.approx(expected, rel=1e-2, abs=1e-4)
 
 
+def test_penalties_are_not_part_of_an_output():
+    keras.utils.set_random_seed(0)
+    x = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    penalized = layers.Dense(4, activation="tanh", activity_regularizer="l2")
+    model = keras.Sequential([keras.Input((3,)), penalized, layers.Dense(1)])
+    found = keras.gradients(model, x)
+    penalized.activity_regularizer = None
+    np.testing.assert_array_equal(keras.gradients(model, x), found)
+
+
 def test_several_layers_and_several_inputs():
     a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
     dense = layers.Dense(2, kernel_initializer="ones", name="left")

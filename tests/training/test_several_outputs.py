@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
+from fastcnn import layers
 from tests.support.graph_fits import LOSSES, METRICS, SPARSE, as_keys, data, lists, net, weights
 from tests.support.pieces import flat
 
@@ -158,3 +159,39 @@ def test_copies_are_compiled_for_the_same_outputs(arrange):
     again = copy.deepcopy(model)
     assert again.evaluate(X, Y, verbose=0) == model.evaluate(X, Y, verbose=0)
     assert again.metrics_names == model.metrics_names
+
+
+def test_weights_that_no_loss_depends_on():
+    """Only their regularizers change them, by the same amount each step, as in Keras."""
+    x = keras.Input((3,))
+    shared, decayed = (
+        layers.Dense(2),
+        layers.Dense(2, kernel_regularizer=keras.regularizers.L2(0.1)),
+    )
+    a, b = layers.Dense(2, name="a")(x), shared(decayed(x))
+    other = keras.Sequential([keras.Input((2,)), shared])
+    other.compile(keras.optimizers.SGD(0.1), "mse")
+    other.fit(*np.ones((2, 4, 2)), verbose=0)  # leaves a gradient in the shared layer
+    model = keras.Model(x, {"a": a, "b": b})
+    model.compile(keras.optimizers.SGD(0.1), {"a": "mse"})
+    before, kept = decayed.kernel.value.copy(), shared.kernel.value.copy()
+    model.fit(np.ones((8, 3)), {"a": np.ones((8, 2))}, batch_size=2, verbose=0)
+    np.testing.assert_allclose(decayed.kernel.value, before * (1 - 0.1 * 0.2) ** 4, rtol=1e-6)
+    np.testing.assert_array_equal(shared.kernel.value, kept)
+
+
+def test_a_penalty_of_an_output_that_no_loss_depends_on():
+    """Its gradient reaches the weights before it, as in Keras; not those behind it."""
+    x = keras.Input((3,))
+    layer = layers.Dense(2, activity_regularizer=keras.regularizers.L2(0.1), use_bias=False)
+    behind = layers.Dense(2)
+    outputs = {"a": layers.Dense(2, name="a")(x), "b": behind(layers.ReLU()(layer(x)))}
+    model = keras.Model(x, outputs)
+    model.compile(keras.optimizers.SGD(0.5), {"a": "mse"})
+    before, kept = layer.kernel.value.copy(), behind.kernel.value.copy()
+    images = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
+    for _ in range(2):
+        model.train_on_batch(images, {"a": np.ones((4, 2))})
+        before = before - 0.5 * images.T @ (2 * 0.1 * images @ before) / 4
+    np.testing.assert_allclose(layer.kernel.value, before, rtol=1e-5)
+    np.testing.assert_array_equal(behind.kernel.value, kept)
