@@ -305,8 +305,8 @@ class Model(Trainer, Saveable, Layer):
                     y = self._plan.forward_in_place(x, training)
                 if y is None:
                     buffer[...] = x
-                    y = self._plan.forward((buffer,), training)
-                return y[0].copy().view(Tensor)
+                    y = self._plan.forward_one(buffer, training)
+                return y.copy().view(Tensor)
 
     def _call_first(self, x, training):
         """`__call__` for inputs that may need checks, conversion, building or a new buffer."""

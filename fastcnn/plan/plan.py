@@ -66,6 +66,15 @@ class Plan:
         program = self._last = self._training_outputs if training else self.inference
         return program.forward(inputs, training)
 
+    def forward_one(self, x, training=None):
+        """`forward` of a model with one input and one output: a buffer for an array."""
+        program = self._last = self._training_outputs if training else self.inference
+        if program.chain is None:
+            return program.forward((x,), training)[0]
+        for forward in program.chain:
+            x = forward(x, training)
+        return x
+
     def forward_in_place(self, x, training=None):
         """`forward` for the only input; see `Program.forward_in_place`."""
         return self.inference.forward_in_place(x, training)

@@ -24,6 +24,8 @@ class Program:
         heads: for each output a `LossHead` or None; empty without losses.
 
     Attributes:
+        chain: the `forward` of each step, if a single segment leads from the input to the output;
+            otherwise None. A chain runs without the list of values: in a small model that shows.
         outputs: the numbers of the values that `forward` returns, or that the heads read.
         penalties: the `Penalties` of the regularizers with the last batch's `value`, or None.
     """
@@ -52,7 +54,7 @@ class Program:
             )
             for segment in self.segments
         ]
-        self._chain = self._find_chain()
+        self.chain = self._find_chain()
         self._find_entry(readers)
         self._losses = [(i, head) for i, head in enumerate(self.heads) if head is not None]
         self.penalties = penalties_of(graph.layers, steps)
@@ -72,10 +74,6 @@ class Program:
             seen.add(value)
 
     def _find_chain(self):
-        """The `forward` of each step if all of them are one segment, from the input to the output.
-
-        A chain runs without the list of values: in a small model that shows.
-        """
         if len(self._forwards) != 1 or len(self.inputs) != 1:
             return None
         ((source, forwards, target),) = self._forwards
@@ -95,9 +93,9 @@ class Program:
 
     def forward(self, inputs, training=None):
         """The list of outputs for a list of input buffers; the outputs are buffers as well."""
-        if self._chain is not None:
+        if self.chain is not None:
             (x,) = inputs
-            for forward in self._chain:
+            for forward in self.chain:
                 x = forward(x, training)
             return [x]
         values = self._values
@@ -135,7 +133,7 @@ class Program:
             y = forward(y, training)
         _, _, target = self._forwards[0]
         self._values[target] = y
-        return self._run(self._forwards[1:], training)
+        return self._run(self._forwards[1:], training)[0]
 
     def compute_loss(self, batch, training):
         """Run a loaded batch through all steps and heads; return the gradient at each head."""
