@@ -97,8 +97,6 @@ class celu(Curve):  # noqa: N801
 class selu(Curve):  # noqa: N801
     """y = 1.0507 x where x > 0, else 1.0507 * 1.6733 (exp(x) - 1) (Klambauer et al. 2017)"""
 
-    SCALE = 1.0507009873554805
-    ALPHA = 1.6732632423543772
     function = "selu"
     from_output = True
 

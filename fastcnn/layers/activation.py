@@ -11,7 +11,7 @@ import numpy as np
 from fastcnn import activations, constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import matches
 from fastcnn.layers.core import Activation
-from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.plain import BoundPasses, PlainLayer
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ class Softmax(ParameterisedActivation):
 
 
 @register
-class PReLU(PlainLayer):
+class PReLU(BoundPasses, PlainLayer):
     """y = x where x > 0, else alpha * x, and alpha is learned (He et al. 2015)
 
     Args:
@@ -244,24 +244,16 @@ class PReLU(PlainLayer):
         return tuple(input_shape)
 
     def prepare(self, call):
+        super().prepare(call)
         # the axes along which alpha varies
         call.axes = tuple(axis for axis, size in enumerate(self.alpha.shape, 1) if size != 1)
-        call.bound_dy = None
 
         def bind(x, y):
             return kernels.bind("prelu_forward", x, self.alpha.value.reshape(-1), y)
 
         call.forward = kernels.bind_rows(bind, call.axes, (call.x,), (call.y,))
 
-    def apply(self, call):
-        call.forward()
-
-    def apply_backward(self, call):
-        if call.bound_dy is not call.dy:
-            call.backward, call.bound_dy = self._bind_backward(call), call.dy
-        call.backward()
-
-    def _bind_backward(self, call):
+    def bind_gradients(self, call):
         dalpha = self.alpha.gradient.reshape(-1) if self.alpha.trainable else None
 
         def bind(dy, x, dx):

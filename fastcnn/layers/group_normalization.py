@@ -9,7 +9,7 @@ import numpy as np
 
 from fastcnn import constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import check_count, check_number
-from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.plain import BoundPasses, PlainLayer
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @register
-class GroupNormalization(PlainLayer):
+class GroupNormalization(BoundPasses, PlainLayer):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the moments of each group
 
     The channels of each sample are divided into `groups` of consecutive channels; mean and variance
@@ -119,6 +119,7 @@ class GroupNormalization(PlainLayer):
         return tuple(input_shape)
 
     def prepare(self, call):
+        super().prepare(call)
         samples, *sizes = call.x.shape
         axis = self._channel_axis(call.x.shape)
         call.axes = (axis,)
@@ -126,7 +127,6 @@ class GroupNormalization(PlainLayer):
         call.grouped = samples, rows, self.groups, self._channels // self.groups
         # mean, 1 / deviation
         call.moments = [np.empty((samples, self.groups), self.dtype) for _ in range(2)]
-        call.bound_dy = None
 
         def bind(x, y):
             x, y = x.reshape(call.grouped), y.reshape(call.grouped)
@@ -144,15 +144,7 @@ class GroupNormalization(PlainLayer):
             for weight in (self.gamma, self.beta)
         ]
 
-    def apply(self, call):
-        call.forward()
-
-    def apply_backward(self, call):
-        if call.bound_dy is not call.dy:
-            call.backward, call.bound_dy = self._bind_backward(call), call.dy
-        call.backward()
-
-    def _bind_backward(self, call):
+    def bind_gradients(self, call):
         def bind(dy, x, dx):
             dy, x = dy.reshape(call.grouped), x.reshape(call.grouped)
             dx = None if dx is None else dx.reshape(call.grouped)

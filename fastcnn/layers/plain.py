@@ -1,4 +1,4 @@
-"""Base of the light layers, whose forward and backward pass are a few lines of NumPy."""
+"""Base of the light layers, whose forward and backward pass are a few lines of code."""
 
 import numpy as np
 
@@ -24,6 +24,24 @@ class PlainLayer(Layer):
     def apply_backward(self, call):
         """Write call.dx from call.dy, and the weights' gradients."""
         raise NotImplementedError
+
+
+class BoundPasses:
+    """Mixin of a `PlainLayer` whose passes are bound kernels.
+
+    `prepare` sets `call.forward`; `bind_gradients(call)` returns the backward pass from call.dy.
+    """
+
+    def prepare(self, call):
+        call.bound_dy = None
+
+    def apply(self, call):
+        call.forward()
+
+    def apply_backward(self, call):
+        if call.bound_dy is not call.dy:
+            call.backward, call.bound_dy = self.bind_gradients(call), call.dy
+        call.backward()
 
 
 class ImageLayer(PlainLayer):

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastcnn import constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import check_number, refuse
-from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.plain import BoundPasses, PlainLayer
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class SampleNormalization(PlainLayer):
 
 
 @register
-class LayerNormalization(SampleNormalization):
+class LayerNormalization(BoundPasses, SampleNormalization):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the moments of each sample
 
     Mean and variance are computed over `axis`; gamma and beta vary along it (Ba et al. 2016).
@@ -150,10 +150,10 @@ class LayerNormalization(SampleNormalization):
         return tuple(input_shape)
 
     def prepare(self, call):
+        super().prepare(call)
         call.axes = self.axes(call.x.shape)
         rows = math.prod(n for axis, n in enumerate(call.x.shape) if axis not in call.axes)
         call.moments = [np.empty(rows, self.dtype) for _ in range(2)]  # mean, 1 / deviation
-        call.bound_dy = None
 
         def bind(x, y):
             arrays = x, flat(self.gamma), flat(self.beta), y, *call.moments
@@ -161,15 +161,7 @@ class LayerNormalization(SampleNormalization):
 
         call.forward = kernels.bind_rows(bind, call.axes, (call.x,), (call.y,))
 
-    def apply(self, call):
-        call.forward()
-
-    def apply_backward(self, call):
-        if call.bound_dy is not call.dy:
-            call.backward, call.bound_dy = self._bind_backward(call), call.dy
-        call.backward()
-
-    def _bind_backward(self, call):
+    def bind_gradients(self, call):
         def bind(dy, x, dx):
             gradients = flat_gradient(self.gamma), flat_gradient(self.beta)
             arrays = dy, x, flat(self.gamma), *call.moments, dx, *gradients

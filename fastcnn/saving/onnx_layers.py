@@ -10,6 +10,7 @@ import numpy as np
 
 from fastcnn import config, layers
 from fastcnn.kernels import shapes
+from fastcnn.kernels.reference.curves import SELU_ALPHA, SELU_SCALE
 from fastcnn.layers.resampling import resize_matrix
 
 EXPORTERS: dict[type, Callable] = {}
@@ -139,7 +140,7 @@ FORMULAS = {
     "mish": lambda op, x, a: op("Mul", x, op("Tanh", op("Softplus", x))),
     "relu": _relu,
     "relu6": lambda op, x, a: _between(op, x, 0, 6),
-    "selu": lambda op, x, a: op("Selu", x, alpha=float(a.ALPHA), gamma=float(a.SCALE)),
+    "selu": lambda op, x, a: op("Selu", x, alpha=SELU_ALPHA, gamma=SELU_SCALE),
     "silu": lambda op, x, a: op("Mul", x, op("Sigmoid", x)),
     "soft_shrink": lambda op, x, a: op("Sub", x, _between(op, x, -a.threshold, a.threshold)),
     "sparse_plus": _sparse_plus,
