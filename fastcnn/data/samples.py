@@ -39,24 +39,19 @@ class Samples:
             for index, value in enumerate(gives.flatten(y, "y", optional))
         ]
         self._check_lengths()
-        if sample_weight is not None and gives.size > 1 and not is_nested(sample_weight):
-            weights = [sample_weight] * gives.size
+        if sample_weight is None or (gives.size > 1 and not is_nested(sample_weight)):
+            self.weights = [sample_weight] * gives.size
         else:
-            weights = gives.flatten(sample_weight, "sample_weight", optional)
-        self.weights = [
-            None if value is None else self._check_weights(value, index)
-            for index, value in enumerate(weights)
-        ]
+            self.weights = gives.flatten(sample_weight, "sample_weight", optional)
+        for index, value in enumerate(self.weights):
+            if value is not None:
+                self.weights[index] = self._check_weights(value, index)
 
     def _check_lengths(self):
         given = [len(x) for x in self.inputs]
-        wanted = [None if y is None else len(y) for y in self.targets]
-        lengths = {length for length in (*given, *wanted) if length is not None}
-        if len(lengths) > 1:
-            x, y = (
-                " and ".join(str(length) for length in counts if length is not None)
-                for counts in (given, wanted)
-            )
+        wanted = [len(y) for y in self.targets if y is not None]
+        if len({*given, *wanted}) > 1:
+            x, y = (" and ".join(map(str, counts)) for counts in (given, wanted))
             raise ValueError(
                 "x and y must have the same number of samples. "
                 f"Received {x} in x{f' and {y} in y' if y else ''}."

@@ -12,6 +12,7 @@ is x, (x,), (x, y) or (x, y, sample_weight); its size may differ from step to st
 from __future__ import annotations
 
 import itertools
+from operator import is_
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,20 +94,17 @@ class StreamBatch:
         self.inputs = inputs
         self.targets = targets
         self.weights = weights
+        self._buffers = [*inputs, *targets, *weights]
         self.pending = None
         self.runs = {}  # {name of the step: (tracker, step)}, see `Evaluator._run_single`
 
     def load(self):
         """Fill the buffers with the pending samples."""
         samples, self.pending = self.pending, None  # the user's arrays may be freed
-        for buffers, arrays in (
-            (self.inputs, samples.inputs),
-            (self.targets, samples.targets),
-            (self.weights, samples.weights),
-        ):
-            for buffer, array in zip(buffers, arrays, strict=True):
-                if buffer is not None:
-                    buffer[...] = array
+        arrays = (*samples.inputs, *samples.targets, *samples.weights)
+        for buffer, array in zip(self._buffers, arrays, strict=True):
+            if buffer is not None:
+                buffer[...] = array
 
 
 class BatchBuffers:
@@ -121,14 +119,12 @@ class BatchBuffers:
 
     def batch_of(self, samples):
         """The `StreamBatch` for these samples, not loaded yet."""
-        inputs = [
-            self._model.input_buffer(len(samples), x.shape[1:], index)
-            for index, x in enumerate(samples.inputs)
-        ]
-        kinds = [y is None or (y.shape[1:], y.dtype.kind == "i") for y in samples.targets]
-        key = (len(samples), *kinds, *[weights is None for weights in samples.weights])
+        size, buffer_of = len(samples), self._model.input_buffer
+        inputs = [buffer_of(size, x.shape[1:], index) for index, x in enumerate(samples.inputs)]
+        kinds = [y is None or (y.shape, y.dtype.kind == "i") for y in samples.targets]
+        key = (size, *kinds, *[weights is None for weights in samples.weights])
         batch = self._batches.get(key)
-        if batch is None or any(a is not b for a, b in zip(batch.inputs, inputs, strict=True)):
+        if batch is None or not all(map(is_, batch.inputs, inputs)):
             if len(self._batches) >= MAX_CALLS:
                 self._batches.clear()
             dtype = inputs[0].dtype
@@ -137,8 +133,7 @@ class BatchBuffers:
                 for y in samples.targets
             ]
             weights = [
-                None if weights is None else np.empty(len(samples), dtype)
-                for weights in samples.weights
+                None if weights is None else np.empty(size, dtype) for weights in samples.weights
             ]
             batch = self._batches[key] = StreamBatch(inputs, targets, weights)
         batch.pending = samples

@@ -63,6 +63,8 @@ class Structure:
         Raises:
             ValueError: missing or unknown entries.
         """
+        if self.size == 1 and not isinstance(value, dict):
+            return [value]  # [array] and an array as a list of numbers: `as_array` decides
         flat = [None] * self.size
         if value is None:
             return flat
@@ -73,8 +75,6 @@ class Structure:
             if not isinstance(nesting, dict):
                 nesting = dict(zip(self.names, range(self.size), strict=True))
             self._fill(flat, value, nesting, argument, required, extra)
-        elif self.size == 1:
-            flat[0] = value  # [array] and an array as a list of numbers: `as_array` decides
         elif is_list and not isinstance(self.nesting, dict) and len(value) == len(self.nesting):
             self._fill(flat, value, self.nesting, argument, required, extra)
         elif is_list and len(value) == self.size:

@@ -210,7 +210,11 @@ class Model(Trainer, Saveable, Layer):
 
     def assemble_if_changed(self) -> None:
         """Update store and plan; the caller holds the model's lock."""
-        if self._plan is None or not self._is_current() or self.leaves() != self._leaves:
+        if (
+            self._plan is None
+            or not self._is_current()
+            or (self._holds_models and self.leaves() != self._leaves)
+        ):
             self._assemble()
 
     def _is_current(self):
@@ -226,8 +230,10 @@ class Model(Trainer, Saveable, Layer):
                 f"The model {self.name!r} is not built: give it an `Input`, or call it on data."
             )
         self._leaves = self.leaves()
+        self._holds_models = self._leaves != self.layers  # whose layers may change
         if self._store is None or not self._store.is_current:
             self._store = Store(self.weights, self.dtype)
+        self._structures = self._structure("input"), self._structure("output")
         graph = self.make_graph()
         is_named = isinstance(self.output_structure, dict)
         self._is_single = len(graph.inputs) == len(graph.outputs) == 1 and not is_named

@@ -371,6 +371,7 @@ class Optimizer(Configurable):
             (self._constrain, self._constrained),
             (self._flush, self.in_numpy),
             (self.store.scatter, self.store.is_split),
+            *((block.touch, True) for block in self.store.blocks),
         )
         self._before, self._after = (
             tuple(action for action, wanted in actions if wanted) for actions in (before, after)
@@ -391,7 +392,6 @@ class Optimizer(Configurable):
         self._step()
         for action in self._after:
             action()
-        self.store.touch()
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Raises NotImplementedError: gradients come from the layers' `backward`."""

@@ -83,9 +83,12 @@ class LossHead:
         return call.dz
 
     def _bind(self, z, targets, weights):
-        if len(self._calls) >= MAX_CALLS:
+        before = self._calls.get(len(z))
+        # With the same dz for new targets, the steps' gradient kernels stay bound to it.
+        dz = before.dz if before is not None and before.z is z else None
+        if before is None and len(self._calls) >= MAX_CALLS:
             self._calls.clear()
-        call = HeadCall(self.loss, self.activation, z, targets, weights, self.weight)
+        call = HeadCall(self.loss, self.activation, z, targets, weights, self.weight, dz)
         self._calls[len(z)] = call
         return call
 
@@ -98,17 +101,17 @@ class HeadCall:
     """A loss bound to the buffers of one batch. Axes between the first and the last are rows.
 
     If float targets lack the output's last axis, of size 1, the loss is that of the output without
-    it, as in Keras.
+    it, as in Keras. The gradient is written to `dz`, by default a new array.
     """
 
-    def __init__(self, loss, activation, z, targets, weights, loss_weight=1.0):
+    def __init__(self, loss, activation, z, targets, weights, loss_weight=1.0, dz=None):
         self.z = z
+        self.dz = aligned(z.shape, z.dtype) if dz is None else dz
         self.targets = targets
         size = len(z)
         is_sparse = targets.dtype.kind == "i"
         shape = z.shape if is_sparse else targets.shape
         positions = math.prod(shape[1:-1])
-        self.dz = aligned(z.shape, z.dtype)
         self.losses = row_losses = np.empty(size, z.dtype)
         self.prepare = self.finish = None
         adds = loss.reduction in ("sum", "none", None)

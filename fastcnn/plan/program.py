@@ -27,6 +27,7 @@ class Program:
         chain: the `forward` of each step, if a single segment leads from the input to the output;
             otherwise None. A chain runs without the list of values: in a small model that shows.
         outputs: the numbers of the values that `forward` returns, or that the heads read.
+        predictions: what the model returned for each output in the last `compute_loss`.
         penalties: the `Penalties` of the regularizers with the last batch's `value`, or None.
     """
 
@@ -137,19 +138,16 @@ class Program:
 
     def compute_loss(self, batch, training):
         """Run a loaded batch through all steps and heads; return the gradient at each head."""
-        results = self._results = self.forward(batch.inputs, training)
+        results = self.forward(batch.inputs, training)
         targets, weights = batch.targets, batch.weights
         gradients = []
         for index, head in self._losses:
             gradients.append(head.step(results[index], targets[index], weights[index]))
+            results[index] = head.predictions
+        self.predictions = results
         if self.penalties is not None:
             self.penalties.measure()
         return gradients
-
-    def predictions(self, index):
-        """What the model returned for an output in the last `compute_loss`."""
-        head = self.heads[index]
-        return self._results[index] if head is None else head.predictions
 
     def backward(self):
         """The `Backward` pass from the heads."""

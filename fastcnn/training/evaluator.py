@@ -102,6 +102,7 @@ class Evaluator:
     stop_predicting = False
     _singles: Singles | None = None
     _tracker_now: Tracker | None = None
+    _structures: tuple[Structure, ...] = ()  # of inputs and outputs, while there is a plan
 
     # ----------------------------------------------------------------------------------- evaluate
 
@@ -151,8 +152,7 @@ class Evaluator:
         self.stop_evaluating = False
         hooks.call("on_test_begin", {})
         step = self._test_step(tracker)
-        is_stopped = lambda: self.stop_evaluating  # noqa: E731
-        loop = BatchLoop(epochs.epoch(), hooks, "test", is_stopped, tracker.logs, progress)
+        loop = BatchLoop(epochs.epoch(), hooks, "test", self, tracker.logs, progress)
         for batch in loop:
             step(batch)
         logs = tracker.logs()
@@ -234,7 +234,7 @@ class Evaluator:
             epochs.epoch(),
             hooks,
             "predict",
-            lambda: self.stop_predicting,
+            self,
             dict,
             progress,
             step_logs=lambda: {"outputs": gives.pack([rows.last for rows in results])},
@@ -299,11 +299,16 @@ class Evaluator:
 
     @property
     def _takes(self):
-        return Structure(self.input_structure, self.input_names, "input")
+        return self._structure("input") if self._plan is None else self._structures[0]
 
     @property
     def _gives(self):
-        return Structure(self.output_structure, self.output_names, "output")
+        return self._structure("output") if self._plan is None else self._structures[1]
+
+    def _structure(self, kind):
+        if kind == "input":
+            return Structure(self.input_structure, self.input_names, kind)
+        return Structure(self.output_structure, self.output_names, kind)
 
     def samples(self, x, y=None, sample_weight=None):
         """What `fit` and others got as `Samples`: one array for each input and output."""

@@ -2,6 +2,8 @@
 
 import time
 
+STOP_FLAGS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
+
 
 class BatchLoop:
     """Iterates over the batches of an epoch, with hooks and progress around each step.
@@ -12,7 +14,7 @@ class BatchLoop:
         batches: the remaining batches of the epoch.
         hooks: the `CallbackList`.
         mode: "train", "test" or "predict": which hooks are called.
-        is_stopped: function that returns whether to stop after this step.
+        model: its `stop_training`, `stop_evaluating` or `stop_predicting` ends the loop.
         logs: function that returns the logs so far, for the hooks and the progress bar.
         progress: the `ProgressBar`, or None.
         done: number of completed steps of the epoch.
@@ -22,13 +24,11 @@ class BatchLoop:
         done: as above, kept up to date.
     """
 
-    def __init__(
-        self, batches, hooks, mode, is_stopped, logs, progress=None, done=0, step_logs=None
-    ):
+    def __init__(self, batches, hooks, mode, model, logs, progress=None, done=0, step_logs=None):
         self.batches = batches
         self.hooks = hooks
         self.begin, self.end = f"on_{mode}_batch_begin", f"on_{mode}_batch_end"
-        self.is_stopped = is_stopped
+        self.model, self.stop_flag = model, STOP_FLAGS[mode]
         self.logs = logs
         self.step_logs = step_logs or logs
         self.progress = progress
@@ -36,6 +36,7 @@ class BatchLoop:
 
     def __iter__(self):
         hooks, progress, logs = self.hooks, self.progress, self.logs
+        model, stop_flag = self.model, self.stop_flag
         begin_hooks, end_hooks = hooks.wants[self.begin], hooks.wants[self.end]
         now = time.perf_counter
         for batch in self.batches:
@@ -47,7 +48,7 @@ class BatchLoop:
                 progress.update(self.done, now(), logs)
             if end_hooks:
                 hooks.call_batch(self.end, self.done - 1, self.step_logs())
-            if self.is_stopped():
+            if getattr(model, stop_flag):
                 break
         if progress is not None:
             progress.stop_clock(self.done)

@@ -32,13 +32,13 @@ class Ring:
             None if array is None else np.empty((self.steps * size, *array.shape[1:]), array.dtype)
             for array in (losses, predictions, targets, weights)
         ]
-        self.slots = [
-            [
-                None if array is None else array[step * size : (step + 1) * size]
-                for array in self.arrays
-            ]
-            for step in range(self.steps)
-        ]
+        self._size, self.slots = size, []
+
+    def add_slot(self):
+        """Append to `slots` the views of the arrays for one more step."""
+        begin = len(self.slots) * self._size
+        rows = slice(begin, begin + self._size)
+        self.slots.append([None if array is None else array[rows] for array in self.arrays])
 
 
 class OutputTracker:
@@ -75,13 +75,16 @@ class OutputTracker:
         """Record a step: see `Tracker.add`."""
         if batch is not self._batch or self._filled == self._ring.steps:
             self._open(program, batch)
-        losses, predictions, targets, weights = self._ring.slots[self._filled]
+        ring = self._ring
+        if self._filled == len(ring.slots):
+            ring.add_slot()
+        losses, predictions, targets, weights = ring.slots[self._filled]
         self._filled += 1
         index = self.index
         if losses is not None:
             losses[...] = program.heads[index].losses
         if predictions is not None:
-            predictions[...] = program.predictions(index)
+            predictions[...] = program.predictions[index]
             targets[...] = batch.targets[index]
         if weights is not None:
             weights[...] = batch.weights[index]
@@ -101,7 +104,7 @@ class OutputTracker:
         losses = program.heads[index].losses if self._has_loss else None
         predictions = targets = None
         if self._with_metrics:
-            predictions, targets = program.predictions(index), batch.targets[index]
+            predictions, targets = program.predictions[index], batch.targets[index]
         return Ring(batch.size, losses, predictions, targets, batch.weights[index])
 
     def release(self):
@@ -117,9 +120,10 @@ class OutputTracker:
         if not steps:
             return
         size = self._batch.size
-        losses, predictions, targets, weights = (
-            None if array is None else array[: steps * size] for array in self._ring.arrays
-        )
+        end = steps * size
+        losses, predictions, targets, weights = [
+            None if array is None else array[:end] for array in self._ring.arrays
+        ]
         if losses is not None:
             losses = losses if weights is None else losses * weights
             self.total = sequential_sum(self.total, losses * size if self._loss_is_sum else losses)
@@ -188,7 +192,9 @@ class Tracker:
     def logs(self):
         """The results so far as a dictionary of floats, in alphabetical order."""
         self._flush()
-        total = sum(output.loss_weight * output.total for output in self._outputs)
+        total = 0.0
+        for output in self._outputs:
+            total += output.loss_weight * output.total
         logs = {"loss": self._mean(total + self._penalties)}
         for name, output in self._losses:
             logs[name] = self._mean(output.total)

@@ -77,7 +77,9 @@ class Trainer(Evaluator):
                 metrics that do not correspond to the outputs.
         """
         optimizer = optimizers.get(optimizer)
-        objectives = Objectives(self._gives, loss, loss_weights, metrics, weighted_metrics)
+        objectives = Objectives(
+            self._structure("output"), loss, loss_weights, metrics, weighted_metrics
+        )
         for item in objectives.losses:
             if item is not None and item.trains_in not in (None, self.dtype):
                 raise ValueError(
@@ -255,7 +257,7 @@ class Trainer(Evaluator):
             run.epochs.epoch(run.done),
             run.hooks,
             "train",
-            lambda: self.stop_training,
+            self,
             tracker.logs,
             progress,
             run.done,
