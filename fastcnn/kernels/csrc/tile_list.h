@@ -76,6 +76,10 @@
     T(void, relu_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n, float max))   \
     /* y = exp(x - shift), at most exp(88) */                                                      \
     T(void, exp_shifted, (const float *x, float shift, float *y, ptrdiff_t n))                     \
+    /* of n elements; the maximum ignores NaN */                                                   \
+    T(float, row_maximum, (const float *x, ptrdiff_t n))                                           \
+    T(float, row_sum, (const float *x, ptrdiff_t n))                                               \
+    T(float, row_product, (const float *a, const float *b, ptrdiff_t n))                           \
     /* alpha is elu's; the others ignore it */                                                     \
     T(void, tanh_forward, (const float *x, float *y, ptrdiff_t n, float alpha))                    \
     T(void, tanh_backward, (const float *dy, const float *y, float *dx, ptrdiff_t n, float alpha)) \

@@ -22,25 +22,46 @@ cdef void exponentials(
 ) noexcept nogil:
     # y = exp(x - max x) of each sample, whose max x goes to `largest`.
     cdef Py_ssize_t n, c
-    for n in range(samples):
-        largest[n] = largest_of(x + n * classes, classes)
     if samples == 1:
+        largest[0] = table.row_maximum(x, classes)
         table.exp_shifted(x, largest[0], y, classes)
         return
+    for n in range(samples):
+        largest[n] = largest_of(x + n * classes, classes)
     for n in range(samples):
         for c in range(classes):
             y[n * classes + c] = x[n * classes + c] - largest[n]
     table.exp_shifted(y, 0, y, samples * classes)
 
 
-cdef inline float normalize(float *y, Py_ssize_t classes) noexcept nogil:
-    # Divides y by its sum; returns the sum.
+cdef inline float sum_of(const Table *table, const float *y, Py_ssize_t classes) noexcept nogil:
     cdef float total = 0
     cdef Py_ssize_t c
+    if classes >= MANY_CLASSES:
+        return table.row_sum(y, classes)
     for c in range(classes):
         total += y[c]
+    return total
+
+
+cdef inline float normalize(const Table *table, float *y, Py_ssize_t classes) noexcept nogil:
+    # Divides y by its sum; returns the sum.
+    cdef float total = sum_of(table, y, classes)
+    cdef Py_ssize_t c
     for c in range(classes):
         y[c] /= total
+    return total
+
+
+cdef inline float product_of(
+    const Table *table, const float *a, const float *b, Py_ssize_t classes
+) noexcept nogil:
+    cdef float total = 0
+    cdef Py_ssize_t c
+    if classes >= MANY_CLASSES:
+        return table.row_product(a, b, classes)
+    for c in range(classes):
+        total += a[c] * b[c]
     return total
 
 
@@ -75,12 +96,10 @@ cdef class Softmax(SampleBlocks):
                 self.table, &self.x[first, 0], &self.out[first, 0], scratch, last - first, classes
             )
             for n in range(first, last):
-                normalize(&self.out[n, 0], classes)
+                normalize(self.table, &self.out[n, 0], classes)
             return
         for n in range(first, last):
-            total = 0
-            for c in range(classes):
-                total += self.dy[n, c] * self.x[n, c]
+            total = product_of(self.table, &self.dy[n, 0], &self.x[n, 0], classes)
             for c in range(classes):
                 self.out[n, c] = self.x[n, c] * (self.dy[n, c] - total)
 
@@ -107,16 +126,12 @@ cdef class LogSoftmax(SampleBlocks):
             self.table.exp_shifted(&self.x[first, 0], 0, exps, (last - first) * classes)
         cdef float total
         for n in range(first, last):
-            total = 0
             if self.dy is None:
-                for c in range(classes):
-                    total += exps[(n - first) * classes + c]
-                total = logf(total)
+                total = logf(sum_of(self.table, exps + (n - first) * classes, classes))
                 for c in range(classes):
                     self.out[n, c] = (self.x[n, c] - largest[n - first]) - total
             else:
-                for c in range(classes):
-                    total += self.dy[n, c]
+                total = sum_of(self.table, &self.dy[n, 0], classes)
                 for c in range(classes):
                     self.out[n, c] = self.dy[n, c] - exps[(n - first) * classes + c] * total
 
@@ -143,7 +158,7 @@ cdef class SoftmaxSparseCrossentropy(SampleBlocks):
         for n in range(first, last):
             p = &self.probabilities[n, 0]
             label = self.labels[n]
-            self.losses[n] = logf(normalize(p, classes)) - (
+            self.losses[n] = logf(normalize(self.table, p, classes)) - (
                 self.logits[n, label] - scratch[n - first]
             )
             for c in range(classes):

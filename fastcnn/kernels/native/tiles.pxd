@@ -226,6 +226,9 @@ cdef extern from "csrc/kernels.h":
             const float *, const float *, float *, Py_ssize_t, float
         ) noexcept nogil
         void (*exp_shifted)(const float *, float, float *, Py_ssize_t) noexcept nogil
+        float (*row_maximum)(const float *, Py_ssize_t) noexcept nogil
+        float (*row_sum)(const float *, Py_ssize_t) noexcept nogil
+        float (*row_product)(const float *, const float *, Py_ssize_t) noexcept nogil
         void (*tanh_forward)(const float *, float *, Py_ssize_t, float) noexcept nogil
         void (*tanh_backward)(
             const float *, const float *, float *, Py_ssize_t, float

@@ -242,6 +242,31 @@ static void exp_shifted(void) {
     k->exp_shifted(x, shift, y, n);
     for (int i = 0; i < n; i++) within(y, i, exp(x[i] - shift > 88 ? 88 : x[i] - shift), 2);
 }
+static void row_maximum(void) {
+    const int n = draw(1, 40);
+    const float *x = spread(n);
+    double expected = -INFINITY;
+    for (int i = 0; i < n; i++)
+        if (x[i] > expected) expected = x[i];
+    const float found = k->row_maximum(x, n);
+    within(&found, 0, expected, 0);
+}
+static void row_sum(void) { /* of integers, exact in any order */
+    const int n = draw(0, 40);
+    const float *x = floats(n);
+    double expected = 0;
+    for (int i = 0; i < n; i++) expected += x[i];
+    const float found = k->row_sum(x, n);
+    within(&found, 0, expected, 0);
+}
+static void row_product(void) {
+    const int n = draw(0, 40);
+    const float *a = floats(n), *b = floats(n);
+    double expected = 0;
+    for (int i = 0; i < n; i++) expected += (double)a[i] * b[i];
+    const float found = k->row_product(a, b, n);
+    within(&found, 0, expected, 0);
+}
 static void tanh_forward(void) {
     const int n = draw(0, 40);
     const float *x = spread(n);

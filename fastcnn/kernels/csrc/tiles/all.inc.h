@@ -1,5 +1,6 @@
 /* The body of every tile, compiled once for each instruction set. */
 #include "part.inc.h"
+#include "rows.inc.h"
 #include "relu.inc.h"
 #include "max_pool_2x2.inc.h"
 #include "product.inc.h"

@@ -1,15 +1,6 @@
 /* Layer normalization (struct layer_norm in kernels.h): each row has its own moments. The second
  * and third look at a row find it in the first-level cache. */
 
-/* The lanes of a, added in pairs: the first half to the second, and so on. */
-TILE float sum_of_lanes(vec a) {
-    float lane[LANES];
-    store(lane, a);
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
-    return lane[0];
-}
-
 static void layer_norm_forward(const struct layer_norm *p) {
     const ptrdiff_t channels = p->channels, whole = channels - channels % LANES;
     const tail t = tail_of(channels - whole);
