@@ -7,36 +7,44 @@ MAX_IMAGE_SIZE = 2**28  # elements, with padding: kernels index them with 32 bit
 
 def pair(value, name, minimum=1):
     """`value` (an int or two ints) as a tuple (vertical, horizontal) of ints >= `minimum`."""
-    values = (value, value) if isinstance(value, int) else value
+    return ints(value, 2, name, minimum)
+
+
+def ints(value, count, name, minimum=1):
+    """`value` (an int or `count` ints) as a tuple of `count` ints >= `minimum`."""
+    values = (value,) * count if isinstance(value, int) else value
     try:
-        first, second = (int(part) for part in values)
-        whole = (first, second) == tuple(values)
+        found = tuple(int(part) for part in values)
+        whole = len(found) == count and found == tuple(values)
     except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole or isinstance(value, (str, bytes, bool, dict, set, frozenset)):
+        plural = "s" if count > 1 else ""
         raise ValueError(
-            f"The argument `{name}` must be an integer or a tuple of 2 integers. "
+            f"The argument `{name}` must be an integer or a tuple of {count} integer{plural}. "
             f"Received {name}={value!r}."
         )
-    if min(first, second) < minimum:
-        cannot = "0" if 0 in (first, second) else "negative numbers"
+    if min(found) < minimum:
+        cannot = "0" if 0 in found else "negative numbers"
         raise ValueError(
             f"The argument `{name}` cannot contain {cannot}. Received {name}={value!r}."
         )
-    if max(first, second) > MAX_IMAGE_SIZE:
+    if max(found) > MAX_IMAGE_SIZE:
         raise ValueError(
             f"The argument `{name}` cannot contain more than {MAX_IMAGE_SIZE}. "
             f"Received {name}={value!r}."
         )
-    return first, second
+    return found
 
 
-def check_padding(padding):
-    """`padding` in lower case, "valid" or "same"."""
+def check_padding(padding, kinds=("valid", "same")):
+    """`padding` in lower case, one of `kinds`."""
     known = padding.lower() if isinstance(padding, str) else padding
-    if known not in ("valid", "same"):
+    if known not in kinds:
+        *first, last = (f'"{kind}"' for kind in kinds)
         raise ValueError(
-            f'The argument `padding` must be "valid" or "same". Received padding={padding!r}.'
+            f"The argument `padding` must be {', '.join(first)} or {last}. "
+            f"Received padding={padding!r}."
         )
     return known
 
@@ -45,11 +53,14 @@ def resolve_padding(padding, size, window, stride, dilation=1):
     """(before, after) along one axis.
 
     "valid" adds nothing. "same" makes the output ceil(size / stride) long and puts the odd extra
-    row or column after the image (bottom or right), as Keras does.
+    row or column after the image (bottom or right), as Keras does. "causal" makes it as long and
+    puts all padding before the image.
     """
+    reach = (window - 1) * dilation + 1
+    if padding == "causal":
+        return reach - 1, 0
     if check_padding(padding) == "valid":
         return 0, 0
-    reach = (window - 1) * dilation + 1
     total = max((-(-size // stride) - 1) * stride + reach - size, 0)
     return total // 2, total - total // 2
 
@@ -77,8 +88,8 @@ def output_sizes(image, window, strides, pads, dilation=(1, 1)):
 def window_geometry(image, window, strides, padding, dilation=(1, 1)):
     """(out_height, out_width), (top, bottom, left, right) of a window sliding over `image`.
 
-    image, window, strides, dilation: (vertical, horizontal). Raises ValueError where the window
-    does not fit even once.
+    image, window, strides, dilation: (vertical, horizontal), or one size each for a window that
+    slides along one axis. Raises ValueError where the window does not fit even once.
     """
     pads, out = [], []
     for size, length, stride, spread in zip(image, window, strides, dilation, strict=True):
@@ -90,8 +101,9 @@ def window_geometry(image, window, strides, padding, dilation=(1, 1)):
             f"A window of {tuple(window)} (dilation {tuple(dilation)}) does not fit into an image "
             f'of {tuple(image)} with padding="{padding}".'
         )
-    check_image((image[0] + pads[0] + pads[1], image[1] + pads[2] + pads[3]))
-    return (max(out[0], 0), max(out[1], 0)), tuple(pads)
+    added = zip(image, pads[::2], pads[1::2], strict=True)
+    check_image(tuple(size + before + after for size, before, after in added))
+    return tuple(max(size, 0) for size in out), tuple(pads)
 
 
 def check_image(padded):

@@ -1,4 +1,7 @@
-"""Convolutions that filter each channel separately: DepthwiseConv2D and SeparableConv2D."""
+"""Convolutions that filter each channel separately: DepthwiseConv2D and SeparableConv2D.
+
+Their base classes are also those of the layers for sequences: see `sequences`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from fastcnn.core.arguments import check_count, hand_on
 from fastcnn.layers.activated import ActivatedStep
 from fastcnn.layers.convolutional import WindowedLayer
 from fastcnn.layers.registry import register
+from fastcnn.layers.sequences import as_filter, bind
 
 if TYPE_CHECKING:
     from typing import Any
@@ -64,8 +68,34 @@ class DepthwiseLayer(WindowedLayer):
         return config
 
 
+class DepthwiseConvolution(DepthwiseLayer):
+    """Base of DepthwiseConv2D and DepthwiseConv1D."""
+
+    channel_axes = 2
+    takes_relu_max = True
+
+    def build(self, input_shape):
+        self.input_channels = input_shape[-1]
+        self.add_kernel_and_bias(self.depthwise_shape(), self.output_channels(input_shape[-1]))
+
+    def output_channels(self, input_channels):
+        return input_channels * self.depth_multiplier
+
+    def bind_linear(self, x, z, weights, relu, relu_max=math.inf):
+        settings = {"relu": relu, "relu_max": relu_max, **self.geometry(x)}
+        return bind("depthwise_conv2d_forward", x, *weights, z, **settings)
+
+    def bind_weight_gradients(self, x, dz):
+        dw, db = self.gradients_to_bind()
+        return bind("depthwise_conv2d_backward_weights", x, dz, dw, db, **self.geometry(x))
+
+    def bind_input_gradient(self, dz, dx):
+        w, _ = self.weights_to_bind()
+        return bind("depthwise_conv2d_backward_data", dz, w, dx, **self.geometry(dx))
+
+
 @register
-class DepthwiseConv2D(DepthwiseLayer):
+class DepthwiseConv2D(DepthwiseConvolution):
     """Convolves each channel with its own `depth_multiplier` filters.
 
         y[n,oh,ow,ic*m+j] = activation(bias[ic*m+j] + sum over kh,kw of
@@ -96,9 +126,6 @@ class DepthwiseConv2D(DepthwiseLayer):
     (1, 6, 6, 6)
     """
 
-    channel_axes = 2
-    takes_relu_max = True
-
     def __init__(
         self,
         kernel_size: IntOrPair,
@@ -120,25 +147,6 @@ class DepthwiseConv2D(DepthwiseLayer):
     ) -> None:
         super().__init__(**hand_on(locals()))
 
-    def build(self, input_shape):
-        self.input_channels = input_shape[-1]
-        self.add_kernel_and_bias(self.depthwise_shape(), self.output_channels(input_shape[-1]))
-
-    def output_channels(self, input_channels):
-        return input_channels * self.depth_multiplier
-
-    def bind_linear(self, x, z, weights, relu, relu_max=math.inf):
-        settings = {"relu": relu, "relu_max": relu_max, **self.geometry(x)}
-        return kernels.bind("depthwise_conv2d_forward", x, *weights, z, **settings)
-
-    def bind_weight_gradients(self, x, dz):
-        dw, db = self.gradients_to_bind()
-        return kernels.bind("depthwise_conv2d_backward_weights", x, dz, dw, db, **self.geometry(x))
-
-    def bind_input_gradient(self, dz, dx):
-        w, _ = self.weights_to_bind()
-        return kernels.bind("depthwise_conv2d_backward_data", dz, w, dx, **self.geometry(dx))
-
 
 class SeparableStep(ActivatedStep):
     """Both convolutions, with a buffer between them.
@@ -148,15 +156,14 @@ class SeparableStep(ActivatedStep):
 
     def bind_linear(self, call, relu):
         layer = self.layer
-        channels = layer.pointwise_kernel.shape[2]
-        call.middle = self._buffer("middle", (*call.z.shape[:3], channels))
-        depthwise = kernels.bind(
-            "depthwise_conv2d_forward",
-            call.x, layer.depthwise_kernel.value, None, call.middle,
+        depthwise_kernel, pointwise_kernel = layer.filters_of("value")
+        call.middle = self._buffer("middle", (*call.z.shape[:-1], pointwise_kernel.shape[2]))
+        depthwise = bind(
+            "depthwise_conv2d_forward", call.x, depthwise_kernel, None, call.middle,
             relu=False, **layer.geometry(call.x),
         )  # fmt: skip
         b = None if layer.bias is None else layer.bias.value
-        arrays = call.middle, layer.pointwise_kernel.value, b, call.z
+        arrays = call.middle, pointwise_kernel, b, call.z
         pointwise = bind_pointwise("conv2d_forward", *arrays, relu=relu)
         if config.backend() == "reference":
             return kernels.Sequence(depthwise, pointwise)
@@ -164,31 +171,84 @@ class SeparableStep(ActivatedStep):
 
     def bind_gradients(self, call, dz):
         layer, geometry = self.layer, self.layer.geometry(call.x)
+        depthwise_kernel, pointwise_kernel = layer.filters_of("value")
         d_middle = self._buffer("d middle", call.middle.shape)
-        w = layer.pointwise_kernel.value
-        weights = [bind_pointwise("conv2d_backward_data", dz, w, d_middle)]
+        weights = [bind_pointwise("conv2d_backward_data", dz, pointwise_kernel, d_middle)]
         if layer.pointwise_kernel.trainable:
+            d_depthwise, d_pointwise = layer.filters_of("gradient")
             db = None if layer.bias is None else layer.bias.gradient
-            arrays = call.middle, dz, layer.pointwise_kernel.gradient, db
+            arrays = call.middle, dz, d_pointwise, db
             weights.append(bind_pointwise("conv2d_backward_weights", *arrays))
-            arrays = call.x, d_middle, layer.depthwise_kernel.gradient, None
-            weights.append(kernels.bind("depthwise_conv2d_backward_weights", *arrays, **geometry))
+            arrays = call.x, d_middle, d_depthwise, None
+            weights.append(bind("depthwise_conv2d_backward_weights", *arrays, **geometry))
         call.weight_gradients = kernels.Sequence(*weights)
         if call.dx is not None:
-            arrays = d_middle, layer.depthwise_kernel.value, call.dx
-            call.input_gradient = kernels.bind(
-                "depthwise_conv2d_backward_data", *arrays, **geometry
-            )
+            arrays = d_middle, depthwise_kernel, call.dx
+            call.input_gradient = bind("depthwise_conv2d_backward_data", *arrays, **geometry)
 
 
 def bind_pointwise(name, *arrays, **settings):
     """A bound kernel of the 1x1 convolution."""
     one, no_pads = (1, 1), (0, 0, 0, 0)
-    return kernels.bind(name, *arrays, strides=one, pads=no_pads, dilation=one, **settings)
+    return bind(name, *arrays, strides=one, pads=no_pads, dilation=one, **settings)
+
+
+class SeparableConvolution(DepthwiseLayer):
+    """Base of SeparableConv2D and SeparableConv1D."""
+
+    step_class = SeparableStep
+    config_names = (
+        "filters",
+        "pointwise_initializer",
+        "pointwise_regularizer",
+        "pointwise_constraint",
+    )
+
+    def __init__(
+        self,
+        *,
+        filters,
+        pointwise_initializer,
+        pointwise_regularizer,
+        pointwise_constraint,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.filters = check_count(filters, "filters")
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
+        self.depthwise_kernel = self.pointwise_kernel = None
+
+    def build(self, input_shape):
+        self.input_channels = input_shape[-1]
+        self.depthwise_kernel = self.add_weight(
+            self.depthwise_shape(),
+            self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+            name="depthwise_kernel",
+        )
+        self.pointwise_kernel = self.add_weight(
+            (*[1] * self.rank, self.input_channels * self.depth_multiplier, self.filters),
+            self.pointwise_initializer,
+            regularizer=self.pointwise_regularizer,
+            constraint=self.pointwise_constraint,
+            name="pointwise_kernel",
+        )
+        self.add_bias(self.filters)
+
+    def output_channels(self, input_channels):
+        return self.filters
+
+    def filters_of(self, attribute):
+        """That array of both kernels, as filters of images."""
+        both = self.depthwise_kernel, self.pointwise_kernel
+        return [as_filter(getattr(kernel, attribute)) for kernel in both]
 
 
 @register
-class SeparableConv2D(DepthwiseLayer):
+class SeparableConv2D(SeparableConvolution):
     """A depthwise convolution, then a 1x1 convolution that mixes the channels.
 
     Args:
@@ -216,14 +276,6 @@ class SeparableConv2D(DepthwiseLayer):
     (1, 6, 6, 8)
     """
 
-    step_class = SeparableStep
-    config_names = (
-        "filters",
-        "pointwise_initializer",
-        "pointwise_regularizer",
-        "pointwise_constraint",
-    )
-
     def __init__(
         self,
         filters: int,
@@ -247,33 +299,7 @@ class SeparableConv2D(DepthwiseLayer):
         bias_constraint: ConstraintLike = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**hand_on(locals(), *SeparableConv2D.config_names))
-        self.filters = check_count(filters, "filters")
-        self.pointwise_initializer = initializers.get(pointwise_initializer)
-        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
-        self.pointwise_constraint = constraints.get(pointwise_constraint)
-        self.depthwise_kernel = self.pointwise_kernel = None
-
-    def build(self, input_shape):
-        self.input_channels = input_shape[-1]
-        self.depthwise_kernel = self.add_weight(
-            self.depthwise_shape(),
-            self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-            name="depthwise_kernel",
-        )
-        self.pointwise_kernel = self.add_weight(
-            (1, 1, self.input_channels * self.depth_multiplier, self.filters),
-            self.pointwise_initializer,
-            regularizer=self.pointwise_regularizer,
-            constraint=self.pointwise_constraint,
-            name="pointwise_kernel",
-        )
-        self.add_bias(self.filters)
-
-    def output_channels(self, input_channels):
-        return self.filters
+        super().__init__(**hand_on(locals()))
 
 
 SeparableConvolution2D = SeparableConv2D

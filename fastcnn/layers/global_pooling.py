@@ -1,4 +1,7 @@
-"""Pooling over whole images: GlobalAveragePooling2D, GlobalMaxPooling2D."""
+"""Pooling over whole images: GlobalAveragePooling2D, GlobalMaxPooling2D.
+
+Their base classes are also those of the layers for sequences: see `sequences`.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +13,24 @@ from fastcnn import kernels
 from fastcnn.core.arguments import check_data_format
 from fastcnn.layers.base import Layer, check_rank
 from fastcnn.layers.registry import register
+from fastcnn.layers.sequences import as_image
 from fastcnn.layers.steps import BoundStep
 
 if TYPE_CHECKING:
     from typing import Any
 
 
-class GlobalPooling2D(Layer):
-    """Base: one value per image and channel.
+class GlobalPooling(Layer):
+    """Base: one value per sample and channel.
 
     Args:
         data_format: None or "channels_last".
-        keepdims: whether the output keeps axes of size 1 for height and width.
+        keepdims: whether the output keeps an axis of size 1 for each one that is pooled.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
     """
 
     step_class = BoundStep
+    rank = 2  # the number of axes that are pooled; 1 for sequences
 
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any
@@ -35,19 +40,21 @@ class GlobalPooling2D(Layer):
         self.keepdims = bool(keepdims)
 
     def compute_output_shape(self, input_shape):
-        check_rank(self, input_shape, 4)
-        image = (1, 1) if self.keepdims else ()
-        return (input_shape[0], *image, input_shape[3])
+        check_rank(self, input_shape, self.rank + 2)
+        sizes = [1] * self.rank if self.keepdims else ()
+        return (input_shape[0], *sizes, input_shape[-1])
 
     def geometry(self, x):
+        """The kernels' keywords for images x."""
         return {"pool_size": x.shape[1:3], "strides": (1, 1), "pads": (0, 0, 0, 0)}
 
     def bind_forward(self, x, y):
-        return self.bind_pool(x, y.reshape(len(x), 1, 1, x.shape[3]))
+        return self.bind_pool(as_image(x), y.reshape(len(x), 1, 1, x.shape[-1]))
 
     def bind_backward(self, dy, x, y, dx):
-        shape = len(x), 1, 1, x.shape[3]
-        return self.bind_pool_backward(dy.reshape(shape), x, y.reshape(shape), dx)
+        shape = len(x), 1, 1, x.shape[-1]
+        dy, y = dy.reshape(shape), y.reshape(shape)
+        return self.bind_pool_backward(dy, as_image(x), y, as_image(dx))
 
     def bind_pool(self, x, y):
         """A callable that pools x (n, h, w, c) into y (n, 1, 1, c)."""
@@ -65,19 +72,8 @@ class GlobalPooling2D(Layer):
         }
 
 
-@register
-class GlobalAveragePooling2D(GlobalPooling2D):
-    """The mean of each channel of each image.
-
-    Input shape: (n, height, width, channels). Output shape: (n, channels).
-
-    Example:
-
-    >>> import numpy as np
-    >>> from fastcnn import layers
-    >>> layers.GlobalAveragePooling2D()(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
-    [[1.5]]
-    """
+class GlobalAveragePooling(GlobalPooling):
+    """Base of GlobalAveragePooling2D and GlobalAveragePooling1D."""
 
     def bind_pool(self, x, y):
         return kernels.bind("average_pool2d_forward", x, y, **self.geometry(x))
@@ -86,19 +82,8 @@ class GlobalAveragePooling2D(GlobalPooling2D):
         return kernels.bind("average_pool2d_backward", dy, dx, **self.geometry(x))
 
 
-@register
-class GlobalMaxPooling2D(GlobalPooling2D):
-    """The largest value of each channel of each image; ties share the gradient.
-
-    Input shape: (n, height, width, channels). Output shape: (n, channels).
-
-    Example:
-
-    >>> import numpy as np
-    >>> from fastcnn import layers
-    >>> layers.GlobalMaxPooling2D()(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
-    [[3.0]]
-    """
+class GlobalMaxPooling(GlobalPooling):
+    """Base of GlobalMaxPooling2D and GlobalMaxPooling1D."""
 
     def bind_pool(self, x, y):
         return kernels.bind("max_pool2d_forward", x, y, None, **self.geometry(x))
@@ -112,6 +97,36 @@ class GlobalMaxPooling2D(GlobalPooling2D):
             np.multiply(chosen, share, out=dx)
 
         return run
+
+
+@register
+class GlobalAveragePooling2D(GlobalAveragePooling):
+    """The mean of each channel of each image.
+
+    Input shape: (n, height, width, channels). Output shape: (n, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.GlobalAveragePooling2D()(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+    [[1.5]]
+    """
+
+
+@register
+class GlobalMaxPooling2D(GlobalMaxPooling):
+    """The largest value of each channel of each image; ties share the gradient.
+
+    Input shape: (n, height, width, channels). Output shape: (n, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.GlobalMaxPooling2D()(np.arange(4.0).reshape(1, 2, 2, 1)).tolist()
+    [[3.0]]
+    """
 
 
 GlobalAvgPool2D = GlobalAveragePooling2D

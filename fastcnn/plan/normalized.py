@@ -14,11 +14,12 @@ import math
 
 import numpy as np
 
-from fastcnn import kernels
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import Call, Step
 from fastcnn.layers.core import read_from
 from fastcnn.layers.normalization import relu_names
+from fastcnn.layers.sequences import bind
+from fastcnn.plan.steps import pool_settings
 
 
 class FoldedStep(Step):
@@ -73,7 +74,7 @@ class FoldedStep(Step):
             shape = self.pool.compute_output_shape(shape)
         call.y = self._buffer("y", shape)
         if self._folded is None:
-            kernel = aligned(layer.kernel.shape, self.dtype)
+            kernel = aligned(layer.weights_to_bind()[0].shape, self.dtype)
             self._folded = kernel, aligned((self.normalization.moving_mean.size,), self.dtype)
         if self.pool is None:
             settings = {} if residual is None else {"residual": residual}
@@ -81,10 +82,9 @@ class FoldedStep(Step):
                 settings["relu_max"] = self.relu_max
             call.infer = layer.bind_linear(x, call.y, self._folded, self.relu, **settings)
         else:
-            call.infer = kernels.bind(
+            call.infer = bind(
                 "conv2d_max_pool2d_forward", x, *self._folded, call.y, None,
-                relu=self.relu, pool_size=self.pool.pool_size, pool_strides=self.pool.strides,
-                **layer.geometry(x),
+                relu=self.relu, **pool_settings(self.pool), **layer.geometry(x),
             )  # fmt: skip
         return self._remember(call)
 
@@ -95,7 +95,7 @@ class FoldedStep(Step):
         factor, offset = self.normalization.as_affine()
         w, b = self._folded
         channels = w.shape[-layer.channel_axes :]
-        np.multiply(layer.kernel.value, factor.reshape(channels), out=w)
+        np.multiply(layer.weights_to_bind()[0], factor.reshape(channels), out=w)
         b[...] = offset
         if layer.bias is not None:
             b += layer.bias.value * factor

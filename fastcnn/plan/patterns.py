@@ -9,7 +9,6 @@ import math
 
 from fastcnn import activations
 from fastcnn.kernels import spec
-from fastcnn.kernels.shapes import window_geometry
 from fastcnn.plan.normalized import FoldedStep
 from fastcnn.plan.penalties import ActivityStep
 from fastcnn.plan.residual import Sum
@@ -189,11 +188,8 @@ def can_pool(conv, pool):
         return False
     if layer.padding == "valid":
         return True
-    image = conv.output_shape[1:3]
-    if None in image:
-        return False
-    _, pads = window_geometry(image, layer.pool_size, layer.strides, layer.padding)
-    return not any(pads)  # the kernels' pool has no padding
+    image = conv.output_shape[1:-1]
+    return None not in image and not any(layer.pads(image))  # the kernels' pool has no padding
 
 
 def is_normalized(uses):

@@ -8,6 +8,7 @@ import numpy as np
 from fastcnn import kernels
 from fastcnn.core.steps import Call, Step
 from fastcnn.layers.convolutional import chosen_algorithms
+from fastcnn.layers.sequences import as_pair, bind
 
 
 class ConvMaxPoolStep(Step):
@@ -30,7 +31,7 @@ class ConvMaxPoolStep(Step):
         self.name = " + ".join([self.conv.name, *["relu"] * relu, self.pool.name])
 
     def algorithms(self):
-        pool = self.pool.pool_size, self.pool.strides
+        pool = as_pair(self.pool.pool_size), as_pair(self.pool.strides)
         return chosen_algorithms("conv2d_max_pool2d_", self, self.output_shape, *pool)
 
     def forward(self, x, training=False):
@@ -52,8 +53,7 @@ class ConvMaxPoolStep(Step):
         return call.dx
 
     def _geometry(self, x):
-        pool = {"pool_size": self.pool.pool_size, "pool_strides": self.pool.strides}
-        return {**self.conv.geometry(x), **pool}
+        return {**self.conv.geometry(x), **pool_settings(self.pool)}
 
     def _bind(self, x):
         call = Call(x)
@@ -62,7 +62,7 @@ class ConvMaxPoolStep(Step):
         call.argmax = self._buffer("argmax", shape, np.uint8)
         w, b = self.conv.weights_to_bind()
         settings = {"relu": self.relu, **self._geometry(x)}
-        forward = partial(kernels.bind, "conv2d_max_pool2d_forward", x, w, b, call.y)
+        forward = partial(bind, "conv2d_max_pool2d_forward", x, w, b, call.y)
         call.train = forward(call.argmax, **settings)
         call.infer = forward(None, **settings)
         return self._remember(call)
@@ -74,16 +74,21 @@ class ConvMaxPoolStep(Step):
         geometry = self._geometry(call.x)
         if self.conv.kernel.trainable:
             dw, db = self.conv.gradients_to_bind()
-            call.weight_gradients = kernels.bind(
+            call.weight_gradients = bind(
                 "conv2d_max_pool2d_backward_weights", call.x, dy, call.argmax, dw, db, **geometry
             )
         if self.input_gradient:
             call.dx = self._buffer("dx", call.x.shape)
             w, _ = self.conv.weights_to_bind()
-            call.input_gradient = kernels.bind(
+            call.input_gradient = bind(
                 "conv2d_max_pool2d_backward_data", dy, call.argmax, w, call.dx, **geometry
             )
         return self._remember(call)
+
+
+def pool_settings(pool):
+    """The keywords of a max-pool that is part of a convolution's kernel."""
+    return {"pool_size": as_pair(pool.pool_size), "pool_strides": as_pair(pool.strides)}
 
 
 class WrappedStep(Step):

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastcnn import config
-from fastcnn.kernels.shapes import pair, window_geometry
+from fastcnn.kernels.shapes import check_padding, pair, window_geometry
 
 FloatArray = NDArray[np.floating]  # float32, or float64 with the reference backend
 ArgmaxArray = NDArray[np.integer]  # uint8, or int32 for windows of more than 255 elements
@@ -50,7 +50,7 @@ def relu_settings(relu: bool, relu_max: float) -> dict:
 def conv2d_geometry(image, window, strides, padding, dilation):
     """(rows and columns of the output, the kernels' keywords)"""
     strides, dilation = pair(strides, "strides"), pair(dilation, "dilation")
-    out, pads = window_geometry(image, window, strides, padding, dilation)
+    out, pads = window_geometry(image, window, strides, check_padding(padding), dilation)
     return out, {"strides": strides, "pads": pads, "dilation": dilation}
 
 

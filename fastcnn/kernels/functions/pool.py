@@ -11,7 +11,7 @@ from fastcnn.kernels.functions.arguments import (
     check_gradient,
     floats,
 )
-from fastcnn.kernels.shapes import pair, window_geometry
+from fastcnn.kernels.shapes import check_padding, pair, window_geometry
 from fastcnn.kernels.spec import argmax_type
 
 __all__ = [
@@ -26,7 +26,7 @@ def _geometry(image, pool_size, strides, padding):
     """(rows and columns of the output, the kernels' keywords)"""
     pool_size = pair(pool_size, "pool_size")
     strides = pool_size if strides is None else pair(strides, "strides")
-    out, pads = window_geometry(image, pool_size, strides, padding)
+    out, pads = window_geometry(image, pool_size, strides, check_padding(padding))
     return out, {"pool_size": pool_size, "strides": strides, "pads": pads}
 
 
