@@ -63,6 +63,8 @@ def _each(function, shapes):
 
 IMAGES = ((8, 8, 32), (28, 28, 32), (112, 112, 32))
 HALF_IMAGES = ((4, 4, 32), (14, 14, 32), (56, 56, 32))  # for outputs of four times the size
+SEQUENCES = ((64, 32), (1024, 32), (16384, 32))
+HALF_SEQUENCES = ((32, 32), (512, 32), (8192, 32))
 PHOTOS = ((32, 32, 3), (96, 96, 3), (384, 384, 3))
 DENSE = ((64,), (1024,), (8192,))
 VECTORS = ((64,), (1024,), (262144,))
@@ -92,7 +94,7 @@ def _layer(name, settings="", arguments=None, shapes=IMAGES, **flags):
 
 def _conv(name, settings, shapes=IMAGES, **arguments):
     arguments = {"filters": 32, "padding": "same"} | arguments
-    if name == "DepthwiseConv2D":
+    if name.startswith("Depthwise"):
         del arguments["filters"]
     _layer(name, settings, arguments, shapes)
 
@@ -113,6 +115,11 @@ _conv("DepthwiseConv2D", "3x3", kernel_size=3)
 _conv("DepthwiseConv2D", "3x3 strides 2", kernel_size=3, strides=2, padding="valid")
 _conv("DepthwiseConv2D", "5x5", kernel_size=5)
 _conv("SeparableConv2D", "3x3", kernel_size=3)
+_conv("Conv1D", "3", SEQUENCES, kernel_size=3)
+_conv("Conv1D", "7 causal", SEQUENCES, kernel_size=7, padding="causal")
+_conv("Conv1DTranspose", "4 strides 2", HALF_SEQUENCES, kernel_size=4, strides=2)
+_conv("DepthwiseConv1D", "3", SEQUENCES, kernel_size=3)
+_conv("SeparableConv1D", "3", SEQUENCES, kernel_size=3)
 _layer("Dense", "", lambda shape: {"units": shape[-1] // 2}, DENSE)
 _layer("Dense", "relu", lambda shape: {"units": shape[-1] // 2, "activation": "relu"}, DENSE)
 _layer("MaxPooling2D", "2x2")
@@ -121,6 +128,10 @@ _layer("AveragePooling2D", "2x2", {"pool_size": 2})
 _layer("AveragePooling2D", "3x3 strides 1", {"pool_size": 3, "strides": 1})
 _layer("GlobalAveragePooling2D")
 _layer("GlobalMaxPooling2D")
+_layer("MaxPooling1D", "2", {}, SEQUENCES)
+_layer("AveragePooling1D", "2", {"pool_size": 2}, SEQUENCES)
+_layer("GlobalAveragePooling1D", "", {}, SEQUENCES)
+_layer("GlobalMaxPooling1D", "", {}, SEQUENCES)
 _layer("BatchNormalization")
 _layer("LayerNormalization")
 _layer("GroupNormalization", "8 groups", {"groups": 8})
@@ -134,6 +145,7 @@ _layer("PReLU", "by channel", {"shared_axes": [1, 2]})
 _layer("Softmax")
 _layer("Dropout", "", {"rate": 0.5}, random=True)
 _layer("SpatialDropout2D", "", {"rate": 0.5}, random=True)
+_layer("SpatialDropout1D", "", {"rate": 0.5}, SEQUENCES, random=True)
 _layer("GaussianDropout", "", {"rate": 0.5}, random=True)
 _layer("GaussianNoise", "", {"stddev": 0.1}, random=True)
 _layer("Identity", view=True)
@@ -145,6 +157,9 @@ _layer("Permute", "of rows and columns", {"dims": (2, 1, 3)})
 _layer("RepeatVector", "", {"n": 16}, ((64,), (1024,), (16384,)))
 _layer("ZeroPadding2D")
 _layer("Cropping2D", "", {"cropping": 1})
+_layer("ZeroPadding1D", "", {}, SEQUENCES)
+_layer("Cropping1D", "", {}, SEQUENCES)
+_layer("UpSampling1D", "", {}, HALF_SEQUENCES)
 _layer("UpSampling2D", "nearest", {}, HALF_IMAGES)
 _layer("UpSampling2D", "bilinear", {"interpolation": "bilinear"}, HALF_IMAGES)
 for _name in ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract"):

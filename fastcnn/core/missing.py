@@ -12,7 +12,7 @@ NUMPY = "use NumPy"
 FLOAT32 = "computations are in float32"
 NOT_SUPPORTED = "this part of Keras is not supported"
 RANDOM = "use NumPy (`np.random.default_rng(seed)`), or `initializers` for weights"
-IMAGES = "only images are supported, arrays of shape (batch, height, width, channels)"
+IMAGES = "only images (batch, height, width, channels) and sequences are supported"
 PREPROCESSING = (
     "use `utils` to read images (`image_dataset_from_directory`, `load_img`) "
     "and layers to augment them (`layers.RandomFlip`, ...)"
@@ -206,7 +206,7 @@ def find_hint(module, name):
     for hint, names in HINTS.get(module, {}).items():
         if name in names.split():
             return hint
-    if module == "fastcnn.layers" and re.search("[13]D(Transpose)?$", name):
+    if module == "fastcnn.layers" and re.search("3D(Transpose)?$", name):
         return IMAGES
     return None
 

@@ -1,4 +1,4 @@
-"""Dropout and SpatialDropout2D."""
+"""Dropout, SpatialDropout1D and SpatialDropout2D."""
 
 from __future__ import annotations
 
@@ -139,8 +139,55 @@ class Dropout(SeededLayer):
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
 
 
+class SpatialDropout(Dropout):
+    """Base of the layers that drop whole channels; `noise_shape` is their mask."""
+
+    def __init__(self, rate, noise_shape, seed, name, dtype, **kwargs):
+        super().__init__(rate, noise_shape, seed, name=name, dtype=dtype, **kwargs)
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, len(self.noise_shape))
+        return tuple(input_shape)
+
+    def get_config(self):
+        config = super().get_config()
+        del config["noise_shape"], config["trainable"]  # as in Keras
+        return {**config, "dtype": self.dtype}
+
+
 @register
-class SpatialDropout2D(Dropout):
+class SpatialDropout1D(SpatialDropout):
+    """Drops a fraction `rate` of the channels of each sequence.
+
+    Args:
+        rate: in [0, 1].
+        seed: see `SeededLayer`.
+        name, dtype, **kwargs: also trainable and input_shape (see `Layer`).
+
+    Input shape: (n, steps, channels). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> y = layers.SpatialDropout1D(0.5, seed=1)(np.ones((1, 4, 8)), training=True)
+    >>> bool((y == y[:, :1]).all())
+    True
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        seed: int | None = None,
+        name: str | None = None,
+        dtype: DTypeLike | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(rate, (None, 1, None), seed, name, dtype, **kwargs)
+
+
+@register
+class SpatialDropout2D(SpatialDropout):
     """Drops a fraction `rate` of the channels of each image (Tompson et al. 2014).
 
     Args:
@@ -169,17 +216,11 @@ class SpatialDropout2D(Dropout):
         dtype: DTypeLike | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(rate, (None, 1, 1, None), seed, name=name, dtype=dtype, **kwargs)
+        super().__init__(rate, (None, 1, 1, None), seed, name, dtype, **kwargs)
         self.data_format = check_data_format(data_format)
 
-    def compute_output_shape(self, input_shape):
-        check_rank(self, input_shape, 4)
-        return tuple(input_shape)
-
     def get_config(self):
-        config = super().get_config()
-        del config["noise_shape"], config["trainable"]  # as in Keras
-        return {**config, "dtype": self.dtype, "data_format": self.data_format}
+        return {**super().get_config(), "data_format": self.data_format}
 
 
 def _check_noise_shape(noise_shape):

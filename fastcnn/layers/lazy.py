@@ -16,6 +16,15 @@ if TYPE_CHECKING:
         RandomBrightness as RandomBrightness,
         RandomContrast as RandomContrast,
     )
+    from fastcnn.layers.convolutional_1d import (
+        Conv1D as Conv1D,
+        Conv1DTranspose as Conv1DTranspose,
+        Convolution1D as Convolution1D,
+        Convolution1DTranspose as Convolution1DTranspose,
+        DepthwiseConv1D as DepthwiseConv1D,
+        SeparableConv1D as SeparableConv1D,
+        SeparableConvolution1D as SeparableConvolution1D,
+    )
     from fastcnn.layers.depthwise import (
         DepthwiseConv2D as DepthwiseConv2D,
         SeparableConv2D as SeparableConv2D,
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     )
     from fastcnn.layers.dropout import (
         Dropout as Dropout,
+        SpatialDropout1D as SpatialDropout1D,
         SpatialDropout2D as SpatialDropout2D,
     )
     from fastcnn.layers.global_pooling import (
@@ -62,6 +72,16 @@ if TYPE_CHECKING:
         Permute as Permute,
         RepeatVector as RepeatVector,
     )
+    from fastcnn.layers.pooling_1d import (
+        AveragePooling1D as AveragePooling1D,
+        AvgPool1D as AvgPool1D,
+        GlobalAveragePooling1D as GlobalAveragePooling1D,
+        GlobalAvgPool1D as GlobalAvgPool1D,
+        GlobalMaxPool1D as GlobalMaxPool1D,
+        GlobalMaxPooling1D as GlobalMaxPooling1D,
+        MaxPool1D as MaxPool1D,
+        MaxPooling1D as MaxPooling1D,
+    )
     from fastcnn.layers.preprocessing import (
         Normalization as Normalization,
         Rescaling as Rescaling,
@@ -71,6 +91,11 @@ if TYPE_CHECKING:
         Reshape as Reshape,
         UpSampling2D as UpSampling2D,
         ZeroPadding2D as ZeroPadding2D,
+    )
+    from fastcnn.layers.reshaping_1d import (
+        Cropping1D as Cropping1D,
+        UpSampling1D as UpSampling1D,
+        ZeroPadding1D as ZeroPadding1D,
     )
     from fastcnn.layers.resizing import (
         CenterCrop as CenterCrop,
@@ -100,6 +125,15 @@ PARTS = {
         "RandomBrightness",
         "RandomContrast",
     ),
+    "convolutional_1d": (
+        "Conv1D",
+        "Conv1DTranspose",
+        "Convolution1D",
+        "Convolution1DTranspose",
+        "DepthwiseConv1D",
+        "SeparableConv1D",
+        "SeparableConvolution1D",
+    ),
     "depthwise": (
         "DepthwiseConv2D",
         "SeparableConv2D",
@@ -107,6 +141,7 @@ PARTS = {
     ),
     "dropout": (
         "Dropout",
+        "SpatialDropout1D",
         "SpatialDropout2D",
     ),
     "global_pooling": (
@@ -146,6 +181,16 @@ PARTS = {
         "Permute",
         "RepeatVector",
     ),
+    "pooling_1d": (
+        "AveragePooling1D",
+        "AvgPool1D",
+        "GlobalAveragePooling1D",
+        "GlobalAvgPool1D",
+        "GlobalMaxPool1D",
+        "GlobalMaxPooling1D",
+        "MaxPool1D",
+        "MaxPooling1D",
+    ),
     "preprocessing": (
         "Normalization",
         "Rescaling",
@@ -155,6 +200,11 @@ PARTS = {
         "Reshape",
         "UpSampling2D",
         "ZeroPadding2D",
+    ),
+    "reshaping_1d": (
+        "Cropping1D",
+        "UpSampling1D",
+        "ZeroPadding1D",
     ),
     "resizing": (
         "CenterCrop",

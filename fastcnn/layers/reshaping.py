@@ -1,4 +1,7 @@
-"""Layers that move or copy values: Reshape, ZeroPadding2D, Cropping2D, UpSampling2D."""
+"""Layers that move or copy values: Reshape, ZeroPadding2D, Cropping2D, UpSampling2D.
+
+The base classes of the last three are also those of the layers for sequences.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import PlainLayer, ViewLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.resampling import INTERPOLATIONS, Resampling
+from fastcnn.layers.sequences import as_image, as_image_shape, as_pair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,9 +73,9 @@ class Reshape(ViewLayer):
 
 
 class Frame(PlainLayer):
-    """Base of the layers that add a frame around the image, or remove one.
+    """Base of the layers that add a frame around images or sequences, or remove one.
 
-    `frame` is ((top, bottom), (left, right)).
+    `frame` is (before, after) for each axis: ((top, bottom), (left, right)) for images.
     """
 
     argument: str  # Keras's name of the frame
@@ -79,27 +83,27 @@ class Frame(PlainLayer):
 
     def __init__(self, frame, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        self.frame = _frame(frame, self.argument)
+        self.frame = frame
         self.data_format = check_data_format(data_format)
 
     def compute_output_shape(self, input_shape):
-        check_rank(self, input_shape, 4)
+        check_rank(self, input_shape, len(self.frame) + 2)
         out = tuple(
             None if size is None else size + self.sign * sum(edge)
-            for size, edge in zip(input_shape[1:3], self.frame, strict=True)
+            for size, edge in zip(input_shape[1:-1], self.frame, strict=True)
         )
         if any(size is not None and size < 1 for size in out):
             raise ValueError(
-                f"Layer {self.name!r}: `{self.argument}` must not remove the whole image. "
-                f"Received {self.argument}={self.frame} and input shape {tuple(input_shape)}."
+                f"Layer {self.name!r}: `{self.argument}` must not remove the whole input. Received "
+                f"{self.argument}={getattr(self, self.argument)} and input shape "
+                f"{tuple(input_shape)}."
             )
-        return (input_shape[0], *out, input_shape[3])
+        return (input_shape[0], *out, input_shape[-1])
 
     def _inner(self, array):
         """The part of `array` inside the frame."""
-        (top, bottom), (left, right) = self.frame
-        _, height, width, _ = array.shape
-        return array[:, top : height - bottom, left : width - right]
+        edges = zip(array.shape[1:-1], self.frame, strict=True)
+        return array[(slice(None), *(slice(low, size - high) for size, (low, high) in edges))]
 
     def _add(self, small, framed):
         framed[...] = 0
@@ -117,7 +121,7 @@ class Frame(PlainLayer):
     def get_config(self):
         return {
             **super().get_config(),
-            self.argument: self.frame,
+            self.argument: getattr(self, self.argument),
             "data_format": self.data_format,
         }
 
@@ -147,7 +151,7 @@ class ZeroPadding2D(Frame):
     def __init__(
         self, padding: Margins = (1, 1), data_format: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(padding, data_format, **kwargs)
+        super().__init__(_frame(padding, "padding"), data_format, **kwargs)
 
     @property
     def padding(self):
@@ -180,7 +184,7 @@ class Cropping2D(Frame):
     def __init__(
         self, cropping: Margins = ((0, 0), (0, 0)), data_format: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(cropping, data_format, **kwargs)
+        super().__init__(_frame(cropping, "cropping"), data_format, **kwargs)
 
     @property
     def cropping(self):
@@ -202,8 +206,56 @@ def _frame(value, name):
     return shapes.pair(vertical, name, minimum=0), shapes.pair(horizontal, name, minimum=0)
 
 
+class UpSampling(PlainLayer):
+    """Base of the layers that enlarge images or sequences.
+
+    `factors` has one for each axis.
+    """
+
+    def __init__(self, factors, interpolation, **kwargs):
+        super().__init__(**kwargs)
+        self.factors = factors
+        self.interpolation = check_choice(
+            str(interpolation).lower(), "interpolation", INTERPOLATIONS
+        )
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, len(self.factors) + 2)
+        out = (
+            None if size is None else size * factor
+            for size, factor in zip(input_shape[1:-1], self.factors, strict=True)
+        )
+        return (input_shape[0], *out, input_shape[-1])
+
+    def prepare(self, call):
+        if self.interpolation != "nearest":
+            call.resampling = Resampling(
+                call.x.shape[1:3], call.y.shape[1:3], self.interpolation, self.dtype
+            )
+
+    def apply(self, call):
+        if self.interpolation == "nearest":
+            self._blocks(call.y)[...] = as_image(call.x)[:, :, None, :, None]
+        else:
+            call.y[...] = call.resampling(call.x)
+
+    def apply_backward(self, call):
+        if self.interpolation == "nearest":
+            np.sum(self._blocks(call.dy), axis=(2, 4), out=as_image(call.dx))
+        else:
+            call.dx[...] = call.resampling.transposed(call.dy)
+
+    def _blocks(self, large):
+        """A view of the enlarged image as (n, h, factor, w, factor, c)."""
+        n, height, width, channels = as_image_shape(large.shape)
+        vertical, horizontal = as_pair(self.factors)
+        return large.reshape(
+            n, height // vertical, vertical, width // horizontal, horizontal, channels
+        )
+
+
 @register
-class UpSampling2D(PlainLayer):
+class UpSampling2D(UpSampling):
     """Enlarges images by integer factors.
 
     Args:
@@ -231,46 +283,9 @@ class UpSampling2D(PlainLayer):
         interpolation: str = "nearest",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        self.size = shapes.pair(size, "size")
+        super().__init__(shapes.pair(size, "size"), interpolation, **kwargs)
+        self.size = self.factors
         self.data_format = check_data_format(data_format)
-        self.interpolation = check_choice(
-            str(interpolation).lower(), "interpolation", INTERPOLATIONS
-        )
-
-    def compute_output_shape(self, input_shape):
-        check_rank(self, input_shape, 4)
-        out = (
-            None if size is None else size * factor
-            for size, factor in zip(input_shape[1:3], self.size, strict=True)
-        )
-        return (input_shape[0], *out, input_shape[3])
-
-    def prepare(self, call):
-        if self.interpolation != "nearest":
-            call.resampling = Resampling(
-                call.x.shape[1:3], call.y.shape[1:3], self.interpolation, self.dtype
-            )
-
-    def apply(self, call):
-        if self.interpolation == "nearest":
-            self._blocks(call.y)[...] = call.x[:, :, None, :, None]
-        else:
-            call.y[...] = call.resampling(call.x)
-
-    def apply_backward(self, call):
-        if self.interpolation == "nearest":
-            np.sum(self._blocks(call.dy), axis=(2, 4), out=call.dx)
-        else:
-            call.dx[...] = call.resampling.transposed(call.dy)
-
-    def _blocks(self, large):
-        """A view of the enlarged image as (n, h, factor, w, factor, c)."""
-        n, height, width, channels = large.shape
-        vertical, horizontal = self.size
-        return large.reshape(
-            n, height // vertical, vertical, width // horizontal, horizontal, channels
-        )
 
     def get_config(self):
         return {

@@ -1,8 +1,9 @@
 """Export to ONNX: a model's inference as a graph for other runtimes.
 
-The graph has the model's inputs and outputs: images are (n, height, width, channels). ONNX's
-convolutions and pooling operators expect channels first, so a Transpose is inserted wherever the
-layout changes: typically one after the input, one before the Flatten, none in between.
+The graph has the model's inputs and outputs: images are (n, height, width, channels), sequences
+(n, steps, channels). ONNX's convolutions and pooling operators expect channels first, so a
+Transpose is inserted wherever the layout changes: typically one after the input, one before the
+Flatten, none in between.
 `onnx_layers` defines the nodes of each layer, `onnx_graph` walks through the model. A graph has the
 inputs `input_NAME`, with the name of each `Input`, and the outputs `output_0`, `output_1`, ...
 """
@@ -14,7 +15,9 @@ import numpy as np
 from fastcnn.saving.atomic import atomic_write
 
 OPSET = 17  # released in 2022
-TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
+# permutations of the axes, by their number
+TO_CHANNELS_FIRST = {3: (0, 2, 1), 4: (0, 3, 1, 2)}
+TO_CHANNELS_LAST = {3: (0, 2, 1), 4: (0, 2, 3, 1)}
 
 
 class Graph:
@@ -22,7 +25,8 @@ class Graph:
 
     Attributes:
         tensor: the name of the current tensor.
-        channels_first: whether it is an image in ONNX's layout instead of ours.
+        channels_first: the number of its axes if it is an image or sequence in ONNX's layout
+            instead of ours, otherwise 0.
     """
 
     def __init__(self, helper, numpy_helper, opset):
@@ -34,7 +38,7 @@ class Graph:
         self.nodes = []
         self.initializers = []
         self.tensor = "input"
-        self.channels_first = False
+        self.channels_first = 0
         self.prefix = ""
 
     def name(self, kind):
@@ -71,17 +75,17 @@ class Graph:
         """Add a node that takes the current tensor; its output becomes the current tensor."""
         self.tensor = self.op(kind, self.tensor, *inputs, **attributes)
 
-    def to_channels_first(self):
-        """Transpose images to ONNX's layout."""
+    def to_channels_first(self, rank=4):
+        """Transpose images, or sequences with rank=3, to ONNX's layout."""
         if not self.channels_first:
-            self.then("Transpose", perm=TO_CHANNELS_FIRST)
-            self.channels_first = True
+            self.then("Transpose", perm=TO_CHANNELS_FIRST[rank])
+            self.channels_first = rank
 
     def to_channels_last(self):
-        """Transpose images back to our layout; other tensors are unchanged."""
+        """Transpose images or sequences back to our layout; other tensors are unchanged."""
         if self.channels_first:
-            self.then("Transpose", perm=TO_CHANNELS_LAST)
-            self.channels_first = False
+            self.then("Transpose", perm=TO_CHANNELS_LAST[self.channels_first])
+            self.channels_first = 0
 
 
 def export_model(path, model, opset_version=None):
@@ -116,7 +120,7 @@ def to_onnx(model, opset_version=None):
     graph = Graph(helper, numpy_helper, opset)
     is_graph = hasattr(model, "layer_graph")
     inputs = [f"input_{name}" for name in model.input_names] if is_graph else ["input"]
-    values = add_model(graph, model, [(name, False) for name in inputs])
+    values = add_model(graph, model, [(name, 0) for name in inputs])
     graph.prefix = ""
     outputs = ["output"]
     if is_graph:

@@ -1,7 +1,6 @@
 """The layers of a model as nodes of an ONNX graph: one layer after the other, and merges.
 
-Nested models are flattened. A value is a pair: the name of a tensor, and whether it is an image in
-ONNX's layout.
+Nested models are flattened. A value is a pair: the name of a tensor, and `Graph.channels_first`.
 """
 
 from string import ascii_lowercase
@@ -10,6 +9,7 @@ import numpy as np
 
 from fastcnn import config
 from fastcnn.layers import merging, operations
+from fastcnn.saving.onnx import TO_CHANNELS_FIRST
 from fastcnn.saving.onnx_layers import add_layer, unit_length
 
 ELEMENTWISE = {
@@ -49,13 +49,14 @@ def add_model(graph, model, inputs):
 
 
 def _merge(graph, layer, inputs):
-    """Add a layer with several inputs; images stay in ONNX's layout if all are in it."""
+    """Add a layer with several inputs; they stay in ONNX's layout if all are in it."""
     kind, shapes = type(layer), layer.input_shape
     if kind not in (*ELEMENTWISE, merging.Concatenate, merging.Dot):
         raise ValueError(
             f"The layer {layer.name!r} of type {kind.__name__} cannot be exported to ONNX."
         )
-    channels_first = kind is not merging.Dot and all(first for _, first in inputs)
+    layouts = {first for _, first in inputs}
+    channels_first = layouts.pop() if kind is not merging.Dot and len(layouts) == 1 else 0
     names = []
     for graph.tensor, graph.channels_first in inputs:
         if not channels_first:
@@ -65,7 +66,7 @@ def _merge(graph, layer, inputs):
         graph.tensor = _dot(graph, layer, names, shapes)
     elif kind is merging.Concatenate:
         axis = layer.axis % len(shapes[0])
-        axis = (0, 2, 3, 1)[axis] if channels_first else axis
+        axis = TO_CHANNELS_FIRST[channels_first].index(axis) if channels_first else axis
         graph.tensor = graph.op("Concat", *names, axis=axis)
     else:
         names = _with_equal_ranks(graph, names, shapes)

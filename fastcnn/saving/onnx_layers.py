@@ -164,19 +164,19 @@ def _prelu(graph, layer):
 # ---------------------------------------------------------------------------------- convolutions
 
 
-def pads(layer, window, dilation=(1, 1)):
-    """ONNX's attributes for a layer's padding: [top, left, bottom, right] where it is known.
+def pads(layer, window, dilation=None):
+    """ONNX's attributes for a layer's padding: [before, ..., after, ...] where it is known.
 
     Raises:
         ValueError: it depends on an unknown image size, and runtimes compute it in another way.
     """
     if layer.padding == "valid":
         return {}
-    axes = list(zip(layer.input_shape[1:3], window, layer.strides, dilation, strict=True))
-    known = [_same_pads(*axis) for axis in axes]
+    dilation = dilation or (1,) * len(window)
+    axes = list(zip(layer.input_shape[1:-1], window, layer.strides, dilation, strict=True))
+    known = [_pads_of_axis(layer.padding, *axis) for axis in axes]
     if None not in known:
-        (top, bottom), (left, right) = known
-        return {"pads": [top, left, bottom, right]}
+        return {"pads": [*(before for before, _ in known), *(after for _, after in known)]}
     for _, length, stride, spread in axes:
         if spread > 1 or length < stride:
             raise ValueError(
@@ -186,16 +186,22 @@ def pads(layer, window, dilation=(1, 1)):
     return {"auto_pad": "SAME_UPPER"}  # the odd extra pixel goes to the bottom and right
 
 
-def _same_pads(size, window, stride, dilation):
-    """(before, after) on one axis for padding "same"; None if they depend on an unknown size."""
-    if size is None and window > 1 and stride > 1:
+def _pads_of_axis(padding, size, window, stride, dilation):
+    """(before, after) on one axis; None if they depend on an unknown size."""
+    if padding == "same" and size is None and window > 1 and stride > 1:
         return None
-    return shapes.resolve_padding("same", size or 1, window, stride, dilation)
+    return shapes.resolve_padding(padding, size or 1, window, stride, dilation)
+
+
+def channels_outside(kernel):
+    """A kernel (height, width, in, out), or (steps, in, out), with its last two axes first."""
+    *window, inputs, outputs = range(kernel.ndim)
+    return kernel.transpose(outputs, inputs, *window)
 
 
 def convolve(graph, layer, kernel, bias, window, strides=None, groups=1, **settings):
     """Add a Conv node; the kernel is in ONNX's layout (out, in / groups, height, width)."""
-    graph.to_channels_first()
+    graph.to_channels_first(kernel.ndim)
     graph.then(
         "Conv",
         kernel,
@@ -212,9 +218,9 @@ def bias_of(layer):
     return None if layer.bias is None else layer.bias.value
 
 
-@exports("Conv2D")
-def _conv2d(graph, layer):
-    kernel = layer.kernel.value.transpose(3, 2, 0, 1)
+@exports("Conv2D", "Conv1D")
+def _convolution(graph, layer):
+    kernel = channels_outside(layer.kernel.value)
     padding = pads(layer, layer.kernel_size, layer.dilation_rate)
     convolve(
         graph,
@@ -230,41 +236,42 @@ def _conv2d(graph, layer):
 
 
 def depthwise(graph, layer, kernel, bias):
-    """Add the depthwise convolution of DepthwiseConv2D or SeparableConv2D."""
-    height, width, channels, multiplier = kernel.shape
-    kernel = kernel.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+    """Add the depthwise convolution of a depthwise or separable layer."""
+    *window, channels, multiplier = kernel.shape
+    kernel = channels_outside(kernel).swapaxes(0, 1).reshape(channels * multiplier, 1, *window)
     convolve(
         graph,
         layer,
         kernel,
         bias,
-        (height, width),
+        window,
         groups=channels,
         dilations=layer.dilation_rate,
-        **pads(layer, (height, width), layer.dilation_rate),
+        **pads(layer, window, layer.dilation_rate),
     )
 
 
-@exports("DepthwiseConv2D")
-def _depthwise_conv2d(graph, layer):
+@exports("DepthwiseConv2D", "DepthwiseConv1D")
+def _depthwise_convolution(graph, layer):
     kernel = getattr(layer, "depthwise_kernel", None) or layer.kernel
     depthwise(graph, layer, kernel.value, bias_of(layer))
     add_activation(graph, layer.activation)
 
 
-@exports("SeparableConv2D")
-def _separable_conv2d(graph, layer):
+@exports("SeparableConv2D", "SeparableConv1D")
+def _separable_convolution(graph, layer):
     depthwise(graph, layer, layer.depthwise_kernel.value, None)
-    kernel = layer.pointwise_kernel.value.transpose(3, 2, 0, 1)
-    convolve(graph, layer, kernel, bias_of(layer), (1, 1), strides=(1, 1))
+    kernel = channels_outside(layer.pointwise_kernel.value)
+    one = (1,) * layer.rank
+    convolve(graph, layer, kernel, bias_of(layer), one, strides=one)
     add_activation(graph, layer.activation)
 
 
-@exports("Conv2DTranspose")
-def _conv2d_transpose(graph, layer):
+@exports("Conv2DTranspose", "Conv1DTranspose")
+def _transposed_convolution(graph, layer):
     _require_fixed_size(layer)
     begin, end, more = [], [], []
-    sizes = zip(layer.input_shape[1:3], layer.output_shape[1:3], strict=True)
+    sizes = zip(layer.input_shape[1:-1], layer.output_shape[1:-1], strict=True)
     for axis, (size, wanted) in enumerate(sizes):
         window = (layer.kernel_size[axis] - 1) * layer.dilation_rate[axis] + 1
         rest = (size - 1) * layer.strides[axis] + window - wanted
@@ -272,11 +279,11 @@ def _conv2d_transpose(graph, layer):
         begin.append(before)
         end.append(after)
         more.append(extra)
-    graph.to_channels_first()
+    graph.to_channels_first(layer.kernel.value.ndim)
     bias = bias_of(layer)
     graph.then(
         "ConvTranspose",
-        layer.kernel.value.transpose(3, 2, 0, 1),
+        channels_outside(layer.kernel.value),
         *([] if bias is None else [bias]),
         kernel_shape=layer.kernel_size,
         strides=layer.strides,
@@ -297,23 +304,31 @@ def transpose_pads(layer, rest):
 # ------------------------------------------------------------------------------ pooling and shapes
 
 
-@exports("MaxPooling2D", "AveragePooling2D")
+@exports("MaxPooling2D", "AveragePooling2D", "MaxPooling1D", "AveragePooling1D")
 def _pool(graph, layer):
-    kind = "MaxPool" if isinstance(layer, layers.MaxPooling2D) else "AveragePool"
-    graph.to_channels_first()
+    kind = "MaxPool" if layer.is_max_pool else "AveragePool"
+    graph.to_channels_first(layer.rank + 2)
     padding = pads(layer, layer.pool_size)
     graph.then(kind, kernel_shape=layer.pool_size, strides=layer.strides, **padding)
 
 
-@exports("GlobalAveragePooling2D", "GlobalMaxPooling2D")
-def _global_pool(graph, layer):
-    average = isinstance(layer, layers.GlobalAveragePooling2D)
-    graph.to_channels_first()
-    graph.then("GlobalAveragePool" if average else "GlobalMaxPool")
+@exports("GlobalAveragePooling2D", "GlobalAveragePooling1D")
+def _global_average_pool(graph, layer):
+    _global_pool(graph, layer, "GlobalAveragePool")
+
+
+@exports("GlobalMaxPooling2D", "GlobalMaxPooling1D")
+def _global_max_pool(graph, layer):
+    _global_pool(graph, layer, "GlobalMaxPool")
+
+
+def _global_pool(graph, layer, kind):
+    graph.to_channels_first(layer.rank + 2)
+    graph.then(kind)
     if layer.keepdims:
         return
     graph.then("Flatten", axis=1)
-    graph.channels_first = False
+    graph.channels_first = 0
 
 
 @exports("Flatten")
@@ -329,19 +344,20 @@ def _reshape(graph, layer):
     graph.then("Reshape", np.array([0, *sizes], np.int64))
 
 
-@exports("ZeroPadding2D")
+@exports("ZeroPadding2D", "ZeroPadding1D")
 def _zero_padding(graph, layer):
     graph.to_channels_last()
-    (top, bottom), (left, right) = layer.padding
-    graph.then("Pad", np.array([0, top, left, 0, 0, bottom, right, 0], np.int64), 0.0)
+    before, after = zip(*layer.frame, strict=True)
+    graph.then("Pad", np.array([0, *before, 0, 0, *after, 0], np.int64), 0.0)
 
 
-@exports("Cropping2D")
+@exports("Cropping2D", "Cropping1D")
 def _cropping(graph, layer):
     graph.to_channels_last()
-    (top, bottom), (left, right) = layer.cropping
-    ends = [-after if after else np.iinfo(np.int64).max for after in (bottom, right)]
-    graph.then("Slice", np.array([top, left]), np.array(ends), np.array([1, 2]))
+    before, after = zip(*layer.frame, strict=True)
+    ends = [-size if size else np.iinfo(np.int64).max for size in after]
+    axes = np.arange(1, 1 + len(before))
+    graph.then("Slice", np.array(before), np.array(ends), axes)
 
 
 @exports("Permute")
@@ -371,7 +387,7 @@ def resize(graph, layer, scales, size=(None, None), new_size=(None, None)):
     The products support every interpolation, and their output size does not depend on how a runtime
     rounds.
     """
-    graph.to_channels_first()
+    graph.to_channels_first(len(layer.input_shape))
     settings = RESIZING.get(layer.interpolation)
     antialias = getattr(layer, "antialias", False)
     if settings is None or antialias or any(scale % 1 for scale in scales):
@@ -388,13 +404,13 @@ def resize(graph, layer, scales, size=(None, None), new_size=(None, None)):
 
 
 def _require_fixed_size(layer):
-    if None in layer.input_shape[1:3]:
+    if None in layer.input_shape[1:-1]:
         raise ValueError(f"The layer {layer.name!r} needs a fixed image size to be exported.")
 
 
-@exports("UpSampling2D")
+@exports("UpSampling2D", "UpSampling1D")
 def _up_sampling(graph, layer):
-    resize(graph, layer, layer.size, layer.input_shape[1:3], layer.output_shape[1:3])
+    resize(graph, layer, layer.factors, layer.input_shape[1:-1], layer.output_shape[1:-1])
 
 
 @exports("Resizing", "CenterCrop", "RandomCrop")
@@ -434,9 +450,9 @@ def _dense(graph, layer):
 def _batch_normalization(graph, layer):
     rank = len(layer.input_shape)
     axis = layer.axis % rank
-    if axis == rank - 1 and rank in (2, 4):
-        if rank == 4:
-            graph.to_channels_first()
+    if axis == rank - 1 and rank in (2, 3, 4):
+        if rank > 2:
+            graph.to_channels_first(rank)
         mean, variance = layer.moving_mean.value, layer.moving_variance.value
         gamma = np.ones_like(mean) if layer.gamma is None else layer.gamma.value
         beta = np.zeros_like(mean) if layer.beta is None else layer.beta.value
@@ -529,6 +545,7 @@ def _normalization(graph, layer):
     "Identity",
     "InputLayer",
     "Dropout",
+    "SpatialDropout1D",
     "SpatialDropout2D",
     "RandomFlip",
     "RandomTranslation",

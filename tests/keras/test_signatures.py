@@ -47,6 +47,7 @@ DIFFERENT = {  # {path: (lines in Keras's signature only (-) and in ours only (+
         ["+*", "+rms_scaling=False"],
         "lists what Keras accepts in **kwargs",
     ),
+    "layers.SpatialDropout1D": (["+**kwargs"], "`trainable` and `input_shape`, like other layers"),
     "layers.SpatialDropout2D": (["+**kwargs"], "`trainable` and `input_shape`, like other layers"),
     "layers.Layer.add_weight": (
         ["-*args", "+*"],

@@ -22,7 +22,7 @@ from fastcnn.kernels import native
         (lambda: layers.ZeroPadding2D(-1), "`padding` cannot contain negative numbers"),
         (
             lambda: layers.Cropping2D(2)(np.ones((1, 4, 5, 1))),
-            "`cropping` must not remove the whole image",
+            "`cropping` must not remove the whole input",
         ),
         (lambda: layers.UpSampling2D(0), "`size` cannot contain 0"),
         (lambda: layers.UpSampling2D(2, interpolation="area"), "`interpolation` must be"),

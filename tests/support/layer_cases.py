@@ -291,6 +291,64 @@ CASES = {
     ),
     "unit norm": Case(lambda keras: keras.layers.UnitNormalization(), (4, 3)),
     "unit norm of two axes": Case(lambda keras: keras.layers.UnitNormalization([1, 2]), (4, 3, 2)),
+    "conv 1d": Case(lambda keras: keras.layers.Conv1D(3, 3), (6, 2)),
+    "conv 1d causal": Case(
+        lambda keras: keras.layers.Conv1D(
+            3, 3, padding="causal", dilation_rate=2, activation="relu"
+        ),
+        (7, 2),
+    ),
+    "conv 1d strided": Case(
+        lambda keras: keras.layers.Conv1D(2, (3,), 2, "same", use_bias=False), (6, 3)
+    ),
+    "conv 1d causal strided": Case(
+        lambda keras: keras.layers.Conv1D(2, 4, 3, "causal", activation="tanh"), (8, 3)
+    ),
+    "conv 1d in groups": Case(
+        lambda keras: keras.layers.Conv1D(4, 3, groups=2, kernel_regularizer="l2"), (6, 4)
+    ),
+    "depthwise 1d": Case(lambda keras: keras.layers.DepthwiseConv1D(3, activation="relu"), (6, 3)),
+    "depthwise 1d strided": Case(
+        lambda keras: keras.layers.DepthwiseConv1D(3, 2, "same", 2, use_bias=False), (6, 3)
+    ),
+    "separable 1d": Case(
+        lambda keras: keras.layers.SeparableConv1D(4, 3, activation="relu"), (6, 3)
+    ),
+    "separable 1d strided": Case(
+        lambda keras: keras.layers.SeparableConv1D(
+            2, 3, 2, "same", depth_multiplier=2, use_bias=False
+        ),
+        (7, 2),
+    ),
+    "transposed 1d": Case(
+        lambda keras: keras.layers.Conv1DTranspose(3, 3, activation="relu"), (4, 2)
+    ),
+    "transposed 1d same": Case(
+        lambda keras: keras.layers.Conv1DTranspose(3, 3, 2, "same", output_padding=0), (4, 2)
+    ),
+    "transposed 1d wide strides": Case(
+        lambda keras: keras.layers.Conv1DTranspose(2, 2, 3, use_bias=False), (3, 2)
+    ),
+    "max pool 1d": Case(lambda keras: keras.layers.MaxPooling1D(), (5, 3)),
+    "max pool 1d overlapping": Case(lambda keras: keras.layers.MaxPooling1D(3, 2, "same"), (6, 2)),
+    "average pool 1d": Case(lambda keras: keras.layers.AveragePooling1D(2), (5, 3)),
+    "average pool 1d same": Case(lambda keras: keras.layers.AveragePooling1D(3, 1, "same"), (4, 2)),
+    "global average 1d": Case(lambda keras: keras.layers.GlobalAveragePooling1D(), (4, 3)),
+    "global average 1d kept": Case(
+        lambda keras: keras.layers.GlobalAveragePooling1D(keepdims=True), (4, 3)
+    ),
+    "global max 1d": Case(lambda keras: keras.layers.GlobalMaxPooling1D(), (4, 3)),
+    "global max 1d kept": Case(
+        lambda keras: keras.layers.GlobalMaxPooling1D(keepdims=True), (4, 3)
+    ),
+    "zero padding 1d": Case(lambda keras: keras.layers.ZeroPadding1D(), (3, 2)),
+    "zero padding 1d of one side": Case(lambda keras: keras.layers.ZeroPadding1D((0, 2)), (3, 2)),
+    "cropping 1d": Case(lambda keras: keras.layers.Cropping1D(), (4, 2)),
+    "cropping 1d of one side": Case(lambda keras: keras.layers.Cropping1D((2, 0)), (4, 2)),
+    "upsampling 1d": Case(lambda keras: keras.layers.UpSampling1D(3), (4, 2)),
+    "spatial dropout 1d": Case(
+        lambda keras: keras.layers.SpatialDropout1D(0.4, seed=0), (5, 4), keras=False
+    ),
     "upsampling lanczos": Case(
         lambda keras: keras.layers.UpSampling2D((1, 2), interpolation="lanczos5"),
         (3, 6, 1),

@@ -100,6 +100,8 @@ def rows():
     for layer in ("GlobalAveragePooling2D", "GlobalMaxPooling2D"):
         yield from _grid(layer, (4, 5, 3), _values("keepdims", False, True))
 
+    yield from _sequences()
+
     yield from _grid("Dense", (5,), units=4)
     yield from _grid("Dense", (3, 4), units=2, activation="sigmoid")
     yield from _grid("Dense", (5,), units=4, use_bias=False, activation="softmax")
@@ -178,3 +180,43 @@ def rows():
     yield from _grid("RandomBrightness", (4, 5, 2), factor=[0.3, 0.3], value_range=[-1, 1])
     yield from _grid("SpatialDropout2D", (4, 5, 2), rate=0.0)
     yield from _grid("RandomContrast", (4, 5, 2), factor=0.0)
+
+
+def _sequences():
+    """The rows of the layers for sequences."""
+    padding = _values("padding", "valid", "same")
+    causal = _values("padding", "valid", "same", "causal")
+    kernels = _values("kernel_size", 1, 2, 5)
+    windows = [{"strides": 2}, {"strides": 3}, {"dilation_rate": 2}]
+    plain = {"use_bias": False, "activation": "tanh"}
+    yield from _grid("Conv1D", (7, 2), kernels, causal, filters=3)
+    yield from _grid("Conv1D", (8, 2), windows, causal, filters=3, kernel_size=3)
+    yield from _grid("Conv1D", (5, 4), _values("groups", 2, 4), causal, filters=4, kernel_size=3)
+    for activation in ("relu", "softmax"):
+        yield from _grid("Conv1D", (4, 2), filters=3, kernel_size=2, activation=activation)
+    yield from _grid("Conv1D", (4, 2), filters=3, kernel_size=2, **plain)
+
+    depth = _values("depth_multiplier", 1, 2)
+    yield from _grid("DepthwiseConv1D", (7, 3), padding, depth, kernel_size=3)
+    yield from _grid("DepthwiseConv1D", (8, 2), windows, padding, kernel_size=3)
+    yield from _grid("SeparableConv1D", (6, 3), padding, depth, filters=4, kernel_size=3)
+    yield from _grid("SeparableConv1D", (8, 2), windows, padding, filters=3, kernel_size=3)
+    yield from _grid("SeparableConv1D", (4, 2), filters=3, kernel_size=2, **plain)
+
+    strides = _values("strides", 1, 2, 3)
+    yield from _grid("Conv1DTranspose", (4, 2), strides, kernels, padding, filters=3)
+    output_padding = _values("output_padding", 0, 1)
+    settings = {"filters": 2, "kernel_size": 3, "strides": 2}
+    yield from _grid("Conv1DTranspose", (4, 2), output_padding, padding, **settings)
+    yield from _grid("Conv1DTranspose", (4, 2), filters=3, kernel_size=2, **plain)
+
+    for layer in ("MaxPooling1D", "AveragePooling1D"):
+        yield from _grid(layer, (7, 2), _values("pool_size", 2, 3), padding)
+        yield from _grid(layer, (7, 2), _values("strides", 1, 2), padding, pool_size=3)
+    for layer in ("GlobalAveragePooling1D", "GlobalMaxPooling1D"):
+        yield from _grid(layer, (5, 3), _values("keepdims", False, True))
+    frames = [1, [0, 2], [2, 1]]
+    yield from _grid("ZeroPadding1D", (3, 2), _values("padding", *frames))
+    yield from _grid("Cropping1D", (6, 2), _values("cropping", *frames))
+    yield from _grid("UpSampling1D", (4, 2), _values("size", 1, 2, 3))
+    yield from _grid("SpatialDropout1D", (4, 2), rate=0.0)
