@@ -14,8 +14,9 @@
     BatchNormalization  gamma, beta, moving_mean, ...           weight, bias, running_mean, ...
     PReLU               alpha (1, 1, channels)                  weight (channels,)
 
-PyTorch's images are channels-first, so its Flatten orders the features differently: the weights of
-the layers after a Flatten are reordered (see `torch_layout`). The name of a weight is the layer's
+The 1D layers have one axis less. PyTorch's images and sequences are channels-first, so its Flatten
+orders the features differently: the weights of the layers after a Flatten are reordered (see
+`torch_layout`). The name of a weight is the layer's
 name, a dot and the name above; `names` overrides the layer names. A layer that is called several
 times has one set of weights in both packages.
 """
@@ -137,20 +138,28 @@ def _axes(*axes):
 SAME = (lambda w: w, lambda w: w)
 
 
+def _channels_outside(weight):
+    """(the last two axes of a kernel first and swapped, the inverse)."""
+    *window, inputs, outputs = range(len(weight.shape))
+    return _axes(outputs, inputs, *window)
+
+
 def _convolution(layer, order):
-    yield ("weight", layer.kernel, *_axes(3, 2, 0, 1))
+    yield ("weight", layer.kernel, *_channels_outside(layer.kernel))
     if layer.bias is not None:
         yield ("bias", layer.bias, *SAME)
 
 
 def _depthwise(weight):
-    height, width, channels, multiplier = weight.shape
+    *window, channels, multiplier = weight.shape
+    axes = range(len(window))
 
     def forth(w):
-        return w.transpose(2, 3, 0, 1).reshape(channels * multiplier, 1, height, width)
+        w = w.transpose(len(window), len(window) + 1, *axes)
+        return w.reshape(channels * multiplier, 1, *window)
 
     def back(w):
-        return w.reshape(channels, multiplier, height, width).transpose(2, 3, 0, 1)
+        return np.moveaxis(w.reshape(channels, multiplier, *window), (0, 1), (-2, -1))
 
     return forth, back
 
@@ -164,7 +173,7 @@ def _depthwise_convolution(layer, order):
 
 def _separable_convolution(layer, order):
     yield ("depthwise.weight", layer.depthwise_kernel, *_depthwise(layer.depthwise_kernel))
-    yield ("pointwise.weight", layer.pointwise_kernel, *_axes(3, 2, 0, 1))
+    yield ("pointwise.weight", layer.pointwise_kernel, *_channels_outside(layer.pointwise_kernel))
     if layer.bias is not None:
         yield ("pointwise.bias", layer.bias, *SAME)
 
@@ -207,10 +216,14 @@ def _prelu(layer, order):
 
 LAYERS = {
     "BatchNormalization": _batch_normalization,
+    "Conv1D": _convolution,
+    "Conv1DTranspose": _convolution,
     "Conv2D": _convolution,
     "Conv2DTranspose": _convolution,
     "Dense": _dense,
+    "DepthwiseConv1D": _depthwise_convolution,
     "DepthwiseConv2D": _depthwise_convolution,
     "PReLU": _prelu,
+    "SeparableConv1D": _separable_convolution,
     "SeparableConv2D": _separable_convolution,
 }

@@ -187,6 +187,47 @@ def test_order_that_is_not_known():
                 convert()
 
 
+def test_sequences_of_an_order_that_is_not_known():
+    conv, dense = (lambda: layers.Conv1D(2, 1)), (lambda: layers.Dense(1))
+    for message, chain in (
+        ("a Reshape of sequences", [conv, lambda: layers.Reshape((2, 4)), dense]),
+        ("a Reshape after a Flatten", [conv, layers.Flatten, lambda: layers.Reshape((4, 2)), conv]),
+        ("a Permute of sequences", [conv, lambda: layers.Permute((2, 1)), conv]),
+        ("not on axis 1", [conv, lambda: layers.BatchNormalization(axis=1)]),
+        ("which in sequences is that of the steps", [conv, dense]),
+        ("PyTorch's PReLU acts on", [lambda: layers.PReLU(shared_axes=[1]), conv]),
+        ("a Flatten without", [conv, layers.Flatten]),
+    ):
+        net = keras.Sequential([keras.Input((4, 2)), *(make() for make in chain)])
+        with pytest.raises(ValueError, match=message):
+            keras.utils.to_torch_state_dict(net)
+    x = keras.Input((4, 2))
+    y = layers.add([layers.Conv1D(2, 1)(x), layers.Dense(2)(x)])
+    with pytest.raises(ValueError, match="a merge by Add of a sequence and another value"):
+        keras.utils.to_torch_state_dict(keras.Model(x, y))
+
+
+def test_reshape_to_a_sequence_is_not_known():
+    chain = [layers.Reshape((4, 2)), layers.Conv1D(2, 1)]
+    net = keras.Sequential([keras.Input((8,)), *chain])
+    with pytest.raises(ValueError, match="a Reshape to a sequence"):
+        keras.utils.to_torch_state_dict(net)
+
+
+def test_separable_1d():
+    chain = [layers.SeparableConv1D(3, 2, depth_multiplier=2, name="s"), layers.Flatten()]
+    net = keras.Sequential([keras.Input((5, 2)), *chain, layers.Dense(1, name="d")])
+    state = keras.utils.to_torch_state_dict(net)
+    assert state["s.depthwise.weight"].shape == (4, 1, 2)
+    assert state["s.pointwise.weight"].shape == (3, 4, 1)
+    kernel = net.layers[-1].kernel.value.reshape(4, 3)  # (steps, channels)
+    np.testing.assert_array_equal(state["d.weight"][0], kernel.T.ravel())
+    other = keras.models.clone_model(net)
+    keras.utils.from_torch_state_dict(other, state)
+    for ours, theirs in zip(other.get_weights(), net.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_shared_layers():
     shared = keras.Sequential([keras.Input((8,)), layers.Dense(8, name="shared")])
     outer = [keras.Sequential([keras.Input((8,)), shared]) for _ in range(2)]
@@ -278,6 +319,18 @@ def siamese():
     return net, {"conv": "encoder.conv", "dense": "encoder.dense"}
 
 
+def sequences():
+    x = keras.Input((10, 3))
+    y = layers.Conv1D(4, 3, padding="causal", dilation_rate=2, name="causal")(x)
+    y = layers.BatchNormalization(name="norm")(y)
+    y = layers.PReLU(shared_axes=[1], name="slope")(y)
+    z = layers.DepthwiseConv1D(3, padding="same", depth_multiplier=2, name="depthwise")(y)
+    y = layers.add([y, layers.Conv1D(4, 1, name="pointwise")(layers.ReLU()(z))])
+    y = layers.MaxPooling1D(2)(layers.concatenate([y, x]))
+    y = layers.Flatten()(layers.Conv1DTranspose(2, 2, strides=2, name="up")(y))
+    return keras.Model(x, layers.Dense(2, name="head")(y)), None
+
+
 def recorded(name):
     """(state dictionary, inputs in this package's layout, outputs) of a net of record_torch."""
     prefix = f"{name}/"
@@ -287,7 +340,7 @@ def recorded(name):
     return arrays, [np.moveaxis(x, 1, -1) for x in xs], ys
 
 
-@pytest.mark.parametrize("make", [residual, two_heads, siamese])
+@pytest.mark.parametrize("make", [residual, two_heads, siamese, sequences])
 def test_graphs(make):
     net, names = make()
     state, xs, ys = recorded(make.__name__)
@@ -300,7 +353,7 @@ def test_graphs(make):
         np.testing.assert_array_equal(again[name], value)
 
 
-@pytest.mark.parametrize("make", [residual, two_heads, siamese])
+@pytest.mark.parametrize("make", [residual, two_heads, siamese, sequences])
 def test_graphs_with_real_pytorch(make):
     torch = pytest.importorskip("torch")
     from tests.keras.golden_files import record_torch

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 
 def net():
@@ -95,7 +96,34 @@ class Siamese(nn.Module):
         return self.head(left - right)
 
 
-GRAPHS = {"residual": Residual, "two_heads": TwoHeads, "siamese": Siamese}
+class Sequences(nn.Module):
+    """Convolutions of sequences, a skip connection, and a Flatten."""
+
+    shapes = ((3, 10),)
+
+    def __init__(self):
+        super().__init__()
+        self.causal = nn.Conv1d(3, 4, 3, dilation=2)
+        self.norm = nn.BatchNorm1d(4, eps=1e-3)
+        self.slope = nn.PReLU(4)
+        self.depthwise = nn.Conv1d(4, 8, 3, padding=1, groups=4)
+        self.pointwise = nn.Conv1d(8, 4, 1)
+        self.up = nn.ConvTranspose1d(7, 2, 2, stride=2)
+        self.head = nn.Linear(20, 2)
+
+    def forward(self, x):
+        y = self.slope(self.norm(self.causal(functional.pad(x, (4, 0)))))
+        y = y + self.pointwise(self.depthwise(y).relu())
+        y = functional.max_pool1d(torch.cat([y, x], 1), 2)
+        return self.head(self.up(y).flatten(1))
+
+
+GRAPHS = {
+    "residual": Residual,
+    "two_heads": TwoHeads,
+    "siamese": Siamese,
+    "sequences": Sequences,
+}
 
 
 def run(make, shapes):
