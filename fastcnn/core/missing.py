@@ -76,13 +76,13 @@ HINTS = {  # module -> {what to use instead: the missing names}
         "write a `Layer` with `forward` and `backward`": "Lambda Wrapper",
         "use the layers in `layers`": "experimental",
         NOT_SUPPORTED: (
-            "AdaptiveAveragePooling2D AdaptiveMaxPooling2D AlphaDropout AugMix AutoContrast "
+            "AugMix AutoContrast "
             "ContrastLimitedAdaptiveHistogramEqualization CutMix EinsumDense Equalization "
             "FlaxLayer InputSpec JaxLayer MaxNumBoundingBoxes MelSpectrogram MixUp Pipeline "
-            "RMSNormalization RandAugment RandomColorDegeneration RandomColorJitter "
+            "RandAugment RandomColorDegeneration RandomColorJitter "
             "RandomElasticTransform RandomGaussianBlur RandomGrayscale RandomHue RandomInvert "
             "RandomPerspective RandomPosterization RandomSaturation RandomSharpness RandomShear "
-            "STFTSpectrogram Solarization SpectralNormalization TFSMLayer TorchModuleWrapper"
+            "STFTSpectrogram Solarization TFSMLayer TorchModuleWrapper"
         ),
     },
     "fastcnn.activations": {NOT_SUPPORTED: "glu"},

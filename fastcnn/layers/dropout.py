@@ -79,38 +79,13 @@ class DropoutStep(Step):
         return self._remember(call)
 
 
-@register
-class Dropout(SeededLayer):
-    """Sets a fraction `rate` of the values to 0 in training and divides the others by 1 - rate.
+class MaskedLayer(SeededLayer):
+    """Base of layers that drop a fraction `rate` of the values in training: see `Dropout`."""
 
-    In inference it returns its input. 64 random bits per step determine which values are dropped
-    (see kernels/csrc/tiles/dropout.inc.h), so they are the same for any number of threads.
-
-    Args:
-        rate: in [0, 1].
-        noise_shape: shape of the mask, which is broadcast against the input; None in it means the
-            size of the input. (None, 1, 1, None) drops whole channels.
-        seed: see `SeededLayer`.
-        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
-
-    Input shape: any. Output shape: the same.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from fastcnn import layers
-    >>> y = layers.Dropout(0.5, seed=1)(np.ones((1, 1000)), training=True)
-    >>> sorted(set(y.ravel().tolist()))
-    [0.0, 2.0]
-    """
-
-    step_class = DropoutStep
     depends_on_training = True
     default_training = False
 
-    def __init__(
-        self, rate: float, noise_shape: Shape | None = None, seed: int | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, rate, noise_shape=None, seed=None, **kwargs):
         super().__init__(seed, **kwargs)
         self.rate = check_fraction(rate, "rate", including_one=True)
         self.noise_shape = _check_noise_shape(noise_shape)
@@ -137,6 +112,39 @@ class Dropout(SeededLayer):
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "noise_shape": self.noise_shape}
+
+
+@register
+class Dropout(MaskedLayer):
+    """Sets a fraction `rate` of the values to 0 in training and divides the others by 1 - rate.
+
+    In inference it returns its input. 64 random bits per step determine which values are dropped
+    (see kernels/csrc/tiles/dropout.inc.h), so they are the same for any number of threads.
+
+    Args:
+        rate: in [0, 1].
+        noise_shape: shape of the mask, which is broadcast against the input; None in it means the
+            size of the input. (None, 1, 1, None) drops whole channels.
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: any. Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> y = layers.Dropout(0.5, seed=1)(np.ones((1, 1000)), training=True)
+    >>> sorted(set(y.ravel().tolist()))
+    [0.0, 2.0]
+    """
+
+    step_class = DropoutStep
+
+    def __init__(
+        self, rate: float, noise_shape: Shape | None = None, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(rate, noise_shape, seed, **kwargs)
 
 
 class SpatialDropout(Dropout):

@@ -3,11 +3,18 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fastcnn.layers.adaptive_pooling import (
+        AdaptiveAveragePooling1D as AdaptiveAveragePooling1D,
+        AdaptiveAveragePooling2D as AdaptiveAveragePooling2D,
+        AdaptiveMaxPooling1D as AdaptiveMaxPooling1D,
+        AdaptiveMaxPooling2D as AdaptiveMaxPooling2D,
+    )
     from fastcnn.layers.affine import (
         RandomRotation as RandomRotation,
         RandomTranslation as RandomTranslation,
         RandomZoom as RandomZoom,
     )
+    from fastcnn.layers.alpha_dropout import AlphaDropout as AlphaDropout
     from fastcnn.layers.augmentation import (
         RandomErasing as RandomErasing,
         RandomFlip as RandomFlip,
@@ -102,21 +109,30 @@ if TYPE_CHECKING:
         RandomCrop as RandomCrop,
         Resizing as Resizing,
     )
+    from fastcnn.layers.rms_normalization import RMSNormalization as RMSNormalization
     from fastcnn.layers.sample_normalization import (
         LayerNormalization as LayerNormalization,
         UnitNormalization as UnitNormalization,
     )
+    from fastcnn.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
     from fastcnn.layers.transposed import (
         Conv2DTranspose as Conv2DTranspose,
         Convolution2DTranspose as Convolution2DTranspose,
     )
 
 PARTS = {
+    "adaptive_pooling": (
+        "AdaptiveAveragePooling1D",
+        "AdaptiveAveragePooling2D",
+        "AdaptiveMaxPooling1D",
+        "AdaptiveMaxPooling2D",
+    ),
     "affine": (
         "RandomRotation",
         "RandomTranslation",
         "RandomZoom",
     ),
+    "alpha_dropout": ("AlphaDropout",),
     "augmentation": (
         "RandomErasing",
         "RandomFlip",
@@ -211,10 +227,12 @@ PARTS = {
         "RandomCrop",
         "Resizing",
     ),
+    "rms_normalization": ("RMSNormalization",),
     "sample_normalization": (
         "LayerNormalization",
         "UnitNormalization",
     ),
+    "spectral_normalization": ("SpectralNormalization",),
     "transposed": (
         "Conv2DTranspose",
         "Convolution2DTranspose",

@@ -45,27 +45,41 @@ def _weights(distance, interpolation):
     return np.where(distance < radius, np.sinc(distance) * np.sinc(distance / radius), 0)
 
 
-@functools.lru_cache(maxsize=64)
-class Resampling:
-    """The linear map that resizes images (n, h, w, c), and its transpose."""
+class AxisMaps:
+    """Linear maps along the axes 1 and 2 of images (n, h, w, c), and their transpose.
 
-    def __init__(self, size, new_size, interpolation, dtype, antialias=False):
-        matrices = [
-            resize_matrix(old, new, interpolation, antialias)
-            for old, new in zip(size, new_size, strict=True)
-        ]
-        self._forth = [_taps(matrix, dtype) for matrix in matrices]
-        self._back = [_taps(matrix.T, dtype) for matrix in matrices]
+    Args:
+        matrices: {axis: (new size, size)}, each with few entries in a row.
+        dtype: of the images.
+    """
+
+    def __init__(self, matrices, dtype):
+        self._forth = [(axis, _taps(matrix, dtype)) for axis, matrix in matrices.items()]
+        self._back = [(axis, _taps(matrix.T, dtype)) for axis, matrix in matrices.items()]
 
     def __call__(self, images):
         """(n, h, w, c) -> (n, h', w', c)"""
-        rows, columns = self._forth
-        return _weighted(_weighted(images, rows, 1), columns, 2)
+        for axis, taps in self._forth:
+            images = _weighted(images, taps, axis)
+        return images
 
     def transposed(self, dy):
         """(n, h', w', c) -> (n, h, w, c): the gradient at the images."""
-        rows, columns = self._back
-        return _weighted(_weighted(dy, columns, 2), rows, 1)
+        for axis, taps in reversed(self._back):
+            dy = _weighted(dy, taps, axis)
+        return dy
+
+
+@functools.lru_cache(maxsize=64)
+class Resampling(AxisMaps):
+    """The linear map that resizes images, and its transpose."""
+
+    def __init__(self, size, new_size, interpolation, dtype, antialias=False):
+        pairs = zip((1, 2), size, new_size, strict=True)
+        matrices = {
+            axis: resize_matrix(old, new, interpolation, antialias) for axis, old, new in pairs
+        }
+        super().__init__(matrices, dtype)
 
 
 def _taps(matrix, dtype):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import constraints, initializers, kernels, regularizers
-from fastcnn.core.arguments import check_number, refuse
+from fastcnn.core.arguments import check_number, warn
 from fastcnn.layers.plain import BoundPasses, PlainLayer
 from fastcnn.layers.registry import register
+from fastcnn.layers.root_mean_square import RootMeanSquare
 
 if TYPE_CHECKING:
     from typing import Any
@@ -56,6 +58,28 @@ class SampleNormalization(PlainLayer):
             )
         return tuple(axes)
 
+    def sizes_to_build(self, input_shape):
+        """The sizes along `axis`, for the shape of a weight; sorts `axis`."""
+        self.axes(input_shape)
+        # a sorted list as in Keras, for identical files: -1 comes before 1
+        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        self._shape = tuple(input_shape[axis] for axis in self.axis)
+        if None in self._shape:
+            raise ValueError(
+                f"Layer {self.name!r} needs a known size on each axis in `axis`. "
+                f"Received axis={self.axis} and input shape {tuple(input_shape)}."
+            )
+        return self._shape
+
+    def check_sizes(self, input_shape):
+        """Raise ValueError where a layer with weights cannot take the input shape."""
+        self.axes(input_shape)
+        if self._variables and tuple(input_shape[axis] for axis in self.axis) != self._shape:
+            raise ValueError(
+                f"Layer {self.name!r} was built for sizes {self._shape} on axis {self.axis}. "
+                f"Received input shape {tuple(input_shape)}."
+            )
+
     def compute_output_shape(self, input_shape):
         self.axes(input_shape)
         return tuple(input_shape)
@@ -76,6 +100,8 @@ class LayerNormalization(BoundPasses, SampleNormalization):
         center, scale: whether to use `beta` and `gamma`.
         beta_initializer, gamma_initializer: zeros, ones.
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: None.
+        rms_scaling: deprecated; True: y = gamma * x / sqrt(variance + epsilon), whatever `center`
+            and `scale` say.
         **kwargs: name, trainable, dtype, input_shape (see `Layer`).
 
     Weights: gamma, beta, with the sizes of the input along `axis`.
@@ -107,7 +133,12 @@ class LayerNormalization(BoundPasses, SampleNormalization):
         **kwargs: Any,
     ) -> None:
         super().__init__(axis, **kwargs)
-        refuse(rms_scaling or None, "rms_scaling")
+        if rms_scaling:
+            warn(
+                "The argument `rms_scaling` of LayerNormalization is deprecated: it divides by the "
+                "standard deviation, not by the root mean square. Use `RMSNormalization`."
+            )
+        self.rms_scaling = bool(rms_scaling)
         self.epsilon = check_number(epsilon, "epsilon", 0)
         self.center = bool(center)
         self.scale = bool(scale)
@@ -120,19 +151,13 @@ class LayerNormalization(BoundPasses, SampleNormalization):
         self.gamma = self.beta = None
 
     def build(self, input_shape):
-        self.axes(input_shape)
-        # a sorted list as in Keras, for identical files: -1 comes before 1
-        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
-        self._shape = tuple(input_shape[axis] for axis in self.axis)
-        if None in self._shape:
-            raise ValueError(
-                f"Layer {self.name!r} needs a known size on each axis in `axis`. "
-                f"Received axis={self.axis} and input shape {tuple(input_shape)}."
-            )
-        for name, wanted in (("gamma", self.scale), ("beta", self.center)):
+        shape = self.sizes_to_build(input_shape)
+        with_gamma = self.scale or self.rms_scaling
+        with_beta = self.center and not self.rms_scaling
+        for name, wanted in (("gamma", with_gamma), ("beta", with_beta)):
             if wanted:
                 weight = self.add_weight(
-                    self._shape,
+                    shape,
                     getattr(self, f"{name}_initializer"),
                     regularizer=getattr(self, f"{name}_regularizer"),
                     constraint=getattr(self, f"{name}_constraint"),
@@ -141,17 +166,17 @@ class LayerNormalization(BoundPasses, SampleNormalization):
                 setattr(self, name, weight)
 
     def compute_output_shape(self, input_shape):
-        self.axes(input_shape)
-        if self._variables and tuple(input_shape[axis] for axis in self.axis) != self._shape:
-            raise ValueError(
-                f"Layer {self.name!r} was built for sizes {self._shape} on axis {self.axis}. "
-                f"Received input shape {tuple(input_shape)}."
-            )
+        self.check_sizes(input_shape)
         return tuple(input_shape)
 
     def prepare(self, call):
         super().prepare(call)
         call.axes = self.axes(call.x.shape)
+        if self.rms_scaling:
+            arrays = call.x, call.y, self.gamma.value, call.axes
+            call.rms = RootMeanSquare(*arrays, self.epsilon, centered=True)
+            call.forward = call.rms.forward
+            return
         rows = math.prod(n for axis, n in enumerate(call.x.shape) if axis not in call.axes)
         call.moments = [np.empty(rows, self.dtype) for _ in range(2)]  # mean, 1 / deviation
 
@@ -162,6 +187,10 @@ class LayerNormalization(BoundPasses, SampleNormalization):
         call.forward = kernels.bind_rows(bind, call.axes, (call.x,), (call.y,))
 
     def bind_gradients(self, call):
+        if self.rms_scaling:
+            dgamma = self.gamma.gradient if self.gamma.trainable else None
+            return partial(call.rms.backward, call.dy, call.dx, dgamma)
+
         def bind(dy, x, dx):
             gradients = flat_gradient(self.gamma), flat_gradient(self.beta)
             arrays = dy, x, flat(self.gamma), *call.moments, dx, *gradients
@@ -175,7 +204,7 @@ class LayerNormalization(BoundPasses, SampleNormalization):
             "epsilon": self.epsilon,
             "center": self.center,
             "scale": self.scale,
-            "rms_scaling": False,
+            "rms_scaling": self.rms_scaling,
             "beta_initializer": initializers.serialize(self.beta_initializer),
             "gamma_initializer": initializers.serialize(self.gamma_initializer),
             "beta_regularizer": regularizers.serialize(self.beta_regularizer),

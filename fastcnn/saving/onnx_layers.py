@@ -11,6 +11,7 @@ import numpy as np
 from fastcnn import config, layers
 from fastcnn.kernels import shapes
 from fastcnn.kernels.reference.curves import SELU_ALPHA, SELU_SCALE
+from fastcnn.layers.adaptive_pooling import averages, windows
 from fastcnn.layers.resampling import resize_matrix
 
 EXPORTERS: dict[type, Callable] = {}
@@ -75,12 +76,16 @@ SIMPLE = {
 OVER_AXIS = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}
 
 
+def reduce(graph, kind, x, axes):
+    """Add a node of `kind`, ReduceMax or ReduceMean; return the name of its output."""
+    if graph.opset < 18:
+        return graph.op(kind, x, axes=list(axes))
+    return graph.op(kind, x, np.array(axes, np.int64))
+
+
 def _softmax_over_axes(graph, axes):
     axes = np.array(axes, np.int64)
-    if graph.opset < 18:
-        most = graph.op("ReduceMax", graph.tensor, axes=axes.tolist())
-    else:
-        most = graph.op("ReduceMax", graph.tensor, axes)
+    most = reduce(graph, "ReduceMax", graph.tensor, axes.tolist())
     powers = graph.op("Exp", graph.op("Sub", graph.tensor, most))
     graph.tensor = graph.op("Div", powers, graph.op("ReduceSum", powers, axes))
 
@@ -331,6 +336,39 @@ def _global_pool(graph, layer, kind):
     graph.channels_first = 0
 
 
+@exports("AdaptiveAveragePooling2D", "AdaptiveAveragePooling1D")
+def _adaptive_average_pool(graph, layer):
+    for axis, size, count in _pooled_axes(graph, layer):
+        means = averages(size, count)
+        if axis == layer.rank + 1:  # the last one
+            graph.then("MatMul", means.T)
+        else:
+            graph.tensor = graph.op("MatMul", means, graph.tensor)
+
+
+@exports("AdaptiveMaxPooling2D", "AdaptiveMaxPooling1D")
+def _adaptive_max_pool(graph, layer):
+    """The maxima of all windows of each of the two sizes, then those that are wanted."""
+    for axis, size, count in _pooled_axes(graph, layer):
+        found, offset, pooled = {}, 0, []
+        for length in sorted({end - first for first, end in windows(size, count)}):
+            shape = [length if other == axis else 1 for other in range(2, layer.rank + 2)]
+            pooled.append(graph.op("MaxPool", graph.tensor, kernel_shape=shape))
+            found[length] = offset
+            offset += size - length + 1
+        graph.tensor = graph.op("Concat", *pooled, axis=axis) if len(pooled) > 1 else pooled[0]
+        wanted = [found[end - first] + first for first, end in windows(size, count)]
+        graph.then("Gather", np.array(wanted, np.int64), axis=axis)
+
+
+def _pooled_axes(graph, layer):
+    """[(axis, size, output size)] of the axes whose size changes, of channels-first input."""
+    _require_fixed_size(layer)
+    graph.to_channels_first(layer.rank + 2)
+    sizes = zip(layer.input_shape[1:-1], layer.output_size, strict=True)
+    return [(axis, *pair) for axis, pair in enumerate(sizes, 2) if pair[0] != pair[1]]
+
+
 @exports("Flatten")
 def _flatten(graph, layer):
     graph.to_channels_last()
@@ -465,8 +503,27 @@ def _batch_normalization(graph, layer):
     graph.then("Add", offset.reshape(shape))
 
 
+@exports("RMSNormalization")
+def _rms_normalization(graph, layer):
+    _divide_by_rms(graph, layer, layer.scale)
+
+
+def _divide_by_rms(graph, layer, weight, centered=False):
+    """Add the nodes of `RootMeanSquare`."""
+    graph.to_channels_last()
+    x, axes = graph.tensor, layer.axes(layer.input_shape)
+    deviation = graph.op("Sub", x, reduce(graph, "ReduceMean", x, axes)) if centered else x
+    variance = reduce(graph, "ReduceMean", graph.op("Mul", deviation, deviation), axes)
+    graph.then("Div", graph.op("Sqrt", graph.op("Add", variance, float(layer.epsilon))))
+    sizes = enumerate(layer.input_shape)
+    graph.then("Mul", weight.value.reshape([size if axis in axes else 1 for axis, size in sizes]))
+
+
 @exports("LayerNormalization")
 def _layer_normalization(graph, layer):
+    if layer.rms_scaling:
+        _divide_by_rms(graph, layer, layer.gamma, centered=True)
+        return
     axes, rank = layer.axes(layer.input_shape), len(layer.input_shape)
     if axes != tuple(range(rank - len(axes), rank)):
         raise ValueError(
@@ -517,6 +574,12 @@ def unit_length(graph, x, axes, least):
     return graph.op("Div", x, graph.op("Max", graph.op("Sqrt", squares), least))
 
 
+@exports("SpectralNormalization")
+def _spectral_normalization(graph, layer):
+    layer.layer.build_once(layer.input_shape)
+    add_layer(graph, layer.layer)
+
+
 @exports("Rescaling")
 def _rescaling(graph, layer):
     if np.ndim(layer.scale) or np.ndim(layer.offset):
@@ -545,6 +608,7 @@ def _normalization(graph, layer):
     "Identity",
     "InputLayer",
     "Dropout",
+    "AlphaDropout",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "RandomFlip",

@@ -3,7 +3,8 @@
 Keras names a weight by the class and index of its layer, not by the layer's own name, so that a
 recreated model finds its weights: `layers/conv2d/vars/0` is the kernel of the first Conv2D,
 `layers/conv2d_1/vars/1` the bias of the second, `layers/sequential/layers/dense/vars/0` a kernel in
-a nested model. A layer's trainable weights come first. Keras source: `saving/saving_lib.py`.
+a nested model, `layers/spectral_normalization/layer/vars/0` one in a layer that wraps another. A
+layer's trainable weights come first. Keras source: `saving/saving_lib.py`.
 
 A `Tensor` is an array in a file that has not been read yet. All of a file's tensors are compared
 with the model's weights before the first one is read, and none is assigned before all are read.
@@ -67,18 +68,26 @@ def groups(model, path="", visited=None):
         yield group, layer
         if hasattr(layer, "layers"):
             yield from groups(layer, f"{group}/", visited)
+        elif hasattr(layer, "nested_layer"):
+            yield f"{group}/layer", layer.nested_layer
 
 
 def named_weights(model):
-    """{path in a file: Variable} for all weights of a model."""
+    """{path in a file: Variable} for all weights of a model; a weight may have two paths."""
     named = {}
     for path, layer in groups(model):
         if hasattr(layer, "layers"):
             continue  # a nested model's weights belong to its layers
-        weights = sorted(layer.weights, key=lambda weight: not wanted_trainable(weight))
+        weights = getattr(layer, "own_weights", layer.weights)
+        weights = sorted(weights, key=lambda weight: not wanted_trainable(weight))
         for index, variable in enumerate(weights):
             named[f"{path}/vars/{index}"] = variable
     return named
+
+
+def distinct_weights(model):
+    """The weights of a model in the order of files, each once."""
+    return list(dict.fromkeys(named_weights(model).values()))
 
 
 def wanted_trainable(variable):
@@ -165,7 +174,7 @@ def restore_state(name, model, state, new=False):
         ValueError: the state is not valid.
     """
     optimizer = model.optimizer
-    variables = list(named_weights(model).values())
+    variables = distinct_weights(model)
     scalars = optimizer.scalars()
     found = len(state), sum(math.prod(tensor.shape) for tensor in state)
     if found == count_state(optimizer, variables):
@@ -208,5 +217,5 @@ def state_arrays(model):
     if not model.built:
         return [np.asarray(value) for value in model.optimizer.scalars().values()]
     model.optimizer.build(model.store)
-    variables = list(named_weights(model).values())
+    variables = distinct_weights(model)
     return [np.asarray(array) for _, array in model.optimizer.variables_in_order(variables)]

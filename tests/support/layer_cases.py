@@ -349,6 +349,62 @@ CASES = {
     "spatial dropout 1d": Case(
         lambda keras: keras.layers.SpatialDropout1D(0.4, seed=0), (5, 4), keras=False
     ),
+    "adaptive average": Case(
+        lambda keras: keras.layers.AdaptiveAveragePooling2D((2, 3)), (4, 6, 2)
+    ),
+    "adaptive average uneven": Case(
+        lambda keras: keras.layers.AdaptiveAveragePooling2D((3, 7)), (5, 4, 2)
+    ),
+    "adaptive average 1d": Case(lambda keras: keras.layers.AdaptiveAveragePooling1D(3), (7, 2)),
+    "adaptive max": Case(lambda keras: keras.layers.AdaptiveMaxPooling2D(2), (4, 6, 2)),
+    "adaptive max uneven": Case(lambda keras: keras.layers.AdaptiveMaxPooling2D((3, 2)), (7, 4, 2)),
+    "adaptive max of the same size": Case(
+        lambda keras: keras.layers.AdaptiveMaxPooling2D((3, 4)), (3, 4, 2)
+    ),
+    "adaptive max 1d": Case(lambda keras: keras.layers.AdaptiveMaxPooling1D(5), (7, 2)),
+    "adaptive max 1d to more": Case(lambda keras: keras.layers.AdaptiveMaxPooling1D(5), (3, 2)),
+    "alpha dropout": Case(
+        lambda keras: keras.layers.AlphaDropout(0.3, seed=0), (5, 6), keras=False
+    ),
+    "alpha dropout of nothing": Case(lambda keras: keras.layers.AlphaDropout(0), (5, 6)),
+    "alpha dropout with a noise shape": Case(
+        lambda keras: keras.layers.AlphaDropout(0.5, (None, 1, 6), seed=0), (5, 6), keras=False
+    ),
+    "rms norm": Case(lambda keras: keras.layers.RMSNormalization(), (4, 3)),
+    "rms norm of two axes": Case(
+        lambda keras: keras.layers.RMSNormalization([2, 3], 0.1), (4, 3, 2)
+    ),
+    "rms norm of another axis": Case(
+        lambda keras: keras.layers.RMSNormalization(1),
+        (4, 3, 2),
+        keras=False,  # Keras multiplies by the scale along the last axis
+        file=False,
+    ),
+    "layer norm rms scaling": Case(
+        lambda keras: keras.layers.LayerNormalization([1, 2], 0.1, scale=False, rms_scaling=True),
+        (4, 3),
+    ),
+    # training changes the kernel that finite differences are taken at
+    "spectral norm": Case(
+        lambda keras: keras.layers.SpectralNormalization(
+            keras.layers.Conv2D(3, 2, activation="tanh", name="inner"), 2
+        ),
+        (4, 3, 2),
+        protocol=False,
+    ),
+    "spectral norm of rows": Case(
+        lambda keras: keras.layers.SpectralNormalization(
+            keras.layers.Dense(4, kernel_regularizer="l2", use_bias=False, name="inner")
+        ),
+        (5,),
+        protocol=False,
+    ),
+    "spectral norm of a frozen unit": Case(  # whose kernel becomes 1 at once
+        lambda keras: keras.layers.SpectralNormalization(
+            keras.layers.Dense(1, trainable=False, name="inner")
+        ),
+        (4, 1),
+    ),
     "upsampling lanczos": Case(
         lambda keras: keras.layers.UpSampling2D((1, 2), interpolation="lanczos5"),
         (3, 6, 1),

@@ -169,6 +169,18 @@ def rows():
     yield from _grid("LayerNormalization", (5,), epsilon=0.1, center=False)
     yield from _grid("UnitNormalization", (4, 3, 2), [{}, {"axis": 2}, {"axis": [1, 3]}])
 
+    yield from _grid("RMSNormalization", (4, 3, 2), [{}, {"axis": [2, 3]}, {"axis": [1, 2, 3]}])
+    yield from _grid("RMSNormalization", (5,), epsilon=0.1)
+    yield from _grid("LayerNormalization", (4, 3, 2), axis=[1, 3], rms_scaling=True)
+    yield from _grid("AlphaDropout", (4, 5), rate=0.0)
+
+    # without windows as long as the input, which Keras cannot train on TensorFlow
+    sizes = _values("output_size", [2, 3], [5, 4], [7, 6])
+    for layer in ("AdaptiveAveragePooling2D", "AdaptiveMaxPooling2D"):
+        yield from _grid(layer, (7, 6, 2), sizes)
+    for layer in ("AdaptiveAveragePooling1D", "AdaptiveMaxPooling1D"):
+        yield from _grid(layer, (7, 2), _values("output_size", 2, 3, 5, 7, 9))
+
     yield from _grid("Identity", (4, 5))
     yield from _grid("ActivityRegularization", (4, 5), l1=0.1, l2=0.2)
     yield from _grid("Permute", (2, 3, 4), _values("dims", [3, 1, 2], [2, 1, 3]))

@@ -1,0 +1,249 @@
+"""Pooling to a given output size: AdaptiveAveragePooling1D, AdaptiveMaxPooling1D, and 2D.
+
+Output i of `count` along an axis pools the input from floor(i * size / count) to
+ceil((i + 1) * size / count): windows of equal size without overlap where count divides the size,
+otherwise of two sizes. The axes are pooled one after the other, rows first, as in Keras.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastcnn import kernels
+from fastcnn.core.arguments import check_data_format
+from fastcnn.core.memory import aligned
+from fastcnn.kernels import shapes
+from fastcnn.kernels.spec import argmax_type
+from fastcnn.layers.base import Layer, check_rank
+from fastcnn.layers.registry import register
+from fastcnn.layers.resampling import AxisMaps
+from fastcnn.layers.sequences import as_image
+from fastcnn.layers.steps import BoundStep
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from fastcnn.core.types import IntOrPair
+
+
+def windows(size, count):
+    """[(first, end)] of the `count` windows along an axis."""
+    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
+def averages(size, count):
+    """(count, size): row i contains the weights of window i's mean."""
+    matrix = np.zeros((count, size))
+    for row, (first, end) in zip(matrix, windows(size, count), strict=True):
+        row[first:end] = 1 / (end - first)
+    return matrix
+
+
+def even_window(image, out):
+    """The pooling kernels' keywords if the windows have equal sizes, otherwise None."""
+    if any(size % count for size, count in zip(image, out, strict=True)):
+        return None
+    window = tuple(size // count for size, count in zip(image, out, strict=True))
+    return {"pool_size": window, "strides": window, "pads": (0, 0, 0, 0)}
+
+
+class AdaptivePooling(Layer):
+    """Base: `output_size` has one size for each axis that is pooled.
+
+    Args:
+        output_size: int, or one int for each axis; positive.
+        data_format: None or "channels_last".
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+    """
+
+    step_class = BoundStep
+    rank = 2  # the number of axes that are pooled; 1 for sequences
+    config_names = ("output_size", "data_format")
+
+    def __init__(
+        self, output_size: IntOrPair, data_format: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.output_size = shapes.ints(output_size, self.rank, "output_size")
+        self.data_format = check_data_format(data_format)
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, self.rank + 2)
+        return (input_shape[0], *self.output_size, input_shape[-1])
+
+
+class AdaptiveAveragePooling(AdaptivePooling):
+    """Base of AdaptiveAveragePooling2D and AdaptiveAveragePooling1D."""
+
+    def bind_forward(self, x, y):
+        x, y = as_image(x), as_image(y)
+        geometry = even_window(x.shape[1:3], y.shape[1:3])
+        if geometry is not None:
+            return kernels.bind("average_pool2d_forward", x, y, **geometry)
+        maps = self._maps(x, y)
+        return lambda version=None: np.copyto(y, maps(x))
+
+    def bind_backward(self, dy, x, y, dx):
+        dy, dx = as_image(dy), as_image(dx)
+        geometry = even_window(dx.shape[1:3], dy.shape[1:3])
+        if geometry is not None:
+            return kernels.bind("average_pool2d_backward", dy, dx, **geometry)
+        maps = self._maps(dx, dy)
+        return lambda version=None: np.copyto(dx, maps.transposed(dy))
+
+    def _maps(self, x, y):
+        """The means along the axes whose size changes."""
+        sizes = {axis: (x.shape[axis], y.shape[axis]) for axis in (1, 2)}
+        matrices = {axis: averages(a, b) for axis, (a, b) in sizes.items() if a != b}
+        return AxisMaps(matrices, self.dtype)
+
+
+class AdaptiveMaxPooling(AdaptivePooling):
+    """Base of AdaptiveMaxPooling2D and AdaptiveMaxPooling1D.
+
+    The first maximum of a window along an axis gets the gradient.
+    """
+
+    def bind_forward(self, x, y):
+        passes = max_passes(as_image(x), as_image(y), training=False)
+        return kernels.Sequence(*(one.forward for one in passes))
+
+    def bind_backward(self, dy, x, y, dx):
+        passes = max_passes(as_image(x), aligned(as_image(y).shape, y.dtype), training=True)
+        gradients, calls = as_image(dy), []
+        for index, one in reversed(list(enumerate(passes))):
+            target = aligned(one.x.shape, dx.dtype) if index else as_image(dx)
+            calls.append(one.bind_backward(gradients, target))
+            gradients = target
+        # the forward pass of inference does not keep the positions of the maxima
+        return kernels.Sequence(*(one.forward for one in passes), *calls)
+
+
+def max_passes(x, y, training):
+    """The passes from x to y, images: one for each axis whose size changes, at least one."""
+    axes = [axis for axis in (1, 2) if x.shape[axis] != y.shape[axis]] or [1]
+    passes = []
+    for axis in axes:
+        shape = (*x.shape[:axis], y.shape[axis], *x.shape[axis + 1 :])
+        out = y if axis == axes[-1] else aligned(shape, x.dtype)
+        is_even = x.shape[axis] % shape[axis] == 0
+        passes.append((EvenMaxPass if is_even else UnevenMaxPass)(x, out, axis, training))
+        x = out
+    return passes
+
+
+class EvenMaxPass:
+    """The maximum of windows of equal size along one axis of images: a kernel.
+
+    Args:
+        x, y: images.
+        axis: 1 or 2.
+        training: whether the positions of the maxima are needed.
+    """
+
+    def __init__(self, x, y, axis, training):
+        self.x = x
+        self.geometry = even_window(x.shape[1:3], y.shape[1:3])
+        self.argmax = None
+        if training:
+            self.argmax = np.empty(y.shape, argmax_type(self.geometry["pool_size"]))
+        self.forward = kernels.bind("max_pool2d_forward", x, y, self.argmax, **self.geometry)
+
+    def bind_backward(self, dy, dx):
+        return kernels.bind("max_pool2d_backward", dy, self.argmax, dx, **self.geometry)
+
+
+class UnevenMaxPass:
+    """The maximum of windows of two sizes along one axis of images: see `EvenMaxPass`."""
+
+    def __init__(self, x, y, axis, training):
+        self.x, self.y, self.axis = x, y, axis
+        self.windows = windows(x.shape[axis], y.shape[axis])
+        self.argmax = np.empty(y.shape, np.intp) if training else None  # along the axis
+
+    def forward(self, version=None):
+        x, y = (np.moveaxis(array, self.axis, 0) for array in (self.x, self.y))
+        for index, (first, end) in enumerate(self.windows):
+            np.max(x[first:end], axis=0, out=y[index])
+            if self.argmax is not None:
+                found = np.moveaxis(self.argmax, self.axis, 0)[index]
+                found[...] = x[first:end].argmax(axis=0)
+                found += first
+
+    def bind_backward(self, dy, dx):
+        return partial(self._backward, dy, dx)
+
+    def _backward(self, dy, dx, version=None):
+        dx[...] = 0
+        dy, dx, argmax = (np.moveaxis(array, self.axis, 0) for array in (dy, dx, self.argmax))
+        for index in range(len(dy)):  # windows may overlap, those of one index do not
+            chosen = argmax[index : index + 1]
+            sums = np.take_along_axis(dx, chosen, 0) + dy[index]
+            np.put_along_axis(dx, chosen, sums, 0)
+
+
+@register
+class AdaptiveAveragePooling1D(AdaptiveAveragePooling):
+    """The means of `output_size` windows that cover each sequence.
+
+    Input shape: (n, steps, channels). Output shape: (n, output_size, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.AdaptiveAveragePooling1D(2)(np.arange(5.0).reshape(1, 5, 1)).ravel().tolist()
+    [1.0, 3.0]
+    """
+
+    rank = 1
+
+
+@register
+class AdaptiveAveragePooling2D(AdaptiveAveragePooling):
+    """The means of windows that cover each image, `output_size` of them.
+
+    Input shape: (n, height, width, channels). Output shape: (n, *output_size, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.AdaptiveAveragePooling2D((1, 2))(np.arange(8.0).reshape(1, 2, 4, 1)).ravel().tolist()
+    [2.5, 4.5]
+    """
+
+
+@register
+class AdaptiveMaxPooling1D(AdaptiveMaxPooling):
+    """The largest values of `output_size` windows that cover each sequence.
+
+    Input shape: (n, steps, channels). Output shape: (n, output_size, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.AdaptiveMaxPooling1D(2)(np.arange(5.0).reshape(1, 5, 1)).ravel().tolist()
+    [2.0, 4.0]
+    """
+
+    rank = 1
+
+
+@register
+class AdaptiveMaxPooling2D(AdaptiveMaxPooling):
+    """The largest values of windows that cover each image, `output_size` of them.
+
+    Input shape: (n, height, width, channels). Output shape: (n, *output_size, channels).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.AdaptiveMaxPooling2D((1, 2))(np.arange(8.0).reshape(1, 2, 4, 1)).ravel().tolist()
+    [5.0, 7.0]
+    """
