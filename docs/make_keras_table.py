@@ -63,8 +63,12 @@ Where Keras {version} is wrong or undefined, this package differs on purpose:
 - A `Sequential` without `Input` takes images of another size where its layers allow it, as in
   Keras. One with `Input(shape)` takes only that shape; Keras takes others, too. `fit` on batches of
   several image sizes needs `Input(shape=(None, None, channels))`.
-- `LayerNormalization(rms_scaling=True)`, which Keras deprecates, is refused. Layers take
-  `input_shape` without Keras's warning.
+- `RMSNormalization` multiplies by `scale` along `axis`. Keras does so along the last axes, which
+  is wrong or an error where `axis` is not the last one.
+- Adaptive pools return one value of a whole axis, and pool inputs of unknown size. In Keras on
+  TensorFlow such a model cannot be trained.
+- `AlphaDropout(1.0)` raises a ValueError in training. Keras divides by zero.
+- Layers take `input_shape` without Keras's warning.
 
 ## Arguments without effect
 

@@ -68,8 +68,9 @@ def groups(model, path="", visited=None):
         yield group, layer
         if hasattr(layer, "layers"):
             yield from groups(layer, f"{group}/", visited)
-        elif hasattr(layer, "nested_layer"):
-            yield f"{group}/layer", layer.nested_layer
+        while hasattr(layer, "nested_layer"):
+            group, layer = f"{group}/layer", layer.nested_layer
+            yield group, layer
 
 
 def named_weights(model):

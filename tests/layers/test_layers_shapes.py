@@ -164,7 +164,7 @@ def test_frozen_separable_convolution_still_computes_the_input_gradient():
     assert frozen.trainable_weights == []
 
 
-@pytest.mark.parametrize("name", ["LayerNormalization", "GroupNormalization"])
+@pytest.mark.parametrize("name", ["LayerNormalization", "GroupNormalization", "RMSNormalization"])
 def test_frozen_normalization_still_computes_the_input_gradient(name):
     x = np.random.default_rng(0).normal(size=(2, 3, 3, 4)).astype(np.float32)
     settings = {"groups": 2} if name == "GroupNormalization" else {}

@@ -259,6 +259,14 @@ def test_masks_are_refused():
         layers.GlobalAveragePooling1D()(x, mask=np.ones((2, 3), bool))
 
 
+def test_calls_are_written_to_configs_as_in_keras():
+    x = keras.Input((4, 2))
+    outputs = [layers.GlobalAveragePooling1D()(x), layers.GlobalMaxPooling1D()(x)]
+    config = keras.Model(x, outputs).get_config()
+    calls = [layer["inbound_nodes"][0]["kwargs"] for layer in config["layers"][1:]]
+    assert calls == [{"mask": None}, {}]
+
+
 def test_aliases():
     for name, alias in (
         ("Conv1D", "Convolution1D"),

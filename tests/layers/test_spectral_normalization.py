@@ -108,6 +108,18 @@ def test_model_with_shared_and_wrapped_layers_learns_and_is_saved(tmp_path):
     np.testing.assert_array_equal(clone.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+def test_wrapper_of_a_wrapper_is_saved(tmp_path):
+    twice = layers.SpectralNormalization(layers.SpectralNormalization(layers.Dense(3)))
+    model = keras.Sequential([keras.Input((4,)), twice])
+    assert len(model.weights) == 4
+    model.save(tmp_path / "m.keras")
+    again = keras.models.load_model(tmp_path / "m.keras")
+    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    x = np.ones((2, 4), np.float32)
+    np.testing.assert_array_equal(again(x, training=True), model(x, training=True))
+
+
 def test_own_class_inside():
     class Mine(layers.Dense):
         pass
