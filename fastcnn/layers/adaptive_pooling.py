@@ -7,7 +7,6 @@ otherwise of two sizes. The axes are pooled one after the other, rows first, as 
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,17 +28,39 @@ if TYPE_CHECKING:
     from fastcnn.core.types import IntOrPair
 
 
-def windows(size, count):
-    """[(first, end)] of the `count` windows along an axis."""
-    return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+class Windows:
+    """The windows along an axis: window i is first[i], ..., end[i] - 1; `length` is the longest."""
 
+    def __init__(self, size, count):
+        index = np.arange(count)
+        self.size = size
+        self.first, self.end = index * size // count, -(-(index + 1) * size // count)
+        self.length = int((self.end - self.first).max())
 
-def averages(size, count):
-    """(count, size): row i contains the weights of window i's mean."""
-    matrix = np.zeros((count, size))
-    for row, (first, end) in zip(matrix, windows(size, count), strict=True):
-        row[first:end] = 1 / (end - first)
-    return matrix
+    def columns(self):
+        """(count, length): the positions in each window; a shorter one repeats its last."""
+        longest = self.first[:, None] + np.arange(self.length)
+        return np.minimum(longest, self.end[:, None] - 1)
+
+    def covering(self):
+        """[(windows, is_inside)]: the windows over each position, as many as at most."""
+        positions = np.arange(self.size)
+        low = np.searchsorted(self.end, positions, "right")
+        high = np.searchsorted(self.first, positions, "right")
+        return [
+            (np.minimum(low + index, high - 1), low + index < high)
+            for index in range(int((high - low).max()))
+        ]
+
+    def mean_taps(self, dtype):
+        """The means of the windows for `AxisMaps`, and the transpose."""
+        weights = 1 / (self.end - self.first)
+        inside = self.first[:, None] + np.arange(self.length) < self.end[:, None]
+        forth = zip(self.columns().T, inside.T * weights, strict=True)
+        back = [(windows, weights[windows] * inside) for windows, inside in self.covering()]
+        return tuple(
+            [(columns, values.astype(dtype)) for columns, values in taps] for taps in (forth, back)
+        )
 
 
 def even_window(image, out):
@@ -97,8 +118,8 @@ class AdaptiveAveragePooling(AdaptivePooling):
     def _maps(self, x, y):
         """The means along the axes whose size changes."""
         sizes = {axis: (x.shape[axis], y.shape[axis]) for axis in (1, 2)}
-        matrices = {axis: averages(a, b) for axis, (a, b) in sizes.items() if a != b}
-        return AxisMaps(matrices, self.dtype)
+        changed = {axis: Windows(*pair) for axis, pair in sizes.items() if pair[0] != pair[1]}
+        return AxisMaps({axis: w.mean_taps(self.dtype) for axis, w in changed.items()})
 
 
 class AdaptiveMaxPooling(AdaptivePooling):
@@ -108,8 +129,7 @@ class AdaptiveMaxPooling(AdaptivePooling):
     """
 
     def bind_forward(self, x, y):
-        passes = max_passes(as_image(x), as_image(y), training=False)
-        return kernels.Sequence(*(one.forward for one in passes))
+        return kernels.Sequence(*max_passes(as_image(x), as_image(y), training=False))
 
     def bind_backward(self, dy, x, y, dx):
         passes = max_passes(as_image(x), aligned(as_image(y).shape, y.dtype), training=True)
@@ -119,7 +139,7 @@ class AdaptiveMaxPooling(AdaptivePooling):
             calls.append(one.bind_backward(gradients, target))
             gradients = target
         # the forward pass of inference does not keep the positions of the maxima
-        return kernels.Sequence(*(one.forward for one in passes), *calls)
+        return kernels.Sequence(*passes, *calls)
 
 
 def max_passes(x, y, training):
@@ -129,14 +149,16 @@ def max_passes(x, y, training):
     for axis in axes:
         shape = (*x.shape[:axis], y.shape[axis], *x.shape[axis + 1 :])
         out = y if axis == axes[-1] else aligned(shape, x.dtype)
-        is_even = x.shape[axis] % shape[axis] == 0
-        passes.append((EvenMaxPass if is_even else UnevenMaxPass)(x, out, axis, training))
+        passes.append(MaxPass(x, out, axis, training))
         x = out
     return passes
 
 
-class EvenMaxPass:
-    """The maximum of windows of equal size along one axis of images: a kernel.
+class MaxPass:
+    """The maximum of the windows along one axis of images, called like a bound kernel.
+
+    Windows of two sizes are copied one after the other, the shorter ones with their last element
+    twice, which changes neither their maximum nor its position. The rest is the pooling kernel.
 
     Args:
         x, y: images.
@@ -145,44 +167,42 @@ class EvenMaxPass:
     """
 
     def __init__(self, x, y, axis, training):
-        self.x = x
+        self.x, self.axis = x, axis
+        self.windows = None
+        if x.shape[axis] % y.shape[axis]:
+            self.windows = Windows(x.shape[axis], y.shape[axis])
+            self.columns = self.windows.columns().ravel()
+            shape = (*x.shape[:axis], len(self.columns), *x.shape[axis + 1 :])
+            x = self.copies = aligned(shape, x.dtype)
         self.geometry = even_window(x.shape[1:3], y.shape[1:3])
         self.argmax = None
         if training:
             self.argmax = np.empty(y.shape, argmax_type(self.geometry["pool_size"]))
-        self.forward = kernels.bind("max_pool2d_forward", x, y, self.argmax, **self.geometry)
+        self.pool = kernels.bind("max_pool2d_forward", x, y, self.argmax, **self.geometry)
+
+    def __call__(self, version=None):
+        if self.windows is not None:
+            np.take(self.x, self.columns, self.axis, self.copies, "clip")
+        self.pool()
 
     def bind_backward(self, dy, dx):
-        return kernels.bind("max_pool2d_backward", dy, self.argmax, dx, **self.geometry)
+        """A callable that writes dx."""
+        if self.windows is None:
+            return kernels.bind("max_pool2d_backward", dy, self.argmax, dx, **self.geometry)
+        d_copies = aligned(self.copies.shape, dx.dtype)
+        pool = kernels.bind("max_pool2d_backward", dy, self.argmax, d_copies, **self.geometry)
+        offset = np.arange(self.windows.size)
+        back = [
+            (w * self.windows.length + offset - self.windows.first[w], inside.astype(dx.dtype))
+            for w, inside in self.windows.covering()
+        ]
+        maps = AxisMaps({self.axis: (None, back)})
 
+        def run(version=None):
+            pool()
+            np.copyto(dx, maps.transposed(d_copies))
 
-class UnevenMaxPass:
-    """The maximum of windows of two sizes along one axis of images: see `EvenMaxPass`."""
-
-    def __init__(self, x, y, axis, training):
-        self.x, self.y, self.axis = x, y, axis
-        self.windows = windows(x.shape[axis], y.shape[axis])
-        self.argmax = np.empty(y.shape, np.intp) if training else None  # along the axis
-
-    def forward(self, version=None):
-        x, y = (np.moveaxis(array, self.axis, 0) for array in (self.x, self.y))
-        for index, (first, end) in enumerate(self.windows):
-            np.max(x[first:end], axis=0, out=y[index])
-            if self.argmax is not None:
-                found = np.moveaxis(self.argmax, self.axis, 0)[index]
-                found[...] = x[first:end].argmax(axis=0)
-                found += first
-
-    def bind_backward(self, dy, dx):
-        return partial(self._backward, dy, dx)
-
-    def _backward(self, dy, dx, version=None):
-        dx[...] = 0
-        dy, dx, argmax = (np.moveaxis(array, self.axis, 0) for array in (dy, dx, self.argmax))
-        for index in range(len(dy)):  # windows may overlap, those of one index do not
-            chosen = argmax[index : index + 1]
-            sums = np.take_along_axis(dx, chosen, 0) + dy[index]
-            np.put_along_axis(dx, chosen, sums, 0)
+        return run
 
 
 @register

@@ -49,24 +49,23 @@ class AxisMaps:
     """Linear maps along the axes 1 and 2 of images (n, h, w, c), and their transpose.
 
     Args:
-        matrices: {axis: (new size, size)}, each with few entries in a row.
-        dtype: of the images.
+        taps: {axis: (those of the map, those of its transpose)}. Taps are a list of (columns,
+            values): output i is the sum over the list of value[i] * input[column[i]].
     """
 
-    def __init__(self, matrices, dtype):
-        self._forth = [(axis, _taps(matrix, dtype)) for axis, matrix in matrices.items()]
-        self._back = [(axis, _taps(matrix.T, dtype)) for axis, matrix in matrices.items()]
+    def __init__(self, taps):
+        self._taps = taps
 
     def __call__(self, images):
         """(n, h, w, c) -> (n, h', w', c)"""
-        for axis, taps in self._forth:
-            images = _weighted(images, taps, axis)
+        for axis, (forth, _) in self._taps.items():
+            images = _weighted(images, forth, axis)
         return images
 
     def transposed(self, dy):
         """(n, h', w', c) -> (n, h, w, c): the gradient at the images."""
-        for axis, taps in reversed(self._back):
-            dy = _weighted(dy, taps, axis)
+        for axis, (_, back) in reversed(self._taps.items()):
+            dy = _weighted(dy, back, axis)
         return dy
 
 
@@ -75,11 +74,11 @@ class Resampling(AxisMaps):
     """The linear map that resizes images, and its transpose."""
 
     def __init__(self, size, new_size, interpolation, dtype, antialias=False):
-        pairs = zip((1, 2), size, new_size, strict=True)
-        matrices = {
-            axis: resize_matrix(old, new, interpolation, antialias) for axis, old, new in pairs
-        }
-        super().__init__(matrices, dtype)
+        taps = {}
+        for axis, old, new in zip((1, 2), size, new_size, strict=True):
+            matrix = resize_matrix(old, new, interpolation, antialias)
+            taps[axis] = _taps(matrix, dtype), _taps(matrix.T, dtype)
+        super().__init__(taps)
 
 
 def _taps(matrix, dtype):

@@ -23,6 +23,7 @@ class RootMeanSquare:
         sizes = [size if axis in axes else 1 for axis, size in enumerate(x.shape)]
         self.others = tuple(axis for axis in range(x.ndim) if axis not in axes)
         self.scale = None if scale is None else scale.reshape(sizes)
+        self.products = None  # room for the backward pass
 
     @np.errstate(all="ignore")  # NaN and infinity show up in the result, as with the kernels
     def forward(self):
@@ -39,13 +40,18 @@ class RootMeanSquare:
     @np.errstate(all="ignore")
     def backward(self, dy, dx, dscale):
         """Write dx and dscale, the gradients of the last `forward`; None is not needed."""
+        if self.products is None:
+            self.products = np.empty_like(self.x)
+        products = np.multiply(dy, self.x, out=self.products)
+        products *= self.factor
         if dscale is not None:
-            products = dy * self.x
-            products *= self.factor
             dscale[...] = products.sum(self.others).reshape(dscale.shape)
-        if dx is not None:
-            dy = dy if self.scale is None else dy * self.scale
-            count = math.prod(self.x.shape[axis] for axis in self.axes)
-            along = (dy * self.x).sum(self.axes, keepdims=True) * self.factor**3 / count
-            np.multiply(dy, self.factor, out=dx)
-            np.subtract(dx, self.d * along, out=dx)
+        if dx is None:
+            return
+        np.multiply(dy, self.factor, out=dx)
+        if self.scale is not None:
+            products *= self.scale
+            dx *= self.scale
+        count = math.prod(self.x.shape[axis] for axis in self.axes)
+        along = products.sum(self.axes, keepdims=True) * self.factor**2 / count
+        np.subtract(dx, np.multiply(self.d, along, out=products), out=dx)

@@ -11,7 +11,7 @@ import numpy as np
 from fastcnn import config, layers
 from fastcnn.kernels import shapes
 from fastcnn.kernels.reference.curves import SELU_ALPHA, SELU_SCALE
-from fastcnn.layers.adaptive_pooling import averages, windows
+from fastcnn.layers.adaptive_pooling import Windows
 from fastcnn.layers.resampling import resize_matrix
 
 EXPORTERS: dict[type, Callable] = {}
@@ -338,27 +338,27 @@ def _global_pool(graph, layer, kind):
 
 @exports("AdaptiveAveragePooling2D", "AdaptiveAveragePooling1D")
 def _adaptive_average_pool(graph, layer):
-    for axis, size, count in _pooled_axes(graph, layer):
-        means = averages(size, count)
-        if axis == layer.rank + 1:  # the last one
-            graph.then("MatMul", means.T)
-        else:
-            graph.tensor = graph.op("MatMul", means, graph.tensor)
+    _adaptive_pool(graph, layer, "AveragePool")
 
 
 @exports("AdaptiveMaxPooling2D", "AdaptiveMaxPooling1D")
 def _adaptive_max_pool(graph, layer):
-    """The maxima of all windows of each of the two sizes, then those that are wanted."""
+    _adaptive_pool(graph, layer, "MaxPool")
+
+
+def _adaptive_pool(graph, layer, kind):
+    """All windows of each of the two sizes, then those that are wanted."""
     for axis, size, count in _pooled_axes(graph, layer):
-        found, offset, pooled = {}, 0, []
-        for length in sorted({end - first for first, end in windows(size, count)}):
+        windows = Windows(size, count)
+        lengths = windows.end - windows.first
+        pooled, wanted, offset = [], windows.first.copy(), 0
+        for length in np.unique(lengths).tolist():
             shape = [length if other == axis else 1 for other in range(2, layer.rank + 2)]
-            pooled.append(graph.op("MaxPool", graph.tensor, kernel_shape=shape))
-            found[length] = offset
+            pooled.append(graph.op(kind, graph.tensor, kernel_shape=shape))
+            wanted[lengths == length] += offset
             offset += size - length + 1
         graph.tensor = graph.op("Concat", *pooled, axis=axis) if len(pooled) > 1 else pooled[0]
-        wanted = [found[end - first] + first for first, end in windows(size, count)]
-        graph.then("Gather", np.array(wanted, np.int64), axis=axis)
+        graph.then("Gather", wanted, axis=axis)
 
 
 def _pooled_axes(graph, layer):

@@ -63,10 +63,10 @@ def test_gradients_of_overlapping_windows_add_up(backend):
     assert dx.ravel().tolist() == [0, 1, 6, 8, 0]
 
 
-@pytest.mark.parametrize("size", [2, (3, 5)])
+@pytest.mark.parametrize("size", [2, (3, 5), (4, 6)])
 def test_nan_reaches_the_outputs_of_its_windows(size, backend):
-    x = np.zeros((1, 6, 6, 1), np.float32)
-    x[0, 5, 0] = np.nan
+    x = np.zeros((1, 7, 8, 1), np.float32)
+    x[0, 6, 0] = np.nan
     for kind in KINDS:
         y = getattr(layers, f"Adaptive{kind}Pooling2D")(size)(x)
         assert np.argwhere(np.isnan(y))[:, 1:3].tolist() == [[y.shape[1] - 1, 0]]
