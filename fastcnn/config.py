@@ -8,17 +8,21 @@ This module is plain Python and cheap to import: it does not load the compiled k
     'reference'
     >>> fastcnn.config.set_backend("native")
 
-The environment variables `FASTCNN_BACKEND` and `OMP_NUM_THREADS` set the initial values.
+The environment variables `FASTCNN_BACKEND` and `OMP_NUM_THREADS` set the initial values. Settings
+are those of the process, except for what `threads` sets for the thread that calls it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
+from threading import local  # `config.threading` is a name of TensorFlow, which has a hint
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
 BACKENDS = ("native", "reference")
 FLOAT_TYPES = ("float32", "float64")
@@ -29,6 +33,8 @@ _floatx = "float32"
 _epsilon = 1e-7
 _generation = 0
 _listeners: list[Callable[[], None]] = []
+_own = local()  # `threads`: what the innermost `threads` set in the thread
+_limiters: list[Callable[[int], AbstractContextManager[None]]] = []
 
 
 def backend() -> str:
@@ -115,22 +121,80 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def num_threads() -> int:
-    """The number of threads that the kernels may use: the value that was set, else the default.
+    """The number of threads that the kernels may use when the calling thread runs them.
 
-    The default is the smallest of: the CPUs this process may run on, the control group's CPU quota
-    (in containers) rounded down, and `OMP_NUM_THREADS`; at least 1.
+    It is what `set_num_threads` set for the process, else the default; inside of `threads(count)`,
+    at most `count`. The default is the smallest of: the CPUs this process may run on, the control
+    group's CPU quota (in containers) rounded down, and `OMP_NUM_THREADS`; at least 1.
     """
+    whole = process_num_threads()
+    return min(getattr(_own, "threads", whole), whole)
+
+
+def process_num_threads() -> int:
+    """`num_threads` for threads that are not inside of `threads`."""
     return _num_threads or default_num_threads()
 
 
 def set_num_threads(count: int | None) -> None:
-    """Set the number of threads; None restores the default. Results do not depend on it."""
+    """Set the number of threads of the process; None: the default. Results do not depend on it."""
     global _num_threads
-    is_count = isinstance(count, int) and not isinstance(count, bool) and count >= 1
-    if count is not None and not is_count:
-        raise ValueError(f"The number of threads must be a positive integer. Received {count!r}.")
+    if count is not None:
+        _check_threads(count)
     _num_threads = count
     changed()  # kernels have working memory for each thread
+
+
+def threads(count: int) -> AbstractContextManager[None]:
+    """Context manager: kernels that the calling thread runs use at most `count` threads.
+
+    Other threads are not limited, also those that are started inside. So several models can be
+    trained at once, each in a thread of its own and on a single core:
+
+    >>> import fastcnn
+    >>> from concurrent.futures import ThreadPoolExecutor
+    >>> def trial(seed):
+    ...     with fastcnn.config.threads(1):  # here one would build and fit a model
+    ...         return fastcnn.config.num_threads()
+    >>> with ThreadPoolExecutor(2) as pool:
+    ...     list(pool.map(trial, range(3)))
+    [1, 1, 1]
+
+    It can be nested, where the innermost applies, and decorate a function. It never exceeds the
+    number of the process (see `set_num_threads`); if that is larger than OpenMP's own number, other
+    threads use OpenMP's in the meantime. Results do not depend on it.
+
+    Raises:
+        ValueError: `count` is not a positive integer.
+    """
+    _check_threads(count)
+    return _threads(count)
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = getattr(_own, "threads", None)
+    with contextlib.ExitStack() as stack:
+        for limiter in _limiters:
+            stack.enter_context(limiter(count))
+        _own.threads = count
+        try:
+            yield
+        finally:
+            if before is None:
+                del _own.threads
+            else:
+                _own.threads = before
+
+
+def on_threads(limiter: Callable[[int], AbstractContextManager[None]]) -> None:
+    """Enter the context manager `limiter(count)` inside of each `threads(count)`."""
+    _limiters.append(limiter)
+
+
+def _check_threads(count):
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise ValueError(f"The number of threads must be a positive integer. Received {count!r}.")
 
 
 def threads_were_set() -> bool:

@@ -1,11 +1,14 @@
 """Settings: backend, threads, float type, and `show_config`."""
 
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import fastcnn as keras
 from fastcnn import config
+from fastcnn.kernels import native
 
 
 def test_backend(monkeypatch):
@@ -35,6 +38,81 @@ def test_threads(monkeypatch):
     for wrong in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match="must be a positive integer"):
             config.set_num_threads(wrong)
+
+
+def counts():
+    """(what `config` says, what kernels use) in the calling thread, and in a new one."""
+
+    def count():
+        return config.num_threads(), native.num_threads()
+
+    with ThreadPoolExecutor(1) as pool:
+        return count(), pool.submit(count).result()
+
+
+def test_threads_of_the_calling_thread():
+    config.set_num_threads(2)
+    before = counts()
+    assert before == ((2, 2), (2, 2))
+    with config.threads(1):
+        assert counts()[0] == (1, 1)
+        assert counts()[1][0] == 2
+        with config.threads(2):
+            assert counts()[0] == (2, 2)
+            with pytest.raises(ZeroDivisionError), config.threads(1):
+                1 / 0  # noqa: B018
+            assert counts()[0] == (2, 2)
+        assert counts()[0] == (1, 1)
+    assert counts() == before
+
+
+def test_threads_never_exceed_those_of_the_process():
+    config.set_num_threads(2)
+    with config.threads(3):
+        assert counts()[0] == (2, 2)
+        config.set_num_threads(1)
+        assert counts() == ((1, 1), (1, 1))
+        config.set_num_threads(4)
+        assert counts()[0] == (3, 3)
+    assert counts() == ((4, 4), (4, 4))
+
+
+def test_threads_of_several_python_threads():
+    config.set_num_threads(4)
+    barrier = threading.Barrier(4)
+
+    def run(wanted):
+        with config.threads(wanted):
+            barrier.wait()
+            found = config.num_threads(), native.num_threads()
+            barrier.wait()
+        return found
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(run, (1, 2, 3, 4))) == [(n, n) for n in (1, 2, 3, 4)]
+    assert counts() == ((4, 4), (4, 4))
+
+
+def test_threads_as_a_decorator_and_without_with():
+    config.set_num_threads(2)
+
+    @config.threads(1)
+    def inside():
+        return counts()[0]
+
+    assert inside() == inside() == (1, 1)
+    config.threads(1)  # it does nothing before it is entered
+    assert counts()[0] == (2, 2)
+    for wrong in (0, -1, 1.5, True, None):
+        with pytest.raises(ValueError, match="must be a positive integer"):
+            config.threads(wrong)
+
+
+def test_threads_do_not_bind_kernels_again():
+    before = config.generation()
+    with config.threads(1):
+        assert config.generation() == before
+    assert config.generation() == before
 
 
 @pytest.mark.parametrize(
