@@ -11,6 +11,7 @@ import contextlib
 import contextvars
 import importlib
 import re
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from fastcnn.core.types import Config
 
-_counters: dict[str, int] = {}
+_own = threading.local()  # `counters`: {prefix: how many names were given} of the thread
 _custom_objects: contextvars.ContextVar[Config] = contextvars.ContextVar(
     "custom_objects",
     default={},  # noqa: B039 - never changed
@@ -34,15 +35,26 @@ def snake_case(name):
 
 
 def unique_name(prefix):
-    """`conv2d`, then `conv2d_1`, `conv2d_2`, ...: one counter per prefix in the process."""
-    count = _counters.get(prefix, 0)
-    _counters[prefix] = count + 1
+    """`conv2d`, then `conv2d_1`, `conv2d_2`, ...: a counter per prefix and, as in Keras, thread.
+
+    So the names of a model do not depend on the models that other threads build.
+    """
+    try:
+        counters = _own.counters
+    except AttributeError:
+        counters = _own.counters = {}
+    count = counters.get(prefix, 0)
+    counters[prefix] = count + 1
     return prefix if count == 0 else f"{prefix}_{count}"
 
 
 def reset_names():
-    """Reset all counters, like Keras's `clear_session`."""
-    _counters.clear()
+    """Reset all counters of the calling thread, like Keras's `clear_session`.
+
+    Keras resets those of all threads: a model that another thread is building could then get two
+    layers of one name.
+    """
+    vars(_own).clear()
 
 
 @contextlib.contextmanager
@@ -84,9 +96,9 @@ class Registry:
         return _registries[kind]
 
     def _load_parts(self):
-        parts, self._parts = self._parts, ()
-        for part in parts:
+        for part in self._parts:
             importlib.import_module(part)
+        self._parts = ()  # not earlier: another thread would not find what is still being imported
 
     def register(self, name, *aliases):
         """Decorator: register an entry under `name`, its class name and the aliases.

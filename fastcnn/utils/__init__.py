@@ -92,7 +92,8 @@ def set_random_seed(seed: int) -> None:
 
     Each thread has its own generator of this package, so other threads do not change a run. Called
     in a thread, it seeds that thread; called in the main thread, also the threads that draw their
-    first number later.
+    first number later. `random` and `np.random` belong to the whole process: where several threads
+    train, draw from `np.random.default_rng(seed)` instead.
 
     Raises:
         ValueError: `seed` is not an integer from 0 to 2**32 - 1.
@@ -160,7 +161,7 @@ def normalize(
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Reset the counters of automatic layer names (`conv2d`, `conv2d_1`, ...).
+    """Reset the calling thread's counters of automatic layer names (`conv2d`, `conv2d_1`, ...).
 
     `free_memory` is accepted and ignored: a model's memory is freed together with the model.
     """

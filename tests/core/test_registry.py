@@ -1,8 +1,12 @@
 """Names: the counters of layer names, and the lookup from strings to classes."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from fastcnn.core import registry
 from fastcnn.core.registry import Configurable, Registry, reset_names, snake_case, unique_name
+from tests.support.threads import run_in_threads
 
 
 @pytest.mark.parametrize(
@@ -79,3 +83,32 @@ def test_errors_list_the_valid_names():
         fruit.get({"class_name": 3}, apple_class)
     with pytest.raises(ValueError, match="Unknown fruit: 'Pear'"):
         fruit.get({"class_name": "Pear", "config": {}}, apple_class)
+
+
+def test_threads_wait_for_a_part_that_another_one_imports(tmp_path, monkeypatch):
+    (tmp_path / "slow_part.py").write_text(
+        "import time\n"
+        "from fastcnn.core.registry import Registry\n"
+        "time.sleep(0.1)\n"
+        "Registry.of('slow').register('late')('the entry')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_registries", dict(registry._registries))
+    slow = Registry("slow", "keras.slow", ["slow_part"])
+    found = [None] * 3
+
+    def run(index):
+        found[index] = slow.lookup("late")
+
+    run_in_threads(run, 3)
+    assert found == ["the entry"] * 3
+
+
+def test_names_of_threads_are_independent():
+    reset_names()
+    assert unique_name("a") == "a"
+    with ThreadPoolExecutor(1) as pool:
+        assert [pool.submit(unique_name, "a").result() for _ in range(2)] == ["a", "a_1"]
+        pool.submit(reset_names).result()
+        assert pool.submit(unique_name, "a").result() == "a"
+    assert unique_name("a") == "a_1"
