@@ -4,6 +4,7 @@
     python -m benchmarks.compare        whole networks, fastcnn against its peers
     python -m benchmarks.layers         every layer, activation, loss and optimizer, worst first
     python -m benchmarks.steps          where the time of one network goes, step by step
+    python -m benchmarks.many_nets      two nets in two threads, the memory of eight nets
     python -m benchmarks.grid           200 random convolutions, fastcnn against PyTorch
     python -m benchmarks.peak           peak speed of this machine's FMA units
 

@@ -1,11 +1,12 @@
 """`python -m benchmarks.layers`: its list is complete, and a small row runs without other peers."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 
-from benchmarks import layers
+from benchmarks import layers, many_nets
 from benchmarks.layer_data import checksums, difference
 from benchmarks.layer_report import report
 from benchmarks.layer_rows import KINDS, ROWS, SIZES, missing
@@ -69,3 +70,32 @@ def test_checksums_detect_misplaced_and_scaled_values():
     assert difference(checksums([array]), checksums([array])) == 0
     for wrong in (array.T, array[::-1], 1.001 * array, array + np.nan):
         assert difference(checksums([array]), checksums([wrong])) > layers.TOLERANCE
+
+
+@pytest.mark.parametrize("minima", [[], ["--minima"]])
+def test_speed_of_two_nets(minima, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(many_nets, "fma_peak", lambda *_, **options: Peak(1e9, "not measured"))
+    page = tmp_path / "many.md"
+    given = f"--only speed --nets dnn --rounds 2 --seconds 0.01 --markdown {page}".split()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # fork beside threads
+        many_nets.main([*given, *minima])
+    text = capsys.readouterr().out
+    assert page.read_text() == text
+    (row,) = (line.split("|")[2:-1] for line in text.splitlines() if "tutorial's DNN" in line)
+    assert len(row) == 4
+    assert all(float(cell.split()[0]) > 0 for cell in row)
+    assert all(("(" in cell) == (not minima) for cell in row)
+
+
+def test_memory_of_nets(capsys, monkeypatch):
+    """Nets in one process share the data; a package that is missing is left out."""
+    monkeypatch.setattr(many_nets, "fma_peak", lambda *_, **options: Peak(1e9, "not measured"))
+    monkeypatch.setattr(many_nets, "MEMORY_STEPS", 1)
+    given = ["--only", "memory", "--count", "2", "--images", "20000"]
+    many_nets.main([*given, "--peer-python", "/nowhere/python"])
+    printed = capsys.readouterr()
+    assert "Keras, 2 processes: absent" in printed.err
+    rows = [line.split("|")[2] for line in printed.out.splitlines() if "| fastcnn, 2" in line]
+    one, two = (float(cell.replace(",", "")) for cell in rows)
+    assert two > one + 20000 * 28 * 28 * 4 / 1e6 > 2 * 20000 * 28 * 28 * 4 / 1e6
