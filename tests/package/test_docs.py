@@ -1,7 +1,10 @@
 """The documentation: the generated page is up to date, and the examples run."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -31,3 +34,29 @@ def test_examples_of_graphs_run(capsys):
     assert names["saliency"].shape == (4, 32, 32)
     assert names["heatmap"].shape == (4, 32, 32)
     assert 0 < np.abs(names["adversarial"] - names["x"]).max() <= 0.0101
+
+
+def many_nets():
+    """The module that the examples of docs/many_nets.md use, and the examples."""
+    text = (DOCS / "many_nets.md").read_text("utf-8")
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("index", range(1, 6))
+def test_examples_of_many_nets_run(index, tmp_path):
+    """Each is a script of its own, beside the module; it prints whether the bits are the same."""
+    module, *examples = many_nets()
+    assert len(examples) == 5
+    example = examples[index - 1]
+    for name in ("joblib", "optuna", "sklearn"):
+        if name in example:
+            pytest.importorskip(name)
+    (tmp_path / "nets.py").write_text(module, encoding="utf-8")
+    (tmp_path / "script.py").write_text(example, encoding="utf-8")
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    variables = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, env=variables, timeout=300,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "True\n", done.stderr
