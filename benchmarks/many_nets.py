@@ -14,8 +14,9 @@ memory and the power budget. The first and last lines of the table are the same 
 
 Memory: eight nets of the tutorial that have been trained for 64 steps on 60,000 images in float32,
 in threads of one process, in eight processes, and in eight processes of Keras on TensorFlow (with
-`--peer-python`, if it is in another environment). It is the sum of the processes' proportional set
-sizes (PSS): pages that several processes share, such as libraries, count once.
+`--peer-python`, if it is in another environment), with one kernel thread for each net. A figure is
+the sum of the processes' proportional set sizes (PSS): pages that several processes share, such as
+libraries, count once.
 """
 
 import argparse
@@ -220,6 +221,7 @@ def memory(options, versions):
             print(f"{title}: absent ({error})", file=sys.stderr)
             continue
         first = first or megabytes
+        print(f"{title}: {megabytes:.0f} MB", file=sys.stderr, flush=True)
         rows.append((title, f"{megabytes:,.0f}", digits(megabytes / first)))
     data = f"{images:,} images, {images * 28 * 28 * 4 / 1e6:.0f} MB"
     head = [f"{count} nets of the tutorial, {data}", "MB", "times"]
@@ -231,6 +233,7 @@ def measured(module, python, processes, nets, images):
     sizes = {"images": images, "steps": min(MEMORY_STEPS, images // 32)}
     program = WORKER.format(module=module, count=nets // processes, **sizes)
     variables = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    variables |= dict.fromkeys(("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")
     started = []
     try:
         for _ in range(processes):
