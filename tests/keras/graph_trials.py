@@ -282,7 +282,12 @@ def trial(keras, seed, cache, count):
     """Run all checks of one graph; `count[check][outcome]` is counted, differences are returned."""
     graph, found = Graph(seed), []
     with tempfile.TemporaryDirectory() as folder:
-        theirs = cached(keras, graph, cache, folder)
+        try:
+            theirs = cached(keras, graph, cache, folder)
+        except Exception as error:
+            print(f"graph {seed}: Keras fails: {type(error).__name__}: {error}", flush=True)
+            count["runs"]["Keras fails"] += 1
+            return []
         try:
             ours = results(fastcnn, graph, folder)
         except Exception as error:
