@@ -10,6 +10,9 @@ cdef bint forked = False
 # Below this many multiply-adds a second thread costs more than it saves in a chain of kernels,
 # whose threads still wait for the next one.
 cdef double WORK_PER_THREAD = 3e5
+# A kernel of less work, a few microseconds, keeps the GIL: threads of Python that train small nets
+# at the same time would otherwise wait for each other at every kernel.
+cdef double SHORT_WORK = 5e4
 
 # How many gradients kernels wrote on one thread, and on several, since the last update of weights.
 # If one core wrote most of them it also updates the weights: they are in its cache.
@@ -168,6 +171,9 @@ cdef class Kernel:
             threads = min(threads, <int>self.scratch.shape[0])
         if self.gradients > 0 or self.updates:
             threads = self.threads_for_locality(threads)
+        if threads == 1 and 0 < self.work < SHORT_WORK and preparations == 0:
+            run_alone(self, 0)
+            return
         with nogil:
             if threads > 1:
                 run_team(self, preparations, threads)
