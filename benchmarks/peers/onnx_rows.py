@@ -29,13 +29,16 @@ def exported(row, size, phase):
     feed = {}
     for value, array in zip(graph.input, problem.inputs, strict=True):
         if _drop_first(graph, value.name):
-            array = np.ascontiguousarray(array.transpose(TO_CHANNELS_FIRST))
+            array = np.ascontiguousarray(array.transpose(TO_CHANNELS_FIRST[array.ndim]))
         feed[value.name] = array
         _fix(value, array.shape)
     shape = (BATCH, *problem.dy.shape[1:])
     is_transposed = _drop_last(graph, graph.output[0].name)
-    _fix(graph.output[0], [shape[i] for i in TO_CHANNELS_FIRST] if is_transposed else shape)
-    order = TO_CHANNELS_LAST if is_transposed else tuple(range(len(shape)))
+    rank = len(shape)
+    if is_transposed:
+        shape = [shape[axis] for axis in TO_CHANNELS_FIRST[rank]]
+    _fix(graph.output[0], shape)
+    order = TO_CHANNELS_LAST[rank] if is_transposed else tuple(range(rank))
     return model.SerializeToString(), feed, lambda y: [np.asarray(y).transpose(order)]
 
 
@@ -47,8 +50,9 @@ def _fix(value, shape):
         axes.dim.add().dim_value = size
 
 
-def _is_transposition(node, order):
-    return node.op_type == "Transpose" and tuple(node.attribute[0].ints) == order
+def _is_transposition(node, orders):
+    """Whether the node is one of `orders`, {number of axes: permutation}."""
+    return node.op_type == "Transpose" and tuple(node.attribute[0].ints) in orders.values()
 
 
 def _drop_first(graph, name):

@@ -43,7 +43,10 @@ class Windows:
         return np.minimum(longest, self.end[:, None] - 1)
 
     def covering(self):
-        """[(windows, is_inside)]: the windows over each position, as many as at most."""
+        """[(windows, is_inside)]: the first, second, ... window over each position.
+
+        Where there are fewer, `is_inside` is False and the last one is repeated.
+        """
         positions = np.arange(self.size)
         low = np.searchsorted(self.end, positions, "right")
         high = np.searchsorted(self.first, positions, "right")

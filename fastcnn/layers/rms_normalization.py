@@ -36,8 +36,8 @@ class RMSNormalization(BoundPasses, SampleNormalization):
 
     >>> import numpy as np
     >>> from fastcnn import layers
-    >>> layers.RMSNormalization(epsilon=0)(np.array([[1.0, 7.0]])).round(4).tolist()
-    [[0.2, 1.4]]
+    >>> layers.RMSNormalization(epsilon=0)(np.array([[0.0, 0.0, 0.0, 4.0]])).tolist()
+    [[0.0, 0.0, 0.0, 2.0]]
     """
 
     def __init__(self, axis: Axes = -1, epsilon: float = 1e-6, **kwargs: Any) -> None:
