@@ -154,12 +154,12 @@ class SpectralNormalization(Layer):
         self.layer.trainable = value
 
     @property
-    def nested_layer(self) -> Layer:
+    def _nested_layer(self) -> Layer:
         """The layer inside, whose weights files have in a group of their own."""
         return self.layer
 
     @property
-    def own_weights(self) -> list:
+    def _own_weights(self) -> list:
         """The weights that files have in the group of this layer, as Keras writes them."""
         return self._variables[:2]
 

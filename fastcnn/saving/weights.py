@@ -68,8 +68,8 @@ def groups(model, path="", visited=None):
         yield group, layer
         if hasattr(layer, "layers"):
             yield from groups(layer, f"{group}/", visited)
-        while hasattr(layer, "nested_layer"):
-            group, layer = f"{group}/layer", layer.nested_layer
+        while hasattr(layer, "_nested_layer"):
+            group, layer = f"{group}/layer", layer._nested_layer
             yield group, layer
 
 
@@ -79,7 +79,7 @@ def named_weights(model):
     for path, layer in groups(model):
         if hasattr(layer, "layers"):
             continue  # a nested model's weights belong to its layers
-        weights = getattr(layer, "own_weights", layer.weights)
+        weights = getattr(layer, "_own_weights", layer.weights)
         weights = sorted(weights, key=lambda weight: not wanted_trainable(weight))
         for index, variable in enumerate(weights):
             named[f"{path}/vars/{index}"] = variable
