@@ -25,7 +25,8 @@ FACE = "face"
 LAYERS = (  # from the top
     ("fashion", "keras"),  # programs and aliases that use the face like anybody else
     (FACE,),
-    ("backend", "datasets", "testing", "utils", "wrappers"),
+    ("report",),
+    ("backend", "datasets", "plot", "testing", "utils", "wrappers"),
     ("models",),
     ("training", "callbacks"),
     ("saving",),

@@ -67,6 +67,9 @@ class Model(Trainer, Saveable, Layer):
         @property
         def inputs(self) -> list[KerasTensor]: ...
 
+        @property
+        def outputs(self) -> list[KerasTensor]: ...
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and _is_graph(args, kwargs):
             from fastcnn.models.functional import Functional

@@ -22,6 +22,7 @@ LAZY = (
     "fastcnn.losses",
     "fastcnn.metrics",
     "fastcnn.optimizers",
+    "fastcnn.plot",
     "fastcnn.saving",
     "fastcnn.utils",
 )
