@@ -39,7 +39,17 @@ PARTS = {  # imported when first used, and matplotlib with them
     "predictions": ("mistakes", "samples"),
 }
 
-__getattr__, __dir__ = attach(__name__, PARTS)
+_find, __dir__ = attach(__name__, PARTS)
+
+
+def __getattr__(name):
+    try:
+        return _find(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise ImportError("Drawing requires matplotlib: pip install 'fastcnn[plot]'.") from None
+
 
 __all__ = [
     "confusion_matrix",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib import colormaps
 
 from fastcnn.layers.core import Dense
 from fastcnn.layers.resizing import Resizing
 from fastcnn.models.gradients import gradients
 from fastcnn.models.model import Model
 from fastcnn.plot.arguments import as_batch, as_probabilities, name_of
-from fastcnn.plot.figures import SMALL, draw_image, hide_frame, new_axes
+from fastcnn.plot.figures import SMALL, draw_image, new_axes
 from fastcnn.plot.layers import outputs_of_layers
 
 if TYPE_CHECKING:
@@ -50,8 +51,8 @@ def grad_cam(
         ax: the Axes to draw into.
 
     Returns:
-        The axes. The second image in it holds the heat, from 0 to 1, or 0 if nothing speaks for the
-        class.
+        The axes. The second image in it is the colored heat, whose opacity grows with it; it is
+        transparent if nothing speaks for the class.
 
     Raises:
         ValueError: not one image, an unknown layer or class, or a layer without images.
@@ -69,9 +70,10 @@ def grad_cam(
     if ax is None:
         ax = new_axes(2.4, 2.6)
     draw_image(ax, picture)
-    ax.imshow(heat, cmap=HEAT, vmin=0, vmax=1, alpha=OPACITY * heat, interpolation="none")
-    hide_frame(ax)
-    ax.set_title(title, fontsize=SMALL)
+    colored = colormaps[HEAT](heat)
+    colored[..., 3] = OPACITY * heat  # not `alpha`, which SVG files ignore
+    ax.imshow(colored, interpolation="none")
+    ax.set_title(title, fontsize=SMALL, y=1)
     return ax
 
 
@@ -97,8 +99,8 @@ def saliency(
         ax = new_axes(2.4, 2.6)
     top = max(float(values.max()), 1e-30)
     ax.imshow(values, cmap=HEAT, vmin=0, vmax=top, interpolation="none")
-    hide_frame(ax)
-    ax.set_title(title, fontsize=SMALL)
+    ax.set_axis_off()
+    ax.set_title(title, fontsize=SMALL, y=1)
     return ax
 
 

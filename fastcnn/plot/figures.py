@@ -5,15 +5,11 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, NamedTuple
 
+import matplotlib
 import numpy as np
-
-try:
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import to_rgb
-    from matplotlib.figure import Figure
-except ImportError:
-    raise ImportError("Drawing requires matplotlib: pip install 'fastcnn[plot]'.") from None
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from typing import Any
@@ -66,12 +62,9 @@ def new_axes(width: float, height: float) -> Axes:
 
 
 def hide_frame(ax: Axes, *sides: str) -> None:
-    """Hide some sides of the frame, or all, and the ticks of what then has no axis."""
-    for side in sides or ("left", "right", "top", "bottom"):
+    """Hide some sides of the frame."""
+    for side in sides:
         ax.spines[side].set_visible(False)
-    if not sides:
-        ax.set_xticks([])
-        ax.set_yticks([])
 
 
 def draw_image(ax: Axes, image: NDArray) -> None:
@@ -82,7 +75,7 @@ def draw_image(ax: Axes, image: NDArray) -> None:
     top = 255 if image.dtype == np.uint8 else 1
     image = image[..., 0] if image.shape[-1] == 1 else image
     ax.imshow(image, cmap="gray", vmin=0, vmax=top, interpolation="none")
-    hide_frame(ax)
+    ax.set_axis_off()
 
 
 def mosaic(tiles: NDArray, columns: int) -> NDArray:

@@ -12,7 +12,7 @@ from fastcnn.layers.transposed import Conv2DTranspose
 from fastcnn.models.layer_graph import LayerGraph
 from fastcnn.models.model import Model
 from fastcnn.plot.arguments import as_batch
-from fastcnn.plot.figures import SMALL, draw_image, hide_frame, mosaic, new_axes, new_figure
+from fastcnn.plot.figures import SMALL, draw_image, mosaic, new_axes, new_figure
 
 if TYPE_CHECKING:
     from typing import Any
@@ -84,8 +84,8 @@ def filters(
         limit = max(float(np.abs(tiles).max(initial=0)), 1e-30)
         array = mosaic(tiles[..., 0], columns)
         ax.imshow(array, cmap=WEIGHTS, vmin=-limit, vmax=limit, interpolation="none")
-    hide_frame(ax)
-    ax.set_title(f"{found.name}: {total} filters {height} x {width}", fontsize=SMALL + 1)
+    ax.set_axis_off()
+    ax.set_title(f"{found.name}: {total} filters {height} x {width}", fontsize=SMALL + 1, y=1)
     return ax
 
 
@@ -175,7 +175,7 @@ def feature_maps(
     >>> model = keras.Sequential([keras.Input((9, 9, 1)), conv])
     >>> figure = plot.feature_maps(model, np.zeros((9, 9)))
     >>> figure.axes[1].get_title(loc="left")
-    'conv  7 x 7 x 4'
+    'conv: 7 x 7 x 4'
     """
     batch, picture = as_batch(model, image)
     found = _chosen(model, layers)
@@ -183,7 +183,8 @@ def feature_maps(
     rows = len(arrays) + 1
     heights = [1.4, *(1.0 if array.ndim == 3 else 0.4 for array in arrays)]
     unit = min(max(WIDTH / max(count, 1), 0.4), 1.2)  # of a map, in inches
-    title, total = 0.25, unit * sum(heights) + 0.25 * rows
+    title = 0.28  # the height of the line above the maps
+    total = unit * sum(heights) + title * rows
     if fig is None:
         fig = new_figure(WIDTH, total)
     grid = fig.add_gridspec(
@@ -233,10 +234,10 @@ def _draw_maps(ax, array, count):
         # as wide with few channels as with many, so that the maps of all layers have one size
         array = mosaic(np.concatenate([tiles, blank]), count)
         ax.imshow(array, cmap=MAPS, interpolation="none")
-    hide_frame(ax)
+    ax.set_axis_off()
 
 
 def _label(ax, name, shape):
     ax.set_anchor("NW")
-    text = f"{name}  {' x '.join(map(str, shape))}"
-    ax.set_title(text, loc="left", fontsize=SMALL, pad=2)
+    text = f"{name}: {' x '.join(map(str, shape))}"
+    ax.set_title(text, loc="left", fontsize=SMALL, pad=3, y=1)

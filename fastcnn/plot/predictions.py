@@ -13,7 +13,7 @@ from fastcnn.plot.arguments import (
     check_lengths,
     name_of,
 )
-from fastcnn.plot.figures import SMALL, colors, draw_image, hide_frame, new_figure
+from fastcnn.plot.figures import SMALL, colors, draw_image, new_figure
 
 if TYPE_CHECKING:
     from typing import Any
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from fastcnn.plot.arguments import Names
 
-CELL = (2.2, 1.25)  # width and height in inches of a picture with its bars
-INDEXED = 10  # up to so many bars have the index of their class below them
+CELL = (2.2, 1.2)  # width and height in inches of a picture with its bars
 
 
 def samples(
@@ -120,7 +119,7 @@ def _draw(x, labels, probabilities, chosen, class_names, columns, fig):
     pictures = as_pictures(x[chosen])
     grid = fig.add_gridspec(
         rows, 2 * columns, left=0.01, right=0.99, top=1 - 0.22 / (rows * CELL[1]),
-        bottom=0.2 / (rows * CELL[1]), hspace=0.42, wspace=0.12,
+        bottom=0.06 / (rows * CELL[1]), hspace=0.3, wspace=0.12,
     )  # fmt: skip
     for position, index in enumerate(chosen):
         row, column = divmod(position, columns)
@@ -141,14 +140,12 @@ def _draw_one(image_ax, bar_ax, picture, label, probabilities, class_names):
     draw_image(image_ax, picture)
     image_ax.set_anchor("NW")
     options = {} if color is None else {"color": color}
-    image_ax.set_title(text, loc="left", fontsize=SMALL, pad=3, **options)
+    image_ax.set_title(text, loc="left", fontsize=SMALL, pad=3, y=1, **options)
 
     bars = bar_ax.bar(range(len(probabilities)), probabilities, color=palette.gray, width=0.8)
     bars[predicted].set_color(color or palette.gray)
     if label is not None and label < len(bars):
         bars[label].set_color(palette.right)
+    bar_ax.axhline(0, color=palette.gray, linewidth=0.8)
     bar_ax.set_ylim(0, 1)
-    bar_ax.set_yticks([])
-    bar_ax.set_xticks(range(len(bars)) if len(bars) <= INDEXED else [])
-    bar_ax.tick_params(axis="x", length=0, pad=1, labelsize=SMALL - 2)
-    hide_frame(bar_ax, "top", "left", "right")
+    bar_ax.set_axis_off()  # a label for each bar would be too small to read, and slow

@@ -8,6 +8,8 @@ from fastcnn import layers, plot
 
 pytest.importorskip("matplotlib")
 
+import matplotlib as mpl
+
 from fastcnn.plot.figures import new_figure
 
 RNG = np.random.default_rng(0)
@@ -113,11 +115,11 @@ def test_feature_maps_of_a_chain(image):
     model = chain()
     figure = plot.feature_maps(model, image, count=2)
     assert [ax.get_title(loc="left") for ax in figure.axes] == [
-        "image  8 x 9 x 1",
-        "scale  8 x 9 x 1",
-        "conv  6 x 7 x 5",
-        "pool  3 x 3 x 5",
-        "head  3",
+        "image: 8 x 9 x 1",
+        "scale: 8 x 9 x 1",
+        "conv: 6 x 7 x 5",
+        "pool: 3 x 3 x 5",
+        "head: 3",
     ]
     np.testing.assert_array_equal(image_of(figure.axes[0]), GRAY)
     maps = keras.Model(model.inputs, model.get_layer("conv").output)(GRAY[None])[0]
@@ -132,7 +134,7 @@ def test_feature_maps_of_a_graph_with_a_layer_used_twice():
     model = graph()
     fig = new_figure(4, 6)
     assert plot.feature_maps(model, COLOR, fig=fig) is fig
-    assert [ax.get_title(loc="left").split()[0] for ax in fig.axes] == [
+    assert [ax.get_title(loc="left").split(":")[0] for ax in fig.axes] == [
         *("image", "conv", "conv", "sum", "relu", "mean", "scores", "head"),
     ]
     chosen = plot.feature_maps(model, COLOR, [model.get_layer("sum"), "scores"], count=3)
@@ -181,6 +183,11 @@ def test_models_that_do_not_take_one_image():
 # ------------------------------------------------------------------------- Grad-CAM and saliency
 
 
+def heat_of(ax):
+    """The heat from 0 to 1, which is 60 % opaque where it is 1."""
+    return image_of(ax, 1)[..., 3] / 0.6
+
+
 def logits(model):
     """The same chain, without its last activation."""
     twin = chain(activation=None)
@@ -204,11 +211,13 @@ def test_grad_cam_of_a_chain_is_of_the_scores():
     probability = float(model(GRAY[None])[0, label])
     assert ax.get_title() == f"{'abc'[label]} {100 * probability:.0f} %"
     np.testing.assert_array_equal(image_of(ax, 0), GRAY)
-    heat = image_of(ax, 1)
+    heat = heat_of(ax)
     small = expected_heat(logits(model), GRAY[..., None], "conv", label)  # the pooling is left out
     resize = layers.Resizing(8, 9)
     np.testing.assert_allclose(heat, resize(small[None, ..., None])[0, ..., 0], atol=1e-5)
-    np.testing.assert_allclose(ax.images[1].get_alpha(), 0.6 * heat)
+    colored = [*mpl.colormaps["inferno"](heat.max())[:3], 0.6 * heat.max()]
+    bright = np.unravel_index(heat.argmax(), heat.shape)
+    np.testing.assert_allclose(image_of(ax, 1)[bright], colored)
 
 
 def test_grad_cam_where_the_model_is_sure():
@@ -218,7 +227,7 @@ def test_grad_cam_where_the_model_is_sure():
     head.kernel.assign(head.kernel.numpy() * 300)
     label = int(np.argmax(model(GRAY[None])[0]))
     assert model(GRAY[None])[0, label] == 1
-    heat = image_of(plot.grad_cam(model, GRAY, layer="pool"), 1)
+    heat = heat_of(plot.grad_cam(model, GRAY, layer="pool"))
     small = expected_heat(logits(model), GRAY[..., None], "pool", label)
     np.testing.assert_allclose(
         heat, layers.Resizing(8, 9)(small[None, ..., None])[0, ..., 0], atol=1e-5
@@ -229,7 +238,7 @@ def test_grad_cam_where_the_model_is_sure():
 def test_grad_cam_and_saliency_of_a_graph(label):
     model = graph()
     scores = keras.Model(model.inputs, model.get_layer("scores").output)
-    heat = image_of(plot.grad_cam(model, COLOR, label=label), 1)
+    heat = heat_of(plot.grad_cam(model, COLOR, label=label))
     np.testing.assert_allclose(heat, expected_heat(scores, COLOR, "relu", label), atol=1e-5)
     values = image_of(plot.saliency(model, COLOR, label))
     gradient = keras.gradients(scores, COLOR[None], of=label)[0]
@@ -242,7 +251,7 @@ def test_one_unit_has_two_classes_of_opposite_gradients():
     ax = plot.saliency(model, GRAY, class_names=NAMES)
     assert ax.get_title().startswith(NAMES[likely])
     np.testing.assert_array_equal(image_of(ax), image_of(plot.saliency(model, GRAY, 1 - likely)))
-    heats = [image_of(plot.grad_cam(model, GRAY, label=label), 1) for label in (0, 1)]
+    heats = [heat_of(plot.grad_cam(model, GRAY, label=label)) for label in (0, 1)]
     assert not np.array_equal(*heats)
     with pytest.raises(ValueError, match=r"`label` must be in \[0, 2\)"):
         plot.saliency(model, GRAY, 2)
