@@ -138,9 +138,9 @@ def check_lengths(**arrays: Any) -> None:
 
 
 def name_of(label: int, class_names: Names) -> str:
-    """The name of a class, or its index where there is no name."""
+    """The name of a class, or its index where there is no name, as a text for matplotlib."""
     names = {} if class_names is None else _in_order(class_names)
-    return str(names.get(int(label), int(label)))
+    return str(names.get(int(label), int(label))).replace("$", r"\$")  # not a formula
 
 
 def count_classes(class_names: Names, *labels: NDArray) -> int:

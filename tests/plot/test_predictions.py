@@ -1,5 +1,6 @@
 """`samples`, `mistakes`, `confusion_matrix` and `history`: what their axes contain."""
 
+import io
 import subprocess
 import sys
 
@@ -95,6 +96,14 @@ def test_without_names_and_without_labels():
     text, color = titles(plot.samples(X, None, P, {1: "dog"}))[2]
     assert text == "dog 60 %"
     assert color == mpl.rcParams["text.color"]
+
+
+def test_names_are_not_formulas():
+    figure = plot.samples(X[:1], [0], P[:1], ["$a_1$ and $b$"])
+    file = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(file, format="svg")
+    assert ">$a_1$ and $b$ 70 %</text>" in file.getvalue()
 
 
 def test_one_unit_is_the_probability_of_the_second_of_two_classes():
