@@ -1,8 +1,8 @@
 """`python -m fastcnn.fashion`: the Fashion-MNIST tutorial as a program.
 
 It trains the tutorial's convolutional network, its dense network, or both, and reports their
-accuracy on test images. It uses only the public interface: copy it and change the layers to start
-your own program.
+accuracy on test images. But for the report it uses only the public interface: copy it and change
+the layers to start your own program.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 import fastcnn as keras
+from fastcnn.report.training import EpochTimer, Report, Training
 
 PROGRAM = "python -m fastcnn.fashion"
 STOPPED = 130  # the exit code of a program that was ended by Ctrl-C
@@ -42,6 +44,9 @@ examples:
   {PROGRAM} --save model.keras
       save the trained model; to load it, call
       fastcnn.models.load_model("model.keras")
+  {PROGRAM} --report results
+      write a page with curves, mistakes and what the network sees to
+      results/index.html, for any browser
 
 Ctrl-C ends the training at any time; the model is then tested and saved as it is."""
 
@@ -77,28 +82,27 @@ def dnn() -> keras.Sequential:
 
 
 MODELS = {"cnn": cnn, "dnn": dnn}
+TITLES = {"cnn": "Convolutional network", "dnn": "Dense network"}
 
 
 @dataclass
-class Result:
-    """The result of training one model."""
+class Result(Training):
+    """A trained model, its results, and whether it was saved if requested."""
 
     name: str
-    accuracy: float
-    loss: float
-    parameters: int
-    seconds: float
-    stopped: bool
     saved: bool
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the program and return its exit code.
 
-    0: success; 1: no data, or the model was not saved; 2: invalid option; 130: stopped by
-    Ctrl-C.
+    0: success; 1: no data, or the model or the report was not saved; 2: invalid option; 130:
+    stopped by Ctrl-C.
     """
     options = parse(arguments)
+    options.command = shlex.join(
+        [*PROGRAM.split(), *(sys.argv[1:] if arguments is None else arguments)]
+    )
     try:
         return run(options)
     except KeyboardInterrupt:
@@ -121,14 +125,19 @@ def run(options: argparse.Namespace) -> int:
         keras.config.set_num_threads(options.threads)
     results = []
     for name in MODELS if options.model == "both" else [options.model]:
-        results.append(train_and_test(name, train, test, options))
+        try:
+            results.append(train_and_test(name, train, test, options))
+        except BackupError as error:
+            print(f"{PROGRAM}: {error}", file=sys.stderr)
+            return 1
         if results[-1].stopped:
             break
     if options.model == "both":
         print_table(results)
+    reported = write_report(results, len(train[0]), test, options) if options.report else True
     if results[-1].stopped:
         return STOPPED
-    return 0 if all(result.saved for result in results) else 1
+    return 0 if reported and all(result.saved for result in results) else 1
 
 
 def train_and_test(name, train, test, options):
@@ -143,6 +152,10 @@ def train_and_test(name, train, test, options):
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
+    timer = EpochTimer()
+    callbacks = [timer]
+    if options.resume:
+        callbacks.append(keras.callbacks.BackupAndRestore(os.path.join(options.resume, name)))
     start, stopped = time.perf_counter(), False
     try:
         model.fit(
@@ -150,9 +163,14 @@ def train_and_test(name, train, test, options):
             epochs=options.epochs,
             batch_size=options.batch_size,
             verbose=0 if options.quiet else 1,
+            callbacks=callbacks,
         )
     except KeyboardInterrupt:
         stopped = True
+    except (OSError, ValueError) as error:
+        if not options.resume:
+            raise
+        raise BackupError(f"--resume cannot use {options.resume!r}: {error}") from None
     seconds = time.perf_counter() - start
     if stopped:
         steps = int(model.optimizer.iterations)
@@ -170,7 +188,35 @@ def train_and_test(name, train, test, options):
     if not options.quiet:
         print(f"Test of the {name.upper()} on {len(test[0])} images: [loss, accuracy] =")
     print([float(loss), float(accuracy)])
-    return Result(name.upper(), accuracy, loss, model.count_params(), seconds, stopped, saved)
+    return Result(TITLES[name], model, timer, seconds, loss, accuracy, stopped, name.upper(), saved)
+
+
+def write_report(results, train_size, test, options):
+    """Write the page about the results; return whether that succeeded."""
+    from fastcnn.report import page
+
+    report = Report(
+        title="Fashion-MNIST",
+        trainings=results,
+        x=test[0],
+        y=test[1],
+        class_names=keras.datasets.fashion_mnist.CLASS_NAMES,
+        train_size=train_size,
+        command=options.command,
+        settings=[
+            ("batch size", options.batch_size),
+            ("learning rate", options.learning_rate),
+            ("seed", "not set" if options.seed is None else options.seed),
+        ],
+    )
+    try:
+        path = page.write(options.report, report)
+    except OSError as error:
+        print(f"{PROGRAM}: the report could not be written: {error}", file=sys.stderr)
+        return False
+    if not options.quiet:
+        print(f"Report written to {path}")
+    return True
 
 
 def print_table(results):
@@ -184,7 +230,7 @@ def print_table(results):
         table.add_column(result.name + (" (stopped)" if result.stopped else ""), justify="right")
     table.add_row("test accuracy", *(f"{result.accuracy:.4f}" for result in results))
     table.add_row("test loss", *(f"{result.loss:.4f}" for result in results))
-    table.add_row("parameters", *(f"{result.parameters:,}" for result in results))
+    table.add_row("parameters", *(f"{result.model.count_params():,}" for result in results))
     table.add_row("training seconds", *(f"{result.seconds:.2f}" for result in results))
     Console().print(table)
 
@@ -220,6 +266,10 @@ def save_weights(model, path):
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+class BackupError(Exception):
+    """The folder of `--resume` cannot be used, or its state is of another run."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -299,6 +349,19 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--model both, to FILE-cnn.keras and FILE-dnn.keras",
     )
     parser.add_argument(
+        "--report",
+        type=report_folder,
+        metavar="FOLDER",
+        help="write a page about the training, the mistakes and what the network sees to "
+        "FOLDER/index.html; requires matplotlib",
+    )
+    parser.add_argument(
+        "--resume",
+        metavar="FOLDER",
+        help="keep the state of the training in this folder after each epoch, and continue from it "
+        "if a run with the same options was stopped or killed",
+    )
+    parser.add_argument(
         "--quiet", action="store_true", help="print only the result, no summary and no progress"
     )
     return parser.parse_args(arguments)
@@ -347,6 +410,25 @@ def model_file(text):
         raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
     if not os.access(path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"the folder {str(path.parent)!r} is not writable")
+    return path
+
+
+def report_folder(text):
+    """A type for argparse: a writable folder, or one that can be created, and matplotlib."""
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
+    existing = path if path.exists() else path.parent
+    if not existing.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {str(existing)!r}")
+    if not os.access(existing, os.W_OK):
+        raise argparse.ArgumentTypeError(f"the folder {str(existing)!r} is not writable")
+    try:
+        import matplotlib  # noqa: F401 - before the training, not after it
+    except ImportError:
+        raise argparse.ArgumentTypeError(
+            "requires matplotlib: pip install 'fastcnn[plot]'"
+        ) from None
     return path
 
 

@@ -6,11 +6,11 @@ from fastcnn import config, kernels
 from fastcnn.core.version import __version__
 
 
-def show_config() -> None:
-    """Print version, backend, instruction set and threads: what a bug report needs."""
+def config_rows() -> list[tuple[str, object]]:
+    """(name, value) of what `show_config` prints."""
     import platform  # takes a millisecond, and bug reports are rare
 
-    rows = [
+    return [
         ("fastcnn", __version__),
         ("backend", config.backend()),
         ("instruction set", kernels.instruction_set()),
@@ -21,5 +21,9 @@ def show_config() -> None:
         ("platform", f"{platform.system()} {platform.release()} {platform.machine()}"),
         ("libc", " ".join(platform.libc_ver())),
     ]
-    for name, value in rows:
+
+
+def show_config() -> None:
+    """Print version, backend, instruction set and threads: what a bug report needs."""
+    for name, value in config_rows():
         print(f"{name + ':':<17}{value}")
