@@ -188,6 +188,8 @@ def _smaller(shape):
     return {"height": shape[0] * 3 // 4, "width": shape[1] * 3 // 4}
 
 
+_jitter = {"brightness_factor": 0.2, "contrast_factor": 0.2, "hue_factor": 0.1}
+
 _layer("Rescaling", "", {"scale": 1 / 127.5, "offset": -1.0}, PHOTOS)
 _layer("Normalization", "", {"mean": [0.4, 0.5, 0.6], "variance": [0.1, 0.2, 0.3]}, PHOTOS)
 _layer("CenterCrop", "", _smaller, PHOTOS)
@@ -201,6 +203,26 @@ _layer("RandomZoom", "", {"height_factor": 0.2}, PHOTOS, random=True)
 _layer("RandomContrast", "", {"factor": 0.2, "value_range": (-1, 1)}, PHOTOS, random=True)
 _layer("RandomBrightness", "", {"factor": 0.2, "value_range": (-1, 1)}, PHOTOS, random=True)
 _layer("RandomErasing", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("MixUp", "", {}, PHOTOS, random=True)
+_layer("CutMix", "", {}, PHOTOS, random=True)
+_layer("AutoContrast", "", {"value_range": (-1, 1)}, PHOTOS)
+_layer("Equalization", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("ContrastLimitedAdaptiveHistogramEqualization", "", {"value_range": (-1, 1)}, PHOTOS)
+_layer("Solarization", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("RandomPosterization", "", {"factor": 4, "value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("RandomInvert", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("RandomGrayscale", "", {}, PHOTOS, random=True)
+_layer("RandomColorDegeneration", "", {"factor": 0.5, "value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("RandomHue", "", {"factor": 0.2, "value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("RandomSaturation", "", {"factor": (0.3, 0.7)}, PHOTOS, random=True)
+_layer("RandomSharpness", "", {"factor": 0.5, "value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("RandomGaussianBlur", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("RandomShear", "", {"x_factor": 0.2, "y_factor": 0.2}, PHOTOS, random=True)
+_layer("RandomPerspective", "", {"scale": 0.3}, PHOTOS, random=True)
+_layer("RandomElasticTransform", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("RandomColorJitter", "", {"value_range": (-1, 1), **_jitter}, PHOTOS, random=True)
+_layer("RandAugment", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
+_layer("AugMix", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
 
 # --- activations, as the layer `Activation`, which is what makes the registry's list complete
 

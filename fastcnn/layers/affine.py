@@ -67,6 +67,14 @@ class RandomAffine(Augmentation):
             call.bound_dy = call.dy
         call.transform_backward()
 
+    def change_masks(self, masks, drawn):
+        """The masks, moved like the images, without new values between those of neighbors."""
+        settings = {**self._settings(), "interpolation": "nearest"}
+        moved = kernels.functions.affine_transform_forward(
+            masks.astype(self.dtype), np.asarray(drawn, self.dtype), **settings
+        )
+        return moved.astype(masks.dtype)
+
     def get_config(self):
         return {**super().get_config(), **self._settings()}
 

@@ -1,7 +1,8 @@
-"""Random changes of images: the base class, RandomFlip, RandomErasing.
+"""Random changes of images: the base classes, RandomFlip, RandomErasing.
 
 As in Keras, these layers also change images in calls without `training`, `layer(x)` and `model(x)`,
-but not in `predict` and `evaluate`.
+but not in `predict` and `evaluate`. A direct call also takes a dictionary with "images" and, as
+there are, "labels" and "segmentation_masks", which change with them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.core.arguments import check_choice, check_data_format
+from fastcnn.core.steps import Call
+from fastcnn.core.tensor import tensor
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import ImageLayer
 from fastcnn.layers.registry import register
@@ -28,7 +31,7 @@ class AugmentationStep(PlainStep):
             self._kept = None
             return x
         call = self._kept = self.bound(x)
-        call.drawn = self.layer.draw(x.shape, self.layer.generator())
+        call.drawn = self.layer.drawn(x.shape)
         self.layer.apply(call)
         return call.y
 
@@ -42,30 +45,114 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Range
 
 
-class Augmentation(SeededLayer, ImageLayer):
+class ImageChange(ImageLayer):
+    """Base: changes pixels, and keeps the shape; in training, unless a class has another step.
+
+    `apply` reads from `call.drawn` what `drawn` returned for the batch.
+    """
+
+    step_class: Any = AugmentationStep
+    depends_on_training = True
+    default_training = True
+    channels: tuple[int, ...] = ()  # the numbers of channels that the layer takes; empty: any
+
+    def __init__(self, data_format=None, **kwargs):
+        super().__init__(**kwargs)
+        self.data_format = check_data_format(data_format)
+
+    def compute_output_shape(self, input_shape):
+        check_rank(self, input_shape, 4)
+        if self.channels and input_shape[3] not in self.channels:
+            raise ValueError(
+                f"Layer {self.name!r} expects images with {' or '.join(map(str, self.channels))} "
+                f"channels. Received input shape {tuple(input_shape)}."
+            )
+        return tuple(input_shape)
+
+    def drawn(self, shape):
+        """What `apply` needs to know of a batch of images of `shape` (n, h, w, c)."""
+
+    def change_labels(self, labels, drawn):
+        """The labels (n, ...) of the changed images."""
+        return labels
+
+    def change_masks(self, masks, drawn):
+        """The segmentation masks (n, h, w, c) of the changed images."""
+        return masks
+
+    def __call__(self, inputs, training=None):
+        if not isinstance(inputs, dict):
+            return super().__call__(inputs, training)
+        if "images" not in inputs or "bounding_boxes" in inputs:
+            raise ValueError(
+                f"Layer {self.name!r} expects a dictionary with 'images' and, if needed, 'labels' "
+                "and 'segmentation_masks'; bounding boxes are not supported. "
+                f"Received the keys {sorted(map(str, inputs))}."
+            )
+        single = np.ndim(inputs["images"]) == 3
+        batch = {
+            key: np.asarray(value)[None] if single else np.asarray(value)
+            for key, value in inputs.items()
+            if key in ("images", "labels", "segmentation_masks")
+        }
+        x = self._checked(batch["images"])
+        self.build_once((None, *x.shape[1:]))
+        step = self.make_step()
+        batch["images"] = np.array(step.forward(x, training))
+        call = step._kept
+        if call is not None:
+            changes = {"labels": self.change_labels, "segmentation_masks": self.change_masks}
+            for key in changes.keys() & batch.keys():
+                batch[key] = changes[key](batch[key], getattr(call, "drawn", None))
+        changed = {key: tensor(value[0] if single else value) for key, value in batch.items()}
+        return {**inputs, **changed}
+
+    def get_config(self):
+        return {**super().get_config(), "data_format": self.data_format}
+
+
+class Augmentation(SeededLayer, ImageChange):
     """Base: `draw` draws the changes of a batch, which `apply` reads from `call.drawn`.
 
     Only `draw` is random, so the same generator state gives the same images.
     """
 
-    step_class = AugmentationStep
-    depends_on_training = True
-    default_training = True
-
     def __init__(self, seed=None, data_format=None, **kwargs):
-        super().__init__(seed, **kwargs)
-        self.data_format = check_data_format(data_format)
+        super().__init__(seed, data_format=data_format, **kwargs)
 
-    def compute_output_shape(self, input_shape):
-        check_rank(self, input_shape, 4)
-        return tuple(input_shape)
+    def drawn(self, shape):
+        return self.draw(shape, self.generator())
 
     def draw(self, shape, generator):
         """The random changes of images of `shape` (n, h, w, c), for `apply`."""
         raise NotImplementedError
 
-    def get_config(self):
-        return {**super().get_config(), "data_format": self.data_format}
+
+def applied(layer, x, drawn):
+    """The `Call` of a layer that is part of another one, after its forward pass."""
+    call = Call(x)
+    call.y = np.empty_like(x)
+    call.drawn = drawn
+    layer.prepare(call)
+    layer.apply(call)
+    return call
+
+
+def gradient_of(layer, call, dy):
+    """The gradient for the x of `applied`, from the gradient dy of its y."""
+    call.dy, call.dx = np.ascontiguousarray(dy), np.empty_like(call.x)
+    layer.apply_backward(call)
+    return call.dx
+
+
+def rescaled(images, source, target):
+    """`images` with values in the range `source`, moved linearly to the range `target`."""
+    if tuple(source) == tuple(target):
+        return images
+    (low, high), (new_low, new_high) = source, target
+    dtype = images.dtype.type
+    images = (images - dtype(low)) / dtype(high - low)
+    return images * dtype(new_high - new_low) + dtype(new_low)
 
 
 @register
@@ -108,6 +195,11 @@ class RandomFlip(Augmentation):
     def apply(self, call):
         call.y[...] = call.x
         call.y[call.drawn] = self._flipped(call.x[call.drawn])
+
+    def change_masks(self, masks, drawn):
+        masks = masks.copy()
+        masks[drawn] = self._flipped(masks[drawn])
+        return masks
 
     def apply_backward(self, call):
         call.dx[...] = call.dy

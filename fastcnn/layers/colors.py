@@ -1,4 +1,4 @@
-"""Random color changes of images: RandomContrast, RandomBrightness."""
+"""Random changes of colors: contrast, brightness, gray, and less color."""
 
 from __future__ import annotations
 
@@ -116,6 +116,123 @@ class RandomBrightness(Augmentation):
         low, high = self.value_range
         inside = (call.unclipped >= low) & (call.unclipped <= high)
         np.multiply(call.dy, inside, out=call.dx)
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
+
+
+GRAY = (0.2989, 0.5870, 0.1140)  # the weights of red, green and blue
+
+
+class Graying(Augmentation):
+    """Base of the layers that mix colors with their gray value: red, green and blue, or gray."""
+
+    channels: tuple[int, ...] = (1, 3)
+
+    def _gray(self, images):
+        """The gray values (n, h, w, 1)."""
+        return images if images.shape[3] == 1 else images @ np.array([GRAY], self.dtype).T
+
+    def _gray_backward(self, dy):
+        """The gradient of sum(dy * _gray(images)), with dy (n, h, w, c)."""
+        return dy if dy.shape[3] == 1 else dy.sum(3, keepdims=True) * np.array(GRAY, self.dtype)
+
+
+@register
+class RandomGrayscale(Graying):
+    """Turns some of the images gray: y = 0.2989 r + 0.587 g + 0.114 b in all channels.
+
+    Args:
+        factor: probability that an image is changed.
+        data_format: None or "channels_last".
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, 1 or 3). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layers.RandomGrayscale(1)(np.array([[[[0.0, 100.0, 0.0]]]])).round().ravel().tolist()
+    [59.0, 59.0, 59.0]
+    """
+
+    def __init__(
+        self,
+        factor: float = 0.5,
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = check_range(factor, "factor", 0, 1)[1]
+        if np.ndim(factor):
+            raise ValueError(f"The argument `factor` must be one number. Received {factor!r}.")
+
+    def draw(self, shape, generator):
+        return generator.random((shape[0], 1, 1, 1)) < self.factor
+
+    def apply(self, call):
+        call.y[...] = np.where(call.drawn, self._gray(call.x), call.x)
+
+    def apply_backward(self, call):
+        call.dx[...] = np.where(call.drawn, self._gray_backward(call.dy), call.dy)
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+@register
+class RandomColorDegeneration(Graying):
+    """Moves the colors of each image toward gray.
+
+        y = clip(x + f * (gray - x), *value_range), f in factor
+
+    Args:
+        factor: in [-1, 1], or two such values (lower, upper). One value v stands for (-|v|, |v|),
+            as in Keras, where negative factors strengthen the colors.
+        value_range: (lowest, highest) pixel value.
+        data_format: None or "channels_last".
+        seed: see `SeededLayer`.
+        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
+
+    Input shape: (n, height, width, 3). Output shape: the same.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from fastcnn import layers
+    >>> layer = layers.RandomColorDegeneration((0.5, 0.5))
+    >>> layer(np.array([[[[0.0, 100.0, 0.0]]]])).round().ravel().tolist()
+    [29.0, 79.0, 29.0]
+    """
+
+    channels = (3,)
+
+    def __init__(
+        self,
+        factor: Range,
+        value_range: Sequence[float] = (0, 255),
+        data_format: str | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(seed, data_format, **kwargs)
+        self.factor = check_range(factor, "factor", -1, 1, symmetric=True)
+        self.value_range = check_value_range(value_range)
+
+    def draw(self, shape, generator):
+        return generator.uniform(*self.factor, (shape[0], 1, 1, 1)).astype(self.dtype)
+
+    def apply(self, call):
+        call.unclipped = call.x + call.drawn * (self._gray(call.x) - call.x)
+        np.clip(call.unclipped, *self.value_range, out=call.y)
+
+    def apply_backward(self, call):
+        low, high = self.value_range
+        dy = np.where((call.unclipped >= low) & (call.unclipped <= high), call.dy, 0)
+        call.dx[...] = dy + call.drawn * (self._gray_backward(dy) - dy)
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     )
     from fastcnn.layers.colors import (
         RandomBrightness as RandomBrightness,
+        RandomColorDegeneration as RandomColorDegeneration,
         RandomContrast as RandomContrast,
+        RandomGrayscale as RandomGrayscale,
     )
     from fastcnn.layers.convolutional_1d import (
         Conv1D as Conv1D,
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
         SpatialDropout1D as SpatialDropout1D,
         SpatialDropout2D as SpatialDropout2D,
     )
+    from fastcnn.layers.filters import (
+        RandomGaussianBlur as RandomGaussianBlur,
+        RandomSharpness as RandomSharpness,
+    )
     from fastcnn.layers.global_pooling import (
         GlobalAveragePooling2D as GlobalAveragePooling2D,
         GlobalAvgPool2D as GlobalAvgPool2D,
@@ -49,6 +55,15 @@ if TYPE_CHECKING:
         GlobalMaxPooling2D as GlobalMaxPooling2D,
     )
     from fastcnn.layers.group_normalization import GroupNormalization as GroupNormalization
+    from fastcnn.layers.histograms import (
+        AutoContrast as AutoContrast,
+        ContrastLimitedAdaptiveHistogramEqualization as ContrastLimitedAdaptiveHistogramEqualization,  # noqa: E501
+        Equalization as Equalization,
+    )
+    from fastcnn.layers.hues import (
+        RandomHue as RandomHue,
+        RandomSaturation as RandomSaturation,
+    )
     from fastcnn.layers.identity import (
         ActivityRegularization as ActivityRegularization,
         Identity as Identity,
@@ -71,6 +86,10 @@ if TYPE_CHECKING:
         multiply as multiply,
         subtract as subtract,
     )
+    from fastcnn.layers.mixing import (
+        CutMix as CutMix,
+        MixUp as MixUp,
+    )
     from fastcnn.layers.noise import (
         GaussianDropout as GaussianDropout,
         GaussianNoise as GaussianNoise,
@@ -78,6 +97,11 @@ if TYPE_CHECKING:
     from fastcnn.layers.permuting import (
         Permute as Permute,
         RepeatVector as RepeatVector,
+    )
+    from fastcnn.layers.policies import (
+        AugMix as AugMix,
+        RandAugment as RandAugment,
+        RandomColorJitter as RandomColorJitter,
     )
     from fastcnn.layers.pooling_1d import (
         AveragePooling1D as AveragePooling1D,
@@ -115,9 +139,19 @@ if TYPE_CHECKING:
         UnitNormalization as UnitNormalization,
     )
     from fastcnn.layers.spectral_normalization import SpectralNormalization as SpectralNormalization
+    from fastcnn.layers.tones import (
+        RandomInvert as RandomInvert,
+        RandomPosterization as RandomPosterization,
+        Solarization as Solarization,
+    )
     from fastcnn.layers.transposed import (
         Conv2DTranspose as Conv2DTranspose,
         Convolution2DTranspose as Convolution2DTranspose,
+    )
+    from fastcnn.layers.warps import (
+        RandomElasticTransform as RandomElasticTransform,
+        RandomPerspective as RandomPerspective,
+        RandomShear as RandomShear,
     )
 
 PARTS = {
@@ -139,7 +173,9 @@ PARTS = {
     ),
     "colors": (
         "RandomBrightness",
+        "RandomColorDegeneration",
         "RandomContrast",
+        "RandomGrayscale",
     ),
     "convolutional_1d": (
         "Conv1D",
@@ -160,6 +196,10 @@ PARTS = {
         "SpatialDropout1D",
         "SpatialDropout2D",
     ),
+    "filters": (
+        "RandomGaussianBlur",
+        "RandomSharpness",
+    ),
     "global_pooling": (
         "GlobalAveragePooling2D",
         "GlobalAvgPool2D",
@@ -167,6 +207,15 @@ PARTS = {
         "GlobalMaxPooling2D",
     ),
     "group_normalization": ("GroupNormalization",),
+    "histograms": (
+        "AutoContrast",
+        "ContrastLimitedAdaptiveHistogramEqualization",
+        "Equalization",
+    ),
+    "hues": (
+        "RandomHue",
+        "RandomSaturation",
+    ),
     "identity": (
         "ActivityRegularization",
         "Identity",
@@ -189,6 +238,10 @@ PARTS = {
         "multiply",
         "subtract",
     ),
+    "mixing": (
+        "CutMix",
+        "MixUp",
+    ),
     "noise": (
         "GaussianDropout",
         "GaussianNoise",
@@ -196,6 +249,11 @@ PARTS = {
     "permuting": (
         "Permute",
         "RepeatVector",
+    ),
+    "policies": (
+        "AugMix",
+        "RandAugment",
+        "RandomColorJitter",
     ),
     "pooling_1d": (
         "AveragePooling1D",
@@ -233,8 +291,18 @@ PARTS = {
         "UnitNormalization",
     ),
     "spectral_normalization": ("SpectralNormalization",),
+    "tones": (
+        "RandomInvert",
+        "RandomPosterization",
+        "Solarization",
+    ),
     "transposed": (
         "Conv2DTranspose",
         "Convolution2DTranspose",
+    ),
+    "warps": (
+        "RandomElasticTransform",
+        "RandomPerspective",
+        "RandomShear",
     ),
 }

@@ -77,7 +77,7 @@ OVER_AXIS = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}
 
 
 def reduce(graph, kind, x, axes):
-    """Add a node of `kind`, ReduceMax or ReduceMean; return the name of its output."""
+    """Add a node of `kind`, ReduceMax, ReduceMin or ReduceMean; return the name of its output."""
     if graph.opset < 18:
         return graph.op(kind, x, axes=list(axes))
     return graph.op(kind, x, np.array(axes, np.int64))
@@ -589,6 +589,17 @@ def _rescaling(graph, layer):
         graph.then("Add", np.asarray(layer.offset, np.float32))
 
 
+@exports("AutoContrast")
+def _auto_contrast(graph, layer):
+    graph.to_channels_last()
+    x, op = graph.tensor, graph.op
+    low, high = layer.value_range
+    ends = [reduce(graph, kind, x, [1, 2]) for kind in ("ReduceMin", "ReduceMax")]
+    share = op("Div", op("Sub", x, ends[0]), op("Sub", *reversed(ends)))
+    stretched = op("Add", op("Mul", share, np.float32(high - low)), np.float32(low))
+    graph.tensor = op("Where", op("Equal", *ends), x, stretched)
+
+
 @exports("Normalization")
 def _normalization(graph, layer):
     graph.to_channels_last()
@@ -618,6 +629,24 @@ def _normalization(graph, layer):
     "RandomContrast",
     "RandomErasing",
     "RandomBrightness",
+    "AugMix",
+    "CutMix",
+    "Equalization",
+    "MixUp",
+    "RandAugment",
+    "RandomColorDegeneration",
+    "RandomColorJitter",
+    "RandomElasticTransform",
+    "RandomGaussianBlur",
+    "RandomGrayscale",
+    "RandomHue",
+    "RandomInvert",
+    "RandomPerspective",
+    "RandomPosterization",
+    "RandomSaturation",
+    "RandomSharpness",
+    "RandomShear",
+    "Solarization",
     "GaussianNoise",
     "GaussianDropout",
 )

@@ -66,6 +66,8 @@ def groups(model, path="", visited=None):
         visited.add(id(layer))
         group = f"{path}layers/{kind}_{count}" if count else f"{path}layers/{kind}"
         yield group, layer
+        for name, part in getattr(layer, "parts", {}).items():
+            yield f"{group}/{name}", part
         if hasattr(layer, "layers"):
             yield from groups(layer, f"{group}/", visited)
         while hasattr(layer, "_nested_layer"):

@@ -15,6 +15,26 @@ LAYERS = {
     "erasing": lambda **k: layers.RandomErasing(value_range=(0, 1), **k),
     "brightness": lambda **k: layers.RandomBrightness(0.5, (0, 1), **k),
 }
+MORE = {
+    "mix up": lambda **k: layers.MixUp(1.0, **k),
+    "cut mix": lambda **k: layers.CutMix(1.0, **k),
+    "solarization": lambda **k: layers.Solarization(0.3, 0.5, (0, 1), **k),
+    "posterization": lambda **k: layers.RandomPosterization(5, (0, 1), **k),
+    "invert": lambda **k: layers.RandomInvert((0.5, 1), (0, 1), **k),
+    "grayscale": lambda **k: layers.RandomGrayscale(0.6, **k),
+    "degeneration": lambda **k: layers.RandomColorDegeneration(0.6, (0, 1), **k),
+    "hue": lambda **k: layers.RandomHue(0.6, (0, 1), **k),
+    "saturation": lambda **k: layers.RandomSaturation(0.6, (0, 1), **k),
+    "jitter": lambda **k: layers.RandomColorJitter((0, 1), 0.2, 0.2, (0.3, 0.6), 0.1, **k),
+    "sharpness": lambda **k: layers.RandomSharpness(0.9, (0, 1), **k),
+    "blur": lambda **k: layers.RandomGaussianBlur((0.5, 1), 3, (0.5, 1), (0, 1), **k),
+    "shear": lambda **k: layers.RandomShear(0.4, 0.3, **k),
+    "perspective": lambda **k: layers.RandomPerspective(1.0, 0.5, **k),
+    "elastic": lambda **k: layers.RandomElasticTransform((0.5, 1), value_range=(0, 1), **k),
+    "rand augment": lambda **k: layers.RandAugment((0, 1), 4, **k),
+    "aug mix": lambda **k: layers.AugMix((0, 1), **k),
+}
+ALL = LAYERS | MORE
 
 
 def images(size=64):
@@ -26,19 +46,19 @@ def changed(y, x):
     return (y != x).any((1, 2, 3)).mean()
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", ALL)
 def test_images_change_in_training_and_without_training_argument(name):
-    x, layer = images(), LAYERS[name](seed=1)
+    x, layer = images(), ALL[name](seed=1)
     assert changed(layer(x), x) > 0.3
     assert changed(layer(x, training=True), x) > 0.3
     np.testing.assert_array_equal(layer(x, training=False), x)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", ALL)
 def test_layer_in_a_model_acts_like_the_layer_alone(name):
     """As in Keras, `model(x)` and `layer(x)` change images; `predict` and `evaluate` do not."""
     x = images()
-    model = keras.Sequential([keras.Input(x.shape[1:]), LAYERS[name](seed=1)])
+    model = keras.Sequential([keras.Input(x.shape[1:]), ALL[name](seed=1)])
     nested = keras.Sequential([model])
     for _ in range(2):  # the first call binds
         assert changed(model(x), x) > 0.3
@@ -49,11 +69,11 @@ def test_layer_in_a_model_acts_like_the_layer_alone(name):
         np.testing.assert_array_equal(model.predict_on_batch(x), x)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_single_image(name):
     x = images(1)
-    wanted = LAYERS[name](seed=1)(x)
-    np.testing.assert_array_equal(LAYERS[name](seed=1)(x[0]), wanted[0])
+    wanted = ALL[name](seed=1)(x)
+    np.testing.assert_array_equal(ALL[name](seed=1)(x[0]), wanted[0])
     for layer in (layers.Resizing(4, 3), layers.CenterCrop(4, 3), layers.RandomCrop(4, 3, seed=1)):
         np.testing.assert_array_equal(layer(x[0], training=False), layer(x, training=False)[0])
 
@@ -67,21 +87,21 @@ def test_other_layers_default_to_inference():
     np.testing.assert_array_equal(before, model.get_weights())
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", ALL)
 def test_package_seed_makes_results_reproducible(name):
     x, runs = images(), []
     for _ in range(2):
         keras.utils.set_random_seed(3)
-        layer = LAYERS[name]()
+        layer = ALL[name]()
         runs.append([layer(x, training=True) for _ in range(2)])
     np.testing.assert_array_equal(*runs)
     assert not np.array_equal(*runs[0])
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", ALL)
 def test_layer_seed_and_random_state(name):
     x = images()
-    first, second = (LAYERS[name](seed=4) for _ in range(2))
+    first, second = (ALL[name](seed=4) for _ in range(2))
     np.testing.assert_array_equal(first(x), second(x))
     state = first.get_random_state()
     wanted = first(x)
@@ -89,14 +109,17 @@ def test_layer_seed_and_random_state(name):
     np.testing.assert_array_equal(first(x), wanted)
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", ALL)
 def test_training_on_uint8_images_learns(name):
+    keras.utils.set_random_seed(0)
     x = (255 * images(32)).astype(np.uint8)
-    steps = [LAYERS[name](), layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(1)]
-    model = keras.Sequential([keras.Input(x.shape[1:]), *steps])
+    augmentation, scaling = ALL[name](), layers.Rescaling(1 / 255)
+    first = [augmentation, scaling] if name in LAYERS else [scaling, augmentation]
+    model = keras.Sequential([keras.Input(x.shape[1:]), *first, layers.Flatten(), layers.Dense(1)])
     model.compile("sgd", "mse")
-    losses = model.fit(x, np.ones(32), epochs=3, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
+    before = model.evaluate(x, np.ones(32), verbose=0)
+    model.fit(x, np.ones(32), epochs=8, verbose=0)
+    assert model.evaluate(x, np.ones(32), verbose=0) < before
 
 
 def test_flip_mirrors_both_directions_or_neither():

@@ -255,14 +255,20 @@ def test_consuming_the_gradient_does_not_change_results(name, backend):
 
 
 NO_ROW = {"Functional", "InputLayer", "Sequential"}  # models and their parts, tested there
+NOT_IN = {
+    # its symbolic result in Keras is its argument: models skip it, and cannot end with it
+    "keras": {"Equalization"},
+    "file": {"Equalization"},
+    "onnx": {"ContrastLimitedAdaptiveHistogramEqualization"},  # no operator of ONNX counts
+}
 
 
 @pytest.mark.parametrize("test", ["protocol", "file", "onnx"])
 def test_every_registered_layer_has_a_row(test):
-    assert set(registry.names()) - layers_of(test, keras) == NO_ROW
+    assert set(registry.names()) - layers_of(test, keras) == NO_ROW | NOT_IN.get(test, set())
 
 
 def test_every_registered_layer_is_recorded_unless_it_draws_random_numbers():
     made_layers = [CASES[name].make(keras) for name in rows("protocol")]
     seeded = {type(layer).__name__ for layer in made_layers if hasattr(layer, "seed")}
-    assert set(registry.names()) - layers_of("keras", keras) <= NO_ROW | seeded
+    assert set(registry.names()) - layers_of("keras", keras) <= NO_ROW | NOT_IN["keras"] | seeded

@@ -14,7 +14,7 @@ one of its flags has a reason for it: layers that draw random numbers have no re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.support import layer_grids
+from tests.support import image_cases, layer_grids
 
 
 @dataclass(frozen=True)
@@ -441,6 +441,9 @@ MERGES = {
     ),
 }
 CASES |= MERGES
+CASES |= {
+    name: Case(make, shape, **flags) for name, (make, shape, flags) in image_cases.CASES.items()
+}
 
 
 def each(function, shapes):
