@@ -25,7 +25,7 @@ FACE = "face"
 LAYERS = (  # from the top
     ("fashion", "keras"),  # programs and aliases that use the face like anybody else
     (FACE,),
-    ("report",),
+    ("preprocessing", "report"),
     ("backend", "datasets", "plot", "testing", "utils", "wrappers"),
     ("models",),
     ("training", "callbacks"),

@@ -13,10 +13,6 @@ FLOAT32 = "computations are in float32"
 NOT_SUPPORTED = "this part of Keras is not supported"
 RANDOM = "use NumPy (`np.random.default_rng(seed)`), or `initializers` for weights"
 IMAGES = "only images (batch, height, width, channels) and sequences are supported"
-PREPROCESSING = (
-    "use `utils` to read images (`image_dataset_from_directory`, `load_img`) "
-    "and layers to augment them (`layers.RandomFlip`, ...)"
-)
 QUIET = "`verbose=0` in `fit`, `evaluate` and `predict` turns the progress bar off"
 CPU = "everything runs on the CPU; `config.set_num_threads` sets the number of threads"
 
@@ -34,7 +30,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
             "bfloat16 float16 quantization"
         ),
         "use `activations`, as in `activations.softmax(x)`": "nn",
-        PREPROCESSING: "preprocessing image",
+        "use `preprocessing.image`, or layers such as `layers.RandomFlip`": "image",
         "use `callbacks.TensorBoard`": "summary",
         "use `fastcnn.__version__`": "version",
         "use `model.save` and `models.load_model`": "saved_model",
@@ -117,6 +113,13 @@ HINTS = {  # module -> {what to use instead: the missing names}
         "use `model_from_json`": "model_from_yaml",
     },
     "fastcnn.saving": {NOT_SUPPORTED: "KerasFileEditor"},
+    "fastcnn.preprocessing": {
+        "encode text as numbers before the network": "text text_dataset_from_directory",
+        NOT_SUPPORTED: "timeseries timeseries_dataset_from_array",
+    },
+    "fastcnn.preprocessing.sequence": {
+        NOT_SUPPORTED: "TimeseriesGenerator make_sampling_table skipgrams",
+    },
     "fastcnn.utils": {
         "use `utils.ProgressBar`": "Progbar",
         QUIET: (
@@ -128,7 +131,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
         "slice the arrays, or use `validation_split` in `fit`": "split_dataset",
         NOT_SUPPORTED: (
             "Config FeatureSpace audio_dataset_from_directory get_source_inputs is_keras_tensor "
-            "pack_x_y_sample_weight pad_sequences standardize_dtype text_dataset_from_directory "
+            "pack_x_y_sample_weight standardize_dtype text_dataset_from_directory "
             "timeseries_dataset_from_array unpack_x_y_sample_weight"
         ),
     },

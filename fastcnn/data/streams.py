@@ -164,7 +164,7 @@ class Stream:
         self._class_weight = class_weight
         self._indexed = is_indexed(source)
         self._shuffle = shuffle and self._indexed
-        self.restarts = not hasattr(source, "__next__")
+        self.restarts = self._indexed or not hasattr(source, "__next__")
         if class_weight is not None and not self.restarts:
             raise ValueError(
                 "The argument `class_weight` is not supported for generators: yield "

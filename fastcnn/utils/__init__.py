@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from fastcnn.utils.plot import (
         plot_model as plot_model,
     )
+    from fastcnn.utils.sequences import pad_sequences as pad_sequences
     from fastcnn.utils.torch_weights import (
         from_torch_state_dict as from_torch_state_dict,
         to_torch_state_dict as to_torch_state_dict,
@@ -62,6 +63,7 @@ MODULES = {  # public name -> module that defines it, imported on first use
     "image_dataset_from_directory": "fastcnn.utils.image_folder",
     "img_to_array": "fastcnn.utils.images",
     "load_img": "fastcnn.utils.images",
+    "pad_sequences": "fastcnn.utils.sequences",
     "plot_model": "fastcnn.utils.plot",
     "register_keras_serializable": "fastcnn.saving",
     "save_img": "fastcnn.utils.images",

@@ -105,8 +105,8 @@ def test_public_names_exist():
     assert fastcnn.models.Sequential is fastcnn.Sequential
     assert fastcnn.losses.mse is fastcnn.losses.mean_squared_error  # names of tensorflow.keras
     assert fastcnn.metrics.KLD is fastcnn.metrics.kl_divergence
-    with pytest.raises(AttributeError, match=r"attribute 'preprocessing': .* `utils`"):
-        _ = fastcnn.preprocessing
+    with pytest.raises(AttributeError, match=r"attribute 'image': .* `preprocessing.image`"):
+        _ = fastcnn.image
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         _ = fastcnn.nonsense
 

@@ -15,7 +15,10 @@ KERAS = json.loads((ROOT / "docs" / "keras_api.json").read_text("utf-8"))["modul
 NAMES = [
     ("fastcnn.ops", "use NumPy"),
     ("fastcnn.applications", "pretrained networks are not included"),
-    ("fastcnn.preprocessing", "`image_dataset_from_directory`"),
+    ("fastcnn.image", "`preprocessing.image`"),
+    ("fastcnn.preprocessing.text", "encode text as numbers"),
+    ("fastcnn.preprocessing.sequence.skipgrams", "this part of Keras is not supported"),
+    ("fastcnn.preprocessing.image.load_image", r"Did you mean 'load_img'\?"),
     ("fastcnn.GradientTape", "train with `fit`"),
     ("fastcnn.summary", "use `callbacks.TensorBoard`"),
     ("fastcnn.data.Dataset", "NumPy arrays, generators or `utils.PyDataset`"),
@@ -60,8 +63,8 @@ def test_missing_name_says_what_to_use(path, hint):
 def test_modules_inside_a_missing_one():
     with pytest.raises(ModuleNotFoundError, match="pretrained networks are not included"):
         importlib.import_module("fastcnn.keras.applications.vgg16")
-    with pytest.raises(ModuleNotFoundError, match="layers to augment them"):
-        from fastcnn.keras.preprocessing.image import ImageDataGenerator  # noqa: F401
+    with pytest.raises(ModuleNotFoundError, match="encode text as numbers"):
+        from fastcnn.keras.preprocessing.text import Tokenizer  # noqa: F401
 
 
 def test_unknown_names_raise_the_usual_errors():

@@ -23,6 +23,7 @@ LAZY = (
     "fastcnn.metrics",
     "fastcnn.optimizers",
     "fastcnn.plot",
+    "fastcnn.preprocessing",
     "fastcnn.saving",
     "fastcnn.utils",
 )
