@@ -79,12 +79,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
     "fastcnn.activations": {NOT_SUPPORTED: "glu"},
     "fastcnn.losses": {
         'pass a string: `reduction="sum"`': "Reduction",
-        NOT_SUPPORTED: (
-            "BinaryFocalCrossentropy CTC CategoricalFocalCrossentropy "
-            "CategoricalGeneralizedCrossEntropy Circle Dice Tversky binary_focal_crossentropy "
-            "categorical_focal_crossentropy categorical_generalized_cross_entropy circle ctc dice "
-            "tversky"
-        ),
+        "this loss is for sequences, such as speech, and only images are supported": "CTC ctc",
     },
     "fastcnn.metrics": {
         NOT_SUPPORTED: (

@@ -17,8 +17,10 @@ def same_rank(a, b):
     return a, b
 
 
-def prepare_labels(y, output_shape, name):
+def prepare_labels(y, output_shape, name, ignored=None):
     """Integer labels as int64 of shape (n, ...), one per row of the output, all in range.
+
+    The label `ignored` may be out of range.
 
     Raises:
         ValueError: a wrong shape, non-integer values, or labels outside [0, classes).
@@ -39,7 +41,8 @@ def prepare_labels(y, output_shape, name):
         raise ValueError(f"{name} takes integer labels. Received dtype {y.dtype}.")
     if y.dtype.kind == "f" and not (np.isfinite(y).all() and (np.floor(y) == y).all()):
         raise ValueError(f"{name} takes integer labels. Received values that are not integers.")
-    if y.size and (y.min() < 0 or y.max() >= classes):
+    is_out = y.size and (y.min() < 0 or y.max() >= classes)
+    if is_out and (ignored is None or ((y != ignored) & ((y < 0) | (y >= classes))).any()):
         raise ValueError(
             f"Labels must be in [0, {classes}): the model has {classes} outputs. "
             f"Received labels from {int(y.min())} to {int(y.max())}."

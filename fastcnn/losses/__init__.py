@@ -41,6 +41,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastcnn.core.types import Config, CustomObjects
+    from fastcnn.losses.focal import (
+        BinaryFocalCrossentropy as BinaryFocalCrossentropy,
+        CategoricalFocalCrossentropy as CategoricalFocalCrossentropy,
+        CategoricalGeneralizedCrossEntropy as CategoricalGeneralizedCrossEntropy,
+        binary_focal_crossentropy as binary_focal_crossentropy,
+        categorical_focal_crossentropy as categorical_focal_crossentropy,
+        categorical_generalized_cross_entropy as categorical_generalized_cross_entropy,
+    )
     from fastcnn.losses.margins import (
         CategoricalHinge as CategoricalHinge,
         Hinge as Hinge,
@@ -48,6 +56,12 @@ if TYPE_CHECKING:
         categorical_hinge as categorical_hinge,
         hinge as hinge,
         squared_hinge as squared_hinge,
+    )
+    from fastcnn.losses.overlap import (
+        Dice as Dice,
+        Tversky as Tversky,
+        dice as dice,
+        tversky as tversky,
     )
     from fastcnn.losses.regression import (
         CosineSimilarity as CosineSimilarity,
@@ -68,6 +82,10 @@ if TYPE_CHECKING:
         mean_squared_error as mean_squared_error,
         mean_squared_logarithmic_error as mean_squared_logarithmic_error,
         poisson as poisson,
+    )
+    from fastcnn.losses.similarity import (
+        Circle as Circle,
+        circle as circle,
     )
 
     # The names of `lazy.OLD_NAMES`.
@@ -117,15 +135,38 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
                 "hinge",
                 "squared_hinge",
             ),
+            "focal": (
+                "BinaryFocalCrossentropy",
+                "CategoricalFocalCrossentropy",
+                "CategoricalGeneralizedCrossEntropy",
+                "binary_focal_crossentropy",
+                "categorical_focal_crossentropy",
+                "categorical_generalized_cross_entropy",
+            ),
+            "overlap": (
+                "Dice",
+                "Tversky",
+                "dice",
+                "tversky",
+            ),
+            "similarity": (
+                "Circle",
+                "circle",
+            ),
         },
         OLD_NAMES,
     )
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
     "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
     "CategoricalHinge",
+    "Circle",
     "CosineSimilarity",
+    "Dice",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -138,11 +179,17 @@ __all__ = [
     "Poisson",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "Tversky",
     "binary_crossentropy",
+    "binary_focal_crossentropy",
     "categorical_crossentropy",
+    "categorical_focal_crossentropy",
+    "categorical_generalized_cross_entropy",
     "categorical_hinge",
+    "circle",
     "cosine_similarity",
     "deserialize",
+    "dice",
     "get",
     "hinge",
     "huber",
@@ -157,6 +204,7 @@ __all__ = [
     "serialize",
     "sparse_categorical_crossentropy",
     "squared_hinge",
+    "tversky",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,14 +15,16 @@ from fastcnn.data.targets import prepare_targets, same_rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from fastcnn.core.types import Config
 
-registry = Registry("loss", "keras.losses", ("fastcnn.losses.regression", "fastcnn.losses.margins"))
+PARTS = ("regression", "margins", "focal", "overlap", "similarity")
+registry = Registry("loss", "keras.losses", tuple(f"fastcnn.losses.{part}" for part in PARTS))
 
-REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "none")
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none")
 
 
 class Loss(Configurable):
@@ -29,7 +32,8 @@ class Loss(Configurable):
 
     Args:
         name: a string.
-        reduction: "sum_over_batch_size" (the mean over all values), "sum", or None.
+        reduction: "sum_over_batch_size" (the mean over all values), "sum", None, or
+            "mean_with_sample_weight" (the sum divided by the sum of the weights).
         dtype: "float32" or "float64", in which a call computes; by default that of the predictions.
             A model trains with a loss of its own dtype only.
     """
@@ -40,6 +44,8 @@ class Loss(Configurable):
         None  # its form without reduction, by `function_of`
     )
     trains_in: str | None = None  # the only dtype that it can train in
+    by_batch = False  # whether the loss of a sample depends on other samples, see `BatchLoss`
+    ignores_labels = False  # whether `counted` excludes some rows
 
     def __init__(
         self,
@@ -74,6 +80,31 @@ class Loss(Configurable):
         Returns an array of the output's shape, in a dtype from which batches can be gathered.
         """
         return prepare_targets(y, output_shape, self.name)
+
+    def counted(self, y_true):
+        """For targets as `prepare` returns them: which losses count. Only if `ignores_labels`."""
+        raise NotImplementedError(f"{type(self).__name__} must implement counted(y_true).")
+
+    def factors(self, counted, weights, shape):
+        """Factors of the losses, of this shape or a scalar, before they are weighted and reduced.
+
+        They exclude what does not count, and turn the mean over all losses into the mean over those
+        that count, or for "mean_with_sample_weight" into the sum divided by that of the weights.
+
+        Args:
+            counted: array of bool of this shape, or None if all losses count.
+            weights: array that broadcasts to this shape, or None.
+        """
+        included: Any = 1.0 if counted is None else counted
+        total = math.prod(shape)
+        if self.reduction == "mean_with_sample_weight":
+            divisor = np.sum(included if weights is None else included * weights)
+            divisor = total if counted is None and weights is None else divisor
+        elif self.reduction in ("sum_over_batch_size", "mean") and counted is not None:
+            divisor = np.count_nonzero(counted)
+        else:
+            return included
+        return included * (total / divisor if divisor else 0.0)
 
     def with_axis_last(self, y_true, y_pred):
         """The arrays of a call with `axis` moved to the end."""
@@ -121,8 +152,24 @@ class Loss(Configurable):
         if self.trains_in is not None or y_pred.dtype.kind != "f":
             y_pred = y_pred.astype(self.dtype)
         y_true, y_pred = same_rank(y_true, y_pred)
-        if self.axis not in (-1, y_pred.ndim - 1):
+        if not self.by_batch and self.axis not in (-1, y_pred.ndim - 1):
             y_true, y_pred = self.with_axis_last(y_true, y_pred)
+        values, counted = self._unreduced(y_true, y_pred)
+        weights = None if sample_weight is None else np.asarray(sample_weight, values.dtype)
+        if weights is not None:
+            weights = same_rank(values, weights)[1]
+            values = weighted(values, weights)
+        if counted is not None or (weights is not None and self.reduction == REDUCTIONS[3]):
+            factors = self.factors(counted, weights, values.shape)
+            values = values * np.asarray(factors, values.dtype)
+        if self.reduction in (None, "none"):
+            return tensor(values)
+        if self.reduction == "sum" or not values.size:
+            return tensor(values.sum())
+        return tensor(values.mean())
+
+    def _unreduced(self, y_true, y_pred):
+        """(the losses of two arrays, which of them count or None)"""
         shape = y_pred.shape[:-1]
         if y_pred.ndim == 0:
             y_pred, y_true = y_pred[None], y_true.reshape(-1)
@@ -139,13 +186,8 @@ class Loss(Configurable):
         if row_targets.ndim == 2:
             row_targets = row_targets.astype(y_pred.dtype)
         values = self.values(row_targets, y_pred.reshape(-1, size)).reshape(shape)
-        if sample_weight is not None:
-            values = weighted(values, np.asarray(sample_weight, values.dtype))
-        if self.reduction in (None, "none"):
-            return tensor(values)
-        if self.reduction == "sum" or not values.size:
-            return tensor(values.sum())
-        return tensor(values.mean())
+        counted = self.counted(row_targets).reshape(shape) if self.ignores_labels else None
+        return values, counted
 
     def get_config(self) -> Config:
         return {"name": self.name, "reduction": self.reduction}

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config, kernels
-from fastcnn.core.arguments import check_fraction, refuse, warn
+from fastcnn.core.arguments import check_count, check_fraction, warn
 from fastcnn.data.targets import prepare_labels
 from fastcnn.losses.base import Loss, check_axis, function_of, registry
 
@@ -56,6 +57,8 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
 
     Args:
         from_logits: whether predictions are logits (before softmax) rather than probabilities.
+        ignore_class: a label, which need not be in [0, classes), whose loss is 0 and which the
+            mean leaves out; or None.
         reduction, name, dtype: see `Loss`.
 
     Shapes: y_true (n,) or (n, 1), y_pred (n, classes); more axes in between are allowed.
@@ -72,9 +75,16 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         name: str | None = "sparse_categorical_crossentropy",
         dtype: DTypeLike | None = None,
     ) -> None:
-        refuse(ignore_class, "ignore_class")
         self.axis = check_axis(axis)
         super().__init__(from_logits, reduction, name, dtype)
+        self.ignore_class = ignore_class
+        if ignore_class is not None:
+            self.ignore_class = check_count(ignore_class, "ignore_class", -sys.maxsize)
+        self.ignores_labels = ignore_class is not None
+
+    def on_logits(self):
+        # With ignored labels Keras does not replace probabilities by the logits behind them.
+        return None if self.ignores_labels else super().on_logits()
 
     def with_axis_last(self, y_true, y_pred):
         raise ValueError(
@@ -83,16 +93,32 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         )
 
     def prepare(self, y, output_shape):
-        return prepare_labels(y, output_shape, self.name)
+        return prepare_labels(y, output_shape, self.name, self.ignore_class)
+
+    def counted(self, y_true):
+        return y_true != self.ignore_class
 
     def values(self, y_true, y_pred):
+        if self.ignores_labels:
+            counted = self.counted(y_true)
+            return np.where(counted, self._values(np.where(counted, y_true, 0), y_pred), 0)
+        return self._values(y_true, y_pred)
+
+    def gradient(self, y_true, y_pred):
+        if self.ignores_labels:
+            counted = self.counted(y_true)
+            gradient = self._gradient(np.where(counted, y_true, 0), y_pred)
+            return np.where(counted[:, None], gradient, 0)
+        return self._gradient(y_true, y_pred)
+
+    def _values(self, y_true, y_pred):
         rows = np.arange(len(y_pred))
         if self.from_logits:
             return -_log_softmax(y_pred)[rows, y_true]
         p = _clip(y_pred)
         return -np.log(p[rows, y_true] / p.sum(1))
 
-    def gradient(self, y_true, y_pred):
+    def _gradient(self, y_true, y_pred):
         rows = np.arange(len(y_pred))
         if self.from_logits:
             gradient = np.exp(_log_softmax(y_pred))
@@ -111,12 +137,27 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
             return super().bind(z, targets, scale, losses, dz, probabilities)
         if probabilities is None:
             probabilities = np.empty_like(z)
-        return kernels.bind(
-            "softmax_sparse_crossentropy", z, targets, scale, losses, probabilities, dz
+        if not self.ignores_labels:
+            return kernels.bind(
+                "softmax_sparse_crossentropy", z, targets, scale, losses, probabilities, dz
+            )
+        labels = np.zeros_like(targets)
+        kernel = kernels.bind(
+            "softmax_sparse_crossentropy", z, labels, scale, losses, probabilities, dz
         )
 
+        def run():
+            ignored = ~self.counted(targets)
+            labels[...] = targets
+            labels[ignored] = 0
+            kernel()
+            losses[ignored] = 0
+            dz[ignored] = 0
+
+        return run
+
     def get_config(self):
-        config = {**super().get_config(), "ignore_class": None}
+        config = {**super().get_config(), "ignore_class": self.ignore_class}
         return config if self.axis == -1 else {**config, "axis": self.axis}
 
 

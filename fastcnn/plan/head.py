@@ -114,6 +114,10 @@ class HeadCall:
         positions = math.prod(shape[1:-1])
         self.losses = row_losses = np.empty(size, z.dtype)
         self.prepare = self.finish = None
+        if loss.by_batch:
+            self.predictions = z
+            self.run = loss.bind_batch(z, targets, weights, loss_weight, self.losses, self.dz)
+            return
         adds = loss.reduction in ("sum", "none", None)
         factor = loss_weight * (1 if adds else 1 / (size * positions))
         scale = np.full(size * positions, factor, z.dtype)
@@ -131,6 +135,10 @@ class HeadCall:
                 reduce(row_losses.reshape(size, positions), axis=1, out=self.losses)
 
             self.finish = reduce_positions
+        if loss.ignores_labels or (
+            loss.reduction == "mean_with_sample_weight" and weights is not None
+        ):
+            self._use_factors(loss, scale, factor, row_losses, weights)
         rows = (size * positions, shape[-1])
         row_targets = targets.reshape(-1) if is_sparse else targets.reshape(rows)
         probabilities = None
@@ -141,3 +149,26 @@ class HeadCall:
         self.run = loss.bind(
             z.reshape(rows), row_targets, scale, row_losses, self.dz.reshape(rows), probabilities
         )
+
+    def _use_factors(self, loss, scale, factor, losses, weights):
+        """Scale losses and gradients by the factors that depend on a step's targets and weights."""
+        spread_weights, reduce_positions = self.prepare, self.finish
+        factors = np.empty_like(losses)
+
+        def prepare():
+            spread = None
+            if weights is None:
+                scale[...] = factor
+            else:
+                spread_weights()
+                spread = np.repeat(weights, len(losses) // len(weights))
+            counted = loss.counted(self.targets.reshape(-1)) if loss.ignores_labels else None
+            factors[...] = loss.factors(counted, spread, losses.shape)
+            np.multiply(scale, factors, out=scale)
+
+        def finish():
+            np.multiply(losses, factors, out=losses)
+            if reduce_positions is not None:
+                reduce_positions()
+
+        self.prepare, self.finish = prepare, finish

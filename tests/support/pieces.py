@@ -170,6 +170,68 @@ LOSSES = {
     "hinge of bits": ("bits", "tanh", lambda k: k.losses.Hinge()),
     "squared_hinge": ("signs", None, lambda k: "squared_hinge"),
     "categorical_hinge": ("one-hot", None, lambda k: "categorical_hinge"),
+    "sparse ignored": (
+        "some labels",
+        "softmax",
+        lambda k: k.losses.SparseCategoricalCrossentropy(ignore_class=-1),
+    ),
+    "sparse logits ignored": (
+        "some labels",
+        None,
+        lambda k: k.losses.SparseCategoricalCrossentropy(
+            from_logits=True, ignore_class=-1, reduction="mean_with_sample_weight"
+        ),
+    ),
+    "sparse sum ignored": (
+        "some labels",
+        None,
+        lambda k: k.losses.SparseCategoricalCrossentropy(
+            from_logits=True, ignore_class=-1, reduction="sum"
+        ),
+    ),
+    "mse weighted mean": (
+        "real",
+        None,
+        lambda k: k.losses.MeanSquaredError(reduction="mean_with_sample_weight"),
+    ),
+    "binary focal": ("bits", "sigmoid", lambda k: "binary_focal_crossentropy"),
+    "binary focal balanced": (
+        "bits",
+        "sigmoid",
+        lambda k: k.losses.BinaryFocalCrossentropy(True, 0.4, 1.5, label_smoothing=0.2),
+    ),
+    "binary focal logits": (
+        "bits",
+        None,
+        lambda k: k.losses.BinaryFocalCrossentropy(from_logits=True, gamma=0.0),
+    ),
+    "categorical focal": ("one-hot", "softmax", lambda k: "categorical_focal_crossentropy"),
+    "categorical focal alphas": (
+        "one-hot",
+        "softmax",
+        lambda k: k.losses.CategoricalFocalCrossentropy(alpha=[0.2, 0.3, 0.5], gamma=1.0),
+    ),
+    "categorical focal logits": (
+        "one-hot",
+        None,
+        lambda k: k.losses.CategoricalFocalCrossentropy(from_logits=True, label_smoothing=0.1),
+    ),
+    "generalized": (
+        "labels",
+        "softmax",
+        lambda k: k.losses.CategoricalGeneralizedCrossEntropy(0.3),
+    ),
+    "dice": ("bits", "sigmoid", lambda k: "dice"),
+    "dice samples": ("bits", "sigmoid", lambda k: k.losses.Dice(axis=-1)),
+    "dice sum": ("bits", "sigmoid", lambda k: k.losses.Dice(reduction="sum")),
+    "tversky": ("bits", "sigmoid", lambda k: k.losses.Tversky(alpha=0.3, beta=0.7)),
+    "tversky samples": (
+        "bits",
+        "sigmoid",
+        lambda k: k.losses.Tversky(axis=-1, reduction="mean_with_sample_weight"),
+    ),
+    "circle": ("labels", "tanh", lambda k: k.losses.Circle(gamma=2.0, margin=0.3)),
+    "circle sum": ("labels", "tanh", lambda k: k.losses.Circle(gamma=2.0, reduction="sum")),
 }
 
 
@@ -179,6 +241,8 @@ def targets(kind, n, size=3, seed=7):
     labels = rng.integers(0, size, n)
     if kind == "labels":
         return labels
+    if kind == "some labels":
+        return np.where(np.arange(n) % 3 == 1, -1, labels)
     if kind == "one-hot":
         return np.eye(size, dtype="f4")[labels]
     if kind == "bits":

@@ -29,6 +29,20 @@ CASES = {
     "hinge of signs": lambda: losses.Hinge(),
     "squared_hinge": lambda: losses.SquaredHinge(),
     "categorical_hinge": lambda: losses.CategoricalHinge(),
+    "sparse ignored": lambda: losses.SparseCategoricalCrossentropy(ignore_class=2),
+    "sparse generalized": lambda: losses.CategoricalGeneralizedCrossEntropy(0.6),
+    "binary focal": lambda: losses.BinaryFocalCrossentropy(True, label_smoothing=0.1),
+    "binary focal logits": lambda: losses.BinaryFocalCrossentropy(from_logits=True),
+    "categorical focal": lambda: losses.CategoricalFocalCrossentropy(),
+    "categorical focal logits": lambda: losses.CategoricalFocalCrossentropy(from_logits=True),
+}
+BY_BATCH = {
+    "dice": lambda: losses.Dice(),
+    "dice of samples": lambda: losses.Dice(axis=1),
+    "dice of classes": lambda: losses.Dice(axis=0),
+    "tversky": lambda: losses.Tversky(0.3, 0.8),
+    "circle": lambda: losses.Circle(gamma=3.0),
+    "circle with diagonal": lambda: losses.Circle(gamma=3.0, remove_diagonal=False),
 }
 
 
@@ -47,7 +61,7 @@ def rows(name, n=5, size=4):
 
 
 def test_every_registered_loss_is_tested_here():
-    tested = {type(make()) for make in CASES.values()}
+    tested = {type(make()) for make in (*CASES.values(), *BY_BATCH.values())}
     assert {losses.registry.lookup(name) for name in losses.registry.names()} == tested
 
 
@@ -61,6 +75,58 @@ def test_gradients_match_finite_differences(name):
         step[index] = 1e-6
         above, below = (loss.values(y_true, y_pred + sign * step)[index[0]] for sign in (1, -1))
         np.testing.assert_allclose(gradient[index], (above - below) / 2e-6, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", BY_BATCH)
+def test_gradients_of_whole_batches_match_finite_differences(name):
+    loss = BY_BATCH[name]()
+    y_true, y_pred = rows("binary")
+    if "circle" in name:
+        y_true = np.array([0, 1, 0, 1, 2])
+        y_pred /= np.linalg.norm(y_pred, axis=1, keepdims=True)
+    scale = np.random.default_rng(1).uniform(0, 1, loss.values(y_true, y_pred).shape)
+    gradient = loss.gradient(y_true, y_pred, scale)
+    for index in np.ndindex(y_pred.shape):
+        step = np.zeros_like(y_pred)
+        step[index] = 1e-6
+        above, below = ((scale * loss.values(y_true, y_pred + d)).sum() for d in (step, -step))
+        np.testing.assert_allclose(gradient[index], (above - below) / 2e-6, atol=1e-5, rtol=1e-3)
+
+
+def test_ignored_labels_may_be_out_of_range_and_their_predictions_nan():
+    for logits in (True, False):
+        loss = losses.SparseCategoricalCrossentropy(logits, ignore_class=255)
+        y_pred = np.array([[0.3, 0.7], [np.nan, np.nan], [0.5, 0.5]], np.float32)
+        labels = np.array([1, 255, 0])
+        wanted = losses.SparseCategoricalCrossentropy(logits)(labels[::2], y_pred[::2])
+        assert loss(labels, y_pred) == pytest.approx(wanted)
+        head = HeadCall(loss, None, y_pred, labels, None)
+        for _ in range(2):
+            head.prepare()
+            head.run()
+            head.finish()
+            assert head.losses.mean() == pytest.approx(wanted)
+            assert np.isfinite(head.dz).all()
+            assert (head.dz[1] == 0).all()
+    assert loss(np.array([255]), y_pred[:1]) == 0  # nothing counts
+    with pytest.raises(ValueError, match=r"Labels must be in \[0, 2\)"):
+        loss(np.array([1, 254]), y_pred[:2])
+
+
+def test_focal_alphas_must_match_the_classes():
+    with pytest.raises(ValueError, match="`alpha` of categorical_focal_crossentropy must have one"):
+        losses.CategoricalFocalCrossentropy(alpha=[0.5, 0.5])(np.eye(3), np.eye(3))
+    with pytest.raises(ValueError, match=r"`q` must be in \(0, 1\)"):
+        losses.CategoricalGeneralizedCrossEntropy(1.0)
+
+
+def test_functions_of_pairs_compare_with_other_embeddings():
+    z = np.eye(3, dtype=np.float32)
+    alone = losses.circle([0, 0, 1], z, gamma=2.0)
+    same = losses.circle([0, 0, 1], z, [0, 0, 1], z, gamma=2.0)
+    np.testing.assert_array_equal(alone, same)
+    assert alone[2] == 0  # no other of its class
+    assert losses.circle([0, 0, 1], z, [0, 0, 1, 1], np.eye(4, 3), gamma=2.0)[2] > 0
 
 
 @pytest.mark.parametrize("name", ["sparse", "categorical", "binary"])

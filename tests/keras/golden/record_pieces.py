@@ -2,11 +2,13 @@
 
 Requires Keras with TensorFlow. Writes pieces.json next to this file, for test_pieces.py. Losses,
 metrics and optimizers run in float64, so that the record reflects the formula and not one library's
-rounding. What Keras cannot run in float64 (regularizers, `fit`) runs in float32.
+rounding. What Keras cannot run in float64 (regularizers, `fit`) runs in float32. With `--new` only
+what is not in the file yet is recorded.
 """
 
 import json
 import os
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -44,44 +46,56 @@ def config_of(thing):
     return json.loads(json.dumps(keras.saving.serialize_keras_object(thing), default=list))
 
 
+def recorded(before, key, names, run):
+    """{name: run(name)}, of which those in the file `before` are taken from there."""
+    known = before.get(key, {})
+    return {name: known[name] if name in known else run(name) for name in names}
+
+
+def makers():
+    """{name of a config: the function that makes its object}"""
+    schedules = keras.optimizers.schedules
+    entries = {
+        **{name: (make, keras) for name, make in pieces.OPTIMIZERS.items()},
+        **{name: (make, schedules) for name, make in pieces.SCHEDULES.items()},
+        **{f"loss {name}": (make, keras) for name, (_, _, make) in pieces.LOSSES.items()},
+        **{f"metric {n}": (make, keras.metrics) for n, (_, _, make) in pieces.METRICS.items()},
+        **{f"regularizer {name}": (make, keras) for name, make in pieces.REGULARIZERS.items()},
+        **{f"initializer {n}": (m, keras.initializers) for n, m in pieces.INITIALIZERS.items()},
+        **{f"constraint {name}": (make, keras) for name, make in pieces.CONSTRAINTS.items()},
+    }
+    return {name: lambda make=make, k=k: make(k) for name, (make, k) in entries.items()}
+
+
 def main():
     warnings.simplefilter("ignore")
+    before = {}
+    if "--new" in sys.argv:
+        before = json.loads((HERE / "pieces.json").read_text())
     schedules = keras.optimizers.schedules
     keras.config.set_floatx("float64")
     doubles = {
-        "optimizers": {name: pieces.run_optimizer(keras, name) for name in pieces.OPTIMIZERS},
-        "schedules": {
-            name: [float(make(schedules)(step)) for step in pieces.SCHEDULE_STEPS]
-            for name, make in pieces.SCHEDULES.items()
-        },
-        "losses": {name: pieces.run_loss(keras, name) for name in pieces.LOSSES},
-        "metrics": {name: pieces.run_metric(keras, name) for name in pieces.METRICS},
+        "optimizers": (pieces.OPTIMIZERS, lambda name: pieces.run_optimizer(keras, name)),
+        "schedules": (
+            pieces.SCHEDULES,
+            lambda name: [
+                float(pieces.SCHEDULES[name](schedules)(step)) for step in pieces.SCHEDULE_STEPS
+            ],
+        ),
+        "losses": (pieces.LOSSES, lambda name: pieces.run_loss(keras, name)),
+        "metrics": (pieces.METRICS, lambda name: pieces.run_metric(keras, name)),
     }
+    golden = {"keras": keras.__version__}
+    golden |= {key: recorded(before, key, names, run) for key, (names, run) in doubles.items()}
     keras.config.set_floatx("float32")
-    golden = {
-        "keras": keras.__version__,
-        **doubles,
-        "regularized": [
-            (where, name, *pieces.run_regularized(keras, where, name))
-            for where, name in pieces.REGULARIZED
-        ],
-        "fits": {name: run_fit(name) for name in fits.FITS},
-        "configs": {
-            **{name: config_of(make(keras)) for name, make in pieces.OPTIMIZERS.items()},
-            **{name: config_of(make(schedules)) for name, make in pieces.SCHEDULES.items()},
-            **{f"loss {n}": config_of(make(keras)) for n, (_, _, make) in pieces.LOSSES.items()},
-            **{
-                f"metric {name}": config_of(make(keras.metrics))
-                for name, (_, _, make) in pieces.METRICS.items()
-            },
-            **{f"regularizer {n}": config_of(m(keras)) for n, m in pieces.REGULARIZERS.items()},
-            **{
-                f"initializer {name}": config_of(make(keras.initializers))
-                for name, make in pieces.INITIALIZERS.items()
-            },
-            **{f"constraint {n}": config_of(m(keras)) for n, m in pieces.CONSTRAINTS.items()},
-        },
-    }
+    regularized = {tuple(entry[:2]): entry for entry in before.get("regularized", ())}
+    golden["regularized"] = [
+        regularized.get((where, name)) or (where, name, *pieces.run_regularized(keras, where, name))
+        for where, name in pieces.REGULARIZED
+    ]
+    golden["fits"] = recorded(before, "fits", fits.FITS, run_fit)
+    make = makers()
+    golden["configs"] = recorded(before, "configs", make, lambda name: config_of(make[name]()))
     lines = []
     for key, part in rounded(golden).items():
         entries = part.items() if isinstance(part, dict) else None
