@@ -81,13 +81,6 @@ HINTS = {  # module -> {what to use instead: the missing names}
         'pass a string: `reduction="sum"`': "Reduction",
         "this loss is for sequences, such as speech, and only images are supported": "CTC ctc",
     },
-    "fastcnn.metrics": {
-        NOT_SUPPORTED: (
-            "BinaryIoU ConcordanceCorrelation IoU MeanIoU MeanMetricWrapper OneHotIoU "
-            "OneHotMeanIoU PearsonCorrelation binary_focal_crossentropy "
-            "categorical_focal_crossentropy concordance_correlation pearson_correlation"
-        ),
-    },
     "fastcnn.optimizers": {
         "use the optimizers in `optimizers`": "experimental legacy",
         FLOAT32: "LossScaleOptimizer",

@@ -125,6 +125,11 @@ class Registry:
         self._load_parts()
         return any(entry is other for other in self._entries.values())
 
+    def contains(self, name):
+        """Whether an entry is registered under this name."""
+        self._load_parts()
+        return name in self._entries
+
     def lookup(self, name):
         """The entry registered under `name`; otherwise a ValueError that lists the valid names."""
         entry = self._entries.get(name)
@@ -206,6 +211,11 @@ class Registry:
             return entry.from_config(config.get("config") or {})
         finally:
             _custom_objects.reset(before)
+
+
+def custom_object(name):
+    """The custom object of this name in the `deserialize` that is running, or None."""
+    return _custom_objects.get().get(name) if isinstance(name, str) else None
 
 
 def named(config):

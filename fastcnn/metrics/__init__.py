@@ -59,6 +59,12 @@ if TYPE_CHECKING:
         TrueNegatives as TrueNegatives,
         TruePositives as TruePositives,
     )
+    from fastcnn.metrics.correlation import (
+        ConcordanceCorrelation as ConcordanceCorrelation,
+        PearsonCorrelation as PearsonCorrelation,
+        concordance_correlation as concordance_correlation,
+        pearson_correlation as pearson_correlation,
+    )
     from fastcnn.metrics.errors import (
         BinaryCrossentropy as BinaryCrossentropy,
         CategoricalCrossentropy as CategoricalCrossentropy,
@@ -77,7 +83,9 @@ if TYPE_CHECKING:
         SparseCategoricalCrossentropy as SparseCategoricalCrossentropy,
         SquaredHinge as SquaredHinge,
         binary_crossentropy as binary_crossentropy,
+        binary_focal_crossentropy as binary_focal_crossentropy,
         categorical_crossentropy as categorical_crossentropy,
+        categorical_focal_crossentropy as categorical_focal_crossentropy,
         categorical_hinge as categorical_hinge,
         hinge as hinge,
         huber as huber,
@@ -91,11 +99,19 @@ if TYPE_CHECKING:
         sparse_categorical_crossentropy as sparse_categorical_crossentropy,
         squared_hinge as squared_hinge,
     )
+    from fastcnn.metrics.iou import (
+        BinaryIoU as BinaryIoU,
+        IoU as IoU,
+        MeanIoU as MeanIoU,
+        OneHotIoU as OneHotIoU,
+        OneHotMeanIoU as OneHotMeanIoU,
+    )
     from fastcnn.metrics.scores import (
         AUC as AUC,
         F1Score as F1Score,
         FBetaScore as FBetaScore,
     )
+    from fastcnn.metrics.wrapper import MeanMetricWrapper as MeanMetricWrapper
 
     # The names of `lazy.OLD_NAMES`.
     kld: Callable[..., NDArray]
@@ -143,7 +159,9 @@ PARTS = {
         "SparseCategoricalCrossentropy",
         "SquaredHinge",
         "binary_crossentropy",
+        "binary_focal_crossentropy",
         "categorical_crossentropy",
+        "categorical_focal_crossentropy",
         "categorical_hinge",
         "hinge",
         "huber",
@@ -157,6 +175,14 @@ PARTS = {
         "sparse_categorical_crossentropy",
         "squared_hinge",
     ),
+    "correlation": (
+        "ConcordanceCorrelation",
+        "PearsonCorrelation",
+        "concordance_correlation",
+        "pearson_correlation",
+    ),
+    "iou": ("BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"),
+    "wrapper": ("MeanMetricWrapper",),
     "scores": ("AUC", "F1Score", "FBetaScore"),
 }
 if not TYPE_CHECKING:  # to a type checker only the names above exist

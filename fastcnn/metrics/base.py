@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 registry = Registry(
     "metric",
     "keras.metrics",
-    tuple(f"fastcnn.metrics.{part}" for part in ("confusion", "errors", "scores")),
+    tuple(
+        f"fastcnn.metrics.{part}"
+        for part in ("confusion", "correlation", "errors", "iou", "scores", "wrapper")
+    ),
 )
 
 
@@ -103,6 +106,10 @@ class Metric(Configurable):
         """
         from fastcnn import initializers
 
+        if "name" not in vars(self):
+            raise RuntimeError(
+                f"Call `super().__init__()` first in the `__init__` of {type(self).__name__}."
+            )
         make: Any = initializers.get(initializer)
         initial = make(tuple(shape), dtype=dtype or self.dtype)
         variable = Variable(initial, name=name or "variable", trainable=False)

@@ -12,7 +12,9 @@ from fastcnn.core.arguments import check_count
 from fastcnn.data.targets import same_rank
 from fastcnn.losses import (  # noqa: F401 - Keras exports them from both modules
     binary_crossentropy,
+    binary_focal_crossentropy,
     categorical_crossentropy,
+    categorical_focal_crossentropy,
     categorical_hinge,
     hinge,
     huber,
@@ -257,6 +259,15 @@ class SparseCategoricalCrossentropy(LossMetric):
         axis: Axes = -1,
     ) -> None:
         super().__init__(name, dtype, from_logits=from_logits, ignore_class=ignore_class, axis=axis)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Accumulate samples. As in Keras, only with weights is the ignored class left out."""
+        if sample_weight is not None and self._loss.ignores_labels:
+            labels = np.asarray(y_true)
+            labels = labels[..., 0] if labels.ndim == np.ndim(y_pred) else labels
+            counted = self._loss.counted(labels)
+            sample_weight = weights_like(counted, sample_weight) * counted
+        super().update_state(y_true, y_pred, sample_weight)
 
     def values(self, y_true, y_pred):
         is_flat = y_true.ndim == y_pred.ndim - 1  # as one column, it does not change y_pred's rank

@@ -472,6 +472,8 @@ class Deserializer:
 
     def _known_arguments(self, entry, class_name, config):
         """`config` without unsupported arguments that have a neutral value."""
+        if getattr(entry, "any_arguments", False):
+            return config
         accepted = accepted_arguments(entry)
         accepted.update(getattr(entry, "config_keys", ()))
         kept = {}
@@ -508,6 +510,9 @@ class Deserializer:
         if custom is not None:
             return custom
         table = self._tables.get(module) if isinstance(module, str) else None
+        if module == "builtins" and isinstance(name, str):  # what Keras writes for its functions
+            kinds = (self._tables["keras.losses"], self._tables["keras.metrics"])
+            table = next((kind for kind in kinds if kind.contains(name)), None)
         if table is None or not isinstance(name, str) or len(name) > MAX_NAME:
             name, module = reprlib.repr(name), reprlib.repr(module)
             raise self.error(

@@ -63,6 +63,7 @@ def test_losses_match_keras(name, tolerance):
 
 
 @pytest.mark.parametrize("name", pieces.METRICS)
+@pytest.mark.filterwarnings("ignore:The sample weights of the metric .* are floats")
 def test_metrics_match_keras(name, tolerance):
     for result, wanted in zip(pieces.run_metric(keras, name), GOLDEN["metrics"][name], strict=True):
         np.testing.assert_allclose(result, wanted, **tolerance)

@@ -345,6 +345,32 @@ METRICS = {
     "hinge": ("signs", "z", lambda m: m.Hinge()),
     "squared_hinge": ("signs", "z", lambda m: m.SquaredHinge()),
     "categorical_hinge": ("one-hot", "z", lambda m: m.CategoricalHinge()),
+    "sparse ignored": (
+        "some labels",
+        "p",
+        lambda m: m.SparseCategoricalCrossentropy(ignore_class=-1),
+    ),
+    "iou": ("labels", "labels", lambda m: m.IoU(3, [0, 2])),
+    "iou ignored": ("labels", "labels", lambda m: m.IoU(4, [0, 3, 2], ignore_class=2)),
+    "iou of some": ("some labels", "labels", lambda m: m.IoU(3, [0, 1], dtype="float32")),
+    "binary_iou": ("bits", "p1", lambda m: m.BinaryIoU([1], 0.4)),
+    "mean_iou": ("labels", "labels", lambda m: m.MeanIoU(3)),
+    "mean_iou argmax": ("labels", "p", lambda m: m.MeanIoU(3, sparse_y_pred=False)),
+    "one_hot_iou": ("one-hot", "p", lambda m: m.OneHotIoU(3, (1,), ignore_class=0)),
+    "one_hot_mean_iou": ("one-hot", "p", lambda m: m.OneHotMeanIoU(3, dtype="float64")),
+    "one_hot_mean_iou labels": (
+        "one-hot",
+        "labels",
+        lambda m: m.OneHotMeanIoU(3, sparse_y_pred=True),
+    ),
+    "pearson": ("real", "z", lambda m: m.PearsonCorrelation()),
+    "pearson axis": ("real", "z", lambda m: m.PearsonCorrelation(axis=1)),
+    "concordance": ("real", "z", lambda m: m.ConcordanceCorrelation()),
+    "wrapper": (
+        "bits",
+        "p",
+        lambda m: m.MeanMetricWrapper(m.binary_focal_crossentropy, "focal", gamma=1.5),
+    ),
 }
 
 

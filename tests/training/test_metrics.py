@@ -5,6 +5,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import metrics
+from fastcnn.metrics.iou import confusion_matrix
 
 
 def test_accuracies():
@@ -272,11 +273,21 @@ def test_updates_that_do_not_fit_are_rejected():
         metrics.TopKCategoricalAccuracy()(np.ones((2, 1, 3)), np.ones((2, 3)))
 
 
+REQUIRED = {  # arguments without a default
+    "io_u": [3, [0]],
+    "mean_io_u": [3],
+    "one_hot_io_u": [3, [0]],
+    "one_hot_mean_io_u": [3],
+    "mean_metric_wrapper": [keras.losses.mean_squared_error],
+}
+
+
 def test_result_is_zero_before_the_first_update():
     for name in metrics.registry.names():
         metric_class = metrics.registry.lookup(name)
-        argument = getattr(metric_class, "argument", "")
-        metric = metric_class(0.5) if argument else metric_class()
+        arguments = [0.5] if getattr(metric_class, "argument", "") else []
+        arguments = REQUIRED.get(name, arguments)
+        metric = metric_class(*arguments)
         assert np.all(np.asarray(metric.result()) == 0), name
 
 
@@ -315,3 +326,101 @@ def test_label_outside_the_classes_never_counts_as_a_hit():
 
 def test_the_curve_may_be_in_lower_case():
     assert metrics.AUC(curve="pr").get_config()["curve"] == "PR"
+
+
+class TestIoU:
+    def test_matrix_of_labels_and_predictions(self):
+        metric = metrics.MeanIoU(num_classes=2)
+        metric.update_state([0, 0, 1, 1], [0, 1, 0, 1])
+        assert metric.total_cm.numpy().tolist() == [[1, 1], [1, 1]]
+        assert metric.result() == pytest.approx(1 / 3, abs=1e-6)
+        metric.reset_state()
+        assert not metric.total_cm.numpy().any()
+        matrix = confusion_matrix([[1], [2]], [2, 2], 4, weights=[0.5, 2], dtype="float32")
+        assert matrix.dtype == "float32"
+        assert matrix.sum() == matrix[1, 2] + matrix[2, 2] == 2.5
+
+    def test_classes_out_of_range_and_the_ignored_one_do_not_count(self):
+        metric = metrics.MeanIoU(num_classes=3, ignore_class=2)
+        metric.update_state([0, 1, 2, 255, -1, 1], [0, 1, 0, 0, 0, 7])
+        assert metric.total_cm.numpy().tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 0]]
+        assert metric.result() == pytest.approx(1, abs=1e-6)
+
+    def test_weights_are_those_of_samples_or_pixels(self):
+        y_true, y_pred = np.array([[[0, 1]], [[1, 1]]]), np.array([[[0, 1]], [[0, 1]]])
+        by_sample, by_pixel = (metrics.MeanIoU(2, dtype="float32") for _ in range(2))
+        by_sample.update_state(y_true, y_pred, np.array([0.5, 2]))
+        by_pixel.update_state(y_true, y_pred, np.array([[[0.5, 0.5]], [[2, 2]]]))
+        np.testing.assert_array_equal(by_sample.total_cm, by_pixel.total_cm)
+        assert by_sample.total_cm.numpy().tolist() == [[0.5, 0], [2, 2.5]]
+        with pytest.warns(UserWarning, match="truncates: pass integers, or a float `dtype`"):
+            metrics.MeanIoU(2).update_state([0, 1], [0, 1], np.array([0.5, 2.5]))
+
+    def test_invalid_arguments(self):
+        with pytest.raises(ValueError, match=r"`target_class_ids` must be a list of classes in"):
+            metrics.IoU(2, [2])
+        with pytest.raises(ValueError, match="`dtype` must be one of"):
+            metrics.IoU(2, [1], dtype="int8")
+        with pytest.raises(ValueError, match="Received 2 labels and 3 predictions"):
+            metrics.MeanIoU(2).update_state([0, 1], [0, 1, 0])
+
+    def test_in_a_model_with_masks(self):
+        rng = np.random.default_rng(0)
+        x, y = rng.normal(size=(10, 4, 4, 2)), rng.integers(0, 3, (10, 4, 4))
+        model = keras.Sequential(
+            [keras.Input((4, 4, 2)), keras.layers.Conv2D(3, 1, activation="softmax")]
+        )
+        loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=0)
+        metric = metrics.MeanIoU(3, sparse_y_pred=False, ignore_class=0, name="iou")
+        model.compile("sgd", loss, metrics=[metric])
+        logs = model.evaluate(x, y, batch_size=4, verbose=0, return_dict=True)
+        p = model.predict(x, verbose=0)
+        again = metrics.MeanIoU(3, ignore_class=0)(y, p.argmax(-1))
+        assert logs["iou"] == pytest.approx(again)
+        batches = [float(loss(y[i : i + 4], p[i : i + 4])) * len(p[i : i + 4]) for i in (0, 4, 8)]
+        assert logs["loss"] == pytest.approx(sum(batches) / 10)
+
+
+def test_a_wrapped_function_is_saved_by_its_name():
+    def hit(y_true, y_pred, power=1):
+        return np.abs(y_true - y_pred) ** power
+
+    metric = metrics.MeanMetricWrapper(hit, power=2)
+    assert metric([[1.0]], [[3.0]]) == 4
+    assert metric.name == "mean_metric_wrapper"
+    config = metrics.serialize(metric)
+    again = metrics.deserialize(config, {"hit": hit})
+    assert again([[1.0]], [[3.0]]) == 4
+    with pytest.raises(ValueError, match="'hit' of a MeanMetricWrapper is not one of"):
+        metrics.deserialize(config)
+    with pytest.raises(NotImplementedError, match="which has no name"):
+        metrics.MeanMetricWrapper(lambda y_true, y_pred: y_pred).get_config()
+    assert metrics.MeanMetricWrapper(keras.losses.mean_squared_error).direction == "down"
+
+
+def test_wrapped_functions_survive_a_model_file(tmp_path):
+    x, y = np.ones((4, 2)), np.ones((4, 1))
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", metrics=[metrics.MeanMetricWrapper(keras.losses.huber, delta=0.5)])
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+
+
+def test_ignored_classes_are_left_out_of_a_mean_with_weights_only():
+    """As in Keras 3.15, where the mask needs weights."""
+    metric = metrics.SparseCategoricalCrossentropy(ignore_class=0)
+    p = np.array([[0.5, 0.5], [0.2, 0.8]])
+    assert metric([0, 1], p) == pytest.approx(-np.log(0.8) / 2)
+    metric.reset_state()
+    assert metric([0, 1], p, sample_weight=[1, 1]) == pytest.approx(-np.log(0.8))
+
+
+def test_variables_need_the_constructor_of_the_base_class():
+    class Early(metrics.Metric):
+        def __init__(self):
+            self.add_weight(name="early")
+            super().__init__()
+
+    with pytest.raises(RuntimeError, match=r"Call `super\(\).__init__\(\)` first"):
+        Early()
