@@ -81,11 +81,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
         'pass a string: `reduction="sum"`': "Reduction",
         "this loss is for sequences, such as speech, and only images are supported": "CTC ctc",
     },
-    "fastcnn.optimizers": {
-        "use the optimizers in `optimizers`": "experimental legacy",
-        FLOAT32: "LossScaleOptimizer",
-        NOT_SUPPORTED: "Adafactor Ftrl Lamb MultiOptimizer Muon OptimizerMap ScheduleFreeAdamW",
-    },
+    "fastcnn.optimizers": {"use the optimizers in `optimizers`": "experimental"},
     "fastcnn.callbacks": {
         QUIET: "ProgbarLogger",
         "use `LambdaCallback`": "RemoteMonitor",

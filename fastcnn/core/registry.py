@@ -100,14 +100,16 @@ class Registry:
             importlib.import_module(part)
         self._parts = ()  # not earlier: another thread would not find what is still being imported
 
-    def register(self, name, *aliases):
+    def register(self, name, *aliases, listed=True):
         """Decorator: register an entry under `name`, its class name and the aliases.
 
-        Only `name` is listed in error messages.
+        Only `name` is listed in error messages; not even that if the name alone is not enough to
+        create the entry.
         """
 
         def add(entry):
-            self._names.append(name)
+            if listed:
+                self._names.append(name)
             class_name = getattr(entry, "__name__", name)
             for key in (name, class_name, *aliases):
                 self._entries[key] = entry

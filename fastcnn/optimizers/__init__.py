@@ -32,6 +32,18 @@ if TYPE_CHECKING:
         Lion as Lion,
         RMSprop as RMSprop,
     )
+    from fastcnn.optimizers.ftrl import Ftrl as Ftrl
+    from fastcnn.optimizers.layerwise import (
+        Adafactor as Adafactor,
+        Lamb as Lamb,
+    )
+    from fastcnn.optimizers.muon import Muon as Muon
+    from fastcnn.optimizers.schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
+    from fastcnn.optimizers.wrapping import (
+        LossScaleOptimizer as LossScaleOptimizer,
+        MultiOptimizer as MultiOptimizer,
+        OptimizerMap as OptimizerMap,
+    )
 
 if not TYPE_CHECKING:  # to a type checker only the names above exist
     __getattr__, __dir__ = attach(
@@ -39,21 +51,35 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
         {
             "adaptive": ("Adadelta", "Adamax"),
             "descent": ("SGD", "Adagrad", "Lion", "RMSprop"),
+            "ftrl": ("Ftrl",),
+            "layerwise": ("Adafactor", "Lamb"),
+            "legacy": (),
+            "muon": ("Muon",),
+            "schedule_free": ("ScheduleFreeAdamW",),
             "schedules": (),
+            "wrapping": ("LossScaleOptimizer", "MultiOptimizer", "OptimizerMap"),
         },
     )
 
 __all__ = [
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
     "Adamax",
+    "Ftrl",
+    "Lamb",
     "Lion",
+    "LossScaleOptimizer",
+    "MultiOptimizer",
+    "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
     "registry",

@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.core.arguments import (
+    check_count,
     check_fraction,
     check_number,
     check_optional_count,
-    refuse,
     warn,
 )
 from fastcnn.core.memory import aligned
@@ -44,17 +44,20 @@ if TYPE_CHECKING:
     from fastcnn.core.store import Store
     from fastcnn.core.types import Config, CustomObjects
 
+PARTS = ("descent", "adaptive", "layerwise", "ftrl", "muon", "schedule_free", "wrapping")
 registry = Registry(
-    "optimizer", "keras.optimizers", ("fastcnn.optimizers.descent", "fastcnn.optimizers.adaptive")
+    "optimizer", "keras.optimizers", tuple(f"fastcnn.optimizers.{part}" for part in PARTS)
 )
 schedules = Registry(
     "learning-rate schedule", "keras.optimizers.schedules", ("fastcnn.optimizers.schedules",)
 )
 
+ACCUMULATOR = "gradient_accumulator"
 FLUSH_EVERY = 16  # updates, see `Optimizer._flush`
 BOUND = (  # the attributes that `rebind` and `bind` set, which copies do without
     *("weights", "gradients", "scratch", "_tiny", "_views", "_decayed", "_constrained"),
-    *("_step", "_kernel", "_change"),
+    *("_step", "_kernel", "_change", "_pairs", "_matrices", "_power", "_mean"),
+    *("_by_adam", "_by_muon"),
 )
 
 
@@ -139,6 +142,10 @@ class Optimizer(Configurable):
             at the end of `fit`.
         ema_momentum: average = ema_momentum * average + (1 - ema_momentum) * w.
         ema_overwrite_frequency: number of updates after which the average replaces the weights.
+        loss_scale_factor: accepted and without effect: the loss would be multiplied and the
+            gradients divided by it, which float32 does not need.
+        gradient_accumulation_steps: an integer >= 2: one update with the mean gradient of so many
+            steps. As in Keras, schedules count steps, and everything else counts updates.
         name: a string.
 
     Attributes:
@@ -150,7 +157,6 @@ class Optimizer(Configurable):
 
     Raises:
         ValueError: an unknown argument, or a value out of range.
-        NotImplementedError: loss_scale_factor or gradient_accumulation_steps.
     """
 
     slot_names: tuple[str, ...] = ()
@@ -178,8 +184,6 @@ class Optimizer(Configurable):
             warn("The argument `decay` is ignored, as in Keras 3: use a learning-rate schedule.")
         for key, value in kwargs.items():
             raise ValueError(f"Unrecognized argument of {type(self).__name__}: {key}={value!r}.")
-        refuse(loss_scale_factor, "loss_scale_factor")
-        refuse(gradient_accumulation_steps, "gradient_accumulation_steps")
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {key: value for key, value in clips.items() if value is not None}
         if len(given) > 1:
@@ -200,7 +204,21 @@ class Optimizer(Configurable):
         self.ema_overwrite_frequency = check_optional_count(
             ema_overwrite_frequency, "ema_overwrite_frequency"
         )
+        if loss_scale_factor is not None:
+            loss_scale_factor = check_number(loss_scale_factor, "loss_scale_factor")
+            if not loss_scale_factor > 0:
+                raise ValueError(
+                    "The argument `loss_scale_factor` must be above 0. "
+                    f"Received {loss_scale_factor!r}."
+                )
+        self.loss_scale_factor = loss_scale_factor
+        if gradient_accumulation_steps:
+            gradient_accumulation_steps = check_count(
+                gradient_accumulation_steps, "gradient_accumulation_steps", 2
+            )
+        self.gradient_accumulation_steps = gradient_accumulation_steps or None
         self._iterations = 0
+        self._batches = 0  # steps so far, while gradients are accumulated
         self.store = None
         self.slots = {}
         self._slices = []
@@ -239,8 +257,8 @@ class Optimizer(Configurable):
             "use_ema": self.use_ema,
             "ema_momentum": self.ema_momentum,
             "ema_overwrite_frequency": self.ema_overwrite_frequency,
-            "loss_scale_factor": None,
-            "gradient_accumulation_steps": None,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
 
     @classmethod
@@ -259,19 +277,30 @@ class Optimizer(Configurable):
     @iterations.setter
     def iterations(self, value):
         self._iterations = int(value)
+        self._batches = self._iterations * (self.gradient_accumulation_steps or 1)
+
+    @property
+    def _steps(self):
+        """The number of steps, which schedules and files count."""
+        return self._batches if self.gradient_accumulation_steps else self._iterations
+
+    @_steps.setter
+    def _steps(self, value):
+        self._batches = int(value)
+        self._iterations = self._batches // (self.gradient_accumulation_steps or 1)
 
     @property
     def learning_rate(self):
         """The rate of the next update; a float or a schedule can be assigned."""
         if self._schedule is not None:
-            return LearningRate(self._scheduled(self._iterations), self)
+            return LearningRate(self._scheduled(self._steps), self)
         return LearningRate(self.rate, self)
 
     @learning_rate.setter
     def learning_rate(self, value):
         if callable(value) and not isinstance(value, float):
             self._schedule = value
-            self.rate = self._scheduled(self._iterations)
+            self.rate = self._scheduled(self._steps)
             self.rebind()
             return
         if isinstance(self._schedule, LearningRateSchedule):
@@ -304,7 +333,7 @@ class Optimizer(Configurable):
         if self.store is store:
             return
         size = store.trainable_size
-        names = (*(("average",) if self.use_ema else ()), *self.slot_names)
+        names = (*self._base_slots(), *self.slot_names)
         slots = {name: aligned(size, store.dtype, zero=True) for name in names}
         if self._is_copy:
             self._adopt(store)
@@ -323,6 +352,11 @@ class Optimizer(Configurable):
         self.slots = slots
         self.store = store
         self.rebind()
+
+    def _base_slots(self):
+        """The names of the slots that do not belong to a subclass, in Keras's order."""
+        wanted = {"average": self.use_ema, ACCUMULATOR: self.gradient_accumulation_steps}
+        return [name for name, is_used in wanted.items() if is_used]
 
     def _adopt(self, store):
         """Let a copy go on with the weights of a model, which have the shapes of the original's."""
@@ -349,9 +383,9 @@ class Optimizer(Configurable):
         self._tiny = np.empty(self.weights.shape, bool)
         self._views = [(self.gradients[part], self.scratch[part]) for _, part in self._slices]
         self._decayed = [
-            (self.weights[part], self.scratch[part])
+            (self.weights[part], self.scratch[part], variable)
             for variable, part in self._slices
-            if not self._is_undecayed(variable)
+            if self.decay_of(variable) and not self._is_undecayed(variable)
         ]
         self._constrained = [
             (variable.constraint, self.weights[part].reshape(variable.shape))
@@ -359,12 +393,12 @@ class Optimizer(Configurable):
             if variable.constraint is not None
         ]
         before = (
-            (self.store.gather, self.store.is_split),
+            (self.store.gather, self.store.is_split and not self.gradient_accumulation_steps),
             (self._follow_schedule, self._schedule is not None),
             (self._clip_each, self.clipnorm),
             (self._clip_together, self.global_clipnorm),
             (self._clip_values, self.clipvalue),
-            (self._decay, self.weight_decay),
+            (self._decay, self._decayed),
         )
         after = (
             (self._average, self.use_ema),
@@ -386,12 +420,40 @@ class Optimizer(Configurable):
 
     def update(self):
         """One update of the store's weights from its gradients."""
+        if self.gradient_accumulation_steps:
+            self._accumulate(self.gradient_accumulation_steps)
+            return
         self._iterations += 1
         for action in self._before:
             action()
         self._step()
         for action in self._after:
             action()
+
+    def _accumulate(self, steps):
+        """One of `steps` steps, of which the last one updates with the mean gradient.
+
+        As in Keras, every step averages the weights (EMA) and applies the constraints, and while it
+        does, `iterations` is that of the next update.
+        """
+        self._iterations = self._batches // steps + 1
+        is_update = (self._batches + 1) % steps == 0
+        if self.store.is_split:
+            self.store.gather()
+        accumulator = self.slots[ACCUMULATOR]
+        if is_update:
+            self.gradients += accumulator
+            self.gradients /= steps
+            for action in self._before:
+                action()
+            self._step()
+            accumulator[...] = 0
+        else:
+            accumulator += self.gradients
+        for action in self._after:
+            action()
+        self._steps = self._batches + 1
+        self.store.touch()
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Raises NotImplementedError: gradients come from the layers' `backward`."""
@@ -432,7 +494,8 @@ class Optimizer(Configurable):
     # ------------------------------------------------------------------------- around each step
 
     def _follow_schedule(self):
-        self.rate = self._scheduled(self._iterations - 1)
+        done = self._batches if self.gradient_accumulation_steps else self._iterations - 1
+        self.rate = self._scheduled(done)
 
     def _clip_each(self):
         for gradient, scratch in self._views:
@@ -444,10 +507,13 @@ class Optimizer(Configurable):
     def _clip_values(self):
         np.clip(self.gradients, -self.clipvalue, self.clipvalue, out=self.gradients)
 
+    def decay_of(self, variable):
+        """The weight decay of a variable, or None."""
+        return self.weight_decay
+
     def _decay(self):
-        factor = self.weight_decay * self.rate
-        for weights, scratch in self._decayed:
-            np.multiply(weights, factor, out=scratch)
+        for weights, scratch, variable in self._decayed:
+            np.multiply(weights, self.decay_of(variable) * self.rate, out=scratch)
             weights -= scratch
 
     def _average(self):
@@ -482,14 +548,34 @@ class Optimizer(Configurable):
         """A variable's slice of a slot, as a view in the variable's shape."""
         return self.slots[name][dict(self._slices)[variable]].reshape(variable.shape)
 
+    def has_slot(self, name, variable):
+        """Whether a file contains this slot of a variable."""
+        return True
+
+    def slot_shape(self, name, variable):
+        """The shape of a variable's slot in a file."""
+        return variable.shape
+
+    def count_state(self, variables):
+        """(number of arrays, number of values in them) in a file, with these trainable weights."""
+        names = [*self._base_slots(), *self.slot_names]
+        sizes = [
+            math.prod(self.slot_shape(name, variable))
+            for variable in variables
+            for name in names
+            if self.has_slot(name, variable)
+        ]
+        scalars = len(self.scalars())
+        return scalars + len(sizes), scalars + sum(sizes)
+
     def scalars(self):
         """The state other than the slots, as in files of Keras: {name: NumPy scalar}."""
         rate = {} if self._schedule is not None else {"learning_rate": np.float32(self.rate)}
-        return {"iteration": np.int64(self._iterations), **rate}
+        return {"iteration": np.int64(self._steps), **rate}
 
     def set_scalars(self, scalars):
         """Restore what `scalars` returned; a missing learning rate is left unchanged."""
-        self._iterations = int(scalars["iteration"])
+        self._steps = scalars["iteration"]
         if self._schedule is None and "learning_rate" in scalars:
             self.learning_rate = float(scalars["learning_rate"])
 
@@ -499,14 +585,17 @@ class Optimizer(Configurable):
 
         Assigning to one of them changes the optimizer.
         """
-        attributes = {"iteration": "iterations", "learning_rate": "learning_rate"}
+        return self._own_variables(self.variables_in_order())
+
+    def _own_variables(self, arrays):
+        attributes = {"iteration": "_steps", "learning_rate": "learning_rate"}
         variables = []
-        for name, array in self.variables_in_order():
+        for name, array in arrays:
             if name in attributes:
                 variable = ScalarVariable(array, name, self, attributes[name])
             else:
                 variable = Variable(array, name=name, trainable=False)
-                variable.share(array)
+                variable.share(np.asarray(array))
             variable.path = f"{self.name}/{name}"
             variables.append(variable)
         return variables
@@ -518,7 +607,7 @@ class Optimizer(Configurable):
         """
         slices = dict(self._slices)
         variables = [variable for variable in weights or slices if variable in slices]
-        groups = [("average",)] if self.use_ema else []
+        groups = [(name,) for name in self._base_slots()]
         groups += [self.interleaved] if self.interleaved else []
         groups += [(name,) for name in self.slot_names if name not in self.interleaved]
         slots = [
@@ -526,6 +615,7 @@ class Optimizer(Configurable):
             for group in groups
             for variable in variables
             for name in group
+            if self.has_slot(name, variable)
         ]
         scalars = [(name, np.asarray(value)) for name, value in self.scalars().items()]
         first = 1 if self._schedule is not None else 2  # Keras creates the others after the slots
@@ -533,20 +623,20 @@ class Optimizer(Configurable):
 
     def get_state(self):
         """The state other than the slots, exactly, as Python numbers."""
-        return {"iterations": self._iterations, "rate": self.rate}
+        return {"iterations": self._steps, "rate": self.rate}
 
     def set_state(self, state):
         """Restore what `get_state` returned."""
         iterations = int(state["iterations"])
         if iterations < 0:
             raise ValueError(f"The number of updates must be >= 0. Received {iterations}.")
-        self._iterations = iterations
+        self._steps = iterations
         if self._schedule is None:
             self.learning_rate = float(state["rate"])
 
     def count_params(self):
         """Number of elements of the state, as Keras counts: slots, iterations and learning rate."""
-        return len(self.scalars()) + len(self.slots) * sum(v.size for v, _ in self._slices)
+        return self.count_state([variable for variable, _ in self._slices])[1]
 
 
 def scale_down(gradient, scratch, largest_norm):

@@ -4,6 +4,7 @@
     layers/conv2d/vars/0, 1, ...    a layer's weights; the attribute "name" of `vars` is its name
     layers/flatten/vars             empty: a layer without weights
     optimizer/vars/0, 1, 2, ...     iteration, learning rate (unless a schedule sets it), slots
+    optimizer/optimizers/adam/vars  the state of an optimizer inside of another one, once more
 
 Written with h5py, read with `hdf5`.
 """
@@ -32,10 +33,11 @@ def to_bytes(model):
         for path, variable in weights.named_weights(model).items():
             file[path] = variable.value
         if model.optimizer is not None:
-            group = file.create_group("optimizer/vars")
-            group.attrs["name"] = model.optimizer.name
-            for index, array in enumerate(weights.state_arrays(model)):
-                group[str(index)] = array
+            for path, optimizer in weights.optimizers(model.optimizer):
+                group = file.create_group(f"{path}/vars")
+                group.attrs["name"] = optimizer.name
+                for index, array in enumerate(weights.state_arrays(model, optimizer)):
+                    group[str(index)] = array
     read_datasets(Window(buffer, "The weights cannot be saved"))
     return buffer
 

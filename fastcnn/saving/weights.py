@@ -20,8 +20,12 @@ from fastcnn.saving.limits import some
 
 FLOATS = ("float32", "float64", "float16")
 INTEGERS = ("int64", "int32")
-# State in Keras's files that has no counterpart here: random seeds, running metrics.
-FOREIGN = re.compile(r"(.*/)?seed_generator/vars/\d+|(metrics|.*_metrics|.*_tracker)/.*")
+# State in Keras's files that has no counterpart here: random seeds, running metrics; and that of
+# optimizers inside of another one, which the outer one's state contains as well.
+FOREIGN = re.compile(
+    r"(.*/)?seed_generator/vars/\d+|(metrics|.*_metrics|.*_tracker)/.*"
+    r"|optimizer/(inner_optimizer|optimizers/[^/]+)/vars/\d+"
+)
 
 
 class Tensor:
@@ -152,15 +156,6 @@ def split_state(tensors):
     return weights, state
 
 
-def count_state(optimizer, variables):
-    """(number of arrays, number of values in them) of an optimizer's state for these variables."""
-    slots = len(optimizer.slot_names) + bool(optimizer.use_ema)
-    trainable = [variable for variable in variables if variable.trainable]
-    scalars = len(optimizer.scalars())
-    values = sum(variable.size for variable in trainable)
-    return scalars + slots * len(trainable), scalars + slots * values
-
-
 def restore_state(name, model, state, new=False):
     """Restore the state of a model's optimizer from a file.
 
@@ -180,7 +175,7 @@ def restore_state(name, model, state, new=False):
     variables = distinct_weights(model)
     scalars = optimizer.scalars()
     found = len(state), sum(math.prod(tensor.shape) for tensor in state)
-    if found == count_state(optimizer, variables):
+    if found == optimizer.count_state([v for v in variables if v.trainable]):
         optimizer.build(model.store)
         entries = optimizer.variables_in_order(variables)
     elif found == (len(scalars), len(scalars)):  # an optimizer that has not trained
@@ -199,11 +194,11 @@ def restore_state(name, model, state, new=False):
             values[entry] = tensor.read(array.dtype)[()]
         else:
             slots.append((tensor, array))
-    rate = values.get("learning_rate", 0)
-    if values["iteration"] < 0 or not 0 <= rate < np.inf:
+    if not all(0 <= value < np.inf for value in values.values()):
         raise ValueError(f"{name}: the optimizer's state {values} is not valid.")
-    if rate == scalars.get("learning_rate"):  # the configuration has it in full precision
-        values.pop("learning_rate", None)
+    for entry in [entry for entry in values if entry.endswith("learning_rate")]:
+        if values[entry] == scalars[entry]:  # the configuration has it in full precision
+            del values[entry]
     if new:
         for tensor, array in slots:
             tensor.read_into(array)
@@ -215,10 +210,24 @@ def restore_state(name, model, state, new=False):
     return True
 
 
-def state_arrays(model):
-    """The arrays of an optimizer's state, in the order of Keras's files."""
+def optimizers(optimizer):
+    """[(path in a file, optimizer)] for a model's optimizer and those that it contains."""
+    found = [("optimizer", optimizer)]
+    counts = {}
+    for inner in getattr(optimizer, "optimizers", ()):
+        name = snake_case(type(inner).__name__)
+        counts[name] = count = counts.get(name, -1) + 1
+        path = f"optimizers/{name}{f'_{count}' if count else ''}"
+        is_only = hasattr(optimizer, "inner_optimizer")
+        found.append((f"optimizer/{'inner_optimizer' if is_only else path}", inner))
+    return found
+
+
+def state_arrays(model, optimizer=None):
+    """The arrays of an optimizer's state, by default the model's, in the order of Keras's files."""
+    optimizer = optimizer or model.optimizer
     if not model.built:
-        return [np.asarray(value) for value in model.optimizer.scalars().values()]
+        return [np.asarray(value) for value in optimizer.scalars().values()]
     model.optimizer.build(model.store)
     variables = distinct_weights(model)
-    return [np.asarray(array) for _, array in model.optimizer.variables_in_order(variables)]
+    return [np.asarray(array) for _, array in optimizer.variables_in_order(variables)]

@@ -35,7 +35,11 @@ def tolerance(request):
     keras.config.set_floatx("float32")
 
 
-@pytest.mark.parametrize("name", pieces.OPTIMIZERS)
+# Keras on TensorFlow does not compute what it documents, see `ScheduleFreeAdamW`.
+RECORDED = [name for name in pieces.OPTIMIZERS if not name.startswith("schedule free")]
+
+
+@pytest.mark.parametrize("name", RECORDED)
 def test_optimizers_match_keras(name, tolerance):
     for result, wanted in zip(
         pieces.run_optimizer(keras, name), GOLDEN["optimizers"][name], strict=True
@@ -117,7 +121,7 @@ def test_configs_match_keras(name):
     ours, theirs = config["config"], recorded["config"]
     for given in (ours, theirs):
         if module in (optimizers, metrics):
-            given.pop("name")  # Keras counts the objects of a process
+            without_names(given)  # Keras counts the objects of a process
         given.pop("dtype", None)
         given.pop("label_weights", None)  # Keras writes the repr of a tensor
         given.pop("delta", None)  # Keras omits Huber's delta, and Identity's gain
@@ -150,6 +154,14 @@ def test_non_finite_settings_are_rejected(name, key, value):
     config["config"][key] = value
     with pytest.raises(ValueError, match=f"{key}|class_name"):
         module.deserialize(config)
+
+
+def without_names(config):
+    """Remove the names of optimizers and metrics, and of optimizers inside of optimizers."""
+    if isinstance(config, dict) and config.get("module") != "keras.optimizers.schedules":
+        config.pop("name", None)
+        for value in config.values():
+            without_names(value)
 
 
 def plain(config):

@@ -51,6 +51,71 @@ OPTIMIZERS = {
     "adamax betas": lambda k: k.optimizers.Adamax(0.02, 0.7, 0.9, weight_decay=0.1),
     "lion": lambda k: k.optimizers.Lion(0.01),
     "lion betas": lambda k: k.optimizers.Lion(0.01, beta_1=0.7, beta_2=0.8, weight_decay=0.1),
+    "lamb": lambda k: k.optimizers.Lamb(0.01),
+    "lamb all": lambda k: k.optimizers.Lamb(
+        0.02, 0.8, 0.9, 1e-5, weight_decay=0.1, clipnorm=0.3, use_ema=True, ema_momentum=0.8
+    ),
+    "adafactor": lambda k: k.optimizers.Adafactor(0.01),
+    "adafactor all": lambda k: k.optimizers.Adafactor(
+        0.5, -0.6, 1e-20, 0.1, 0.7, weight_decay=0.1, global_clipnorm=0.3, use_ema=True
+    ),
+    "ftrl": lambda k: k.optimizers.Ftrl(0.1),
+    "ftrl all": lambda k: k.optimizers.Ftrl(
+        0.1,
+        learning_rate_power=-0.7,
+        initial_accumulator_value=0.2,
+        l1_regularization_strength=0.01,
+        l2_regularization_strength=0.02,
+        l2_shrinkage_regularization_strength=0.03,
+        beta=0.1,
+        clipvalue=0.2,
+        gradient_accumulation_steps=2,
+    ),
+    "muon": lambda k: k.optimizers.Muon(0.01),
+    "muon excluded": lambda k: k.optimizers.Muon(
+        0.02,
+        weight_decay=None,
+        adam_weight_decay=0.1,
+        exclude_layers=["dense_1", "x+"],
+        adam_lr_ratio=0.3,
+        nesterov=False,
+        rms_rate=None,
+        ns_steps=3,
+        momentum=0.8,
+        gradient_accumulation_steps=3,
+    ),
+    "schedule free": lambda k: k.optimizers.ScheduleFreeAdamW(0.01),
+    "schedule free warm-up": lambda k: k.optimizers.ScheduleFreeAdamW(
+        0.05, beta_1=0.7, warmup_steps=6, weight_decay=0.1, use_ema=True
+    ),
+    "accumulated sgd": lambda k: k.optimizers.SGD(
+        k.optimizers.schedules.ExponentialDecay(0.2, 3, 0.5),
+        momentum=0.5,
+        gradient_accumulation_steps=3,
+    ),
+    "accumulated adam": lambda k: k.optimizers.Adam(
+        0.02,
+        weight_decay=0.1,
+        clipnorm=0.1,
+        use_ema=True,
+        ema_momentum=0.8,
+        ema_overwrite_frequency=2,
+        gradient_accumulation_steps=2,
+    ),
+    "accumulated nadam": lambda k: k.optimizers.Nadam(0.02, gradient_accumulation_steps=4),
+    "accumulated rmsprop": lambda k: k.optimizers.RMSprop(
+        0.01, use_ema=True, gradient_accumulation_steps=2
+    ),
+    "loss scale factor": lambda k: k.optimizers.Adam(0.01, loss_scale_factor=1024.0),
+    "loss scale": lambda k: k.optimizers.LossScaleOptimizer(
+        k.optimizers.Adam(0.02, weight_decay=0.1, use_ema=True), dynamic_growth_steps=3
+    ),
+    "multi": lambda k: k.optimizers.MultiOptimizer(
+        k.optimizers.OptimizerMap(
+            k.optimizers.SGD(0.1, momentum=0.9, clipnorm=0.2),
+            {".*bias": k.optimizers.Adam(0.05), ".*dense/kernel": k.optimizers.Lamb(0.02)},
+        )
+    ),
 }
 
 
@@ -76,6 +141,7 @@ def small_data(n=40, seed=6):
 
 def run_optimizer(keras, name):
     """(weights after ten steps, weights after `finalize_variable_values`), flat."""
+    keras.utils.clear_session()  # paths of weights contain counters
     model = small_net(keras)
     model.compile(OPTIMIZERS[name](keras), "sparse_categorical_crossentropy")
     x, y = small_data()

@@ -154,8 +154,6 @@ def test_invalid_arguments_are_rejected():
         optimizers.SGD(momentum=2)
     with pytest.raises(ValueError, match=r"Unrecognized argument of Adam: lr=0.1"):
         optimizers.Adam(lr=0.1)
-    with pytest.raises(NotImplementedError, match="`loss_scale_factor` is not supported yet"):
-        optimizers.Adam(loss_scale_factor=2.0)
     with pytest.raises(ValueError, match=r"Only one of .* Received clipnorm=1, clipvalue=2"):
         optimizers.Adam(clipnorm=1, clipvalue=2)
     with pytest.raises(ValueError, match="`weight_decay` must be a float >= 0"):

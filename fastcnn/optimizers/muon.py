@@ -1,0 +1,177 @@
+"""Muon: orthogonal steps for matrices, Adam for everything else."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastcnn.core.arguments import check_count, check_fraction, check_number, hand_on
+from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.patterns import check_patterns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Self
+
+    from fastcnn.core.types import Config, CustomObjects, LearningRateLike
+
+OWN = {  # arguments of Muon alone: name and check
+    "adam_beta_1": check_fraction,
+    "adam_beta_2": check_fraction,
+    "epsilon": check_number,
+    "muon_a": check_number,
+    "muon_b": check_number,
+    "muon_c": check_number,
+    "adam_lr_ratio": check_number,
+    "momentum": check_number,
+}
+
+
+@registry.register("muon")
+class Muon(Optimizer):
+    """Muon (Jordan 2024, Liu et al. 2025), for weights of two axes: the kernels of Dense layers.
+
+        m = momentum * m + g;  G = g + momentum * m                 without nesterov: G = m
+        X = G / norm(G), then ns_steps times: A = X X';  X = a X + (b A + c A A) X
+        w -= learning_rate * rms_rate * sqrt(larger side of w) * X
+
+    All other weights, such as those of convolutions and biases, and what `exclude_layers` matches
+    are updated as by AdamW, with a rate of learning_rate * adam_lr_ratio.
+
+    Args:
+        learning_rate: float, schedule or function.
+        adam_beta_1, adam_beta_2, epsilon: see `Adam`.
+        adam_weight_decay: float, the weight decay of what Adam updates.
+        weight_decay: float, that of what Muon updates.
+        clipnorm, ..., name: see `Optimizer`.
+        exclude_layers: list of regular expressions; weights whose path contains one use Adam.
+        exclude_embeddings: whether paths with "embedding" use Adam.
+        muon_a, muon_b, muon_c: floats, the coefficients of the iteration (Newton-Schulz).
+        adam_lr_ratio: float.
+        momentum: float.
+        ns_steps: number of iterations.
+        nesterov: whether to use Nesterov momentum.
+        rms_rate: float, or None for steps without the last two factors.
+    """
+
+    slot_names = interleaved = ("momentum", "velocity")
+
+    def __init__(
+        self,
+        learning_rate: LearningRateLike = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = 0.004,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+        exclude_layers: Sequence[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.7750,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+        **kwargs: Any,
+    ) -> None:
+        given = dict(locals())
+        others = ("adam_weight_decay", "exclude_layers", "exclude_embeddings", "ns_steps")
+        super().__init__(**hand_on(given, *OWN, *others, "nesterov", "rms_rate"))
+        for argument, check in OWN.items():
+            setattr(self, argument, check(given[argument], argument))
+        if adam_weight_decay is not None:
+            adam_weight_decay = check_number(adam_weight_decay, "adam_weight_decay", 0)
+        self.adam_weight_decay = adam_weight_decay
+        self.exclude_layers = list(exclude_layers or ())
+        self.exclude_embeddings = bool(exclude_embeddings)
+        self.ns_steps = check_count(ns_steps, "ns_steps", 0)
+        self.nesterov = bool(nesterov)
+        self.rms_rate = None if rms_rate is None else check_number(rms_rate, "rms_rate")
+
+    def _uses_adam(self, variable):
+        if len(variable.shape) != 2:
+            return True
+        if self.exclude_embeddings and "embedding" in variable.path.lower():
+            return True
+        return any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
+
+    def decay_of(self, variable):
+        return self.adam_weight_decay if self._uses_adam(variable) else self.weight_decay
+
+    def has_slot(self, name, variable):
+        return name != "velocity" or self._uses_adam(variable)
+
+    def bind(self):
+        arrays = (self.weights, self.gradients, *(self.slots[name] for name in self.slot_names))
+        views = [
+            (variable, [array[part].reshape(variable.shape) for array in (*arrays, self.scratch)])
+            for variable, part in self._slices
+        ]
+        self._by_adam = [entry for variable, entry in views if self._uses_adam(variable)]
+        self._by_muon = [entry for variable, entry in views if not self._uses_adam(variable)]
+
+    def step(self):
+        for weights, gradient, m, _, change in self._by_muon:
+            m *= self.momentum
+            m += gradient
+            if self.nesterov:
+                np.multiply(m, self.momentum, out=change)
+                change += gradient
+            else:
+                change[...] = m
+            update = self._orthogonal(change)
+            factor = self.rate
+            if self.rms_rate is not None:
+                factor *= math.sqrt(max(weights.shape)) * self.rms_rate
+            update *= factor
+            weights -= update
+        t = self._iterations
+        alpha = self.rate * self.adam_lr_ratio
+        alpha *= math.sqrt(1 - self.adam_beta_2**t) / (1 - self.adam_beta_1**t)
+        for weights, gradient, m, v, change in self._by_adam:
+            np.subtract(gradient, m, out=change)
+            change *= 1 - self.adam_beta_1
+            m += change
+            np.square(gradient, out=change)
+            change -= v
+            change *= 1 - self.adam_beta_2
+            v += change
+            np.sqrt(v, out=change)
+            change += self.epsilon
+            np.divide(m, change, out=change)
+            change *= alpha
+            weights -= change
+
+    def _orthogonal(self, matrix):
+        """A matrix near the orthogonal one next to `matrix`, by a Newton-Schulz iteration."""
+        is_tall = matrix.shape[0] > matrix.shape[1]
+        x = matrix.T if is_tall else matrix
+        x = x / (math.sqrt(np.square(x).sum(dtype=np.float64)) + 1e-7)
+        for _ in range(self.ns_steps):
+            square = x @ x.T
+            x = self.muon_a * x + (self.muon_b * square + self.muon_c * (square @ square)) @ x
+        return x.T if is_tall else x
+
+    def get_config(self):
+        names = (*OWN, "exclude_layers", "ns_steps", "nesterov", "exclude_embeddings")
+        own = {name: getattr(self, name) for name in (*names, "adam_weight_decay", "rms_rate")}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:
+        check_patterns(config.get("exclude_layers") or (), "exclude_layers")
+        return super().from_config(config, custom_objects)
