@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 try:
-    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, TransformerMixin
     from sklearn.utils.multiclass import type_of_target
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-__all__ = ["SKLearnClassifier", "SKLearnRegressor"]
+__all__ = ["SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer"]
 
 
 class _Estimator(BaseEstimator):
-    """Base class of the classifier and the regressor.
+    """Base class of the classifier, the regressor and the transformer.
 
     Args:
         model: a compiled model with one input and one output, or a function of X, y and
@@ -172,6 +172,31 @@ class SKLearnRegressor(RegressorMixin, _Estimator):
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         tags.target_tags.multi_output = True
+        return tags
+
+
+class SKLearnTransformer(TransformerMixin, _Estimator):
+    """A transformer: the model's output, such as an embedding, as features of the next step.
+
+    The model receives y as it is given to `fit`. `sklearn.frozen.FrozenEstimator` keeps a pipeline
+    from training it again.
+    """
+
+    __doc__ += str(_Estimator.__doc__).split("\n", 1)[1]
+    _multi_output = True
+
+    def transform(self, X: ArrayLike) -> NDArray:  # noqa: N803
+        """The model's output for X."""
+        return self._output(X)
+
+    def _prepare(self, y):
+        if type_of_target(y) == "unknown":
+            raise ValueError(f"Unknown label type: {y.dtype}.")
+        return y
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
 

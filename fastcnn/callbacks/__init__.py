@@ -16,6 +16,9 @@ from fastcnn.callbacks.base import Callback, CallbackList, History
 from fastcnn.core.lazy import attach
 
 if TYPE_CHECKING:
+    from fastcnn.callbacks.averages import (
+        SwapEMAWeights as SwapEMAWeights,
+    )
     from fastcnn.callbacks.backup import (
         BackupAndRestore as BackupAndRestore,
     )
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
         ModelCheckpoint as ModelCheckpoint,
         ReduceLROnPlateau as ReduceLROnPlateau,
     )
+    from fastcnn.callbacks.remote import (
+        RemoteMonitor as RemoteMonitor,
+    )
     from fastcnn.callbacks.tensorboard import (
         TensorBoard as TensorBoard,
     )
@@ -40,10 +46,12 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
     __getattr__, __dir__ = attach(
         __name__,
         {
+            "averages": ("SwapEMAWeights",),
             "backup": ("BackupAndRestore",),
             "control": ("LambdaCallback", "LearningRateScheduler", "TerminateOnNaN"),
             "csv_log": ("CSVLogger",),
             "monitoring": ("EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"),
+            "remote": ("RemoteMonitor",),
             "tensorboard": ("TensorBoard",),
         },
     )

@@ -84,8 +84,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
     "fastcnn.optimizers": {"use the optimizers in `optimizers`": "experimental"},
     "fastcnn.callbacks": {
         QUIET: "ProgbarLogger",
-        "use `LambdaCallback`": "RemoteMonitor",
-        NOT_SUPPORTED: "OrbaxCheckpoint SwapEMAWeights experimental",
+        NOT_SUPPORTED: "OrbaxCheckpoint experimental",
     },
     "fastcnn.initializers": {NOT_SUPPORTED: "STFT STFTInitializer stft"},
     "fastcnn.datasets": {
@@ -162,7 +161,6 @@ HINTS = {  # module -> {what to use instead: the missing names}
         ),
     },
     "fastcnn.wrappers": {
-        NOT_SUPPORTED: "SKLearnTransformer",
         "use `wrappers.SKLearnClassifier` or `wrappers.SKLearnRegressor`": "scikit_learn",
     },
 }

@@ -491,6 +491,22 @@ class Optimizer(Configurable):
             self.store.scatter()
             self.store.touch()
 
+    def swap_average(self):
+        """Exchange the weights and their moving average."""
+        if self.store.is_split:
+            self.store.gather()
+        weights = self.weights.copy()
+        self.weights[...] = self.slots["average"]
+        self.slots["average"][...] = weights
+        self.store.scatter()
+        self.store.touch()
+
+    def set_average(self):
+        """Set the moving average to the weights."""
+        if self.store.is_split:
+            self.store.gather()
+        self.slots["average"][...] = self.weights
+
     # ------------------------------------------------------------------------- around each step
 
     def _follow_schedule(self):

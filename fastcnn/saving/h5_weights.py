@@ -57,14 +57,16 @@ def save_weights(path, model):
         file.write(buffer.getbuffer())
 
 
-def load_weights(path, model):
+def load_weights(path, model, skip_mismatch=False):
     """Read the weights of a built model from a .weights.h5 file; see `restore`."""
     with open(path, "rb") as file:
-        return restore(model, Window(file, str(path)))
+        return restore(model, Window(file, str(path)), skip_mismatch)
 
 
-def restore(model, window):
+def restore(model, window, skip_mismatch=False):
     """Load the weights in an HDF5 file into a built model; nothing is assigned unless all match.
+
+    With `skip_mismatch`, layers that do not match are skipped with a warning.
 
     The optimizer of a compiled model is restored as well, if the file contains a matching state.
 
@@ -73,7 +75,10 @@ def restore(model, window):
     """
     named = weights.named_weights(model)
     tensors, state = weights.split_state(read_tensors(window))
-    weights.check_fit(window.name, tensors, named)
+    if skip_mismatch:
+        named = weights.check_layers(window.name, tensors, model)
+    else:
+        weights.check_fit(window.name, tensors, named)
     values = weights.read(tensors, named)
     fits = True
     if model.optimizer is not None and state:

@@ -141,11 +141,12 @@ def from_bytes(data, custom_objects=None):
     return read_model(io.BytesIO(data), "the bytes of a model", custom_objects)
 
 
-def load_weights(path, model):
+def load_weights(path, model, skip_mismatch=False):
     """Read the weights in a .keras file into a built model; see `h5_weights.restore`."""
     with open_archive(path) as archive:
         limit = archive.members[WEIGHTS].size if WEIGHTS in archive.members else 0
-        return h5_weights.restore(model, archive.window(WEIGHTS, limit, packed=False))
+        window = archive.window(WEIGHTS, limit, packed=False)
+        return h5_weights.restore(model, window, skip_mismatch)
 
 
 def read_model(file, name, custom_objects=None, compile=True):

@@ -44,8 +44,10 @@ def write_arrays(file, arrays):
                 np.save(member, array, allow_pickle=False)
 
 
-def load_weights(path, model):
+def load_weights(path, model, skip_mismatch=False):
     """Read the weights of a built model; nothing is assigned unless all of them match.
+
+    With `skip_mismatch`, layers that do not match are skipped with a warning.
 
     Raises:
         OSError: the file cannot be read.
@@ -58,9 +60,15 @@ def load_weights(path, model):
         for member in archive.members:
             if not member.endswith(".npy"):
                 raise ValueError(f"{path}: {member!r} is not an array.")
-            window = archive.window(member, HEADER_BYTES + 8 * largest)
+            limit = HEADER_BYTES + 8 * largest
+            if skip_mismatch and archive.members[member].size > limit:
+                continue  # larger than any weight of the model
+            window = archive.window(member, limit)
             tensors[member[:-4]] = read_header(window)
-        weights.check_fit(str(path), tensors, named)
+        if skip_mismatch:
+            named = weights.check_layers(str(path), tensors, model)
+        else:
+            weights.check_fit(str(path), tensors, named)
         weights.assign(weights.read(tensors, named), named)
 
 

@@ -83,12 +83,13 @@ class Saveable:
             (npz if path.endswith(".npz") else h5_weights).save_weights(path, self)
 
     def load_weights(self, filepath: Path, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Load all weights from a file; nothing is assigned unless all of them match.
+        """Load weights from a file; nothing is assigned unless all of them match.
 
         Args:
             filepath: a .weights.h5, .npz or .keras file. A .weights.h5 or .keras file also restores
                 the optimizer of a compiled model, if it contains a matching state.
-            skip_mismatch: False.
+            skip_mismatch: whether layers whose weights are not in the file, or have other shapes
+                there, are skipped with a warning.
 
         Raises:
             OSError: the file cannot be read.
@@ -97,7 +98,6 @@ class Saveable:
         from fastcnn.core.arguments import refuse
         from fastcnn.saving import h5_weights, keras_file, npz
 
-        refuse(skip_mismatch or None, "skip_mismatch")
         for name, value in kwargs.items():
             refuse(value, name)
         path = _path(filepath, True, (".weights.h5", ".npz", ".keras"), "Weights", "load_weights")
@@ -105,7 +105,7 @@ class Saveable:
         readers = {".npz": npz, ".keras": keras_file}
         reader = readers.get(os.path.splitext(path)[1], h5_weights)
         with self._lock:
-            if reader.load_weights(path, self) is False:
+            if reader.load_weights(path, self, bool(skip_mismatch)) is False:
                 keras_file.warn_about_state(path, self.optimizer)
 
     def to_json(self, **kwargs: Any) -> str:

@@ -15,6 +15,7 @@ import re
 
 import numpy as np
 
+from fastcnn.core.arguments import warn
 from fastcnn.core.registry import snake_case
 from fastcnn.saving.limits import some
 
@@ -119,6 +120,30 @@ def check_fit(name, tensors, variables):
                 f"{name}: {path} has shape {tensor.shape} and dtype {tensor.dtype.name}, but "
                 f"{variable.path!r} has shape {variable.shape} and dtype {variable.dtype}."
             )
+
+
+def check_layers(name, tensors, model):
+    """{path: Variable} of the layers that match a file; warn of the others, as Keras does.
+
+    Weights of layers that the model does not have are ignored.
+    """
+    fitting, skipped = {}, []
+    by_layer: dict = {}
+    for path, variable in named_weights(model).items():
+        by_layer.setdefault(path.rpartition("/")[0], {})[path] = variable
+    names = {f"{path}/vars": layer.name for path, layer in groups(model)}
+    for group, variables in by_layer.items():
+        found = {path: t for path, t in tensors.items() if path.rpartition("/")[0] == group}
+        try:
+            check_fit(name, found, variables)
+        except ValueError as error:
+            skipped.append(names.get(group, group))
+            warn(f"The layer {skipped[-1]!r} is skipped: {error}")
+        else:
+            fitting.update(variables)
+    if skipped:
+        warn(f"{name}: {len(skipped)} of {len(by_layer)} layers with weights were not loaded.")
+    return fitting
 
 
 def read(tensors, variables):

@@ -18,7 +18,11 @@ from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import StandardScaler  # noqa: E402
 from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
 
-from fastcnn.wrappers import SKLearnClassifier, SKLearnRegressor  # noqa: E402
+from fastcnn.wrappers import (  # noqa: E402
+    SKLearnClassifier,
+    SKLearnRegressor,
+    SKLearnTransformer,
+)
 
 
 def classifier(X, y, units=20):  # noqa: N803
@@ -49,6 +53,13 @@ def regressor(X, y):  # noqa: N803
     return model
 
 
+def embedding(X, y):  # noqa: N803
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((X.shape[1],)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    return model
+
+
 def functional(X, y, units=20):  # noqa: N803
     """A graph with a skip connection."""
     keras.utils.set_random_seed(0)
@@ -66,7 +77,11 @@ FIT = {"epochs": 30, "verbose": 0}
 COLUMNS = "decision_function has a column for each of two classes, as in Keras"
 EXPECTED = {"check_classifiers_train": COLUMNS, "check_classifiers_classes": COLUMNS}
 CHECKS = parametrize_with_checks(
-    [SKLearnClassifier(classifier, fit_kwargs=FIT), SKLearnRegressor(regressor, fit_kwargs=FIT)],
+    [
+        SKLearnClassifier(classifier, fit_kwargs=FIT),
+        SKLearnRegressor(regressor, fit_kwargs=FIT),
+        SKLearnTransformer(embedding, fit_kwargs={"epochs": 1, "verbose": 0}),
+    ],
     expected_failed_checks=lambda estimator: (
         EXPECTED if isinstance(estimator, SKLearnClassifier) else {}
     ),
@@ -195,3 +210,18 @@ def test_regressor_with_two_outputs():
     assert estimator.score(X, y) > 0.9
     with pytest.raises(ValueError, match="Unknown label type"):
         estimator.fit(X, np.array([object()] * 60))
+
+
+def test_transformer_is_a_step_of_a_pipeline():
+    from sklearn.frozen import FrozenEstimator
+    from sklearn.linear_model import LogisticRegression
+
+    X, y = make_classification(60, random_state=0)  # noqa: N806
+    transformer = SKLearnTransformer(embedding, fit_kwargs={"epochs": 2, "verbose": 0})
+    features = transformer.fit(X, y).transform(X)
+    assert features.shape == (60, 1)
+    pipe = make_pipeline(FrozenEstimator(transformer), LogisticRegression()).fit(X, y)
+    np.testing.assert_array_equal(transformer.transform(X), features)
+    assert pipe.score(X, y) > 0.5
+    with pytest.raises(NotFittedError):
+        SKLearnTransformer(embedding).transform(X)

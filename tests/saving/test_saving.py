@@ -308,8 +308,6 @@ class TestWeightFiles:
                 small_net().save_weights(tmp_path / name, overwrite=False)
         with pytest.raises(ValueError, match="cannot load weights: it is not built"):
             keras.Sequential([layers.Dense(1)]).load_weights(tmp_path / "a.npz")
-        with pytest.raises(NotImplementedError, match="skip_mismatch"):
-            small_net().load_weights(tmp_path / "a.npz", skip_mismatch=True)
 
 
 def largest(y_true, y_pred):
