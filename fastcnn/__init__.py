@@ -76,6 +76,7 @@ __all__ = [
     "callbacks",
     "config",
     "constraints",
+    "data",
     "datasets",
     "gradients",
     "initializers",
@@ -108,9 +109,7 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
             return getattr(import_module(FUNCTIONS[name]), name)
         raise missing(__name__, name)
 
-    explain_missing(
-        activations, backend, config, constraints, data, initializers, random, regularizers
-    )
+    explain_missing(activations, backend, config, constraints, initializers, random, regularizers)
 
 
 def __dir__():

@@ -13,9 +13,11 @@ import threading
 
 import numpy as np
 
-_own = threading.local()  # of the thread: `generator`, and `is_seeded`, whether its state was set
+# Of the thread: `generator`; `is_seeded`, whether its state was set; `stream`, see `own_generator`.
+_own = threading.local()
 _seed = None  # the last one set in the main thread
 _streams = itertools.count()  # of the threads that start to draw after that
+_passes = itertools.count()  # over data, see `new_entropy`
 
 
 def generator():
@@ -23,6 +25,10 @@ def generator():
     try:
         return _own.generator
     except AttributeError:
+        stream = getattr(_own, "stream", None)
+        if stream is not None:
+            _own.generator = np.random.default_rng(np.random.SeedSequence(*stream))
+            return _own.generator
         key = () if _is_main() else (next(_streams),)
         sequence = np.random.SeedSequence(_seed, spawn_key=key)
         _own.generator = np.random.default_rng(sequence)
@@ -31,11 +37,46 @@ def generator():
 
 def set_seed(seed):
     """Reset the calling thread's generator to `seed` (see `utils.set_random_seed`)."""
-    global _seed, _streams
+    global _seed, _streams, _passes
     if _is_main():
-        _seed, _streams = seed, itertools.count()
+        _seed, _streams, _passes = seed, itertools.count(), itertools.count()
     _own.generator = np.random.default_rng(seed)
     _own.is_seeded = True
+
+
+def new_entropy():
+    """Four integers that begin streams of their own; the generators are left as they are."""
+    sequence = np.random.SeedSequence(_seed, spawn_key=(0, next(_passes)))
+    return sequence.generate_state(4).tolist()
+
+
+def call_with_stream(entropy, key, function, *args):
+    """Call a function that draws, in this thread, from a stream of its own.
+
+    Data are made by functions that threads call in any order: the numbers that they draw depend
+    only on the entropy of the pass over the data and on the key of the element.
+    """
+    before = dict(vars(_own))
+    vars(_own).clear()
+    _own.stream = entropy, key
+    try:
+        return function(*args)
+    finally:
+        vars(_own).clear()
+        vars(_own).update(before)
+
+
+def own_generator(generator, seed):
+    """The generator of an object with a seed of its own; in a stream, one made of both."""
+    stream = getattr(_own, "stream", None)
+    if stream is None:
+        return generator
+    entropy, key = stream
+    own = vars(_own).setdefault("seeded", {})
+    if id(generator) not in own:
+        sequence = np.random.SeedSequence([seed, *entropy], spawn_key=key)
+        own[id(generator)] = np.random.default_rng(sequence)
+    return own[id(generator)]
 
 
 def get_state():

@@ -156,8 +156,9 @@ HINTS = {  # module -> {what to use instead: the missing names}
         ),
     },
     "fastcnn.data": {
-        "`tf.data` is not supported: use NumPy arrays, generators or `utils.PyDataset`": (
-            "AUTOTUNE Dataset Options TFRecordDataset TextLineDataset experimental"
+        "use `data.Dataset`": (
+            "FixedLengthRecordDataset Iterator NumpyIterator Options TFRecordDataset "
+            "TextLineDataset experimental"
         ),
     },
     "fastcnn.wrappers": {

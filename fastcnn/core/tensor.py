@@ -18,8 +18,14 @@ class Tensor(np.ndarray):
     """
 
     def numpy(self):
-        """The same values as a plain array, or as a NumPy scalar if there are no axes."""
-        return self.view(np.ndarray)[()]
+        """The same values as a plain array, or as a NumPy scalar if there are no axes.
+
+        Strings are returned as bytes, as in TensorFlow.
+        """
+        array = self.view(np.ndarray)
+        if array.dtype.kind == "U":
+            array = np.char.encode(array, "utf-8", "surrogateescape").astype(object)
+        return array[()]
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
         return array.view(Tensor) if array.ndim else array[()]

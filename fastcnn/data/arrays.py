@@ -28,7 +28,7 @@ def as_array(value, name):
             raise ValueError(f"`{name}` must be one array. Received a list of {len(value)} arrays.")
         value = value[0]
     if not isinstance(value, np.ndarray):
-        if hasattr(value, "element_spec") or hasattr(value, "__next__") or callable(value):
+        if hasattr(type(value), "element_spec") or hasattr(value, "__next__") or callable(value):
             raise ValueError(
                 f"`{name}` must be an array here: only `x` of fit, evaluate and predict, and "
                 f"`validation_data`, may be given in batches. Received {type(value)}."

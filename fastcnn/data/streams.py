@@ -6,22 +6,26 @@ is x, (x,), (x, y) or (x, y, sample_weight); its size may differ from step to st
 - A generator or iterator is consumed once, over all epochs together.
 - An object with `__getitem__` and a length (`PyDataset`, also Keras's) yields batch 0, 1, ...;
   with `shuffle`, in an order drawn from the package's generator.
+- A `Dataset` begins a new pass in each epoch. One that selects rows of arrays gets an `IndexFeed`.
 - Any other iterable, such as a PyTorch DataLoader, is iterated over once per epoch.
+
+Batches are read ahead in threads: the next ones are made while the model trains on one. Nothing is
+read beyond the end of an epoch whose number of steps is given, so that a generator loses no batch.
 """
 
 from __future__ import annotations
 
-import itertools
 from operator import is_
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import random
-from fastcnn.core.arguments import warn
+from fastcnn.core.arguments import check_count, warn
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
 from fastcnn.data.arrays import unpack
+from fastcnn.data.feed import Feed
+from fastcnn.data.readers import is_dataset, is_indexed, reader_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -34,17 +38,22 @@ class PyDataset:
     `__len__()`, the number of batches. `on_epoch_begin` and `on_epoch_end` are called around every
     epoch.
 
+    Batches are created while the step before runs, in order. What `__getitem__` draws from this
+    package's random numbers belongs to the batch: results do not depend on the number of workers.
+
     Args:
-        workers, use_multiprocessing, max_queue_size: accepted and ignored: batches are created
-            when they are needed.
+        workers: number of threads or processes that create batches; 0 is the thread that trains.
+        use_multiprocessing: whether to use processes, if there is a worker. They get copies of the
+            data set at the start of each epoch.
+        max_queue_size: maximum number of batches that are created before they are needed.
     """
 
     def __init__(
         self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10
     ) -> None:
-        self.workers = workers
-        self.use_multiprocessing = use_multiprocessing
-        self.max_queue_size = max_queue_size
+        self.workers = check_count(workers, "workers", minimum=0)
+        self.use_multiprocessing = bool(use_multiprocessing)
+        self.max_queue_size = check_count(max_queue_size, "max_queue_size")
 
     def __getitem__(self, index: int) -> Any:
         raise NotImplementedError(f"{type(self).__name__} must implement __getitem__(index).")
@@ -68,9 +77,11 @@ def makes_batches(x):
     """Whether x yields batches, as opposed to an array.
 
     Raises:
-        NotImplementedError: a `tf.data.Dataset`.
+        NotImplementedError: TensorFlow's own `tf.data.Dataset`.
     """
-    if hasattr(x, "element_spec"):
+    if is_dataset(x):
+        return True
+    if hasattr(type(x), "element_spec"):
         raise NotImplementedError(
             "tf.data data sets are not supported: pass arrays, or the generator of batches "
             f"`dataset.as_numpy_iterator()`. Received {type(x)}."
@@ -78,11 +89,6 @@ def makes_batches(x):
     if hasattr(x, "__array__") or isinstance(x, (list, tuple, str, bytes, dict)) or x is None:
         return False
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or is_indexed(x)
-
-
-def is_indexed(x):
-    """Whether batches can be requested by index."""
-    return hasattr(x, "__getitem__") and (hasattr(x, "num_batches") or hasattr(x, "__len__"))
 
 
 class StreamBatch:
@@ -140,6 +146,19 @@ class BatchBuffers:
         return batch
 
 
+def feed_of(source, model, objectives=None, shuffle=False, class_weight=None, trains=False):
+    """What yields the batches of an iterable: an `IndexFeed` if it selects rows, else a `Stream`.
+
+    See `Stream` for the arguments. The first batch has been read, which may build the model.
+    """
+    if is_dataset(source):
+        from fastcnn.data.index_feed import IndexFeed, selects_rows
+
+        if selects_rows(source):
+            return IndexFeed(source, model, objectives, class_weight, trains)
+    return Stream(source, model, objectives, shuffle, class_weight, trains).peek()
+
+
 class Stream:
     """Batches of an iterable.
 
@@ -149,6 +168,7 @@ class Stream:
         objectives: for each output what reads the targets (see `Samples`); None in `predict`.
         shuffle: whether each pass requests indexed batches in a new order.
         class_weight: dictionary {class: weight}, or None.
+        trains: whether each pass counts as one of a `Dataset`, see `Passes`.
 
     Attributes:
         steps: number of batches in a pass, or None if unknown.
@@ -157,49 +177,30 @@ class Stream:
         target_shapes: for each output the shape of the first batch's targets, after `peek`.
     """
 
-    def __init__(self, source, model, objectives=None, shuffle=False, class_weight=None):
+    def __init__(
+        self, source, model, objectives=None, shuffle=False, class_weight=None, trains=False
+    ):
+        self._reader = reader_of(source, shuffle, trains)
         self._source = source
         self._model = model
         self._objectives = objectives
         self._class_weight = class_weight
-        self._indexed = is_indexed(source)
-        self._shuffle = shuffle and self._indexed
-        self.restarts = self._indexed or not hasattr(source, "__next__")
+        self.restarts = self._reader.restarts
         if class_weight is not None and not self.restarts:
             raise ValueError(
                 "The argument `class_weight` is not supported for generators: yield "
                 "(x, y, sample_weight) instead."
             )
-        self.steps = self._count()
+        self.steps = self._reader.count()
         self.exhausted = False
         self.target_shapes = []
         self.position = 0  # batches consumed in this pass
         self._resume_at = 0
-        self._order = None
-        self._iterator = None
-        self._peeked = []
         self._buffers = BatchBuffers(model)
-
-    def _count(self):
-        if not self.restarts:
-            return None
-        count = getattr(self._source, "num_batches", None)
-        if count is None and hasattr(self._source, "__len__"):
-            count = len(self._source)
-        return None if count is None else int(count)
 
     def peek(self):
         """Read the first batch without consuming it: it may build the model."""
-        if self._indexed:
-            samples = self._samples(self._source[0])
-        else:
-            iterator = self._next_iterator()
-            for batch in iterator:
-                self._peeked.append(batch)
-                break
-            else:
-                raise ValueError("There are no batches: the iterable is empty.")
-            samples = self._samples(self._peeked[0])
+        samples = self._samples(self._reader.peek())
         self.target_shapes = [None if y is None else y.shape for y in samples.targets]
         return self
 
@@ -209,37 +210,26 @@ class Stream:
         if hook is not None:
             hook()
 
-    def _next_iterator(self):
-        if self._iterator is None:
-            self._iterator = iter(self._source)
-        return self._iterator
+    def allow(self, steps):
+        """Let `steps` batches be read from here on; None is any number."""
+        self._reader.allow(steps)
+
+    def close(self):
+        """Stop reading ahead. Batches that were already read are lost."""
+        self._reader.close()
 
     def __iter__(self):
         """Yield each `StreamBatch` of a pass, not loaded yet."""
         first, self._resume_at = self._resume_at, 0
         if self.restarts or first:
             self.position = first
-        batches = self._indexed_batches(first) if self._indexed else self._iterated_batches(first)
-        for batch in batches:
+        for batch in self._reader.batches(first):
             self.position += 1
             yield self._buffers.batch_of(self._samples(batch))
         if self.restarts:
             self.steps, self.position = self.position, 0
-            self._iterator = None
         else:
             self.exhausted = True
-
-    def _indexed_batches(self, first):
-        if not first:
-            self._order = random.generator().permutation(self.steps) if self._shuffle else None
-        for index in itertools.count(first) if self.steps is None else range(first, self.steps):
-            yield self._source[index if self._order is None else int(self._order[index])]
-
-    def _iterated_batches(self, first):
-        batches = self._next_iterator()
-        if self._peeked:
-            batches = itertools.chain([self._peeked.pop()], batches)
-        return itertools.islice(batches, first, None)  # regenerate, then discard
 
     def _samples(self, batch):
         """A batch as prepared `Samples`."""
@@ -258,27 +248,22 @@ class Stream:
 
     def get_state(self):
         """Plain values and arrays from which `set_state` resumes after this batch."""
-        return {"position": self.position, "order": self._order}
+        return {"position": self.position, "order": self._reader.get_state()}
 
     def set_state(self, state):
         """Start the next pass where `get_state` was called.
 
         A generator, or another iterable without indices, regenerates the batches before it.
         """
-        order = state["order"]
-        if order is not None and (
-            self.steps is None or not np.array_equal(np.sort(order), np.arange(self.steps))
-        ):
-            raise ValueError("The state belongs to other data.")
+        self._reader.set_state(state["order"], state["position"])
         self._resume_at = state["position"]
-        self._order = order
 
 
 class Epochs:
     """Divides passes over a feed or stream into epochs of a given number of steps.
 
     Args:
-        feed: a `Feed` or a `Stream`.
+        feed: a `Feed`, an `IndexFeed` or a `Stream`.
         steps: number of steps per epoch; None is one pass over the data.
 
     Attributes:
@@ -298,8 +283,23 @@ class Epochs:
 
     def epoch(self, done=0):
         """The batches of one epoch that remain after `done` steps."""
+        if isinstance(self.feed, Feed):
+            return self._cut(done) if self.is_cut else iter(self.feed)
+        self.feed.allow(self._steps - done if self.is_cut else None)
         batches = self._cut(done) if self.is_cut else iter(self.feed)
         return self._with_hooks(batches) if isinstance(self.feed, Stream) else batches
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def close(self):
+        """Stop the threads that read ahead."""
+        self._pass = None
+        if isinstance(self.feed, Stream):
+            self.feed.close()
 
     def restart(self):
         """Start the next epoch with the first batch, if the source supports that."""

@@ -22,7 +22,9 @@ class SeededLayer(Layer):
 
     def generator(self):
         """The numpy Generator that the layer draws from."""
-        return random.generator() if self._generator is None else self._generator
+        if self._generator is None:
+            return random.generator()
+        return random.own_generator(self._generator, self.seed)
 
     def get_random_state(self):
         """The state of the layer's own generator as plain values; None if it has none."""

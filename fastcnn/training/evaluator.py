@@ -11,7 +11,7 @@ from fastcnn import callbacks as callbacks_module, metrics
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose
 from fastcnn.data.feed import Feed
 from fastcnn.data.samples import Samples
-from fastcnn.data.streams import BatchBuffers, Epochs, Stream, makes_batches
+from fastcnn.data.streams import BatchBuffers, Epochs, feed_of, makes_batches
 from fastcnn.data.structure import Structure
 from fastcnn.training.loop import BatchLoop
 from fastcnn.training.objectives import Objectives
@@ -140,7 +140,7 @@ class Evaluator:
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
         hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
         progress = ProgressBar(epochs.steps, shown)
-        with progress:
+        with epochs, progress:
             logs = self._evaluate(epochs, self._tracker(epochs.feed.target_shapes), hooks, progress)
         return logs if return_dict else self._flat(logs)
 
@@ -204,7 +204,7 @@ class Evaluator:
         check_optional_count(steps, "steps")
         shown = check_verbose(verbose)
         if makes_batches(x):
-            feed = Stream(x, self).peek()
+            feed: Any = feed_of(x, self)
             whole = None
         else:
             samples = self.samples(x)
@@ -221,7 +221,7 @@ class Evaluator:
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
         hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
         progress = ProgressBar(epochs.steps, shown)
-        with progress:
+        with epochs, progress:
             return self._predict(epochs, whole, hooks, progress)
 
     def _predict(self, epochs, whole, hooks, progress):
@@ -343,7 +343,9 @@ class Evaluator:
         samples = self.samples(x, y, sample_weight)
         return Epochs(self._feed(samples, batch_size_of(batch_size, len(samples), steps)), steps)
 
-    def _stream(self, x, y=None, sample_weight=None, shuffle=False, class_weight=None):
+    def _stream(
+        self, x, y=None, sample_weight=None, shuffle=False, class_weight=None, trains=False
+    ):
         """The batches of an iterable, checked against the model and its loss."""
         self._require_loss()
         if y is not None or sample_weight is not None:
@@ -351,7 +353,7 @@ class Evaluator:
                 "If `x` is an iterable of batches, these include targets and sample weights: `y` "
                 f"and `sample_weight` must be None. Received x of type {type(x)}."
             )
-        stream = Stream(x, self, self.objectives.of_outputs, shuffle, class_weight).peek()
+        stream = feed_of(x, self, self.objectives.of_outputs, shuffle, class_weight, trains)
         with self._lock:
             self.assemble_if_changed()
         return stream

@@ -174,6 +174,8 @@ class Trainer(Evaluator):
                 logs = self._train(run, number, shown, validation, validation_freq)
             finally:
                 self._run = None
+                for used in (epochs, *(validation or ())[:1]):
+                    used.close()
                 tracker.release()
                 if self._tracker_now is not None:  # as after a `compile` in a callback
                     self._tracker_now.release()  # the validation's, if that was interrupted
@@ -192,7 +194,8 @@ class Trainer(Evaluator):
                     "The argument `validation_split` is only for arrays: pass `validation_data`. "
                     f"Received x of type {type(x)}."
                 )
-            return Epochs(self._stream(x, y, sample_weight, shuffle, class_weight), steps), None
+            stream = self._stream(x, y, sample_weight, shuffle, class_weight, trains=True)
+            return Epochs(stream, steps), None
         samples, held_back = self.samples(x, y, sample_weight), None
         if split:
             samples, held_back = samples.split(split)

@@ -21,7 +21,7 @@ NAMES = [
     ("fastcnn.preprocessing.image.load_image", r"Did you mean 'load_img'\?"),
     ("fastcnn.GradientTape", "train with `fit`"),
     ("fastcnn.summary", "use `callbacks.TensorBoard`"),
-    ("fastcnn.data.Dataset", "NumPy arrays, generators or `utils.PyDataset`"),
+    ("fastcnn.data.TFRecordDataset", "use `data.Dataset`"),
     ("fastcnn.config.list_physical_devices", "`config.set_num_threads`"),
     ("fastcnn.random.normal", "use NumPy"),
     ("fastcnn.backend.cast", "use NumPy"),
