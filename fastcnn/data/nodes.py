@@ -69,11 +69,13 @@ class Node:
         inputs: the nodes whose elements this one uses.
         draws: whether it uses the entropy of a pass.
         fixed: entropy of its own that all passes share, or None.
+        reads_ahead: whether its threads make elements before they are needed.
     """
 
     inputs: tuple[Node, ...] = ()
     draws = False
     fixed: list[int] | None = None
+    reads_ahead = False
     batched = False  # of nodes with a source: whether an element is a batch of rows
 
     def iterate(self, run: Pass) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import random
-from fastcnn.data.ahead import END, Ahead, iterate_ahead
+from fastcnn.data.ahead import END, Ahead, close, iterate_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,8 +78,7 @@ class Reader:
     def close(self) -> None:
         """Stop the threads."""
         iterator, self._iterator = self._iterator, None
-        if isinstance(iterator, Ahead):
-            iterator.close()
+        close(iterator)
 
     def get_state(self) -> Any:
         """Plain values and arrays that describe the pass."""
@@ -115,8 +114,9 @@ class DatasetReader(Reader):
 
     def batches(self, first):
         run, first = self._passes.begin()
-        items = self._passes.node.iterate_from(run, first)
-        self._iterator = items if isinstance(items, Ahead) else iterate_ahead(items, AHEAD)
+        node = self._passes.node
+        items = node.iterate_from(run, first)
+        self._iterator = items if node.reads_ahead else iterate_ahead(items, AHEAD)
         return self._read()
 
     def allow(self, count):

@@ -169,6 +169,7 @@ class Prefetch(Selection):
     def __init__(self, node: Node, ahead: int) -> None:
         super().__init__(node)
         self.ahead = ahead
+        self.reads_ahead = ahead > 0
 
     def elements(self, run):
         return self.later_elements(run, 0)

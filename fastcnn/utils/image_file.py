@@ -12,6 +12,9 @@ import stat
 
 import numpy as np
 
+CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}  # of Keras's color modes
+MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}  # their names in Pillow
+
 
 def pillow():
     """The module PIL.Image."""

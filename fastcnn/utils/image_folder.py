@@ -5,13 +5,12 @@
     )
     model.fit(train, validation_data=test, epochs=5)
 
-Images are read when their batch is requested, so a data set may be larger than memory. Requires
-Pillow (`pip install 'fastcnn[images]'`).
+Images are read in threads shortly before their batch is needed, so a data set may be larger than
+memory and loads while the step before trains. Requires Pillow (`pip install 'fastcnn[images]'`).
 """
 
 from __future__ import annotations
 
-import copy
 import os
 from typing import TYPE_CHECKING
 
@@ -19,8 +18,8 @@ import numpy as np
 
 from fastcnn import random
 from fastcnn.core.arguments import check_count, check_data_format, refuse
-from fastcnn.core.tensor import tensor
-from fastcnn.utils.image_file import convert, decode
+from fastcnn.utils.image_batches import ImageFolder
+from fastcnn.utils.image_file import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Path
 
 EXTENSIONS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-FORMATS = ("BMP", "GIF", "JPEG", "PNG")
-CHANNELS = {"grayscale": 1, "rgb": 3, "rgba": 4}
-MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 LABEL_MODES = ("int", "categorical", "binary", None)
 
 
@@ -65,7 +61,7 @@ def image_dataset_from_directory(
         class_names: the subfolders to use as classes, in the order of their labels; by default all
             of them in alphabetical order.
         color_mode: "rgb", "rgba" or "grayscale".
-        batch_size: number of images per batch.
+        batch_size: number of images per batch; None is single images.
         image_size: (height, width) to which all images are resized.
         shuffle: whether to use a new order in each pass.
         seed: an integer that determines all orders; the first order, and therefore the split, is
@@ -79,8 +75,9 @@ def image_dataset_from_directory(
         verbose: whether to print what was found.
 
     Returns:
-        An `ImageFolder`, or two of them with subset "both". A batch is (images, labels); images are
-        float32 from 0 to 255 of shape (n, height, width, channels).
+        An `ImageFolder`, or two of them with subset "both": a `data.Dataset` with the attributes
+        `class_names` and `file_paths`. A batch is (images, labels), or only images if there are no
+        labels; images are float32 from 0 to 255 of shape (n, height, width, channels).
 
     Raises:
         ValueError: incompatible arguments, or no images.
@@ -118,9 +115,9 @@ def image_dataset_from_directory(
         classes = "" if labels is None else f" belonging to {len(class_names)} classes"
         print(f"Found {len(paths)} files{classes}.")
     order = np.arange(len(paths))
-    generator = random.generator() if seed is None else np.random.default_rng(seed)
     if shuffle:  # with a seed in Keras's order, so that the subsets are the same as in Keras
-        order = (generator if seed is None else np.random.RandomState(seed)).permutation(len(paths))
+        generator = random.generator() if seed is None else np.random.RandomState(seed)
+        order = generator.permutation(len(paths))
     held_back = int((validation_split or 0) * len(paths))
     cut = len(paths) - held_back
     subsets = {None: order, "training": order[:cut], "validation": order[cut:]}
@@ -139,9 +136,10 @@ def image_dataset_from_directory(
                 class_names=class_names,
                 label_mode=label_mode,
                 color_mode=color_mode,
-                batch_size=check_count(batch_size or 32, "batch_size"),
+                batch_size=None if batch_size is None else check_count(batch_size, "batch_size"),
                 image_size=size,
-                generator=generator if shuffle else None,
+                shuffle=shuffle,
+                seed=seed,
                 nearest=interpolation == "nearest",
                 crop=crop_to_aspect_ratio,
             )
@@ -220,126 +218,3 @@ def _walk(folder, follow_links):
         folders.sort()
         paths += [os.path.join(parent, f) for f in sorted(files) if f.lower().endswith(EXTENSIONS)]
     return paths
-
-
-class ImageFolder:
-    """Batches of images from files: `len(folder)` batches; `folder[i]` reads one.
-
-    Attributes:
-        file_paths, labels: one entry per image, in the order of the batches.
-        class_names: list of strings, or None.
-    """
-
-    def __init__(
-        self,
-        file_paths,
-        labels,
-        *,
-        class_names,
-        label_mode,
-        color_mode,
-        batch_size,
-        image_size,
-        generator=None,
-        nearest=False,
-        crop=False,
-    ):
-        self.file_paths = file_paths
-        self.labels = labels
-        self.class_names = class_names
-        self.label_mode = label_mode
-        self.color_mode = color_mode
-        self.batch_size = batch_size
-        self.image_size = image_size
-        self._generator = generator
-        self._nearest = nearest
-        self._crop = crop
-
-    def __len__(self):
-        return -(-len(self.file_paths) // self.batch_size)
-
-    def __getitem__(self, index):
-        """Batch `index` as `Tensor`s: (images, labels), or only images if there are no labels."""
-        if not 0 <= index < len(self):
-            raise IndexError(f"There is no batch {index}: the number of batches is {len(self)}.")
-        rows = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        images = tensor(np.stack([self._read(path) for path in self.file_paths[rows]]))
-        if self.labels is None:
-            return images
-        labels = self.labels[rows]
-        if self.label_mode == "binary":
-            labels = labels.astype(np.float32)[:, None]
-        elif self.label_mode == "categorical":
-            labels = np.eye(len(self.class_names), dtype=np.float32)[labels]
-        return images, tensor(labels)
-
-    def take(self, count):
-        """The first `count` batches as an `ImageFolder` in the same order, like tf.data."""
-        images = check_count(count, "count", minimum=0) * self.batch_size
-        few = copy.copy(self)
-        few.file_paths = self.file_paths[:images]
-        few.labels = None if self.labels is None else self.labels[:images]
-        return few
-
-    def __iter__(self):
-        for index in range(len(self)):
-            yield self[index]
-        self.on_epoch_end()
-
-    def on_epoch_end(self):
-        """Draw a new order if the data set is shuffled."""
-        if self._generator is not None:
-            order = self._generator.permutation(len(self.file_paths))
-            self.file_paths = [self.file_paths[index] for index in order]
-            if self.labels is not None:
-                self.labels = self.labels[order]
-
-    def _read(self, path):
-        return read_image(path, self.color_mode, self.image_size, self._nearest, self._crop)
-
-
-def read_image(path, color_mode, image_size, nearest=False, crop=False):
-    """Read an image file as a float32 array (height, width, channels) from 0 to 255.
-
-    Raises:
-        OSError: the file cannot be read or is not a valid image.
-        ValueError: the image has too many pixels.
-    """
-    pixels = np.asarray(convert(decode(path, FORMATS), MODES[color_mode]))
-    pixels = pixels.reshape(*pixels.shape[:2], CHANNELS[color_mode])
-    if crop:
-        pixels = _center_crop(pixels, image_size)
-    return resize(pixels, image_size, nearest)
-
-
-def _center_crop(image, size):
-    """The largest centered crop with the aspect ratio of `size`."""
-    height, width = image.shape[:2]
-    rows = min(height, max(1, int(width * size[0] / size[1])))
-    columns = min(width, max(1, int(height * size[1] / size[0])))
-    top, left = (height - rows) // 2, (width - columns) // 2
-    return image[top : top + rows, left : left + columns]
-
-
-def resize(image, size, nearest=False):
-    """Resize an image (height, width, channels) like Keras's `image.resize`.
-
-    When m pixels are resized to n, pixel i is sampled at position (i + 0.5) m / n - 0.5. Bilinear
-    weights the two neighboring pixels, in each direction, by their distance to it; nearest takes
-    the pixel at floor((i + 0.5) m / n).
-    """
-    for axis, wanted in enumerate(size):
-        count = image.shape[axis]
-        if count == wanted:
-            continue
-        position = (np.arange(wanted) + 0.5) * (count / wanted)
-        if nearest:
-            image = image.take(np.minimum(position.astype(int), count - 1), axis)
-            continue
-        position = np.maximum(position - 0.5, 0)
-        lower = np.minimum(position.astype(int), count - 1)
-        upper = np.minimum(lower + 1, count - 1)
-        weight = (position - lower).astype(np.float32)
-        weight = weight.reshape([-1 if a == axis else 1 for a in range(image.ndim)])
-        image = image.take(lower, axis) * (1 - weight) + image.take(upper, axis) * weight
-    return np.ascontiguousarray(image, np.float32)

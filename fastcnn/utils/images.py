@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.core.arguments import check_data_format, warn
-from fastcnn.utils.image_file import convert, decode, pillow
-from fastcnn.utils.image_folder import MODES
+from fastcnn.utils.image_file import MODES, convert, decode, pillow
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # decoded without other programs
 JPEG = ("jpg", "jpeg")  # as file formats or extensions

@@ -10,7 +10,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
-from fastcnn.utils.image_folder import resize
+from fastcnn.utils.image_resize import resize
 
 image_module = pytest.importorskip("PIL.Image")
 

@@ -238,6 +238,7 @@ LOADERS = [
     PACKAGE / "core" / "registry.py",
     PACKAGE / "core" / "variables.py",
     PACKAGE / "layers" / "registry.py",
+    PACKAGE / "utils" / "image_batches.py",
     PACKAGE / "utils" / "image_folder.py",
     PACKAGE / "utils" / "torch_weights.py",
 ]
