@@ -27,7 +27,9 @@ def generator():
     except AttributeError:
         stream = getattr(_own, "stream", None)
         if stream is not None:
-            _own.generator = np.random.default_rng(np.random.SeedSequence(*stream))
+            _own.generator = np.random.default_rng(
+                np.random.SeedSequence(stream[0], spawn_key=stream[1])
+            )
             return _own.generator
         key = () if _is_main() else (next(_streams),)
         sequence = np.random.SeedSequence(_seed, spawn_key=key)

@@ -105,6 +105,7 @@ class Ahead:
         self._ask(1)
         if not self._pending:
             return END
+        self._ask(self._workers)
         job = self._pending.popleft()
         if not job.done:
             with self._shared.lock:

@@ -14,6 +14,7 @@ from fastcnn.data.arrays import unpack
 from fastcnn.data.elements import leaves
 from fastcnn.data.feed import Batch, Order
 from fastcnn.data.passes import Passes
+from fastcnn.data.readers import EMPTY
 
 if TYPE_CHECKING:
     from typing import Any
@@ -60,6 +61,9 @@ class IndexFeed:
             samples.prepare_targets(objectives, model.output_shapes)
         self.samples = samples
         self.steps = None if data._node.count() < 0 else data._node.count()
+        if self.steps == 0:
+            raise ValueError(EMPTY)
+        self.is_endless = self.steps is None
         self.target_shapes = [None if y is None else y.shape for y in samples.targets]
         self.position = 0
         self._passes = Passes(data, trains)

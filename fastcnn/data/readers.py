@@ -45,9 +45,11 @@ class Reader:
 
     Attributes:
         restarts: whether another pass can begin.
+        is_endless: whether a pass never ends.
     """
 
     restarts = True
+    is_endless = False
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -100,10 +102,12 @@ class DatasetReader(Reader):
     """The elements of a `Dataset`."""
 
     def __init__(self, source: Any, trains: bool) -> None:
+        from fastcnn.data.nodes import INFINITE
         from fastcnn.data.passes import Passes
 
         super().__init__(source)
         self._passes = Passes(source, trains)
+        self.is_endless = source._node.count() == INFINITE
 
     def count(self):
         count = self._source._node.count()

@@ -156,6 +156,11 @@ def feed_of(source, model, objectives=None, shuffle=False, class_weight=None, tr
 
         if selects_rows(source):
             return IndexFeed(source, model, objectives, class_weight, trains)
+        if source._node.source() is not None and not source._node.batched:
+            raise ValueError(
+                "The data set yields single samples: call `.batch(batch_size)` on it. "
+                f"Received {source!r}."
+            )
     return Stream(source, model, objectives, shuffle, class_weight, trains).peek()
 
 
@@ -173,6 +178,7 @@ class Stream:
     Attributes:
         steps: number of batches in a pass, or None if unknown.
         restarts: whether another pass can begin.
+        is_endless: whether a pass never ends.
         exhausted: whether there will be no more batches.
         target_shapes: for each output the shape of the first batch's targets, after `peek`.
     """
@@ -192,6 +198,7 @@ class Stream:
                 "(x, y, sample_weight) instead."
             )
         self.steps = self._reader.count()
+        self.is_endless = self._reader.is_endless
         self.exhausted = False
         self.target_shapes = []
         self.position = 0  # batches consumed in this pass
@@ -265,12 +272,16 @@ class Epochs:
     Args:
         feed: a `Feed`, an `IndexFeed` or a `Stream`.
         steps: number of steps per epoch; None is one pass over the data.
+        argument: the name of the argument `steps`, for an error.
 
     Attributes:
         is_cut: whether the number of steps was given.
     """
 
-    def __init__(self, feed, steps=None):
+    def __init__(self, feed, steps=None, argument="steps"):
+        if steps is None and getattr(feed, "is_endless", False):
+            feed.close()
+            raise ValueError(f"The argument `{argument}` is needed: the data set is endless.")
         self.feed = feed
         self.is_cut = steps is not None
         self._steps = steps

@@ -195,7 +195,7 @@ class Trainer(Evaluator):
                     f"Received x of type {type(x)}."
                 )
             stream = self._stream(x, y, sample_weight, shuffle, class_weight, trains=True)
-            return Epochs(stream, steps), None
+            return Epochs(stream, steps, "steps_per_epoch"), None
         samples, held_back = self.samples(x, y, sample_weight), None
         if split:
             samples, held_back = samples.split(split)
