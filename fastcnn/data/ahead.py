@@ -84,6 +84,8 @@ class Ahead:
     def allow(self, count: int | None) -> None:
         """Let the results of `count` more items be computed, beyond those that were yielded."""
         self._limit = None if count is None else self._used - len(self._pending) + count
+        if self._used and not self._shared.closed:
+            self._ask(self._ahead)
 
     def __iter__(self) -> Ahead:
         return self

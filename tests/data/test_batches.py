@@ -1,5 +1,8 @@
 """Generators, data sets and other iterables of batches as x. fits.py has what Keras does."""
 
+import threading
+import time
+
 import numpy as np
 import pytest
 
@@ -244,3 +247,96 @@ class TestErrors:
 
         with pytest.raises(NotImplementedError, match=r"Nothing must implement __getitem__"):
             model().fit(Nothing())
+
+
+# ------------------------------------------------------------------------------------ reading ahead
+
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name == "fastcnn-data"]
+
+
+class Random(DataSet):
+    """Noise from the package's generator in each batch."""
+
+    def __init__(self, **settings):
+        keras.utils.PyDataset.__init__(self, **settings)
+        self.batches = cut()
+
+    def __getitem__(self, index):
+        x, y = self.batches[index]
+        return x + keras.random.generator().normal(size=x.shape), y
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"workers": 0},
+        {"workers": 3},
+        {"workers": 2, "max_queue_size": 1},
+        {"workers": 2, "use_multiprocessing": True},
+    ],
+    ids=str,
+)
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_results_do_not_depend_on_workers(settings):
+    def run(**settings):
+        keras.utils.set_random_seed(0)
+        net = model()
+        net.fit(Random(**settings), epochs=2, verbose=0)
+        return flat(net)
+
+    np.testing.assert_array_equal(run(**settings), run())
+    assert threads() == []
+
+
+def test_batches_are_made_while_the_step_before_runs():
+    main, used = threading.current_thread(), set()
+    made, ahead = [], []
+
+    def batches():
+        for batch in cut() * 3:
+            used.add(threading.current_thread() is main)
+            made.append(batch)
+            yield batch
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            deadline = time.monotonic() + 10
+            wanted = min(batch + 3, 5) + 5 * self.epoch
+            while len(made) < wanted and time.monotonic() < deadline:
+                time.sleep(0.001)
+            ahead.append(len(made) - (batch + 1) - 5 * self.epoch)
+
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+    model().fit(batches(), epochs=2, steps_per_epoch=5, callbacks=[Watch()], verbose=0)
+    assert used == {False}
+    assert ahead == [2, 2, 2, 1, 0] * 2  # nothing is lost at the end of an epoch
+    assert len(made) == 10
+    assert threads() == []
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_errors_of_workers_stop_the_training():
+    class Failing(DataSet):
+        def __getitem__(self, index):
+            if index == 3:
+                raise ZeroDivisionError("three")
+            return super().__getitem__(index)
+
+    for settings in ({}, {"workers": 2}, {"workers": 2, "use_multiprocessing": True}):
+        source = Failing(cut())
+        keras.utils.PyDataset.__init__(source, **settings)
+        net = model()
+        with pytest.raises(ZeroDivisionError, match="three"):
+            net.fit(source, shuffle=False, verbose=0)
+        assert net.optimizer.iterations == 3
+        assert threads() == []
+
+
+@pytest.mark.parametrize("argument", ["workers", "max_queue_size"])
+def test_wrong_numbers_of_workers(argument):
+    with pytest.raises(ValueError, match=f"`{argument}` must be"):
+        keras.utils.PyDataset(**{argument: -1})
