@@ -104,18 +104,14 @@ HINTS = {  # module -> {what to use instead: the missing names}
         NOT_SUPPORTED: "TimeseriesGenerator make_sampling_table skipgrams",
     },
     "fastcnn.utils": {
-        "use `utils.ProgressBar`": "Progbar",
         QUIET: (
             "disable_interactive_logging enable_interactive_logging is_interactive_logging_enabled"
         ),
-        "use `urllib.request.urlretrieve`": "get_file",
         "use `utils.to_categorical`": "np_utils",
         "use `plot_model`": "model_to_dot",
-        "slice the arrays, or use `validation_split` in `fit`": "split_dataset",
         NOT_SUPPORTED: (
-            "Config FeatureSpace audio_dataset_from_directory get_source_inputs is_keras_tensor "
-            "pack_x_y_sample_weight standardize_dtype text_dataset_from_directory "
-            "timeseries_dataset_from_array unpack_x_y_sample_weight"
+            "FeatureSpace audio_dataset_from_directory get_source_inputs "
+            "text_dataset_from_directory timeseries_dataset_from_array"
         ),
     },
     "fastcnn.random": {

@@ -211,7 +211,7 @@ def _download(mirror, dataset, cache, temp):
     from fastcnn.datasets.download import download
 
     print(f"fastcnn: downloading {dataset.name} from {mirror}", file=sys.stderr)
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         for file in _missing(dataset, cache):
             part = temp / file.served_as
             download(mirror + file.served_as, part, file.size + CHUNK, TIMEOUT, progress)
@@ -272,7 +272,8 @@ def _private_folder(cache):
                 folder.rmdir()
 
 
-def _progress_bar():
+def progress_bar():
+    """A bar for downloads on stderr, if that is a terminal."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 

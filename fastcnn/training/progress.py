@@ -29,7 +29,10 @@ class ProgressBar:
 
     Attributes:
         due: the time (`time.perf_counter`) of the next redraw; infinity if there is none.
+        width, interval, unit: of the bar in characters, between redraws, and a step's name.
     """
+
+    width, interval, unit = WIDTH, INTERVAL, "step"
 
     def __init__(self, target, verbose=1, stream=None):
         self._stream = stream or sys.stdout
@@ -61,7 +64,7 @@ class ProgressBar:
             else:
                 clock = format_seconds(self._per_step * (self.target - current))
             self._draw(current, clock, logs())
-            self.due = now + INTERVAL
+            self.due = now + self.interval
         else:
             self.due = math.inf
 
@@ -83,7 +86,7 @@ class ProgressBar:
             self._draw(current, elapsed, logs, is_last=True)
             self._write("\n")
         else:
-            step = format_step(self._per_step)
+            step = format_step(self._per_step).replace("step", self.unit)
             self._write(f"{current}/{self.target} - {elapsed} - {step}{format_logs(logs)}\n")
 
     def close(self):
@@ -104,8 +107,9 @@ class ProgressBar:
             count, least, most = f"{current:7d}/Unknown", 0, 0
         else:
             count = f"{current:{len(str(self.target))}d}/{self.target}"
-            least, most = MIN_WIDTH, WIDTH
-        head, rest = f"{count} {clock}", f" {format_step(self._per_step)}{format_logs(logs)}"
+            least, most = min(MIN_WIDTH, self.width), self.width
+        step = format_step(self._per_step).replace("step", self.unit)
+        head, rest = f"{count} {clock}", f" {step}{format_logs(logs)}"
         room = (terminal_width(self._stream) if self._live else math.inf) - 1 - len(head)
         width = max(least, min(most, room - len(rest) - 1))
         if not is_last:  # the last line may wrap

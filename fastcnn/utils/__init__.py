@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         register_keras_serializable as register_keras_serializable,
         serialize_keras_object as serialize_keras_object,
     )
+    from fastcnn.utils.files import get_file as get_file
     from fastcnn.utils.image_folder import (
         image_dataset_from_directory as image_dataset_from_directory,
     )
@@ -43,13 +44,24 @@ if TYPE_CHECKING:
     from fastcnn.utils.plot import (
         plot_model as plot_model,
     )
+    from fastcnn.utils.progbar import Progbar as Progbar
     from fastcnn.utils.sequences import pad_sequences as pad_sequences
+    from fastcnn.utils.small import (
+        Config as Config,
+        is_keras_tensor as is_keras_tensor,
+        pack_x_y_sample_weight as pack_x_y_sample_weight,
+        standardize_dtype as standardize_dtype,
+        unpack_x_y_sample_weight as unpack_x_y_sample_weight,
+    )
+    from fastcnn.utils.splitting import split_dataset as split_dataset
     from fastcnn.utils.torch_weights import (
         from_torch_state_dict as from_torch_state_dict,
         to_torch_state_dict as to_torch_state_dict,
     )
 
 MODULES = {  # public name -> module that defines it, imported on first use
+    "Config": "fastcnn.utils.small",
+    "Progbar": "fastcnn.utils.progbar",
     "PyDataset": "fastcnn.data.streams",
     "Sequence": "fastcnn.data.streams",
     "CustomObjectScope": "fastcnn.saving",
@@ -58,17 +70,23 @@ MODULES = {  # public name -> module that defines it, imported on first use
     "deserialize_keras_object": "fastcnn.saving",
     "from_torch_state_dict": "fastcnn.utils.torch_weights",
     "get_custom_objects": "fastcnn.saving",
+    "get_file": "fastcnn.utils.files",
     "get_registered_name": "fastcnn.saving",
     "get_registered_object": "fastcnn.saving",
     "image_dataset_from_directory": "fastcnn.utils.image_folder",
     "img_to_array": "fastcnn.utils.images",
+    "is_keras_tensor": "fastcnn.utils.small",
     "load_img": "fastcnn.utils.images",
+    "pack_x_y_sample_weight": "fastcnn.utils.small",
     "pad_sequences": "fastcnn.utils.sequences",
     "plot_model": "fastcnn.utils.plot",
     "register_keras_serializable": "fastcnn.saving",
     "save_img": "fastcnn.utils.images",
     "serialize_keras_object": "fastcnn.saving",
+    "split_dataset": "fastcnn.utils.splitting",
+    "standardize_dtype": "fastcnn.utils.small",
     "to_torch_state_dict": "fastcnn.utils.torch_weights",
+    "unpack_x_y_sample_weight": "fastcnn.utils.small",
 }
 
 __all__ = [

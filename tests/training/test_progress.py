@@ -219,7 +219,7 @@ model.fit(x, y, callbacks=[keras.callbacks.EarlyStopping("nothing")])  # warns
 model.summary()
 keras.show_config()
 print(model.plan())
-with fetch._progress_bar() as progress:
+with fetch.progress_bar() as progress:
     progress.update(progress.add_task("download", total=2), completed=1)
 open(sys.argv[1] + "/done", "w").close()
 """
