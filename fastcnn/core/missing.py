@@ -87,11 +87,6 @@ HINTS = {  # module -> {what to use instead: the missing names}
         NOT_SUPPORTED: "OrbaxCheckpoint experimental",
     },
     "fastcnn.initializers": {NOT_SUPPORTED: "STFT STFTInitializer stft"},
-    "fastcnn.datasets": {
-        "this data set is not included": (
-            "boston_housing california_housing cifar100 imdb reuters"
-        ),
-    },
     "fastcnn.models": {
         "use `model_from_json`": "model_from_yaml",
     },

@@ -3,9 +3,9 @@
     from fastcnn.datasets import fashion_mnist
     (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
 
-`fashion_mnist`, `mnist` and `cifar10` each have `load_data(path=None)`; `fetch.py` documents where
-they look. `read_idx` reads your own files in MNIST's format. Everything is imported on first use,
-so that `import fastcnn` stays fast.
+Each has a function `load_data`; `fetch.py` documents where it looks. `emnist` and `kmnist` read
+files that you bring, and `read_idx` any file in MNIST's format. Everything is imported on first
+use, so that `import fastcnn` stays fast.
 """
 
 import importlib
@@ -14,10 +14,24 @@ from typing import TYPE_CHECKING
 from fastcnn.core.lazy import missing
 
 if TYPE_CHECKING:
-    from fastcnn.datasets import cifar10 as cifar10, fashion_mnist as fashion_mnist, mnist as mnist
+    from fastcnn.datasets import (
+        boston_housing as boston_housing,
+        california_housing as california_housing,
+        cifar10 as cifar10,
+        cifar100 as cifar100,
+        emnist as emnist,
+        fashion_mnist as fashion_mnist,
+        imdb as imdb,
+        kmnist as kmnist,
+        mnist as mnist,
+        reuters as reuters,
+    )
     from fastcnn.datasets.idx import read_idx as read_idx
 
-_MODULES = ("cifar10", "fashion_mnist", "mnist")
+_MODULES = (
+    *("boston_housing", "california_housing", "cifar10", "cifar100", "emnist", "fashion_mnist"),
+    *("imdb", "kmnist", "mnist", "reuters"),
+)
 
 __all__ = [*_MODULES, "read_idx"]
 

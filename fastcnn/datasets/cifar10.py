@@ -28,17 +28,20 @@ CLASS_NAMES = (
     "truck",
 )
 
-# The entry "labels" of the pickled dictionary: an empty list `]`, then one or more sequences of
-# `( K label K label ... e`. `q` and a byte after a value memoize it for later reference.
-_LABELS = re.compile(rb"labels(?:q.)?\](?:q.)?((?:\((?:K[\x00-\x09])+e)+)", re.DOTALL)
+# An entry of the pickled dictionary such as "labels": an empty list `]`, then one or more sequences
+# of `( K label K label ... e`. `q` and a byte, or `r` and four, memoize a value.
+_MEMO = rb"(?:q.|r....)?"
+_SEQUENCE = rb"\(((?:K[\x00-\x63])+)e"
 
 
-def find_arrays(batch, count):
+def find_arrays(batch, count, key=b"labels", classes=10):
     """Extract the images and labels from the bytes of one batch file.
 
     Args:
         batch: bytes of a member such as `data_batch_1`.
         count: the required number of images.
+        key: the entry that contains the labels.
+        classes: number of classes, at most 100.
 
     Returns:
         uint8 arrays of shapes (count, 32, 32, 3), a view of a channels-first array, and (count,).
@@ -46,17 +49,22 @@ def find_arrays(batch, count):
     Raises:
         ValueError: the images or the labels are missing, or there are not `count` of them.
     """
-    found = _LABELS.search(batch)
-    labels = found[1].translate(None, b"(Ke") if found else b""
+    pattern = key + _MEMO + rb"\]" + _MEMO + rb"((?:" + _SEQUENCE + rb")+)"
+    found = re.search(pattern, batch, re.DOTALL)
+    pairs = re.findall(_SEQUENCE, found[1], re.DOTALL) if found else []
+    labels = b"".join(pair[1::2] for pair in pairs)  # without the `K`s
     if len(labels) != count:
         raise ValueError(f"expected {count} labels, found {len(labels)}.")
+    labels = np.frombuffer(labels, np.uint8)
+    if labels.max() >= classes:
+        raise ValueError(f"expected labels below {classes}, found {labels.max()}.")
     marker = b"T" + struct.pack("<i", count * IMAGE_BYTES)  # `T`: a string, its length, its bytes
     start = batch.find(marker) + len(marker)
     pixels = batch[start : start + count * IMAGE_BYTES] if start >= len(marker) else b""
     if len(pixels) != count * IMAGE_BYTES:
         raise ValueError(f"expected {count * IMAGE_BYTES} bytes of images, found {len(pixels)}.")
     images = np.frombuffer(pixels, np.uint8).reshape(count, 3, 32, 32)
-    return images.transpose(0, 2, 3, 1), np.frombuffer(labels, np.uint8)
+    return images.transpose(0, 2, 3, 1), labels
 
 
 def read(path, file):

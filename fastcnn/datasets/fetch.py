@@ -42,7 +42,7 @@ class DataFile:
     Args:
         name: its name when unzipped.
         size: its unzipped size in bytes.
-        sha256: hash of the unzipped bytes, in hexadecimal.
+        sha256: hash of the unzipped bytes, in hexadecimal; an MD5 where Keras publishes only that.
         gzipped: whether mirrors serve it as `name + ".gz"`, and folders may contain it like that.
         aliases: other names that it may have in a folder.
     """
@@ -113,7 +113,7 @@ def load(dataset, path=None):
             if requested or isinstance(error, ValueError):
                 warnings.warn(f"{failures[-1]} Continuing the search.", stacklevel=3)
     try:
-        cache = Path(_cache_template(dataset)).expanduser().absolute()
+        cache = Path(cache_folder(dataset.name)).expanduser().absolute()
         if _fetch(dataset, cache, failures):
             return _read_all(dataset, cache)
     except (OSError, ValueError, RuntimeError) as error:
@@ -129,7 +129,8 @@ def check(path, file, size, sha256):
     if size != file.size:
         raise ValueError(f"{path}: expected {file.size} bytes, found {size}.")
     if sha256 != file.sha256:
-        raise ValueError(f"{path}: expected SHA-256 {file.sha256}, found {sha256}.")
+        kind = "MD5" if len(file.sha256) == 32 else "SHA-256"
+        raise ValueError(f"{path}: expected {kind} {file.sha256}, found {sha256}.")
 
 
 def verify(path, file):
@@ -144,17 +145,18 @@ def _local_folders(dataset, path):
         yield "the argument path=", path, True
     if folder := os.environ.get("FASTCNN_DATA"):
         yield "the environment variable FASTCNN_DATA", folder, True
-    yield "fastcnn's cache", _cache_template(dataset), False
+    yield "fastcnn's cache", cache_folder(dataset.name), False
     keras = os.environ.get("KERAS_HOME") or "~/.keras"
     for label, template in dataset.elsewhere.items():
         yield label, template.replace("{keras}", keras), False
 
 
-def _cache_template(dataset):
+def cache_folder(name):
+    """The folder of a data set in fastcnn's cache; `~` stands for the user's home."""
     home = os.environ.get("FASTCNN_HOME")
     if not home:
         home = os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "fastcnn")
-    return os.path.join(home, dataset.name)
+    return os.path.join(home, name)
 
 
 def _read_all(dataset, folder):
@@ -240,7 +242,7 @@ def _store(source, target, file):
 
 def _copy(stream, out, path, file):
     """Copy `stream` to `out` unless it is None, and check it; stop soon after the pinned size."""
-    digest, size = hashlib.sha256(), 0
+    digest, size = hashlib.new("md5" if len(file.sha256) == 32 else "sha256"), 0
     while size <= file.size and (chunk := stream.read(CHUNK)):
         digest.update(chunk)
         size += len(chunk)

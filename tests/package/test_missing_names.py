@@ -29,7 +29,7 @@ NAMES = [
     ("fastcnn.layers.Conv3D", "only images .* and sequences are supported"),
     ("fastcnn.layers.Conv3DTranspose", "only images .* and sequences are supported"),
     ("fastcnn.layers.EinsumDense", "this part of Keras is not supported"),
-    ("fastcnn.datasets.imdb", "this data set is not included"),
+    ("fastcnn.datasets.mnst", r"Did you mean 'mnist'\?"),
     ("fastcnn.layers.Conv2d", r"Did you mean 'Conv2D'\?"),
     ("fastcnn.layers.BatchNormalisation", r"Did you mean 'BatchNormalization'\?"),
     ("fastcnn.Sequental", r"Did you mean 'Sequential'\?"),
