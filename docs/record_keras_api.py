@@ -32,6 +32,11 @@ MODULES = (
     "backend",
     "config",
     "wrappers",
+    "ops",
+    "ops.image",
+    "ops.linalg",
+    "ops.nn",
+    "ops.numpy",
 )
 
 

@@ -1,4 +1,6 @@
-"""The random number generators used for weights, shuffling and dropout: one for each thread.
+"""`keras.random`, and the generators of weights, shuffling and dropout: one for each thread.
+
+`normal`, `uniform`, `SeedGenerator` and so on are in `ops/random.py`, imported when first used.
 
 `utils.set_random_seed(seed)` seeds that of the calling thread and makes its runs reproducible,
 whatever other threads draw. Called in the main thread it also seeds the threads that draw their
@@ -10,8 +12,32 @@ was forked: otherwise all workers of a pool would draw the same numbers.
 import itertools
 import os
 import threading
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from fastcnn.core.lazy import missing
+
+if TYPE_CHECKING:
+    from fastcnn.ops.random import (
+        SeedGenerator as SeedGenerator,
+        beta as beta,
+        binomial as binomial,
+        categorical as categorical,
+        dropout as dropout,
+        gamma as gamma,
+        normal as normal,
+        randint as randint,
+        shuffle as shuffle,
+        truncated_normal as truncated_normal,
+        uniform as uniform,
+    )
+
+PUBLIC = (
+    *("SeedGenerator", "beta", "binomial", "categorical", "dropout", "gamma", "normal", "randint"),
+    *("shuffle", "truncated_normal", "uniform"),
+)
 
 # Of the thread: `generator`; `is_seeded`, whether its state was set; `stream`, see `own_generator`.
 _own = threading.local()
@@ -103,3 +129,13 @@ def _after_fork():
 
 if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
     os.register_at_fork(after_in_child=_after_fork)
+if not TYPE_CHECKING:  # to a type checker only the names above exist
+
+    def __getattr__(name):
+        if name in PUBLIC:
+            return getattr(import_module("fastcnn.ops.random"), name)
+        raise missing(__name__, name)
+
+
+def __dir__():
+    return sorted({*globals(), *PUBLIC})

@@ -26,7 +26,7 @@ LAYERS = (  # from the top
     ("fashion", "keras"),  # programs and aliases that use the face like anybody else
     (FACE,),
     ("preprocessing", "report"),
-    ("backend", "datasets", "plot", "testing", "utils", "wrappers"),
+    ("backend", "datasets", "ops", "plot", "testing", "utils", "wrappers"),
     ("models",),
     ("training", "callbacks"),
     ("saving",),

@@ -53,7 +53,7 @@ def missing(module, name):
 def explain_missing(*modules):
     """Let plain modules say what to use instead of a missing name."""
     for module in modules:
-        module.__getattr__ = functools.partial(_raise_missing, module.__name__)
+        vars(module).setdefault("__getattr__", functools.partial(_raise_missing, module.__name__))
         # with a path, even an empty one, `from module import name` asks the import hooks
         vars(module).setdefault("__path__", [])
 

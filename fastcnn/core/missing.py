@@ -11,9 +11,14 @@ import re
 NUMPY = "use NumPy"
 FLOAT32 = "computations are in float32"
 NOT_SUPPORTED = "this part of Keras is not supported"
-RANDOM = "use NumPy (`np.random.default_rng(seed)`), or `initializers` for weights"
+RANDOM = "use `random.normal`, `random.uniform` and so on, with a `seed`"
 IMAGES = "only images (batch, height, width, channels) and sequences are supported"
 QUIET = "`verbose=0` in `fit`, `evaluate` and `predict` turns the progress bar off"
+GRADIENT = (
+    "operations have no gradients; write a `Layer` with `forward` and `backward`, or use "
+    "`keras.gradients` of a model"
+)
+CTC = "alignment of sequences (CTC) is not supported"
 CPU = "everything runs on the CPU; `config.set_num_threads` sets the number of threads"
 
 HINTS = {  # module -> {what to use instead: the missing names}
@@ -29,7 +34,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
             "mixed_precision DTypePolicy FloatDTypePolicy dtype_policies quantizers Quantizer "
             "bfloat16 float16 quantization"
         ),
-        "use `activations`, as in `activations.softmax(x)`": "nn",
+        "use `activations`, as in `activations.softmax(x)`, or `ops.nn`": "nn",
         "use `preprocessing.image`, or layers such as `layers.RandomFlip`": "image",
         "use `callbacks.TensorBoard`": "summary",
         "use `fastcnn.__version__`": "version",
@@ -41,7 +46,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
         ),
         CPU: "device distribute distribution test",
         NUMPY: (
-            "ops Tensor Variable TensorShape TensorSpec RaggedTensor SparseTensor abs add argmax "
+            "Tensor Variable TensorShape TensorSpec RaggedTensor SparseTensor abs add argmax "
             "argmin argsort bool boolean_mask broadcast_to cast clip_by_value concat constant "
             "convert_to_tensor cumsum divide einsum equal exp expand_dims eye fill float32 "
             "float64 floor gather greater int32 int64 io is_tensor less linalg linspace math "
@@ -76,6 +81,15 @@ HINTS = {  # module -> {what to use instead: the missing names}
             "STFTSpectrogram TFSMLayer TorchModuleWrapper"
         ),
     },
+    "fastcnn.ops": {
+        GRADIENT: "custom_gradient jvp",
+        CTC: "ctc_decode ctc_loss",
+    },
+    "fastcnn.ops.image": {
+        "use `layers.RandomElasticTransform`, or `map_coordinates`": "elastic_transform",
+    },
+    "fastcnn.ops.linalg": {GRADIENT: "jvp"},
+    "fastcnn.ops.nn": {CTC: "ctc_decode ctc_loss"},
     "fastcnn.activations": {NOT_SUPPORTED: "glu"},
     "fastcnn.losses": {
         'pass a string: `reduction="sum"`': "Reduction",
@@ -110,10 +124,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
         ),
     },
     "fastcnn.random": {
-        RANDOM: (
-            "Generator SeedGenerator beta binomial categorical dropout gamma normal poisson "
-            "randint shuffle stateless_normal stateless_uniform truncated_normal uniform"
-        ),
+        RANDOM: ("Generator poisson stateless_normal stateless_uniform"),
     },
     "fastcnn.backend": {
         NUMPY: (

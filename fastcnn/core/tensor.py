@@ -28,7 +28,10 @@ class Tensor(np.ndarray):
         return array[()]
 
     def __array_wrap__(self, array, context=None, return_scalar=False):
-        return array.view(Tensor) if array.ndim else array[()]
+        # a single value stays a tensor where all operands were: `ops.sum(x) + 1` has `numpy()`, too
+        if array.ndim or (context and not any(map(np.ndim, context[1][: context[0].nin]))):
+            return array.view(Tensor)
+        return array[()]
 
 
 def tensor(array):

@@ -14,13 +14,21 @@ from tests.support.paths import ROOT
 DOCS = ROOT / "docs"
 
 
-def test_keras_table_is_up_to_date():
-    pytest.importorskip("sklearn")  # otherwise the table would lack `wrappers`
-    spec = importlib.util.spec_from_file_location("make_table", DOCS / "make_keras_table.py")
+def check_page(maker, name):
+    """Check that a generated page is what its script writes now."""
+    spec = importlib.util.spec_from_file_location("maker", DOCS / maker)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    written = (DOCS / "keras.md").read_text("utf-8")
-    assert module.page() == written, "run `python docs/make_keras_table.py`"
+    assert module.page() == (DOCS / name).read_text("utf-8"), f"run `python docs/{maker}`"
+
+
+def test_keras_table_is_up_to_date():
+    pytest.importorskip("sklearn")  # otherwise the table would lack `wrappers`
+    check_page("make_keras_table.py", "keras.md")
+
+
+def test_table_of_operations_is_up_to_date():
+    check_page("make_ops_table.py", "ops.md")
 
 
 def test_examples_of_graphs_run(capsys):

@@ -13,7 +13,8 @@ from tests.support.paths import ROOT
 KERAS = json.loads((ROOT / "docs" / "keras_api.json").read_text("utf-8"))["modules"]
 
 NAMES = [
-    ("fastcnn.ops", "use NumPy"),
+    ("fastcnn.Tensor", "use NumPy"),
+    ("fastcnn.ops.jvp", "operations have no gradients"),
     ("fastcnn.applications", "pretrained networks are not included"),
     ("fastcnn.image", "`preprocessing.image`"),
     ("fastcnn.preprocessing.text", "encode text as numbers"),
@@ -23,7 +24,7 @@ NAMES = [
     ("fastcnn.summary", "use `callbacks.TensorBoard`"),
     ("fastcnn.data.TFRecordDataset", "use `data.Dataset`"),
     ("fastcnn.config.list_physical_devices", "`config.set_num_threads`"),
-    ("fastcnn.random.normal", "use NumPy"),
+    ("fastcnn.random.poisson", "`random.normal`"),
     ("fastcnn.backend.cast", "use NumPy"),
     ("fastcnn.layers.LSTM", "recurrent layers are not supported"),
     ("fastcnn.layers.Conv3D", "only images .* and sequences are supported"),

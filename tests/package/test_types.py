@@ -21,6 +21,7 @@ LAZY = (
     "fastcnn.layers",
     "fastcnn.losses",
     "fastcnn.metrics",
+    "fastcnn.ops",
     "fastcnn.optimizers",
     "fastcnn.plot",
     "fastcnn.preprocessing",
