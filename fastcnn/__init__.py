@@ -42,7 +42,7 @@ from fastcnn.models import Model, Sequential
 
 if TYPE_CHECKING:
     import fastcnn as keras
-    from fastcnn import datasets, ops, plot, preprocessing, testing, wrappers
+    from fastcnn import datasets, ops, plot, preprocessing, testing, tf, wrappers
     from fastcnn.initializers import Initializer as Initializer
     from fastcnn.losses import Loss as Loss
     from fastcnn.metrics import Metric as Metric
@@ -51,7 +51,8 @@ if TYPE_CHECKING:
     from fastcnn.regularizers import Regularizer as Regularizer
     from fastcnn.utils.system import show_config as show_config
 
-LAZY = ("datasets", "keras", "ops", "plot", "preprocessing", "testing", "wrappers")  # when used
+# Imported when first used:
+LAZY = ("datasets", "keras", "ops", "plot", "preprocessing", "testing", "tf", "wrappers")
 FUNCTIONS = {
     "gradients": "fastcnn.models.gradients",
     "show_config": "fastcnn.utils.system",
@@ -94,6 +95,7 @@ __all__ = [
     "saving",
     "show_config",
     "testing",
+    "tf",
     "utils",
     "wrappers",
 ]

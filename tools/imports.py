@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 FACE = "face"
 LAYERS = (  # from the top
-    ("fashion", "keras"),  # programs and aliases that use the face like anybody else
+    ("fashion", "keras", "tf"),  # programs and aliases that use the face like anybody else
     (FACE,),
     ("preprocessing", "report"),
     ("backend", "datasets", "ops", "plot", "testing", "utils", "wrappers"),

@@ -10,6 +10,7 @@ import re
 
 NUMPY = "use NumPy"
 FLOAT32 = "computations are in float32"
+TENSORFLOW = "this part of TensorFlow is not supported; use NumPy or `keras.ops`"
 NOT_SUPPORTED = "this part of Keras is not supported"
 RANDOM = "use `random.normal`, `random.uniform` and so on, with a `seed`"
 IMAGES = "only images (batch, height, width, channels) and sequences are supported"
@@ -45,7 +46,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
             "function autograph executing_eagerly py_function numpy_function"
         ),
         CPU: "device distribute distribution test",
-        NUMPY: (
+        "use NumPy, `keras.ops` or `from fastcnn import tf`": (
             "Tensor Variable TensorShape TensorSpec RaggedTensor SparseTensor abs add argmax "
             "argmin argsort bool boolean_mask broadcast_to cast clip_by_value concat constant "
             "convert_to_tensor cumsum divide einsum equal exp expand_dims eye fill float32 "
@@ -90,6 +91,19 @@ HINTS = {  # module -> {what to use instead: the missing names}
     },
     "fastcnn.ops.linalg": {GRADIENT: "jvp"},
     "fastcnn.ops.nn": {CTC: "ctc_decode ctc_loss"},
+    "fastcnn.tf": {
+        "write a `Layer` or a `Loss` with its gradient and train with `fit`": (
+            "GradientTape custom_gradient gradients recompute_grad"
+        ),
+        "there is no graph: functions run as they are": "Graph Operation autograph compat",
+        "there is no text or sparse data: use Python's strings, and arrays": (
+            "RaggedTensor SparseTensor lookup ragged raw_ops sets sparse strings string"
+        ),
+        "use `model.save` and `tf.keras.models.load_model`": "Module saved_model train",
+        "use `tf.keras.callbacks.TensorBoard`": "summary",
+        "use `model.export`": "lite",
+        CPU: "distribute tpu",
+    },
     "fastcnn.activations": {NOT_SUPPORTED: "glu"},
     "fastcnn.losses": {
         'pass a string: `reduction="sum"`': "Reduction",
@@ -189,6 +203,8 @@ def find_hint(module, name):
     for hint, names in HINTS.get(module, {}).items():
         if name in names.split():
             return hint
+    if module.partition(".")[2].partition(".")[0] == "tf":
+        return TENSORFLOW
     if module == "fastcnn.layers" and re.search("3D(Transpose)?$", name):
         return IMAGES
     return None

@@ -38,7 +38,7 @@ def decode(path, formats):
     """
     image_module = pillow()
     limit = image_module.MAX_IMAGE_PIXELS  # Pillow itself only warns, up to twice as many
-    with _open(path) as file:
+    with open_regular(path) as file:
         name = getattr(file, "name", "the image")
         try:
             image = image_module.open(file, formats=formats)
@@ -76,7 +76,7 @@ def convert(image, mode):
     return image.convert(mode)
 
 
-def _open(path):
+def open_regular(path):
     """The open file; a FIFO or a device, which could block or act when it is opened, is refused."""
     if hasattr(path, "read"):
         return contextlib.nullcontext(path)

@@ -25,14 +25,15 @@ NOT_COMPARED = [
 GOLDEN = json.loads((Path(__file__).parent / "golden/ops.json").read_text("utf-8"))
 
 
-def compare(ours, theirs):
+def compare(ours, theirs, atol=None):
     if isinstance(theirs, list) and theirs and isinstance(theirs[0], (dict, list)):
         for one, other in zip(ours, theirs, strict=True):
-            compare(one, other)
+            compare(one, other, atol)
     elif isinstance(theirs, dict):
         assert isinstance(ours, dict), f"not an array: {ours!r}"
         assert (ours["dtype"], ours["shape"]) == (theirs["dtype"], theirs["shape"])
         tolerance = (2e-3, 1e-4) if theirs["dtype"] == "float16" else (2e-5, 2e-6)
+        tolerance = tolerance if atol is None else (0, atol)
         np.testing.assert_allclose(ours["values"], theirs["values"], *tolerance)
     else:
         assert ours == theirs

@@ -26,6 +26,7 @@ LAZY = (
     "fastcnn.plot",
     "fastcnn.preprocessing",
     "fastcnn.saving",
+    "fastcnn.tf",
     "fastcnn.utils",
 )
 
