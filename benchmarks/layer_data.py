@@ -9,9 +9,13 @@ import fastcnn
 from benchmarks.layer_rows import BATCH
 
 RANGES = {"layers": (-1.0, 1.0), "activations": (-3.0, 3.0)}
-LABELS = {"sparse_categorical_crossentropy"}
-ONE_HOT = {"categorical_crossentropy", "categorical_hinge"}
-BINARY = {"binary_crossentropy"}
+LABELS = {
+    "categorical_generalized_cross_entropy",
+    "circle",
+    "sparse_categorical_crossentropy",
+}
+ONE_HOT = {"categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge"}
+BINARY = {"binary_crossentropy", "binary_focal_crossentropy", "dice", "tversky"}
 SIGNS = {"hinge", "squared_hinge"}
 BLOCK = 16381  # elements of a checksum that fit into a cache; a prime number
 

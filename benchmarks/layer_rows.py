@@ -250,8 +250,13 @@ def _loss(class_name, name, settings="", **arguments):
 _loss("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy", "", from_logits=True)
 _loss("CategoricalCrossentropy", "categorical_crossentropy", "", from_logits=True)
 _loss("BinaryCrossentropy", "binary_crossentropy", "", from_logits=True)
+_loss("BinaryFocalCrossentropy", "binary_focal_crossentropy", "", from_logits=True)
+_loss("CategoricalFocalCrossentropy", "categorical_focal_crossentropy", "", from_logits=True)
+_loss("CategoricalGeneralizedCrossEntropy", "categorical_generalized_cross_entropy")
 _loss("CategoricalHinge", "categorical_hinge")
+_loss("Circle", "circle")
 _loss("CosineSimilarity", "cosine_similarity")
+_loss("Dice", "dice")
 _loss("Hinge", "hinge")
 _loss("Huber", "huber")
 _loss("KLDivergence", "kl_divergence")
@@ -262,6 +267,7 @@ _loss("MeanSquaredError", "mean_squared_error")
 _loss("MeanSquaredLogarithmicError", "mean_squared_logarithmic_error")
 _loss("Poisson", "poisson")
 _loss("SquaredHinge", "squared_hinge")
+_loss("Tversky", "tversky")
 
 # --- optimizers
 
@@ -289,6 +295,11 @@ _optimizer("Adagrad")
 _optimizer("RMSprop")
 _optimizer("RMSprop", "momentum", momentum=0.9)
 _optimizer("Lion")
+_optimizer("Adafactor")
+_optimizer("Ftrl")
+_optimizer("Lamb")
+_optimizer("Muon")
+_optimizer("ScheduleFreeAdamW")
 
 
 def missing(rows=None):

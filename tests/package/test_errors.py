@@ -147,7 +147,7 @@ def test_compile(model):
     for arguments, message in [
         (
             {"optimizer": "adaam"},
-            "Unknown optimizer: 'adaam'. Did you mean 'adam'.*: adadelta, adagrad, adam",
+            "Unknown optimizer: 'adaam'. Did you mean 'adam'.*: adadelta, adafactor, adagrad, adam",
         ),
         ({"loss": "crossentropy"}, "Unknown loss: 'crossentropy'.*sparse_categorical_crossentropy"),
         ({"metrics": ["precise"]}, "Unknown metric: 'precise'"),
