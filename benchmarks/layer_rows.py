@@ -188,6 +188,10 @@ def _smaller(shape):
     return {"height": shape[0] * 3 // 4, "width": shape[1] * 3 // 4}
 
 
+def _pipeline(keras, shape):
+    return keras.layers.Pipeline([keras.layers.RandomFlip(), keras.layers.Rescaling(0.5)])
+
+
 _jitter = {"brightness_factor": 0.2, "contrast_factor": 0.2, "hue_factor": 0.1}
 
 _layer("Rescaling", "", {"scale": 1 / 127.5, "offset": -1.0}, PHOTOS)
@@ -203,6 +207,7 @@ _layer("RandomZoom", "", {"height_factor": 0.2}, PHOTOS, random=True)
 _layer("RandomContrast", "", {"factor": 0.2, "value_range": (-1, 1)}, PHOTOS, random=True)
 _layer("RandomBrightness", "", {"factor": 0.2, "value_range": (-1, 1)}, PHOTOS, random=True)
 _layer("RandomErasing", "", {"value_range": (-1, 1)}, PHOTOS, random=True)
+_add("layers", "Pipeline", "", _pipeline, PHOTOS, random=True)
 _layer("MixUp", "", {}, PHOTOS, random=True)
 _layer("CutMix", "", {}, PHOTOS, random=True)
 _layer("AutoContrast", "", {"value_range": (-1, 1)}, PHOTOS)

@@ -78,7 +78,7 @@ HINTS = {  # module -> {what to use instead: the missing names}
         "write a `Layer` with `forward` and `backward`": "Lambda Wrapper",
         "use the layers in `layers`": "experimental",
         NOT_SUPPORTED: (
-            "EinsumDense FlaxLayer InputSpec JaxLayer MaxNumBoundingBoxes MelSpectrogram Pipeline "
+            "EinsumDense FlaxLayer InputSpec JaxLayer MaxNumBoundingBoxes MelSpectrogram "
             "STFTSpectrogram TFSMLayer TorchModuleWrapper"
         ),
     },

@@ -98,6 +98,7 @@ if TYPE_CHECKING:
         Permute as Permute,
         RepeatVector as RepeatVector,
     )
+    from fastcnn.layers.pipeline import Pipeline as Pipeline
     from fastcnn.layers.policies import (
         AugMix as AugMix,
         RandAugment as RandAugment,
@@ -250,6 +251,7 @@ PARTS = {
         "Permute",
         "RepeatVector",
     ),
+    "pipeline": ("Pipeline",),
     "policies": (
         "AugMix",
         "RandAugment",

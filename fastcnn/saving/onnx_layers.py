@@ -589,6 +589,12 @@ def _rescaling(graph, layer):
         graph.then("Add", np.asarray(layer.offset, np.float32))
 
 
+@exports("Pipeline")
+def _pipeline(graph, layer):
+    for part in layer.layers:
+        add_layer(graph, part)
+
+
 @exports("AutoContrast")
 def _auto_contrast(graph, layer):
     graph.to_channels_last()

@@ -217,3 +217,46 @@ def test_policies_draw_all_of_their_changes():
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_pipeline_is_its_layers_one_after_the_other():
+    x = images(8)
+
+    def parts():
+        return [
+            layers.RandomFlip(seed=1),
+            layers.RandomBrightness(0.3, (0, 1), seed=2),
+            layers.CutMix(seed=3),
+        ]
+
+    wanted = {"images": x, "labels": np.eye(8)}
+    for layer in parts():
+        wanted = layer(wanted)
+    found = layers.Pipeline(parts())({"images": x, "labels": np.eye(8)})
+    np.testing.assert_array_equal(found["images"], wanted["images"])
+    np.testing.assert_array_equal(found["labels"], wanted["labels"])
+    pipeline = layers.Pipeline(parts())
+    model = keras.Sequential([keras.Input(x.shape[1:]), pipeline])
+    state = pipeline.get_random_state()
+    np.testing.assert_array_equal(model(x, training=True), wanted["images"])
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+    pipeline.set_random_state(state)
+    np.testing.assert_array_equal(pipeline(x), wanted["images"])
+    np.testing.assert_array_equal(pipeline(x[0], training=False), x[0])
+
+
+def test_layers_of_a_pipeline_are_trained():
+    keras.utils.set_random_seed(0)
+    x = images(32)
+    invert = layers.RandomInvert(0.5, (0, 1))
+    pipeline = layers.Pipeline([invert, layers.Flatten(), layers.Dense(1)])
+    model = keras.Sequential([keras.Input(x.shape[1:]), pipeline])
+    assert model.count_params() == 91
+    model.compile("sgd", "mse")
+    before = model.evaluate(x, np.ones(32), verbose=0)
+    model.fit(x, np.ones(32), epochs=5, verbose=0)
+    assert model.evaluate(x, np.ones(32), verbose=0) < before
+    pipeline.trainable = False
+    assert model.trainable_weights == []
+    with pytest.raises(ValueError, match="`layers` must be a list of layers"):
+        layers.Pipeline([1])

@@ -113,6 +113,27 @@ CASES = {
         (5, 6, 3),
         {"keras": False},
     ),
+    "pipeline": (
+        lambda keras: keras.layers.Pipeline(
+            [keras.layers.Conv2D(2, 2), keras.layers.ReLU(), keras.layers.Conv2D(3, 1)]
+        ),
+        (4, 5, 2),
+        {"keras": False},  # building it does not build its layers in Keras
+    ),
+    "pipeline without weights": (
+        lambda keras: keras.layers.Pipeline(
+            [keras.layers.AutoContrast(ONE), keras.layers.Rescaling(0.5)]
+        ),
+        (4, 5, 2),
+        {"protocol": False},
+    ),
+    "pipeline of augmentations": (
+        lambda keras: keras.layers.Pipeline(
+            [keras.layers.RandomFlip(seed=1), keras.layers.RandomContrast(0.3, ONE, seed=2)]
+        ),
+        (4, 5, 2),
+        {"keras": False, "protocol": False},
+    ),
     "aug mix": (
         lambda keras: keras.layers.AugMix(ONE, 2, 2, all_ops=False, seed=1),
         (5, 6, 3),
