@@ -9,7 +9,8 @@ import numpy as np
 
 from fastcnn import kernels
 from fastcnn.core.arguments import check_choice
-from fastcnn.layers.augmentation import Augmentation, check_range, without_numpy
+from fastcnn.layers.augmentation import Augmentation
+from fastcnn.layers.ranges import check_range, without_numpy
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Random changes of images: the base classes, RandomFlip, RandomErasing.
+"""Random changes of images: the base classes, RandomFlip.
 
 As in Keras, these layers also change images in calls without `training`, `layer(x)` and `model(x)`,
 but not in `predict` and `evaluate`. A direct call also takes a dictionary with "images" and, as
@@ -37,12 +37,7 @@ class AugmentationStep(PlainStep):
 
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Any
-
-    from numpy.typing import ArrayLike
-
-    from fastcnn.core.types import Range
 
 
 class ImageChange(ImageLayer):
@@ -214,140 +209,3 @@ class RandomFlip(Augmentation):
 
     def get_config(self):
         return {**super().get_config(), "mode": self.mode}
-
-
-@register
-class RandomErasing(Augmentation):
-    """Covers a rectangle of an image with noise or with a value (Zhong et al. 2020).
-
-    Args:
-        factor: probability that an image is changed; with two values each image draws its own
-            probability between them. One value stands for (0, factor), as in Keras.
-        scale: (lowest, highest) fraction of the area that the rectangle covers.
-        fill_value: a number, or one per channel; None: normal noise times `value_range[1]`. Clipped
-            to `value_range`.
-        value_range: (lowest, highest) pixel value.
-        seed: see `SeededLayer`.
-        data_format: None or "channels_last".
-        **kwargs: name, trainable, dtype, input_shape (see `Layer`).
-
-    Input shape: (n, height, width, channels). Output shape: the same.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from fastcnn import layers
-    >>> layer = layers.RandomErasing((1, 1), scale=0.5, fill_value=0, seed=0)
-    >>> bool((layer(np.ones((1, 8, 8, 1))) == 0).any())
-    True
-    """
-
-    def __init__(
-        self,
-        factor: Range = 1.0,
-        scale: Range = (0.02, 0.33),
-        fill_value: ArrayLike | None = None,
-        value_range: Sequence[float] = (0, 255),
-        seed: int | None = None,
-        data_format: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(seed, data_format, **kwargs)
-        self.factor = check_range(factor, "factor", 0, 1)
-        self.scale = check_range(scale, "scale", 0, 1)
-        self.value_range = check_value_range(value_range)
-        self.fill_value = fill_value
-        self._fill = None
-        if fill_value is not None:
-            self._fill = np.clip(np.asarray(fill_value, self.dtype), *self.value_range)
-
-    def compute_output_shape(self, input_shape):
-        shape = super().compute_output_shape(input_shape)
-        if self._fill is not None and self._fill.size not in (1, shape[3]):
-            raise ValueError(
-                f"Layer {self.name!r}: `fill_value` must be one number, or one for each of the "
-                f"{shape[3]} channels. Received fill_value={self.fill_value!r}."
-            )
-        return shape
-
-    def draw(self, shape, generator):
-        """(mask (n, h, w, 1) of the pixels to cover, their new values)."""
-        size = shape[0]
-        sides = np.sqrt(generator.uniform(*self.scale, (2, size)))
-        covered = []
-        for side, length in zip(sides, shape[1:3], strict=True):
-            extent = side * length
-            start = generator.random(size) * (length - extent)
-            position = np.arange(length)
-            covered.append((position >= start[:, None]) & (position < (start + extent)[:, None]))
-        rows, columns = covered
-        erase = generator.random(size) < generator.uniform(*self.factor, size)
-        mask = erase[:, None, None] & rows[:, :, None] & columns[:, None, :]
-        fill = self._fill
-        if fill is None:
-            fill = generator.standard_normal(shape, np.float32) * self.value_range[1]
-            np.clip(fill, *self.value_range, out=fill)
-        return mask[..., None], fill
-
-    def apply(self, call):
-        mask, fill = call.drawn
-        call.y[...] = np.where(mask, fill, call.x)
-
-    def apply_backward(self, call):
-        np.multiply(call.dy, ~call.drawn[0], out=call.dx)
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "factor": self.factor,
-            "scale": self.scale,
-            "fill_value": without_numpy(self.fill_value),
-            "value_range": self.value_range,
-        }
-
-
-def without_numpy(value):
-    """`value` as Python's own numbers; tuples and arrays become lists."""
-    if isinstance(value, (tuple, list)):
-        return [without_numpy(entry) for entry in value]
-    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
-
-
-def check_range(value, name, lowest, highest, symmetric=False, open_below=False):
-    """`value`, one or two numbers within [lowest, highest], as (lower, upper).
-
-    A single number v stands for (lowest, v), or for (-v, v) if `symmetric`. `open_below` excludes
-    `lowest` itself.
-    """
-    plain = without_numpy(value)
-    is_list = isinstance(plain, list)
-    numbers = plain if is_list else [plain]
-    fits = len(numbers) in (1, 2) and all(
-        isinstance(number, (int, float))
-        and not isinstance(number, bool)
-        and (lowest < number if open_below else lowest <= number)
-        and number <= highest
-        for number in numbers
-    )
-    if not fits or (len(numbers) == 1 and is_list):
-        raise ValueError(
-            f"The argument `{name}` must be a number or two numbers in "
-            f"{'(' if open_below else '['}{lowest}, {highest}]. Received {name}={value!r}."
-        )
-    if len(numbers) == 2:
-        return tuple(sorted(numbers))
-    (number,) = numbers
-    return (-abs(number), abs(number)) if symmetric else (lowest, number)
-
-
-def check_value_range(value):
-    """`value` as (lowest, highest) pixel value."""
-    plain = without_numpy(value)
-    numbers = plain if isinstance(plain, list) else []
-    is_number = [isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers]
-    if is_number != [True, True]:
-        raise ValueError(
-            "The argument `value_range` must be two numbers, the lowest and highest pixel value. "
-            f"Received value_range={value!r}."
-        )
-    return tuple(sorted(numbers))

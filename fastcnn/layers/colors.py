@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.layers.augmentation import Augmentation, check_range, check_value_range
+from fastcnn.layers.augmentation import Augmentation
+from fastcnn.layers.ranges import check_range, check_value_range
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import numpy as np
 
 from fastcnn.core.arguments import check_count
 from fastcnn.kernels.functions import depthwise_conv2d_forward
-from fastcnn.layers.augmentation import Augmentation, check_range, check_value_range
+from fastcnn.layers.augmentation import Augmentation
+from fastcnn.layers.ranges import check_range, check_value_range
 from fastcnn.layers.registry import register
 from fastcnn.layers.tones import chosen
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.core.arguments import check_count, check_number
-from fastcnn.layers.augmentation import ImageChange, check_value_range, rescaled
+from fastcnn.layers.augmentation import ImageChange, rescaled
+from fastcnn.layers.ranges import check_value_range
 from fastcnn.layers.registry import register
 from fastcnn.layers.steps import PlainStep
 

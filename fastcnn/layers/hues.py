@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config
-from fastcnn.layers.augmentation import Augmentation, check_range, check_value_range, rescaled
+from fastcnn.layers.augmentation import Augmentation, rescaled
+from fastcnn.layers.ranges import check_range, check_value_range
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
         RandomZoom as RandomZoom,
     )
     from fastcnn.layers.alpha_dropout import AlphaDropout as AlphaDropout
-    from fastcnn.layers.augmentation import (
-        RandomErasing as RandomErasing,
-        RandomFlip as RandomFlip,
-    )
+    from fastcnn.layers.augmentation import RandomFlip as RandomFlip
+    from fastcnn.layers.color_jitter import RandomColorJitter as RandomColorJitter
     from fastcnn.layers.colors import (
         RandomBrightness as RandomBrightness,
         RandomColorDegeneration as RandomColorDegeneration,
@@ -44,6 +42,7 @@ if TYPE_CHECKING:
         SpatialDropout1D as SpatialDropout1D,
         SpatialDropout2D as SpatialDropout2D,
     )
+    from fastcnn.layers.erasing import RandomErasing as RandomErasing
     from fastcnn.layers.filters import (
         RandomGaussianBlur as RandomGaussianBlur,
         RandomSharpness as RandomSharpness,
@@ -102,7 +101,6 @@ if TYPE_CHECKING:
     from fastcnn.layers.policies import (
         AugMix as AugMix,
         RandAugment as RandAugment,
-        RandomColorJitter as RandomColorJitter,
     )
     from fastcnn.layers.pooling_1d import (
         AveragePooling1D as AveragePooling1D,
@@ -168,10 +166,8 @@ PARTS = {
         "RandomZoom",
     ),
     "alpha_dropout": ("AlphaDropout",),
-    "augmentation": (
-        "RandomErasing",
-        "RandomFlip",
-    ),
+    "augmentation": ("RandomFlip",),
+    "color_jitter": ("RandomColorJitter",),
     "colors": (
         "RandomBrightness",
         "RandomColorDegeneration",
@@ -197,6 +193,7 @@ PARTS = {
         "SpatialDropout1D",
         "SpatialDropout2D",
     ),
+    "erasing": ("RandomErasing",),
     "filters": (
         "RandomGaussianBlur",
         "RandomSharpness",
@@ -255,7 +252,6 @@ PARTS = {
     "policies": (
         "AugMix",
         "RandAugment",
-        "RandomColorJitter",
     ),
     "pooling_1d": (
         "AveragePooling1D",

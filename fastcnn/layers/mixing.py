@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.core.arguments import check_number
-from fastcnn.layers.augmentation import Augmentation, check_range
+from fastcnn.layers.augmentation import Augmentation
+from fastcnn.layers.ranges import check_range
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:

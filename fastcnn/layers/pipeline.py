@@ -118,13 +118,15 @@ class Pipeline(Layer):
 
     def get_random_state(self) -> list[Any]:
         """The states of the generators of the layers inside."""
-        return [getattr(layer, "get_random_state", _nothing)() for layer in self._layers]
+        return [layer.get_random_state() for layer in self._seeded()]
 
     def set_random_state(self, state: list[Any]) -> None:
         """Restore the states that `get_random_state` returned."""
-        for layer, own in zip(self._layers, state, strict=True):
-            if own is not None:
-                layer.set_random_state(own)
+        for layer, own in zip(self._seeded(), state, strict=True):
+            layer.set_random_state(own)
+
+    def _seeded(self) -> list[Any]:
+        return [layer for layer in self._layers if hasattr(layer, "get_random_state")]
 
     @property
     def trainable(self) -> bool:
@@ -149,11 +151,7 @@ class Pipeline(Layer):
 
     @classmethod
     def from_config(cls, config: Config) -> Self:
-        layers = config.get("layers")
+        layers: Any = config.get("layers")
         if isinstance(layers, (list, tuple)):
-            layers = [deserialize(layer) if isinstance(layer, dict) else layer for layer in layers]
+            layers = [deserialize(part) if isinstance(part, dict) else part for part in layers]
         return cls(layers, config.get("name"))
-
-
-def _nothing():
-    return None

@@ -6,13 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.layers.augmentation import (
-    Augmentation,
-    check_range,
-    check_value_range,
-    rescaled,
-    without_numpy,
-)
+from fastcnn.layers.augmentation import Augmentation, rescaled
+from fastcnn.layers.ranges import check_range, check_value_range, without_numpy
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import numpy as np
 
 from fastcnn.core.arguments import check_choice
 from fastcnn.layers.affine import FILL_MODES, INTERPOLATIONS, RandomAffine
-from fastcnn.layers.augmentation import Augmentation, check_range, check_value_range
+from fastcnn.layers.augmentation import Augmentation
 from fastcnn.layers.filters import filtered, gaussian
+from fastcnn.layers.ranges import check_range, check_value_range
 from fastcnn.layers.registry import register
 from fastcnn.layers.tones import chosen
 
