@@ -31,6 +31,7 @@ MODULES = (
     "random",
     "backend",
     "config",
+    "distribution",
     "wrappers",
     "ops",
     "ops.image",

@@ -42,7 +42,7 @@ from fastcnn.models import Model, Sequential
 
 if TYPE_CHECKING:
     import fastcnn as keras
-    from fastcnn import datasets, ops, plot, preprocessing, testing, tf, wrappers
+    from fastcnn import datasets, distribution, ops, plot, preprocessing, testing, tf, wrappers
     from fastcnn.initializers import Initializer as Initializer
     from fastcnn.losses import Loss as Loss
     from fastcnn.metrics import Metric as Metric
@@ -51,8 +51,10 @@ if TYPE_CHECKING:
     from fastcnn.regularizers import Regularizer as Regularizer
     from fastcnn.utils.system import show_config as show_config
 
-# Imported when first used:
-LAZY = ("datasets", "keras", "ops", "plot", "preprocessing", "testing", "tf", "wrappers")
+LAZY = (  # imported when first used
+    *("datasets", "distribution", "keras", "ops", "plot", "preprocessing", "testing", "tf"),
+    "wrappers",
+)
 FUNCTIONS = {
     "gradients": "fastcnn.models.gradients",
     "show_config": "fastcnn.utils.system",
@@ -79,6 +81,7 @@ __all__ = [
     "constraints",
     "data",
     "datasets",
+    "distribution",
     "gradients",
     "initializers",
     "keras",

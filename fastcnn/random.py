@@ -72,6 +72,15 @@ def set_seed(seed):
     _own.is_seeded = True
 
 
+def share(broadcast):
+    """Give all ranks the seed and the generator of rank 0 (see `core.ranks`)."""
+    global _seed
+    if _seed is None:
+        _seed = np.random.SeedSequence().entropy
+    _seed, state = broadcast((_seed, get_state()))
+    set_state(state)
+
+
 def new_entropy():
     """Four integers that begin streams of their own; the generators are left as they are."""
     sequence = np.random.SeedSequence(_seed, spawn_key=(0, next(_passes)))
@@ -105,6 +114,12 @@ def own_generator(generator, seed):
         sequence = np.random.SeedSequence([seed, *entropy], spawn_key=key)
         own[id(generator)] = np.random.default_rng(sequence)
     return own[id(generator)]
+
+
+def swap(other):
+    """Replace the calling thread's `Generator` by another one; return the previous one."""
+    before, _own.generator = generator(), other
+    return before
 
 
 def get_state():

@@ -28,6 +28,7 @@ LAYERS = (  # from the top
     ("preprocessing", "report"),
     ("backend", "datasets", "ops", "plot", "testing", "utils", "wrappers"),
     ("models",),
+    ("distribution",),
     ("training", "callbacks"),
     ("saving",),
     ("plan",),

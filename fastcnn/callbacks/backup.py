@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fastcnn.callbacks.base import Callback
 from fastcnn.callbacks.monitoring import check_save_freq
+from fastcnn.core import ranks
 
 if TYPE_CHECKING:
     from fastcnn.core.types import Path
@@ -69,8 +70,11 @@ class BackupAndRestore(Callback):
         from fastcnn.saving.state import load_state
 
         self._steps = 0
-        if os.path.exists(self._path):
-            self.model._run.resume(load_state(self._path))
+        states = ranks.from_main(
+            lambda: [load_state(self._path)] if os.path.exists(self._path) else []
+        )
+        for state in states:
+            self.model._run.resume(state)
 
     def on_epoch_end(self, epoch, logs=None):
         if self.save_freq == "epoch":
@@ -85,11 +89,12 @@ class BackupAndRestore(Callback):
     def _save(self):
         from fastcnn.saving.state import save_state
 
-        os.makedirs(self.backup_dir, exist_ok=True)
-        save_state(self._path, self.model._run.get_state())
+        if ranks.is_main():
+            os.makedirs(self.backup_dir, exist_ok=True)
+            save_state(self._path, self.model._run.get_state())
 
     def on_train_end(self, logs=None):
-        if self.delete_checkpoint:
+        if self.delete_checkpoint and ranks.is_main():
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self._path)
             with contextlib.suppress(OSError):  # not empty: it holds files of others

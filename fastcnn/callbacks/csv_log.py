@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from fastcnn.callbacks.base import Callback
+from fastcnn.core import ranks
 
 if TYPE_CHECKING:
     from fastcnn.core.types import Path
@@ -39,7 +40,8 @@ class CSVLogger(Callback):
         self._close()
         is_new = not (self.append and os.path.exists(self.filename))
         self._needs_header = is_new or os.path.getsize(self.filename) == 0
-        self._file = open(self.filename, "w" if is_new else "a", newline="")  # noqa: SIM115
+        filename = self.filename if ranks.is_main() else os.devnull
+        self._file = open(filename, "w" if is_new else "a", newline="")  # noqa: SIM115
         self.keys = None
 
     def on_epoch_end(self, epoch, logs=None):

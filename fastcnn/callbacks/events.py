@@ -22,6 +22,8 @@ import time
 
 import numpy as np
 
+from fastcnn.core import ranks
+
 FLOAT, DOUBLE = 1, 2  # DataType
 SCALAR, TENSOR = 1, 2  # DataClass
 BINS = 30
@@ -91,6 +93,9 @@ class EventWriter:
     """Appends events to a new file in a folder, which is created if it does not exist."""
 
     def __init__(self, folder):
+        if not ranks.is_main():
+            self._file = open(os.devnull, "wb")  # noqa: SIM115
+            return
         os.makedirs(folder, exist_ok=True)
         name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}"
         path = os.path.join(folder, f"{name}.{os.getpid()}.{next(_file_counter)}.v2")

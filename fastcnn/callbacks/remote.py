@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.callbacks.base import Callback
+from fastcnn.core import ranks
 from fastcnn.core.arguments import warn
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class RemoteMonitor(Callback):
         self.send_as_json = bool(send_as_json)
 
     def on_epoch_end(self, epoch, logs=None):
+        if not ranks.is_main():
+            return
         try:
             import requests
         except ImportError:

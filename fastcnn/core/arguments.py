@@ -9,6 +9,8 @@ import warnings
 
 import numpy as np
 
+from fastcnn.core import ranks
+
 MAX_ELEMENTS = 1 << 60  # of an array, and far from where integers become slow
 PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 
@@ -182,6 +184,8 @@ def refuse(value, name, default=None):
 
 def warn(message):
     """Warn the user, attributing the warning to the first caller outside of this package."""
+    if not ranks.is_main():
+        return
     frame, level = sys._getframe(1), 2
     while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         frame, level = frame.f_back, level + 1

@@ -20,6 +20,7 @@ GRADIENT = (
     "`keras.gradients` of a model"
 )
 CTC = "alignment of sequences (CTC) is not supported"
+MPI = "start the program with `mpiexec` and use `distribution.DataParallel`"
 CPU = "everything runs on the CPU; `config.set_num_threads` sets the number of threads"
 
 HINTS = {  # module -> {what to use instead: the missing names}
@@ -45,7 +46,8 @@ HINTS = {  # module -> {what to use instead: the missing names}
         "functions run as they are, without a graph": (
             "function autograph executing_eagerly py_function numpy_function"
         ),
-        CPU: "device distribute distribution test",
+        CPU: "device test",
+        MPI: "distribute",
         "use NumPy, `keras.ops` or `from fastcnn import tf`": (
             "Tensor Variable TensorShape TensorSpec RaggedTensor SparseTensor abs add argmax "
             "argmin argsort bool boolean_mask broadcast_to cast clip_by_value concat constant "
@@ -169,6 +171,12 @@ HINTS = {  # module -> {what to use instead: the missing names}
             "enable_traceback_filtering enable_unsafe_deserialization is_flash_attention_enabled "
             "is_nnx_enabled is_traceback_filtering_enabled max_epochs max_steps_per_epoch "
             "set_max_epochs set_max_steps_per_epoch"
+        ),
+    },
+    "fastcnn.distribution": {
+        MPI: "initialize DeviceMesh",
+        "only data parallelism is supported: use `distribution.DataParallel`": (
+            "LayoutMap ModelParallel TensorLayout distribute_tensor"
         ),
     },
     "fastcnn.data": {

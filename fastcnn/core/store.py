@@ -169,6 +169,21 @@ class Store:
         for block, part, flat in self._trainable_runs:
             block.values[part] = self.weights[flat]
 
+    def read_gradients(self, gradients):
+        """Copy the gradients of the trainable variables to a flat array."""
+        for block, part, flat in self._trainable_runs:
+            gradients[flat] = block.gradients[part]
+
+    def add_gradients(self, gradients):
+        """Add the gradients of the trainable variables to a flat array."""
+        for block, part, flat in self._trainable_runs:
+            gradients[flat] += block.gradients[part]
+
+    def write_gradients(self, gradients):
+        """Replace the gradients of the trainable variables by those of a flat array."""
+        for block, part, flat in self._trainable_runs:
+            block.gradients[part] = gradients[flat]
+
     # --------------------------------------------------------------------------------- all values
 
     def read(self):

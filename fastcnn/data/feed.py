@@ -8,6 +8,7 @@ also from uint8, so a data set is never copied to float as a whole.
 import numpy as np
 
 from fastcnn import kernels, random
+from fastcnn.core import ranks
 from fastcnn.core.memory import aligned
 
 
@@ -89,6 +90,23 @@ class Batch:
             buffer[...] = arrays[index][positions]
 
 
+def batch_of(samples, order, size, input_buffer, full_size=None):
+    """A `Batch`, or this rank's part of one (see `core.ranks`).
+
+    Args:
+        samples, order, size: as of the `Batch`.
+        input_buffer: as of a `Feed`.
+        full_size: the batch size, which the last batch may not reach; None if orders may differ
+            between ranks, which are then compared.
+    """
+    if ranks.current is not None:
+        return ranks.current.batch(samples, order, size, input_buffer, full_size)
+    inputs = [
+        input_buffer(size, array.shape[1:], index) for index, array in enumerate(samples.inputs)
+    ]
+    return Batch(samples, order, size, inputs)
+
+
 class Feed:
     """Batches of `samples`; each iteration is one pass.
 
@@ -164,9 +182,7 @@ class Feed:
     def _batch(self, size):
         batch = self._batches.get(size)
         if batch is None:
-            inputs = [
-                self._input_buffer(size, array.shape[1:], index)
-                for index, array in enumerate(self.samples.inputs)
-            ]
-            batch = self._batches[size] = Batch(self.samples, self._order, size, inputs)
+            batch = self._batches[size] = batch_of(
+                self.samples, self._order, size, self._input_buffer, self.batch_size
+            )
         return batch

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastcnn.data.arrays import unpack
 from fastcnn.data.elements import leaves
-from fastcnn.data.feed import Batch, Order
+from fastcnn.data.feed import Batch, Order, batch_of
 from fastcnn.data.passes import Passes
 from fastcnn.data.readers import EMPTY
 
@@ -108,9 +108,7 @@ class IndexFeed:
     def _batch(self, size):
         batch = self._batches.get(size)
         if batch is None:
-            inputs = [
-                self._input_buffer(size, array.shape[1:], index)
-                for index, array in enumerate(self.samples.inputs)
-            ]
-            batch = self._batches[size] = Batch(self.samples, self._order, size, inputs)
+            batch = self._batches[size] = batch_of(
+                self.samples, self._order, size, self._input_buffer
+            )
         return batch

@@ -82,9 +82,10 @@ class Samples:
                 f"{len(self)} samples are too few for `validation_split`={fraction}: "
                 "one part would be empty."
             )
-        return self._part(slice(0, cut)), self._part(slice(cut, None))
+        return self.part(slice(0, cut)), self.part(slice(cut, None))
 
-    def _part(self, rows):
+    def part(self, rows):
+        """The samples of a slice, as views."""
         part = object.__new__(Samples)
         part._takes, part._gives, part.class_weight = self._takes, self._gives, None
         part.inputs = [x[rows] for x in self.inputs]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn.core import ranks
 from fastcnn.core.arguments import check_count, warn
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
@@ -146,6 +147,11 @@ class BatchBuffers:
         return batch
 
 
+def buffers_of(model):
+    """`BatchBuffers` of a model, or those for this rank's part of each batch."""
+    return BatchBuffers(model) if ranks.current is None else ranks.current.buffers(model)
+
+
 def feed_of(source, model, objectives=None, shuffle=False, class_weight=None, trains=False):
     """What yields the batches of an iterable: an `IndexFeed` if it selects rows, else a `Stream`.
 
@@ -203,7 +209,7 @@ class Stream:
         self.target_shapes = []
         self.position = 0  # batches consumed in this pass
         self._resume_at = 0
-        self._buffers = BatchBuffers(model)
+        self._buffers = buffers_of(model)
 
     def peek(self):
         """Read the first batch without consuming it: it may build the model."""

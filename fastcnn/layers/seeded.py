@@ -26,6 +26,10 @@ class SeededLayer(Layer):
             return random.generator()
         return random.own_generator(self._generator, self.seed)
 
+    def replace_generator(self, generator):
+        """Let a layer with a generator of its own draw from another one."""
+        self._generator = generator
+
     def get_random_state(self):
         """The state of the layer's own generator as plain values; None if it has none."""
         return None if self._generator is None else self._generator.bit_generator.state

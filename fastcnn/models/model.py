@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from fastcnn import config
-from fastcnn.core import forks
+from fastcnn.core import forks, ranks
 from fastcnn.core.arguments import refuse
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
@@ -426,6 +426,8 @@ class Model(Trainer, Saveable, Layer):
         """
         from fastcnn.models.summary import print_summary
 
+        if print_fn is None and not ranks.is_main():
+            return
         print_summary(
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )

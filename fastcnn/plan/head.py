@@ -56,6 +56,9 @@ class LossHead:
         activation: the activation that the loss includes, or None.
         weight: the factor of this loss in the model's.
 
+    Attributes:
+        batch_size: the number of samples that a mean is over, if `step` gets a part of them.
+
     Attributes, after `step`:
         losses: (n,), unweighted.
         predictions: (n, ..., size).
@@ -66,7 +69,15 @@ class LossHead:
         self.activation = activation
         self.weight = weight
         self.losses = self.predictions = None
+        self.batch_size = None
         self._calls = {}
+
+    def expect_batch(self, size):
+        """Set `batch_size`."""
+        if size != self.batch_size:
+            self.batch_size = size
+            for call in self._calls.values():
+                call.targets = None  # binds it again: it scales the gradients for another size
 
     def step(self, z, targets, weights=None):
         """Compute losses and predictions; return the gradient at z."""
@@ -88,7 +99,9 @@ class LossHead:
         dz = before.dz if before is not None and before.z is z else None
         if before is None and len(self._calls) >= MAX_CALLS:
             self._calls.clear()
-        call = HeadCall(self.loss, self.activation, z, targets, weights, self.weight, dz)
+        call = HeadCall(
+            self.loss, self.activation, z, targets, weights, self.weight, dz, self.batch_size
+        )
         self._calls[len(z)] = call
         return call
 
@@ -104,7 +117,9 @@ class HeadCall:
     it, as in Keras. The gradient is written to `dz`, by default a new array.
     """
 
-    def __init__(self, loss, activation, z, targets, weights, loss_weight=1.0, dz=None):
+    def __init__(
+        self, loss, activation, z, targets, weights, loss_weight=1.0, dz=None, batch_size=None
+    ):
         self.z = z
         self.dz = aligned(z.shape, z.dtype) if dz is None else dz
         self.targets = targets
@@ -119,7 +134,7 @@ class HeadCall:
             self.run = loss.bind_batch(z, targets, weights, loss_weight, self.losses, self.dz)
             return
         adds = loss.reduction in ("sum", "none", None)
-        factor = loss_weight * (1 if adds else 1 / (size * positions))
+        factor = loss_weight * (1 if adds else 1 / ((batch_size or size) * positions))
         scale = np.full(size * positions, factor, z.dtype)
         if weights is not None:
 

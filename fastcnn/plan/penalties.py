@@ -11,6 +11,7 @@ class ActivityStep(Step):
     """The step after a layer with an activity regularizer: returns y unchanged, and adds to dy."""
 
     keeps_input = True
+    batch_size = None  # of the whole batch, if the step runs a part of it
 
     def __init__(self, use):
         shape = use.output_shape
@@ -34,7 +35,7 @@ class ActivityStep(Step):
     def backward(self, dy):
         """dy plus the gradient of the penalty; dy is None if no loss depends on the output."""
         gradient = self.regularizer.gradient(self._y)
-        gradient /= max(len(self._y), 1)
+        gradient /= self.batch_size or max(len(self._y), 1)
         if dy is None:
             return gradient
         gradient += dy
@@ -49,7 +50,7 @@ class ActivityStep(Step):
 
     def value(self):
         """The penalty of the last batch, per sample."""
-        return self.regularizer(self._y) / max(len(self._y), 1)
+        return self.regularizer(self._y) / (self.batch_size or max(len(self._y), 1))
 
 
 class Penalties:
@@ -66,8 +67,17 @@ class Penalties:
 
     def measure(self):
         """Compute the sum for the current weights and outputs."""
-        self.value = sum(weight.regularizer(weight.value) for weight in self._weights)
+        self.value = self.of_weights()
         self.value += sum(step.value() for step in self._steps)
+
+    def of_weights(self):
+        """The penalties of the current weights."""
+        return sum(weight.regularizer(weight.value) for weight in self._weights)
+
+    @property
+    def has_outputs(self):
+        """Whether there are penalties of outputs."""
+        return bool(self._steps)
 
     def of_outputs(self):
         """The penalty of each regularized output of the last batch."""

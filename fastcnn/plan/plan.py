@@ -66,6 +66,10 @@ class Plan:
         program = self._last = self._training_outputs if training else self.inference
         return program.forward(inputs, training)
 
+    def predict(self, batch):
+        """`forward` of a loaded batch outside of training."""
+        return self.forward(batch.inputs, False)
+
     def forward_one(self, x, training=None):
         """`forward` of a model with one input and one output: a buffer for an array."""
         program = self._last = self._training_outputs if training else self.inference
@@ -79,18 +83,18 @@ class Plan:
         """`forward` for the only input; see `Program.forward_in_place`."""
         return self.inference.forward_in_place(x, training)
 
-    def compute_loss(self, batch, training):
+    def compute_loss(self, batch, training, penalties=True):
         """Run a loaded batch through all steps and heads; return the program that did."""
         program = self._last = self.training if training else self.evaluation
-        self._gradients = program.compute_loss(batch, training)
+        self._gradients = program.compute_loss(batch, training, penalties)
         return program
 
-    def backpropagate(self):
+    def backpropagate(self, penalties=True):
         """Compute the gradients of all trainable weights, after `compute_loss` in training."""
         self.backward.run(self._gradients)
         for weight in self._without_gradient:  # no loss depends on it; another model may have one
             weight.gradient[...] = 0
-        if self.training.penalties is not None:
+        if penalties and self.training.penalties is not None:
             self.training.penalties.add_gradients()
 
     @property

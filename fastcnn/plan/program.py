@@ -12,7 +12,7 @@ import numpy as np
 from fastcnn.layers.identity import Identity
 from fastcnn.layers.steps import IdentityStep
 from fastcnn.plan.backward import Backward
-from fastcnn.plan.penalties import penalties_of
+from fastcnn.plan.penalties import ActivityStep, penalties_of
 
 
 class Program:
@@ -136,8 +136,11 @@ class Program:
         self._values[target] = y
         return self._run(self._forwards[1:], training)[0]
 
-    def compute_loss(self, batch, training):
-        """Run a loaded batch through all steps and heads; return the gradient at each head."""
+    def compute_loss(self, batch, training, penalties=True):
+        """Run a loaded batch through all steps and heads; return the gradient at each head.
+
+        `penalties` is whether to measure those as well.
+        """
         results = self.forward(batch.inputs, training)
         targets, weights = batch.targets, batch.weights
         gradients = []
@@ -145,9 +148,17 @@ class Program:
             gradients.append(head.step(results[index], targets[index], weights[index]))
             results[index] = head.predictions
         self.predictions = results
-        if self.penalties is not None:
+        if penalties and self.penalties is not None:
             self.penalties.measure()
         return gradients
+
+    def expect_batch(self, size):
+        """Average over batches of `size` samples, of which each `compute_loss` gets a part."""
+        for _, head in self._losses:
+            head.expect_batch(size)
+        for step in self.steps:
+            if isinstance(step, ActivityStep):
+                step.batch_size = size
 
     def backward(self):
         """The `Backward` pass from the heads."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from fastcnn.core import ranks
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
@@ -53,8 +55,9 @@ class Saveable:
         path = _path(filepath, overwrite, (".keras",), "Models", "save")
         if zipped is False:
             raise ValueError("The argument `zipped` must be None or True. Received zipped=False.")
-        with self._lock:
-            keras_file.save_model(path, self)
+        if ranks.is_main():
+            with self._lock:
+                keras_file.save_model(path, self)
 
     def save_weights(
         self, filepath: Path, overwrite: bool = True, max_shard_size: int | None = None
@@ -79,8 +82,9 @@ class Saveable:
         refuse(max_shard_size, "max_shard_size")
         path = _path(filepath, overwrite, (".weights.h5", ".npz"), "Weights", "save_weights")
         self._require_built("has no weights yet")
-        with self._lock:
-            (npz if path.endswith(".npz") else h5_weights).save_weights(path, self)
+        if ranks.is_main():
+            with self._lock:
+                (npz if path.endswith(".npz") else h5_weights).save_weights(path, self)
 
     def load_weights(self, filepath: Path, skip_mismatch: bool = False, **kwargs: Any) -> None:
         """Load weights from a file; nothing is assigned unless all of them match.
@@ -144,8 +148,9 @@ class Saveable:
             raise ValueError(f'The argument `format` must be "onnx". Received format={format!r}.')
         path = _path(filepath, True, (".onnx",), "Exported models", "export")
         self._require_built("cannot be exported")
-        with self._lock:
-            onnx.export_model(path, self, **kwargs)
+        if ranks.is_main():
+            with self._lock:
+                onnx.export_model(path, self, **kwargs)
 
     def get_compile_config(self) -> Config:
         """The arguments of `compile` as plain values; empty if the model is not compiled."""
@@ -223,6 +228,6 @@ def _path(filepath, overwrite, endings, what, method):
             f"{what} are stored in {' or '.join(endings)} files: the argument `filepath` of "
             f"`{method}` must have this extension. Received filepath={path!r}."
         )
-    if not overwrite and os.path.exists(path):
+    if not overwrite and ranks.is_main() and os.path.exists(path):
         raise FileExistsError(f"{path} already exists and `overwrite` is False.")
     return path

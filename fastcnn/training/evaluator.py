@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import callbacks as callbacks_module, metrics
+from fastcnn.core import ranks
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose
 from fastcnn.data.feed import Feed
 from fastcnn.data.samples import Samples
-from fastcnn.data.streams import BatchBuffers, Epochs, feed_of, makes_batches
+from fastcnn.data.streams import Epochs, buffers_of, feed_of, makes_batches
 from fastcnn.data.structure import Structure
 from fastcnn.training.loop import BatchLoop
 from fastcnn.training.objectives import Objectives
@@ -28,16 +29,17 @@ if TYPE_CHECKING:
     from fastcnn.metrics import Metric
 
 
-class Singles(BatchBuffers):
+class Singles:
     """The state that `train_on_batch` and `test_on_batch` keep between calls."""
 
     def __init__(self, model):
-        super().__init__(weakref.proxy(model))  # the model keeps this object
-        self._plan, self._optimizer = model._plan, model.optimizer
+        self.buffers = buffers_of(weakref.proxy(model))  # the model keeps this object
+        self._plan, self._optimizer, self._ranks = model._plan, model.optimizer, ranks.current
 
     def is_for(self, model):
         """Whether the model still has the plan and optimizer that this was created for."""
-        return self._plan is model._plan and self._optimizer is model.optimizer
+        is_same = self._plan is model._plan and self._optimizer is model.optimizer
+        return is_same and self._ranks is ranks.current
 
 
 class Rows:
@@ -136,12 +138,15 @@ class Evaluator:
         self._require_compiled("evaluate")
         check_optional_count(steps, "steps")
         shown = check_verbose(verbose)
-        epochs = self._epochs(x, y, sample_weight, batch_size, steps)
-        params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
-        hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
-        progress = ProgressBar(epochs.steps, shown)
-        with epochs, progress:
-            logs = self._evaluate(epochs, self._tracker(epochs.feed.target_shapes), hooks, progress)
+        with ranks.together("evaluate"):
+            epochs = self._epochs(x, y, sample_weight, batch_size, steps)
+            params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
+            hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
+            if ranks.current is not None:
+                ranks.current.check(self, epochs)
+            progress, tracker = ProgressBar(epochs.steps, shown), self._tracker_of(epochs)
+            with epochs, progress:
+                logs = self._evaluate(epochs, tracker, hooks, progress)
         return logs if return_dict else self._flat(logs)
 
     def _evaluate(self, epochs, tracker, hooks, progress=None):
@@ -152,7 +157,8 @@ class Evaluator:
         self.stop_evaluating = False
         hooks.call("on_test_begin", {})
         step = self._test_step(tracker)
-        loop = BatchLoop(epochs.epoch(), hooks, "test", self, tracker.logs, progress)
+        flags = ranks.agreed(self, hooks, "test")
+        loop = BatchLoop(epochs.epoch(), hooks, "test", flags, tracker.logs, progress)
         for batch in loop:
             step(batch)
         logs = tracker.logs()
@@ -173,11 +179,17 @@ class Evaluator:
             with lock:
                 if model._plan is None:  # changed by a callback, or for images of a second size
                     model.assemble_if_changed()
-                plan = model._plan
+                if model._plan is not plan:
+                    bind()
                 with model._store.lock:
                     batch.load()
-                    add(plan.compute_loss(batch, False), batch)
+                    add(runner.compute_loss(batch, False), batch)
 
+        def bind():
+            nonlocal plan, runner
+            plan, runner = model._plan, runner_of(model)
+
+        plan = runner = None
         return step
 
     # ------------------------------------------------------------------------------------ predict
@@ -203,6 +215,10 @@ class Evaluator:
         """
         check_optional_count(steps, "steps")
         shown = check_verbose(verbose)
+        with ranks.together("predict"):
+            return self._predict_all(x, batch_size, verbose, shown, steps, callbacks)
+
+    def _predict_all(self, x, batch_size, verbose, shown, steps, callbacks):
         if makes_batches(x):
             feed: Any = feed_of(x, self)
             whole = None
@@ -220,6 +236,8 @@ class Evaluator:
         epochs = Epochs(feed, steps)
         params = {"verbose": verbose, "epochs": 1, "steps": epochs.steps}
         hooks = callbacks_module.CallbackList(callbacks, model=self, **params)
+        if ranks.current is not None:
+            ranks.current.check(self, epochs)
         progress = ProgressBar(epochs.steps, shown)
         with epochs, progress:
             return self._predict(epochs, whole, hooks, progress)
@@ -234,19 +252,20 @@ class Evaluator:
             epochs.epoch(),
             hooks,
             "predict",
-            self,
+            ranks.agreed(self, hooks, "predict"),
             dict,
             progress,
             step_logs=lambda: {"outputs": gives.pack([rows.last for rows in results])},
         )
+        plan = runner = None
         for batch in loop:
             with self._lock:
                 self.assemble_if_changed()
+                if self._plan is not plan:
+                    plan, runner = self._plan, runner_of(self)
                 batch.load()
                 with self._store.lock:
-                    for rows, y in zip(
-                        results, self._plan.forward(batch.inputs, False), strict=True
-                    ):
+                    for rows, y in zip(results, runner.predict(batch), strict=True):
                         rows.add(y)
         hooks.call("on_predict_end", {})
         progress.finish(loop.done, {})
@@ -320,12 +339,12 @@ class Evaluator:
 
         Batches of one shape share buffers, bound kernels and metrics until the model changes.
         """
-        with self._lock:
+        with self._lock, ranks.together(make_step.__name__.strip("_")):
             self._check(samples, gather=False)
             singles = self._singles
             if singles is None or not singles.is_for(self):
                 singles = self._singles = Singles(self)
-            batch = singles.batch_of(samples)
+            batch = singles.buffers.batch_of(samples)
             kind = make_step.__name__
             if kind not in batch.runs:
                 tracker = self._tracker([None if y is None else y.shape for y in samples.targets])
@@ -374,6 +393,9 @@ class Evaluator:
         with self._lock:
             self.assemble_if_changed()
 
+    def _tracker_of(self, epochs):
+        return self._tracker(epochs.feed.target_shapes)
+
     def _tracker(self, target_shapes):
         return Tracker(self.objectives, target_shapes, self.output_shapes)
 
@@ -391,6 +413,11 @@ class Evaluator:
     def _require_loss(self):
         if not self.objectives.losses:
             raise ValueError("The model was compiled without a `loss`: pass one to `compile`.")
+
+
+def runner_of(model):
+    """What runs the batches of an assembled model: its plan, here or together with other ranks."""
+    return model._plan if ranks.current is None else ranks.current.runner(model)
 
 
 def batch_size_of(batch_size, samples, steps=None):

@@ -14,7 +14,8 @@ class BatchLoop:
         batches: the remaining batches of the epoch.
         hooks: the `CallbackList`.
         mode: "train", "test" or "predict": which hooks are called.
-        model: its `stop_training`, `stop_evaluating` or `stop_predicting` ends the loop.
+        model: its `stop_training`, `stop_evaluating` or `stop_predicting` ends the loop (see
+            `core.ranks.agreed`).
         logs: function that returns the logs so far, for the hooks and the progress bar.
         progress: the `ProgressBar`, or None.
         done: number of completed steps of the epoch.

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fastcnn import callbacks as callbacks_module, optimizers
+from fastcnn.core import ranks
 from fastcnn.core.arguments import check_count, check_optional_count, check_verbose, warn
 from fastcnn.data.arrays import unpack
 from fastcnn.data.streams import Epochs, makes_batches
-from fastcnn.training.evaluator import Evaluator, batch_size_of
+from fastcnn.training.evaluator import Evaluator, batch_size_of, runner_of
 from fastcnn.training.loop import BatchLoop
 from fastcnn.training.objectives import Objectives
 from fastcnn.training.progress import ProgressBar
@@ -155,7 +156,7 @@ class Trainer(Evaluator):
         if not isinstance(validation_freq, (list, tuple, set)):
             check_count(validation_freq, "validation_freq")
         shown = check_verbose(verbose)
-        with self._only_training():
+        with self._only_training(), ranks.together("fit"):
             split = validation_split if validation_data is None else 0
             epochs, held_back = self._epochs_to_train(
                 x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight, split
@@ -167,6 +168,8 @@ class Trainer(Evaluator):
             hooks = callbacks_module.CallbackList(callbacks, add_history=True, model=self, **params)
             self.history = hooks.history
             self.stop_training = False
+            if ranks.current is not None:
+                ranks.current.start(self, epochs, validation)
             epochs.reset()
             tracker = self._tracker_now = self._tracker(epochs.feed.target_shapes)
             run = self._run = Run(self, epochs, tracker, hooks, initial_epoch)
@@ -247,6 +250,8 @@ class Trainer(Evaluator):
                 done, run.epoch, run.done = run.done, epoch + 1, 0
                 hooks.call("on_epoch_end", epoch, logs)
                 progress.finish(done, logs)
+            if ranks.current is not None:
+                ranks.current.end_epoch(self)
         return logs
 
     def _train_epoch(self, run, progress):
@@ -260,7 +265,7 @@ class Trainer(Evaluator):
             run.epochs.epoch(run.done),
             run.hooks,
             "train",
-            self,
+            ranks.agreed(self, run.hooks, "train"),
             tracker.logs,
             progress,
             run.done,
@@ -286,25 +291,26 @@ class Trainer(Evaluator):
 
         def bound():
             plan = model._plan
-            return plan, model._store.lock, model.optimizer.update if plan.backward.steps else None
+            update = model.optimizer.update if plan.backward.steps else None
+            return plan, runner_of(model), model._store.lock, update
 
-        plan, weights_lock, update = bound()
+        plan, runner, weights_lock, update = bound()
         if update is None:
             warn("The model does not have any trainable weights.")
 
         def step(batch):
-            nonlocal plan, weights_lock, update
+            nonlocal plan, runner, weights_lock, update
             with lock:
                 if model._plan is not plan:  # a callback changed the model, or only a setting
                     model._require_current_optimizer()
                     if (model.optimizer, model.objectives, model._leaves) != compiled:
                         raise RuntimeError("The model was compiled or changed during training.")
-                    plan, weights_lock, update = bound()
+                    plan, runner, weights_lock, update = bound()
                 with weights_lock:
                     batch.load()
-                    program = plan.compute_loss(batch, True)
+                    program = runner.compute_loss(batch, True)
                     if update is not None:
-                        plan.backpropagate()
+                        runner.backpropagate()
                         update()
                     add(program, batch)
 

@@ -147,7 +147,7 @@ def test_single_batches_share_buffers():
     for _ in range(3):
         model.train_on_batch(x, y)
         model.test_on_batch(X, Y)
-    assert len(model._singles._batches) == 1
+    assert len(model._singles.buffers._batches) == 1
     assert len(model._inputs) == 2
 
 

@@ -132,7 +132,7 @@ def test_many_shapes_keep_few_buffers():
     for size in range(1, 40):
         wanted = copy_of(model).test_on_batch(x[:size], y[:size])
         assert model.test_on_batch(x[:size], y[:size]) == wanted
-    assert len(model._singles._batches) <= 4
+    assert len(model._singles.buffers._batches) <= 4
 
 
 def test_concurrent_calls_do_not_interfere():
