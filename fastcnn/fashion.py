@@ -8,6 +8,7 @@ the layers to start your own program.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import os
 import shlex
@@ -41,6 +42,8 @@ examples:
       compare it with a dense network, as the tutorial does
   {PROGRAM} --epochs 1 --limit 6000
       a quick test with a tenth of the images
+  mpiexec -n 4 {PROGRAM} --distributed
+      train in four processes, on one machine or on several, with the same result
   {PROGRAM} --save model.keras
       save the trained model; to load it, call
       fastcnn.models.load_model("model.keras")
@@ -112,6 +115,24 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Load the data, train the requested models, and print their results."""
+    if options.threads is not None:
+        keras.config.set_num_threads(options.threads)
+    if not options.distributed:
+        return load_and_train(options)
+    try:
+        distribution = keras.distribution.DataParallel()
+    except ModuleNotFoundError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 1
+    keras.distribution.set_distribution(distribution)
+    if distribution.data_shard_id == 0:
+        return load_and_train(options)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        return load_and_train(options)  # only rank 0 prints
+
+
+def load_and_train(options):
+    """`run` once the threads and the distribution are set."""
     try:
         (x_train, y_train), (x_test, y_test) = keras.datasets.fashion_mnist.load_data(options.data)
     except (OSError, ValueError) as error:
@@ -121,8 +142,6 @@ def run(options: argparse.Namespace) -> int:
     train = x_train.reshape(-1, 28, 28, 1)[: options.limit], y_train[: options.limit]
     test = x_test.reshape(-1, 28, 28, 1)[: options.limit], y_test[: options.limit]
 
-    if options.threads is not None:
-        keras.config.set_num_threads(options.threads)
     results = []
     for name in MODELS if options.model == "both" else [options.model]:
         try:
@@ -166,6 +185,8 @@ def train_and_test(name, train, test, options):
             callbacks=callbacks,
         )
     except KeyboardInterrupt:
+        if options.distributed:  # other processes may have stopped after another step
+            raise
         stopped = True
     except (OSError, ValueError) as error:
         if not options.resume:
@@ -256,6 +277,9 @@ def save(model, path, quiet):
 
 def save_weights(model, path):
     """Write the weights as a NumPy archive, completely or not at all."""
+    distribution = keras.distribution.distribution()
+    if distribution is not None and distribution.data_shard_id != 0:
+        return
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(part, "wb") as file:
@@ -328,6 +352,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         type=integer(1),
         metavar="N",
         help="number of threads (default: all available cores); it does not affect the result",
+    )
+    parser.add_argument(
+        "--distributed",
+        action="store_true",
+        help="train in all processes that mpiexec started, each on a part of every batch; the "
+        "number of processes does not affect the result (requires mpi4py)",
     )
     parser.add_argument(
         "--data",
