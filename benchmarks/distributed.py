@@ -36,9 +36,15 @@ FILE = ROOT / "build" / "distributed.json"
 FIGURE = ROOT / "docs" / "distributed.svg"
 
 NETS = {"tutorial": "the tutorial's network", "resnet20": "ResNet-20"}
-SHAPES = ((8, 8), (32, 8), (32, 32), (128, 32))  # (batch, slice), fitted by `fixed`, `slice`, ...
+SHAPES = (
+    (1, 1),
+    (8, 8),
+    (32, 8),
+    (32, 32),
+    (128, 32),
+)  # (batch, slice), fitted by `fixed`, `slice`, ...
 RANKS = (2, 4)
-PER_RANK = 8  # samples of a rank in the check: one slice
+PER_RANK = {"tutorial": 8, "resnet20": 1}  # samples of a rank in the check: one slice
 SIZES = (16, 1 << 14, 1 << 18, 1 << 20)  # elements of the sums between two ranks
 BATCHES = (32, 256, 2048)
 NODES = [1 << i for i in range(11)]
@@ -68,11 +74,18 @@ def shortest(function, seconds):
 
 
 def step_time(name, batch, slice_size, seconds):
-    """Seconds of a training step."""
+    """(seconds of a training step, bytes of the gradient)."""
+    import fastcnn as keras
+
+    keras.distribution.set_distribution(keras.distribution.DataParallel(slice_size=slice_size))
+    return plain_step_time(name, batch, seconds)
+
+
+def plain_step_time(name, batch, seconds):
+    """(seconds of a training step as it is set up, bytes of the gradient)."""
     import fastcnn as keras
     from benchmarks.nets import NETS as ALL
 
-    keras.distribution.set_distribution(keras.distribution.DataParallel(slice_size=slice_size))
     net = ALL[name]
     model = net.compile(net.build(keras), keras)
     x, y = net.data(batch, 0)
@@ -95,8 +108,8 @@ def work(path, seconds):
     keras.config.set_num_threads(1)
     ranks = communicator()
     found = {"nets": {}, "sums": {}}
-    shapes = SHAPES if ranks.size == 1 else [(PER_RANK * ranks.size, PER_RANK)]
-    for name in NETS:
+    for name, count in PER_RANK.items():
+        shapes = SHAPES if ranks.size == 1 else [(count * ranks.size, count)]
         found["nets"][name] = []
         for batch, slice_size in shapes:
             took, size = step_time(name, batch, slice_size, seconds)
@@ -111,6 +124,8 @@ def work(path, seconds):
 
         found["sums"][str(length)] = shortest(add, seconds / 4)
     if ranks.size == 1:
+        keras.distribution.set_distribution(None)
+        found["plain"] = {name: plain_step_time(name, 32, seconds)[0] for name in NETS}
         a, b = np.zeros((2, 1 << 18), "f4")
         add = lambda: np.add(a, b, out=a)  # noqa: E731
         found["addition"] = shortest(add, seconds / 4) / a.nbytes
@@ -230,15 +245,31 @@ def show(found):
         f"a megabyte while computing: {both * 1e3:.2f} ms; one after the other: "
         f"{(alone + computing) * 1e3:.2f} ms, of which the exchange {alone * 1e3:.2f} ms\n"
     )
+    rows = []
+    for name, plain in found["1"]["plain"].items():
+        steps = {tuple(key): took for *key, took, _ in found["1"]["nets"][name]}
+        times = plain, steps[32, 32], steps[32, 8]
+        cells = [f"{digits(took * 1e3)} ({took / plain - 1:+.0%})" for took in times]
+        rows.append([NETS[name], digits(plain * 1e3), *cells[1:]])
+    print(table(["batch 32, one rank, ms", "plain", "one slice", "four slices of 8"], rows), "\n")
     rows, cores = [], found["cores"]
     for name, c in costs.items():
         for ranks in RANKS:
             ((_, _, took, _),) = found[str(ranks)]["nets"][name]
             turns = max(1, ranks / cores)  # ranks that share a core take turns
-            expected = turns * c.step(PER_RANK, ranks, here)
+            expected = turns * c.step(PER_RANK[name], ranks, here)
             error = f"{took / expected - 1:+.0%}"
-            rows.append([NETS[name], ranks, digits(expected * 1e3), digits(took * 1e3), error])
-    print(table(["8 samples a rank", "ranks", "model ms", "measured ms", "difference"], rows))
+            rows.append(
+                [
+                    NETS[name],
+                    PER_RANK[name],
+                    ranks,
+                    digits(expected * 1e3),
+                    digits(took * 1e3),
+                    error,
+                ]
+            )
+    print(table(["", "samples a rank", "ranks", "model ms", "measured ms", "difference"], rows))
     rows = []
     for name, c in costs.items():
         for batch in BATCHES:

@@ -140,8 +140,8 @@ def set_distribution(value: DataParallel | None) -> None:
     else:
         messages = communicator()
         messages.timeout = value.timeout
-        checks.compare(messages, checks.of_program())
         if messages.size > 1:
+            checks.compare(messages, checks.of_program())
             _share_cores(messages)
         ranks.current = Replicas(messages, value.reduction, value.slice_size)
     _current = value

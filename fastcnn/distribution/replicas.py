@@ -101,13 +101,13 @@ class Replicas:
 
     def start(self, model, epochs, validation):
         """At the start of `fit`: compare the ranks; all get the state of rank 0."""
+        if self.size == 1:
+            return
         model._require_current_optimizer()
         facts = checks.of_model(model) | checks.of_data(epochs, "the training data")
         if validation is not None:
             facts |= checks.of_data(validation[0], "the validation data")
         checks.compare(self._communicator, facts)
-        if self.size == 1:
-            return
         self._warn_of_idle_ranks(getattr(epochs.feed, "batch_size", None))
         optimizer, store = model.optimizer, model._store
         seeded = [layer for layer in model.leaves() if hasattr(layer, "get_random_state")]

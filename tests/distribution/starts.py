@@ -34,7 +34,16 @@ def dense(units=1):
 
 
 def main(path):
-    keras.distribution.set_distribution(keras.distribution.DataParallel(timeout=30))
+    distribution = keras.distribution.DataParallel(timeout=30)
+    messages = {}
+    if distribution.data_shard_id == distribution.num_processes - 1:
+        keras.config.set_backend("reference")
+    try:
+        keras.distribution.set_distribution(distribution)
+    except ValueError as error:
+        messages["backend"] = f"ValueError: {error}"
+    keras.config.set_backend("native")
+    keras.distribution.set_distribution(distribution)
     x, y, last = np.ones((12, 3), "f4"), np.ones((12, 1), "f4"), is_last()
     changed = x.copy()
     changed[3, 1] += last
@@ -68,7 +77,6 @@ def main(path):
         "unseeded": unseeded,
         "no error": lambda: dense().fit(x, y, verbose=0),
     }
-    messages = {}
     for name, run in runs.items():
         try:
             run()

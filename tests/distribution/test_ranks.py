@@ -59,6 +59,7 @@ def messages(tmp_path_factory):
 @pytest.mark.parametrize(
     ("name", "error"),
     [
+        ("backend", "differs from rank 0 in the backend: 'reference' instead of 'native'."),
         ("data", "ValueError: Rank 2 differs from rank 0 in the training data (a checksum): "),
         ("fewer samples", "in the shapes of the training data: [(11, 3)] instead of [(12, 3)]."),
         ("batch size", "in the batch size of the training data: 6 instead of 4."),
