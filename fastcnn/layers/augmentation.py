@@ -1,8 +1,7 @@
 """Random changes of images: the base classes, RandomFlip.
 
 As in Keras, these layers also change images in calls without `training`, `layer(x)` and `model(x)`,
-but not in `predict` and `evaluate`. A direct call also takes a dictionary with "images" and, as
-there are, "labels" and "segmentation_masks", which change with them.
+but not in `predict` and `evaluate`. A direct call also takes a dictionary (see `ImageLayer`).
 """
 
 from __future__ import annotations
@@ -13,12 +12,14 @@ import numpy as np
 
 from fastcnn.core.arguments import check_choice, check_data_format
 from fastcnn.core.steps import Call
-from fastcnn.core.tensor import tensor
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import ImageLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.seeded import SeededLayer
 from fastcnn.layers.steps import PlainStep
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class AugmentationStep(PlainStep):
@@ -34,10 +35,6 @@ class AugmentationStep(PlainStep):
         call.drawn = self.layer.drawn(x.shape)
         self.layer.apply(call)
         return call.y
-
-
-if TYPE_CHECKING:
-    from typing import Any
 
 
 class ImageChange(ImageLayer):
@@ -66,41 +63,6 @@ class ImageChange(ImageLayer):
 
     def drawn(self, shape):
         """What `apply` needs to know of a batch of images of `shape` (n, h, w, c)."""
-
-    def change_labels(self, labels, drawn):
-        """The labels (n, ...) of the changed images."""
-        return labels
-
-    def change_masks(self, masks, drawn):
-        """The segmentation masks (n, h, w, c) of the changed images."""
-        return masks
-
-    def __call__(self, inputs, training=None):
-        if not isinstance(inputs, dict):
-            return super().__call__(inputs, training)
-        if "images" not in inputs or "bounding_boxes" in inputs:
-            raise ValueError(
-                f"Layer {self.name!r} expects a dictionary with 'images' and, if needed, 'labels' "
-                "and 'segmentation_masks'; bounding boxes are not supported. "
-                f"Received the keys {sorted(map(str, inputs))}."
-            )
-        single = np.ndim(inputs["images"]) == 3
-        batch = {
-            key: np.asarray(value)[None] if single else np.asarray(value)
-            for key, value in inputs.items()
-            if key in ("images", "labels", "segmentation_masks")
-        }
-        x = self._checked(batch["images"])
-        self.build_once((None, *x.shape[1:]))
-        step = self.make_step()
-        batch["images"] = np.array(step.forward(x, training))
-        call = step._kept
-        if call is not None:
-            changes = {"labels": self.change_labels, "segmentation_masks": self.change_masks}
-            for key in changes.keys() & batch.keys():
-                batch[key] = changes[key](batch[key], getattr(call, "drawn", None))
-        changed = {key: tensor(value[0] if single else value) for key, value in batch.items()}
-        return {**inputs, **changed}
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}

@@ -46,31 +46,45 @@ class Cut(ImageLayer):
         return (input_shape[0], self.height, self.width, input_shape[3])
 
     def prepare(self, call):
-        call.window = self.window(*call.x.shape[1:3])
+        call.drawn = self.window(*call.x.shape[1:3])
 
     def apply(self, call):
-        corner, size = call.window[:2], call.window[2:]
-        inside, taken = _overlap(corner, size, call.x.shape[1:3])
-        part = call.x[taken]
+        call.y[...] = self._cut(call.x, call.drawn, self.interpolation)
+
+    def _cut(self, images, window, interpolation):
+        corner, size = window[:2], window[2:]
+        inside, taken = _overlap(corner, size, images.shape[1:3])
+        part = images[taken]
         if part.shape[1:3] != size:
             framed = np.full((len(part), *size, part.shape[3]), self.fill_value, self.dtype)
             framed[inside] = part
             part = framed
-        call.y[...] = self._resampling(size)(part) if self._resizes(size) else part
+        return self._resampling(size, interpolation)(part) if self._resizes(size) else part
 
     def apply_backward(self, call):
-        corner, size = call.window[:2], call.window[2:]
+        corner, size = call.drawn[:2], call.drawn[2:]
         inside, taken = _overlap(corner, size, call.x.shape[1:3])
-        dy = self._resampling(size).transposed(call.dy) if self._resizes(size) else call.dy
+        dy = (
+            self._resampling(size, self.interpolation).transposed(call.dy)
+            if self._resizes(size)
+            else call.dy
+        )
         call.dx[...] = 0
         call.dx[taken] = dy[inside]
 
     def _resizes(self, size):
         return size != (self.height, self.width)
 
-    def _resampling(self, size):
+    def _resampling(self, size, interpolation):
         new_size = (self.height, self.width)
-        return Resampling(size, new_size, self.interpolation, self.dtype, self.antialias)
+        return Resampling(size, new_size, interpolation, self.dtype, self.antialias)
+
+    def call_of(self, step, x):
+        return step.bound(x)  # in inference, too
+
+    def change_masks(self, masks, drawn):
+        """The masks, cut like the images, without new values between those of neighbors."""
+        return self._cut(masks.astype(self.dtype), drawn, "nearest").astype(masks.dtype)
 
     def get_config(self):
         return {
@@ -207,7 +221,7 @@ class RandomCropStep(PlainStep):
         layer, call = self.layer, self.bound(x)
         is_drawn = training is None or training
         size = x.shape[1:3]
-        call.window = layer.draw(*size, layer.generator()) if is_drawn else layer.window(*size)
+        call.drawn = layer.draw(*size, layer.generator()) if is_drawn else layer.window(*size)
         layer.apply(call)
         self._kept = call if is_drawn else None
         return call.y

@@ -135,6 +135,27 @@ def test_segmentation_masks_move_with_the_images(layer):
     assert found["segmentation_masks"].dtype == np.uint8
 
 
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.Resizing(5, 7, "nearest"),
+        layers.Resizing(6, 8, "nearest", pad_to_aspect_ratio=True, fill_value=3),
+        layers.CenterCrop(3, 4),
+        layers.RandomCrop(3, 4, seed=1),
+    ],
+)
+def test_segmentation_masks_get_the_size_of_the_images(layer, training):
+    x = np.random.default_rng(0).integers(0, 9, (2, 9, 14, 1)).astype(np.uint8)
+    found = layer({"images": x, "segmentation_masks": x, "labels": np.eye(2)}, training)
+    assert found["segmentation_masks"].dtype == np.uint8
+    assert found["segmentation_masks"].shape == (2, layer.height, layer.width, 1)
+    if isinstance(layer, layers.Resizing) or training:
+        np.testing.assert_array_equal(found["segmentation_masks"], found["images"])
+    assert set(np.unique(found["segmentation_masks"])) <= set(range(9))
+    np.testing.assert_array_equal(found["labels"], np.eye(2))
+
+
 def test_colors_leave_masks_and_labels():
     x, masks, labels = images(8), np.ones((8, 6, 5, 1), np.uint8), np.arange(8)
     batch = {"images": x, "segmentation_masks": masks, "labels": labels}
