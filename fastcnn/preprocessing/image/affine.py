@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 FILL_MODES = ("constant", "nearest", "reflect", "wrap")
-PIXELS = 2**20  # that are transformed at a time: temporary arrays take about 200 bytes per pixel
+PIXELS = 2**15  # that are transformed at a time, so that temporary arrays stay in the cache
 
 
 def affine_transform(
