@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = INFINITE, UNKNOWN
 CYCLE = 4  # data sets that `interleave` reads at a time, by default
 
 
@@ -416,6 +417,11 @@ class Dataset:
         if name in MISSING:
             raise AttributeError(f"`Dataset.{name}` is not supported.")
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name)
+
+
+def cardinality(dataset: Dataset) -> Any:
+    """`dataset.cardinality()`, in the form of `tf.data.experimental`."""
+    return dataset.cardinality()
 
 
 MISSING = (  # methods of TensorFlow's

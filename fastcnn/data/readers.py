@@ -46,10 +46,11 @@ class Reader:
     Attributes:
         restarts: whether another pass can begin.
         is_endless: whether a pass never ends.
+        yields_samples: whether the source yields single samples, as far as that is known.
     """
 
     restarts = True
-    is_endless = False
+    is_endless = yields_samples = False
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -107,7 +108,9 @@ class DatasetReader(Reader):
 
         super().__init__(source)
         self._passes = Passes(source, trains)
-        self.is_endless = source._node.count() == INFINITE
+        node = source._node
+        self.is_endless = node.count() == INFINITE
+        self.yields_samples = node.source() is not None and not node.batched
 
     def count(self):
         count = self._source._node.count()

@@ -162,12 +162,13 @@ def feed_of(source, model, objectives=None, shuffle=False, class_weight=None, tr
 
         if selects_rows(source):
             return IndexFeed(source, model, objectives, class_weight, trains)
-        if source._node.source() is not None and not source._node.batched:
-            raise ValueError(
-                "The data set yields single samples: call `.batch(batch_size)` on it. "
-                f"Received {source!r}."
-            )
-    return Stream(source, model, objectives, shuffle, class_weight, trains).peek()
+    stream = Stream(source, model, objectives, shuffle, class_weight, trains)
+    try:
+        return stream.peek()
+    except ValueError as error:
+        if stream.yields_samples:
+            error.add_note("The data set yields single samples: call `.batch(batch_size)` on it.")
+        raise
 
 
 class Stream:
@@ -185,6 +186,7 @@ class Stream:
         steps: number of batches in a pass, or None if unknown.
         restarts: whether another pass can begin.
         is_endless: whether a pass never ends.
+        yields_samples: whether the source yields single samples, as far as that is known.
         exhausted: whether there will be no more batches.
         target_shapes: for each output the shape of the first batch's targets, after `peek`.
     """
@@ -205,6 +207,7 @@ class Stream:
             )
         self.steps = self._reader.count()
         self.is_endless = self._reader.is_endless
+        self.yields_samples = self._reader.yields_samples
         self.exhausted = False
         self.target_shapes = []
         self.position = 0  # batches consumed in this pass

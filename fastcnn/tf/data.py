@@ -4,14 +4,14 @@ from importlib import import_module
 
 from fastcnn.core.lazy import missing
 
-NAMES = ("AUTOTUNE", "Dataset")
+NAMES = ("AUTOTUNE", "Dataset", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY")
 
 
 class _Experimental:
     """Old names of `tf.data`."""
 
     def __getattr__(self, name):
-        if name in NAMES:
+        if name in (*NAMES, "cardinality"):
             return getattr(import_module("fastcnn.data.dataset"), name)
         raise missing(f"{__name__}.experimental", name)
 

@@ -383,6 +383,15 @@ def test_state_of_other_data_is_rejected():
     feed.set_state(good)
 
 
+def test_samples_that_are_not_batched():
+    with pytest.raises(ValueError, match="must have a batch axis") as caught:
+        model().fit(pairs(), verbose=0)
+    assert "call `.batch(batch_size)` on it" in caught.value.__notes__[0]
+    batches = Dataset.from_tensor_slices((X.reshape(5, 8, 6), Y.reshape(5, 8)))
+    wanted = model().evaluate(X, Y, batch_size=8, verbose=0)
+    assert model().evaluate(batches, verbose=0) == wanted  # rows that are batches
+
+
 # ------------------------------------------------------------------------------ sources and results
 
 
@@ -470,7 +479,7 @@ def test_bytes_and_strings_reach_functions():
             ValueError,
             r"component 0 the first element has shape \(1,\) and element 1 has shape \(2,\)",
         ),
-        (lambda: model().fit(pairs(), verbose=0), ValueError, r"call `\.batch\(batch_size\)`"),
+        (lambda: model().fit(pairs(), verbose=0), ValueError, "must have a batch axis"),
         (lambda: model().fit(pairs().batch(8), Y), ValueError, "`y` and `sample_weight` must be"),
         (lambda: model().fit(pairs().take(0).batch(8)), ValueError, "There are no batches"),
     ],
