@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from fastcnn.models.gradients import gradients as gradients
     from fastcnn.optimizers import Optimizer as Optimizer
     from fastcnn.regularizers import Regularizer as Regularizer
+    from fastcnn.utils.as_keras import install_as_keras as install_as_keras
     from fastcnn.utils.system import show_config as show_config
 
 LAZY = (  # imported when first used
@@ -57,6 +58,7 @@ LAZY = (  # imported when first used
 )
 FUNCTIONS = {
     "gradients": "fastcnn.models.gradients",
+    "install_as_keras": "fastcnn.utils.as_keras",
     "show_config": "fastcnn.utils.system",
 }
 ALIASES = {  # base classes that Keras also exports at the top level
@@ -84,6 +86,7 @@ __all__ = [
     "distribution",
     "gradients",
     "initializers",
+    "install_as_keras",
     "keras",
     "layers",
     "losses",

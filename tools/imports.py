@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 FACE = "face"
 LAYERS = (  # from the top
-    ("fashion", "keras", "tf"),  # programs and aliases that use the face like anybody else
+    ("__main__", "fashion", "keras", "tf"),  # programs and aliases that use the face
     (FACE,),
     ("preprocessing", "report"),
     ("backend", "datasets", "ops", "plot", "testing", "utils", "wrappers"),

@@ -19,6 +19,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+from fastcnn.core.aliases import Aliases
 from fastcnn.core.lazy import attach
 
 __version__ = "2.21.0"
@@ -235,6 +236,9 @@ __all__ = [
 if not TYPE_CHECKING:  # to a type checker only the names above exist
     _parts = {module: tuple(names.split()) for module, names in NAMES.items()}
     _attached, __dir__ = attach(__name__, {**dict.fromkeys((*MODULES, *OTHERS), ()), **_parts})
+
+    # `from fastcnn.tf.keras.layers import Dense` imports fastcnn.layers, not a copy
+    Aliases({f"{__name__}.keras": "fastcnn"}).install()
 
     def __getattr__(name):
         if name in OTHERS:

@@ -1,0 +1,4 @@
+from keras.models import Sequential
+from keras.layers import *
+
+model = Sequential()
