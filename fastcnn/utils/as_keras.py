@@ -17,10 +17,52 @@ import os
 import signal
 import sys
 import types
+from importlib import import_module
+from typing import Any
 
 from fastcnn.core.aliases import Aliases
 
-ALIASES = Aliases({"keras": "fastcnn", "tensorflow": "fastcnn.tf", "tensorflow.keras": "fastcnn"})
+KERAS_VERSION = "3.15.1"  # of the Keras that names, signatures and results follow
+
+
+class Keras(types.ModuleType):
+    """The module `keras` of an unchanged script: fastcnn, with the version that scripts ask for."""
+
+    __version__ = KERAS_VERSION
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module("fastcnn"), name)
+
+    def __dir__(self) -> list[str]:
+        return dir(import_module("fastcnn"))
+
+
+class KerasAliases(Aliases):
+    """Import hook for `keras`, `tensorflow` and what is in them."""
+
+    def __init__(self):
+        super().__init__(
+            {"keras": "fastcnn", "tensorflow": "fastcnn.tf", "tensorflow.keras": "fastcnn"}
+        )
+        self.keras = Keras("keras")
+
+    def exec_module(self, module):
+        name = module.__name__
+        if self.real_name(name) == "fastcnn":
+            sys.modules[name] = self.keras
+            return
+        super().exec_module(module)
+        if name == "tensorflow":
+            vars(sys.modules[name])["keras"] = self.keras
+
+    def uninstall(self):
+        tensorflow = sys.modules.get("fastcnn.tf")
+        if tensorflow is not None:
+            vars(tensorflow).pop("keras", None)
+        super().uninstall()
+
+
+ALIASES = KerasAliases()
 
 
 def install_as_keras() -> None:

@@ -117,6 +117,9 @@ import tensorflow as tf
 assert layers is fastcnn.layers
 assert ExponentialDecay is fastcnn.optimizers.schedules.ExponentialDecay
 assert mnist is fastcnn.datasets.mnist
+import keras
+assert keras.__version__ == tf.keras.__version__ == "3.15.1"
+assert "layers" in dir(keras)
 assert tf is fastcnn.tf and tf.image is __import__("tensorflow.image").image
 for statement in ("import keras.applications.vgg16", "from tensorflow import strings",
                   "import tensorflow.compat.v1", "from keras import nothing"):
@@ -128,6 +131,7 @@ from fastcnn.utils.as_keras import uninstall_as_keras
 uninstall_as_keras()
 assert not [n for n in sys.modules if n.partition(".")[0] in ("keras", "tensorflow")]
 assert fastcnn.layers is layers
+assert tf.keras is fastcnn
 import types
 sys.modules["keras"] = types.ModuleType("keras")
 try:
