@@ -121,8 +121,8 @@ class Trainer(Evaluator):
             x: array (n, ...) of the model's input shape: uint8, float32 and float64 are read batch
                 by batch, other types are converted to float32 first. A model with several inputs
                 takes a list of arrays, or a dictionary by the inputs' names. Or batches, (x, y) or
-                (x, y, sample_weight): a `data.Dataset`, a generator, a `utils.PyDataset`, or another
-                iterable.
+                (x, y, sample_weight): a `data.Dataset`, a generator, a `utils.PyDataset`, or
+                another iterable.
             y: targets (n,), (n, 1) or (n, ...), depending on the loss. Those of several outputs are
                 a list, or a dictionary by name; outputs without a loss may be left out.
             batch_size: samples per step; None is 32, or follows from `steps_per_epoch`.
