@@ -68,6 +68,10 @@ Where Keras {version} is wrong or undefined, this package differs on purpose:
 - Adaptive pools return one value of a whole axis, and pool inputs of unknown size. In Keras on
   TensorFlow such a model cannot be trained.
 - `AlphaDropout(1.0)` raises a ValueError in training. Keras divides by zero.
+- `Equalization` changes images in models, too. In Keras's models it does nothing, because its
+  symbolic result is its argument.
+- `MixUp` mixes masks image by image. The config of `RandomGrayscale` keeps its seed.
+- Without a seed, iterators of `ImageDataGenerator` draw from this package's generator.
 - Layers take `input_shape` without Keras's warning.
 
 ## Arguments without effect
