@@ -33,6 +33,7 @@ h2 {
   border-top: 1px solid var(--hair);
 }
 h3 { font-size: 1.2rem; margin: 2.5rem 0 0.25rem; }
+h2 + section > h3 { margin-top: 1.25rem; }
 h4 { font-size: 1rem; margin: 2rem 0 0.25rem; }
 p { margin: 0.5rem 0 1rem; max-width: 42rem; }
 .lead { font-size: 1.125rem; }
@@ -96,6 +97,7 @@ summary { cursor: pointer; color: var(--accent); padding: 0.25rem 0; }
 @media (max-width: 30rem) {
   table { font-size: 0.8125rem; }
   th, td { padding: 0.35rem 0.3rem; }
+  th:first-child { white-space: normal; }
   th small { display: block; }
   .facts div { grid-template-columns: 7rem minmax(0, 1fr); }
 }
