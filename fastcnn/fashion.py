@@ -214,6 +214,9 @@ def train_and_test(name, train, test, options):
 
 def write_report(results, train_size, test, options):
     """Write the page about the results; return whether that succeeded."""
+    distribution = keras.distribution.distribution()
+    if distribution is not None and distribution.data_shard_id != 0:
+        return True
     from fastcnn.report import page
 
     report = Report(

@@ -47,7 +47,8 @@ class Chapter:
         self.names = report.class_names
         self.key = f"model{number}"  # what ids begin with
         self.level = level
-        self.probabilities = np.asarray(training.model.predict(report.x, verbose=0))
+        # not `predict`, for which distributed processes would wait for each other
+        self.probabilities = np.asarray(training.model(report.x))
         self.predicted = self.probabilities.argmax(axis=1)
         self.pairs = count_pairs(report.y, self.predicted, self.names)
 

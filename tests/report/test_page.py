@@ -285,6 +285,13 @@ def test_report_is_announced(run):
     assert [path.name for path in run.path.parent.iterdir()] == ["index.html"]
 
 
+def test_only_the_first_of_several_processes_writes(tmp_path, monkeypatch):
+    rank = type("Distribution", (), {"data_shard_id": 1})
+    monkeypatch.setattr(fashion.keras.distribution, "distribution", lambda: rank)
+    assert fashion.write_report([], 0, ([], []), fashion.parse(["--report", str(tmp_path)]))
+    assert not list(tmp_path.iterdir())
+
+
 def test_interrupted_writing_keeps_the_old_page(tmp_path, monkeypatch):
     path = tmp_path / "index.html"
     path.write_text("old")
