@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 import fastcnn as keras
 from fastcnn import layers
+from fastcnn.utils.image_batches import ImageFolder
 from fastcnn.utils.image_resize import resize
 
 image_module = pytest.importorskip("PIL.Image")
@@ -76,6 +78,77 @@ def test_take(folder):
     np.testing.assert_array_equal(labels.numpy(), first_labels.numpy())
     assert len(whole.take(99)) == len(whole)
     assert list(whole.take(0)) == []
+
+
+def test_is_a_dataset(folder):
+    settings = {"image_size": (6, 8), "batch_size": 5, "shuffle": False, "verbose": False}
+    data = image_dataset_from_directory(folder, **settings)
+    assert isinstance(data, keras.data.Dataset)
+    assert str(data.element_spec) == (
+        "(TensorSpec(shape=(None, 6, 8, 3), dtype=float32, name=None), "
+        "TensorSpec(shape=(None,), dtype=int32, name=None))"
+    )
+    scaled = data.map(lambda x, y: (x / 10, y), num_parallel_calls=2).cache().prefetch(1)
+    assert values_and_labels(scaled)[0].tolist() == list(range(1, 13))
+    assert len(data.skip(1)) == 2
+    assert sorted(data.skip(1).file_paths + data.take(1).file_paths) == sorted(data.file_paths)
+    single = image_dataset_from_directory(folder, **settings | {"batch_size": None})
+    assert len(single) == 12
+    image, label = next(iter(single))
+    assert (image.shape, label.shape) == ((6, 8, 3), ())
+    assert [len(batch) for batch, _ in single.batch(8)] == [8, 4]
+
+
+def test_batches_do_not_depend_on_threads(folder, monkeypatch):
+    used = set()
+    read = ImageFolder.read
+
+    def watched(self, row, out):
+        used.add(threading.current_thread() is threading.main_thread())
+        read(self, row, out)
+
+    monkeypatch.setattr(ImageFolder, "read", watched)
+    settings = {"image_size": 6, "batch_size": 5, "seed": 2, "verbose": False}
+    results = []
+    for count in (1, 3):
+        monkeypatch.setattr(keras.config, "num_threads", lambda count=count: count)
+        data = image_dataset_from_directory(folder, **settings)
+        results.append([x.tolist() for _ in range(2) for x, _ in data])
+    assert results[0] == results[1]
+    assert used == {False}
+
+
+@pytest.mark.parametrize("seed", [None, 3])
+def test_resumed_runs_end_with_the_same_bits(folder, tmp_path, seed):
+    class StoppedError(Exception):
+        pass
+
+    class StopAt(keras.callbacks.Callback):
+        def __init__(self, step):
+            super().__init__()
+            self.step = step
+
+        def on_train_batch_end(self, batch, logs=None):
+            if self.model.optimizer.iterations == self.step:
+                raise StoppedError
+
+    def run(*callbacks):
+        keras.utils.set_random_seed(0)
+        data = image_dataset_from_directory(
+            folder, image_size=6, batch_size=5, seed=seed, verbose=False
+        )
+        model = keras.Sequential([layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(2)])
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        history = model.fit(data, epochs=3, callbacks=list(callbacks), verbose=0)
+        return [weights.tolist() for weights in model.get_weights()], history.history
+
+    def backup():
+        return keras.callbacks.BackupAndRestore(tmp_path / ".backup", save_freq=1)
+
+    wanted = run()
+    with pytest.raises(StoppedError):
+        run(backup(), StopAt(5))
+    assert run(backup(), StopAt(99)) == wanted
 
 
 def test_subsets(folder, capsys):
