@@ -36,16 +36,11 @@ FILE = ROOT / "build" / "distributed.json"
 FIGURE = ROOT / "docs" / "distributed.svg"
 
 NETS = {"tutorial": "the tutorial's network", "resnet20": "ResNet-20"}
-SHAPES = (
-    (1, 1),
-    (8, 8),
-    (32, 8),
-    (32, 32),
-    (128, 32),
-)  # (batch, slice), fitted by `fixed`, `slice`, ...
+# (batch, slice) on one rank, to which `fixed`, `slice` and `image` are fitted
+SHAPES = ((1, 1), (8, 8), (32, 8), (32, 32), (128, 32))
 RANKS = (2, 4)
 PER_RANK = {"tutorial": 8, "resnet20": 1}  # samples of a rank in the check: one slice
-SIZES = (16, 1 << 14, 1 << 18, 1 << 20)  # elements of the sums between two ranks
+SIZES = (16, 1 << 14, 1 << 18)  # elements of the sums between two ranks
 BATCHES = (32, 256, 2048)
 NODES = [1 << i for i in range(11)]
 CORES = 16  # of a larger node, assumed to compute images so many times as fast
@@ -296,7 +291,7 @@ def draw(costs):
     from matplotlib import rcParams
     from matplotlib.figure import Figure
 
-    rcParams["svg.hashsalt"] = "distributed"
+    rcParams.update({"svg.hashsalt": "distributed", "svg.fonttype": "none"})
     figure = Figure((8, 5.4), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
     for line, (name, cost) in zip(axes, costs.items(), strict=True):
@@ -313,7 +308,7 @@ def draw(costs):
             panel.set_xticks(NODES[::2], map(str, NODES[::2]))
             panel.set_ylim(0, 1.02)
             panel.grid(alpha=0.3)
-    axes[0, 0].legend(fontsize=7)
+    axes[1, 0].legend(fontsize=7, loc="lower left")
     figure.supxlabel("nodes (simulated)", fontsize=9)
     figure.supylabel("computing / time of a step", fontsize=9)
     figure.savefig(FIGURE, metadata={"Date": None, "Creator": None})

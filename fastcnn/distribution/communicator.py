@@ -19,7 +19,8 @@ import numpy as np
 if TYPE_CHECKING:
     from typing import Any
 
-SPIN = 0.001  # seconds of waiting without sleeping
+SPIN = 1e-4  # seconds of waiting without giving the core to others
+YIELD = 0.001  # seconds without sleeping
 PAUSE = 1e-4  # seconds to sleep between tests after that
 LISTEN = 0.01  # seconds between looks for notices
 GRACE = 1.0  # seconds for notices that are on their way, before a rank gives up
@@ -122,9 +123,9 @@ class Communicator:
                 self._raise_failure()
             if now - start > self.timeout:
                 self._find_missing(requests, now - start)
-            if now - start > SPIN:
+            if now - start > YIELD:
                 time.sleep(PAUSE)
-            else:
+            elif now - start > SPIN:
                 os.sched_yield()
 
     def _has_failed(self):
