@@ -25,7 +25,8 @@ test compares. {there} of {total} operations are there.
 
 Of the symbolic tensors of functional models only `add`, `subtract` and `multiply` take any. The
 `data_format` must be "channels_last". Convolutions and pools take sequences and images, not
-volumes. "bfloat16" and sparse results are not supported.
+volumes. "bfloat16", sparse results, `output_padding`, `flash_attention` and
+`attn_logits_soft_cap` are not supported.
 
 Where Keras {version} on TensorFlow is wrong, the result is that of NumPy: `rot90` with k = 2 of
 arrays that are not square, `vstack` of arrays with one axis, `isclose` of equal infinities, the

@@ -8,7 +8,7 @@ import difflib
 import importlib
 import re
 
-NUMPY = "use NumPy"
+NUMPY = "use `ops`, or NumPy"
 FLOAT32 = "computations are in float32"
 TENSORFLOW = "this part of TensorFlow is not supported; use NumPy or `keras.ops`"
 NOT_SUPPORTED = "this part of Keras is not supported"

@@ -9,7 +9,15 @@ import numpy as np
 
 from fastcnn import config
 from fastcnn.layers.symbolic import KerasTensor
-from fastcnn.ops.base import as_tensors, convert, op, refuse_symbolic, to_float, together
+from fastcnn.ops.base import (
+    as_tensors,
+    convert,
+    op,
+    refuse_symbolic,
+    standard_dtype,
+    to_float,
+    together,
+)
 from fastcnn.ops.special import complementary_erf, error_function, inverse_erf
 
 if TYPE_CHECKING:
@@ -292,8 +300,6 @@ def allclose(
 @op
 def saturate_cast(x: ArrayLike, dtype: Any) -> NDArray:
     """x in another type; values beyond its range become its smallest or largest one."""
-    from fastcnn.ops.base import standard_dtype
-
     x, dtype = convert(x), standard_dtype(dtype)
     if dtype.kind not in "iuf" or x.dtype.kind == "b":
         return x.astype(dtype)

@@ -184,8 +184,6 @@ def _quantile(function: Any, x: Any, q: Any, axis: Any, method: str, keepdims: b
             f"The argument `method` must be one of {METHODS}. Received method={method!r}."
         )
     x = to_float(x)
-    if method == "nearest" and function in (np.quantile, np.nanquantile):
-        pass  # NumPy rounds halves to the even position, as TensorFlow does
     q = np.asarray(q, np.float64)
     return np.asarray(function(x, q, _axes(axis), method=method, keepdims=keepdims), x.dtype)
 

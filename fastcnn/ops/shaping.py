@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.ops.base import convert, op
+from fastcnn.ops.base import convert, op, standard_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -222,15 +222,8 @@ def rearrange(tensor: ArrayLike, pattern: str, **axes_lengths: int) -> NDArray:
 @op
 def view(x: ArrayLike, dtype: Any = None) -> NDArray:
     """The same bytes as another type; the last axis grows or shrinks with the size of a type."""
-    from fastcnn.ops.base import standard_dtype
-
     x = np.ascontiguousarray(convert(x))
-    dtype = x.dtype if dtype is None else standard_dtype(dtype)
-    ratio = dtype.itemsize // x.dtype.itemsize
-    viewed = x.view(dtype)
-    if ratio > 1 and viewed.shape[-1:] == (1,) and x.shape[-1] == ratio:
-        return viewed
-    return viewed
+    return x.view(x.dtype if dtype is None else standard_dtype(dtype))
 
 
 @op

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.core.arguments import check_choice, check_data_format
+from fastcnn.core.arguments import check_choice, check_data_format, refuse
 from fastcnn.kernels import functions as kernels
 from fastcnn.ops.base import convert, op, to_float
 
@@ -151,10 +151,7 @@ def conv_transpose(
     padding = _padding(padding)
     if max(stride) > 1 and max(dilation) > 1:
         raise ValueError("`strides` and `dilation_rate` of `conv_transpose` cannot both exceed 1.")
-    if output_padding is not None:
-        from fastcnn.core.arguments import refuse
-
-        refuse(output_padding, "output_padding")
+    refuse(output_padding, "output_padding")
     size = tuple(
         n * s if padding == "same" else n * s + max(k - s, 0)
         for n, s, k in zip(

@@ -35,7 +35,7 @@ NAMES = {  # module in this package -> the names at the top of TensorFlow that i
         "py_function vectorized_map while_loop"
     ),
     "core": (
-        "TensorSpec Variable cast constant convert_to_tensor eye fill identity is_tensor "
+        "Variable cast constant convert_to_tensor eye fill identity is_tensor "
         "linspace newaxis ones ones_like range rank shape size stop_gradient zeros zeros_like"
     ),
     "dtypes": (
@@ -53,11 +53,16 @@ NAMES = {  # module in this package -> the names at the top of TensorFlow that i
     ),
 }
 MODULES = ("config", "data", "dtypes", "image", "io", "linalg", "math", "nn", "random")
-OTHERS = {"Tensor": "fastcnn.core.tensor", "keras": "fastcnn"}  # name -> module
+OTHERS = {  # name -> module
+    "Tensor": "fastcnn.core.tensor",
+    "TensorSpec": "fastcnn.data.elements",
+    "keras": "fastcnn",
+}
 
 if TYPE_CHECKING:
     import fastcnn
     from fastcnn.core.tensor import Tensor as Tensor
+    from fastcnn.data.elements import TensorSpec as TensorSpec
     from fastcnn.tf import (
         config as config,
         data as data,
@@ -113,7 +118,6 @@ if TYPE_CHECKING:
         while_loop as while_loop,
     )
     from fastcnn.tf.core import (
-        TensorSpec as TensorSpec,
         Variable as Variable,
         cast as cast,
         constant as constant,
@@ -243,5 +247,5 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
     def __getattr__(name):
         if name in OTHERS:
             module = import_module(OTHERS[name])
-            return getattr(module, name) if name == "Tensor" else module
+            return module if name == "keras" else getattr(module, name)
         return _attached(name)

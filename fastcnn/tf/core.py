@@ -26,27 +26,6 @@ if TYPE_CHECKING:
 newaxis = None
 
 
-class TensorSpec:
-    """The shape and type of a tensor, as in the `output_signature` of a data set."""
-
-    def __init__(self, shape: Any, dtype: Any = "float32", name: Name = None) -> None:
-        self.shape = tuple(shape)
-        self.dtype = DType(standard_dtype(dtype).name)
-        self.name = name
-
-    def __eq__(self, other: Any) -> bool:
-        return isinstance(other, TensorSpec) and (self.shape, self.dtype) == (
-            other.shape,
-            other.dtype,
-        )
-
-    def __hash__(self) -> int:
-        return hash((self.shape, self.dtype))
-
-    def __repr__(self) -> str:
-        return f"TensorSpec(shape={self.shape}, dtype={self.dtype!r}, name={self.name!r})"
-
-
 class Variable(variables.Variable):
     """An array that can be assigned to.
 

@@ -252,7 +252,29 @@ def test_errors_name_the_argument(name, call):
 
 
 def test_data_sets():
-    pytest.importorskip("fastcnn.data.dataset", reason="there is no `Dataset` yet")
     batches = tf.data.Dataset.from_tensor_slices(np.arange(5)).batch(2).prefetch(tf.data.AUTOTUNE)
     assert [np.asarray(batch).tolist() for batch in batches] == [[0, 1], [2, 3], [4]]
     assert tf.data.experimental.AUTOTUNE == tf.data.AUTOTUNE
+
+
+def test_data_sets_of_images(tmp_path):
+    pytest.importorskip("PIL")
+    for name in ("a", "b"):
+        pixels = np.full((6, 5, 3), ord(name), np.uint8)
+        tf.io.write_file(tmp_path / f"{name}.png", tf.io.encode_png(pixels))
+
+    def load(path):
+        image = tf.io.decode_png(tf.io.read_file(path))
+        return tf.image.convert_image_dtype(tf.image.resize(image, (2, 2)) / 255, tf.float32)
+
+    files = tf.data.Dataset.list_files(str(tmp_path / "*.png"), shuffle=False)
+    (batch,) = files.map(load, num_parallel_calls=tf.data.AUTOTUNE).batch(2)
+    assert batch.shape == (2, 2, 2, 3)
+    np.testing.assert_allclose(batch[:, 0, 0, 0], [ord("a") / 255, ord("b") / 255], rtol=1e-6)
+    signature = (tf.TensorSpec((3,), tf.float32), tf.TensorSpec((), tf.int32))
+    pairs = tf.data.Dataset.from_generator(
+        lambda: iter([(np.ones(3), 4)]), output_signature=signature
+    )
+    assert pairs.element_spec == signature
+    (pair,) = pairs
+    assert [part.dtype for part in pair] == [tf.float32, tf.int32]

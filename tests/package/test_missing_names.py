@@ -25,7 +25,7 @@ NAMES = [
     ("fastcnn.data.TFRecordDataset", "use `data.Dataset`"),
     ("fastcnn.config.list_physical_devices", "`config.set_num_threads`"),
     ("fastcnn.random.poisson", "`random.normal`"),
-    ("fastcnn.backend.cast", "use NumPy"),
+    ("fastcnn.backend.cast", "use `ops`, or NumPy"),
     ("fastcnn.layers.LSTM", "recurrent layers are not supported"),
     ("fastcnn.layers.Conv3D", "only images .* and sequences are supported"),
     ("fastcnn.layers.Conv3DTranspose", "only images .* and sequences are supported"),
