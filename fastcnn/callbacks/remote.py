@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from fastcnn.core.arguments import warn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 
 class RemoteMonitor(Callback):
@@ -47,7 +49,7 @@ class RemoteMonitor(Callback):
         if not ranks.is_main():
             return
         try:
-            import requests
+            requests: Any = importlib.import_module("requests")
         except ImportError:
             raise ImportError(
                 "RemoteMonitor requires the package `requests`: pip install requests."

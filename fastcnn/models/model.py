@@ -40,6 +40,15 @@ CHUNK = 256  # images that `model(x)` processes at a time, to bound memory
 IN_PLACE = 32768  # a batch of at least so many bytes is read without copying it first
 
 
+OLD_METHODS = {  # of Keras 2: what to use instead
+    "fit_generator": "fit",
+    "evaluate_generator": "evaluate",
+    "predict_generator": "predict",
+    "predict_proba": "predict",
+    "predict_classes": "predict(x).argmax(axis=-1)",
+}
+
+
 class Model(Trainer, Saveable, Layer):
     """A model of a graph of layers, `Model(inputs, outputs)`; the base class of all models.
 
@@ -69,6 +78,14 @@ class Model(Trainer, Saveable, Layer):
 
         @property
         def outputs(self) -> list[KerasTensor]: ...
+
+    if not TYPE_CHECKING:  # to a type checker every name would exist
+
+        def __getattr__(self, name):
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            if name in OLD_METHODS:
+                text += f", as in Keras 3: use `{OLD_METHODS[name]}`"
+            raise AttributeError(text, name=name)
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and _is_graph(args, kwargs):

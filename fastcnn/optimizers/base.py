@@ -183,7 +183,10 @@ class Optimizer(Configurable):
         if kwargs.pop("decay", None) is not None:
             warn("The argument `decay` is ignored, as in Keras 3: use a learning-rate schedule.")
         for key, value in kwargs.items():
-            raise ValueError(f"Unrecognized argument of {type(self).__name__}: {key}={value!r}.")
+            hint = " Use `learning_rate`." if key == "lr" else ""
+            raise ValueError(
+                f"Unrecognized argument of {type(self).__name__}: {key}={value!r}.{hint}"
+            )
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {key: value for key, value in clips.items() if value is not None}
         if len(given) > 1:

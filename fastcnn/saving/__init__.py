@@ -5,11 +5,14 @@ limits.py           upper limits on what a file may contain
 window.py           bounds-checked access to a section of an open file
 zip_file.py         strict reader for zip files
 hdf5.py             strict reader for HDF5 files
+hdf5_strings.py     the same with the text in attributes
 serialization.py    objects to and from Keras's config dictionaries
 weights.py          names of weights in a file, and checks that they match the model
 h5_weights.py       .weights.h5
 npz.py              .npz
 keras_file.py       .keras
+h5_file.py          .h5, whole models in the format of Keras 2
+old_config.py       configurations in the form of Keras 2
 onnx.py             .onnx, export only
 saveable.py         the methods of a model that use these modules
 """

@@ -5,7 +5,7 @@ size, or trigger bugs in the library. Keras needs only a small part of the forma
 of HDF5 1.0 to 1.6, which h5py writes by default): nested groups, and numeric arrays stored
 contiguously. This module reads that part and rejects everything else: soft, external and virtual
 links, external and virtual storage, chunks and filters, shared and compound types. Attributes are
-skipped.
+skipped; `hdf5_strings` reads those that contain text.
 
     superblock -> object header of the root group -> [symbol table -> B-tree -> link nodes ->]
     object headers of groups and datasets -> shape, type, offset of the data
@@ -30,6 +30,7 @@ MAX_DIMENSIONS = 32
 
 # Types of header messages (section IV.A.2) and what this reader does with them.
 DATASPACE, DATATYPE, LAYOUT, CONTINUATION, SYMBOL_TABLE = 0x01, 0x03, 0x08, 0x10, 0x11
+ATTRIBUTE = 0x0C
 SKIPPED = {
     0x00: "nothing",
     0x04: "old fill value",
@@ -236,8 +237,13 @@ class Reader:
             raise self._window.error(f"the header of {path!r} is missing {count} messages.")
         return messages
 
+    def _take_attribute(self, data, path):
+        """Called with each attribute of an object; this class ignores them."""
+
     def _take_message(self, messages, kind, flags, data, path):
         if kind in SKIPPED:
+            if kind == ATTRIBUTE:
+                self._take_attribute(data, path)
             return
         if kind not in (DATASPACE, DATATYPE, LAYOUT, SYMBOL_TABLE):
             what = REFUSED.get(kind, f"a message of type {kind}")

@@ -114,10 +114,10 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Model:
-    """Load a model from a .keras file written by this package or by Keras.
+    """Load a model from a file written by this package or by Keras.
 
     Args:
-        filepath: a file whose name ends in .keras.
+        filepath: a file whose name ends in .keras, or in .h5: the old format of Keras 2.
         custom_objects: {name: class}, for custom layers and other custom objects.
         compile: whether to compile the model as it was saved and restore the optimizer's state.
         safe_mode: accepted and ignored: files are never trusted.
@@ -128,10 +128,12 @@ def load_model(
             this package does not support; the message says which.
     """
     path = os.fspath(filepath)
+    if str(path).endswith((".h5", ".hdf5")):
+        from fastcnn.saving import h5_file
+
+        return h5_file.load_model(str(path), custom_objects, compile)
     if not str(path).endswith(".keras"):
-        is_old = str(path).endswith((".h5", ".hdf5"))
-        hint = " HDF5 models of Keras 2 are not supported." if is_old else ""
-        raise ValueError(f"A model file's name must end in .keras. Received {path!r}.{hint}")
+        raise ValueError(f"A model file's name must end in .keras or .h5. Received {path!r}.")
     with open(path, "rb") as file:
         return read_model(file, str(path), custom_objects, compile)
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fastcnn.models import Model
 
 
+OLD_ENDINGS = (".h5", ".hdf5")
+
+
 class Saveable:
     """Mixin with a model's methods for saving, loading and exporting."""
 
@@ -38,9 +41,10 @@ class Saveable:
         The file is written completely or not at all: on an error an existing file is unchanged.
 
         Args:
-            filepath: a path that ends in .keras.
+            filepath: a path that ends in .keras, or in .h5 for the old format of Keras 2.
             overwrite: whether an existing file may be replaced.
             zipped: None or True.
+            kwargs: `include_optimizer`, for .h5 files only.
 
         Raises:
             ValueError: another file extension, something that cannot be serialized, or a model so
@@ -48,16 +52,26 @@ class Saveable:
             FileExistsError: the file exists and `overwrite` is False.
             OSError: the file cannot be written.
         """
+        from fastcnn.core.arguments import warn
         from fastcnn.saving import keras_file
 
+        include_optimizer = bool(kwargs.pop("include_optimizer", True))
+        save_format = kwargs.pop("save_format", None)
+        if save_format is not None:
+            warn("The argument `save_format` is deprecated: the extension of the file says it.")
         if kwargs:
             raise ValueError(f"Unrecognized keyword arguments passed to save: {kwargs}")
-        path = _path(filepath, overwrite, (".keras",), "Models", "save")
+        path = _path(filepath, overwrite, (".keras", *OLD_ENDINGS), "Models", "save")
         if zipped is False:
             raise ValueError("The argument `zipped` must be None or True. Received zipped=False.")
         if ranks.is_main():
             with self._lock:
-                keras_file.save_model(path, self)
+                if path.endswith(OLD_ENDINGS):
+                    from fastcnn.saving import h5_file
+
+                    h5_file.save_model(path, self, include_optimizer)
+                else:
+                    keras_file.save_model(path, self)
 
     def save_weights(
         self, filepath: Path, overwrite: bool = True, max_shard_size: int | None = None
@@ -90,10 +104,13 @@ class Saveable:
         """Load weights from a file; nothing is assigned unless all of them match.
 
         Args:
-            filepath: a .weights.h5, .npz or .keras file. A .weights.h5 or .keras file also restores
-                the optimizer of a compiled model, if it contains a matching state.
+            filepath: a .weights.h5, .npz or .keras file, or an .h5 file of Keras 2. A .weights.h5
+                or .keras file also restores the optimizer of a compiled model, if it contains a
+                matching state.
             skip_mismatch: whether layers whose weights are not in the file, or have other shapes
                 there, are skipped with a warning.
+            kwargs: `by_name`, for .h5 files of Keras 2: whether layers are matched by their names
+                instead of by their order.
 
         Raises:
             OSError: the file cannot be read.
@@ -102,10 +119,20 @@ class Saveable:
         from fastcnn.core.arguments import refuse
         from fastcnn.saving import h5_weights, keras_file, npz
 
+        by_name = bool(kwargs.pop("by_name", False))
         for name, value in kwargs.items():
             refuse(value, name)
-        path = _path(filepath, True, (".weights.h5", ".npz", ".keras"), "Weights", "load_weights")
+        endings = (".npz", ".keras", *OLD_ENDINGS)
+        path = _path(filepath, True, endings, "Weights", "load_weights")
         self._require_built("cannot load weights")
+        if path.endswith(OLD_ENDINGS) and not path.endswith(".weights.h5"):
+            from fastcnn.saving import h5_file
+
+            with self._lock:
+                h5_file.load_weights(path, self, bool(skip_mismatch), by_name)
+            return
+        if by_name:
+            raise ValueError(f"`by_name=True` is only for .h5 files of Keras 2. Received {path!r}.")
         readers = {".npz": npz, ".keras": keras_file}
         reader = readers.get(os.path.splitext(path)[1], h5_weights)
         with self._lock:

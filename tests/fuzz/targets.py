@@ -19,10 +19,10 @@ import numpy as np
 import fastcnn as keras
 from fastcnn.core.variables import shapes_only
 from fastcnn.datasets.idx import idx_header, read_idx
-from fastcnn.saving import h5_weights, keras_file, npz, serialization
+from fastcnn.saving import h5_file, h5_weights, keras_file, npz, serialization
 from fastcnn.saving.state import load_state
 from fastcnn.saving.window import Window
-from tests.support import hostile
+from tests.support import hostile, hostile_h5
 from tests.support.paths import TESTS
 
 ALLOWED = (ValueError, OSError)
@@ -159,6 +159,12 @@ def weights_h5(data):
         h5_weights.restore(model(), Window(io.BytesIO(data), "fuzz.weights.h5"))
 
 
+def old_h5(data):
+    """A whole model in the HDF5 format of Keras 2."""
+    with promised():
+        h5_file.read_model(Window(io.BytesIO(data), "fuzz.h5"))
+
+
 def weights_npz(data):
     """An .npz file, or (depending on the first byte) one array in a valid zip file."""
     kind, data = data[:1], data[1:]
@@ -212,6 +218,7 @@ TARGETS = {
     "keras": keras_model,
     "config": config,
     "h5": weights_h5,
+    "old_h5": old_h5,
     "npz": weights_npz,
     "state": state,
     "idx": idx,
@@ -230,6 +237,7 @@ SEEDS = {
         *(b"t" + bytes([index, 1, 2, 3, 4]) for index in range(len(GOLDEN))),
     ],
     "h5": [H5],
+    "old_h5": [hostile_h5.good()],
     "npz": [b"z" + NPZ.getvalue(), b"a" + npy(np.ones((3, 2), "f4"))],
     "state": [b"z" + backup(np.frombuffer(STATE, np.uint8)), b"t" + STATE],
     "idx": [IDX, b"\0\0\x0d\1\0\0\0\1" + bytes(4)],

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import fastcnn as keras
-from tests.support import hostile, hostile_graphs
+from tests.support import hostile, hostile_graphs, hostile_h5
 
 MODEL_FILES = [*hostile.model_files(), *hostile_graphs.files()]
 WEIGHT_FILES = list(hostile.weight_files())
@@ -155,14 +155,55 @@ def test_a_refused_optimizer_state_leaves_weights_and_optimizer(entry, value, tm
     assert hostile.keras_file.h5_weights.to_bytes(model).getvalue() == before
 
 
-@pytest.mark.parametrize("name", ["evil.h5", "evil.hdf5", "evil.keras.h5", "evil", "evil.json"])
-def test_legacy_files_are_not_opened(name, tmp_path):
-    """CVE-2025-9905: a Lambda layer in an HDF5 model of Keras 2, which ignores the safe mode."""
+@pytest.mark.parametrize("name", ["evil", "evil.json", "evil.pb", "evil.h5.txt"])
+def test_other_files_are_not_opened(name, tmp_path):
     path = tmp_path / name
     path.write_bytes(hostile.hdf5(lambda file: file.attrs.update(model_config="{}")))
     with WATCH.on(), pytest.raises(ValueError, match=r"must end in .keras"):
         keras.models.load_model(path, safe_mode=False)
     assert not WATCH.events
+
+
+H5_FILES = dict(hostile_h5.files())
+
+
+@pytest.mark.parametrize("name", H5_FILES)
+def test_models_in_the_format_of_keras_2(name, tmp_path):
+    """Among them CVE-2025-9905: a Lambda layer in such a file, which ignores the safe mode."""
+    path = tmp_path / "evil.h5"
+    path.write_bytes(H5_FILES[name])
+    error = refused(path, keras.models.load_model)
+    assert str(path) in str(error)
+    refused(path, lambda path: keras.models.load_model(path, safe_mode=False))
+    if "training" not in name:  # read by compile only
+        refused(path, lambda path: keras.models.load_model(path, compile=False))
+    assert not os.path.exists("/tmp/fastcnn_was_here")
+
+
+@pytest.mark.parametrize("name", [name for name in H5_FILES if "weights" in name])
+def test_weights_in_the_format_of_keras_2(name, tmp_path):
+    path = tmp_path / "evil.h5"
+    path.write_bytes(H5_FILES[name])
+    model = hostile.model()
+    before = model.get_weights()
+    error = refused(path, model.load_weights)
+    assert str(path) in str(error)
+    for now, then in zip(model.get_weights(), before, strict=True):
+        assert (now == then).all()
+
+
+@pytest.mark.parametrize("name", [name for name, _ in MODEL_FILES])
+def test_configurations_of_the_corpus_in_the_format_of_keras_2(name, tmp_path):
+    """Some are not hostile without a module: loading then has no side effect either."""
+    content = hostile_h5.with_config_of(dict(MODEL_FILES)[name])
+    if content is None:
+        return
+    path = tmp_path / "evil.h5"
+    path.write_bytes(content)
+    with warnings.catch_warnings(), WATCH.on(), contextlib.suppress(ValueError, OSError):
+        warnings.simplefilter("ignore")
+        keras.models.load_model(path)
+    assert all(event[0] == "open" and str(path) in event[1] for event in WATCH.events)
 
 
 def test_valid_file_loads(tmp_path):
@@ -197,13 +238,18 @@ def files(tmp_path):
     for name in ("w.weights.h5", "w.npz"):
         model.save_weights(tmp_path / name)
         loaders[name] = hostile.model().load_weights
+    (tmp_path / "m.h5").write_bytes(hostile_h5.good())
+    loaders["m.h5"] = keras.models.load_model
     return {tmp_path / name: load for name, load in loaders.items()}
 
 
-@pytest.mark.parametrize("kind", [0, 1, 2], ids=["keras", "h5", "npz"])
+STEPS = (7, 7, 7, 61)  # bytes between two tries, for each kind: the last file is the largest
+
+
+@pytest.mark.parametrize("kind", [0, 1, 2, 3], ids=["keras", "h5", "npz", "old-h5"])
 def test_truncation_at_every_byte(kind, tmp_path, request):
     """A truncated file raises one of the documented errors; tries a sample by default."""
-    step = 1 if request.config.getoption("--every-byte") else 7
+    step = 1 if request.config.getoption("--every-byte") else STEPS[kind]
     path, load = list(files(tmp_path).items())[kind]
     whole = path.read_bytes()
     load(path)
@@ -213,10 +259,10 @@ def test_truncation_at_every_byte(kind, tmp_path, request):
             load(path)
 
 
-@pytest.mark.parametrize("kind", [0, 1, 2], ids=["keras", "h5", "npz"])
+@pytest.mark.parametrize("kind", [0, 1, 2, 3], ids=["keras", "h5", "npz", "old-h5"])
 def test_changed_bytes(kind, tmp_path, request):
     """A damaged file loads or raises one of the documented errors; tries a sample by default."""
-    step = 1 if request.config.getoption("--every-byte") else 7
+    step = 1 if request.config.getoption("--every-byte") else STEPS[kind]
     path, load = list(files(tmp_path).items())[kind]
     whole = path.read_bytes()
     for offset in range(0, len(whole), step):
@@ -299,15 +345,16 @@ def test_readers_are_pure_python():
             node for node in ast.walk(tree) if isinstance(node, (ast.Import, ast.ImportFrom))
         ]
         names = {alias.name for node in imports for alias in node.names}
-        assert ("h5py" in names) == (path.name == "h5_weights.py")
+        assert ("h5py" in names) == (path.name in ("h5_weights.py", "h5_file.py"))
         assert "lib.format" not in text.replace("numpy.lib.format", "")  # cited as the source
-    source = ast.parse((PACKAGE / "saving" / "h5_weights.py").read_text("utf-8"))
-    writers = [
-        function.name
-        for function in source.body
-        if isinstance(function, ast.FunctionDef) and "h5py" in ast.unparse(function)
-    ]
-    assert writers == ["to_bytes"]
+    for name in ("h5_weights.py", "h5_file.py"):
+        source = ast.parse((PACKAGE / "saving" / name).read_text("utf-8"))
+        writers = [
+            function.name
+            for function in source.body
+            if isinstance(function, ast.FunctionDef) and "h5py" in ast.unparse(function)
+        ]
+        assert writers == ["to_bytes"]
 
 
 def test_bytes_of_a_model_are_checked_like_a_file():
