@@ -82,10 +82,10 @@ class Model(Trainer, Saveable, Layer):
     if not TYPE_CHECKING:  # to a type checker every name would exist
 
         def __getattr__(self, name):
-            text = f"{type(self).__name__!r} object has no attribute {name!r}"
             if name in OLD_METHODS:
-                text += f", as in Keras 3: use `{OLD_METHODS[name]}`"
-            raise AttributeError(text, name=name)
+                text = f"{type(self).__name__!r} object has no attribute {name!r}, as in Keras 3"
+                raise AttributeError(f"{text}: use `{OLD_METHODS[name]}`", name=name)
+            return object.__getattribute__(self, name)  # raises the error of a property again
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         if cls is Model and _is_graph(args, kwargs):

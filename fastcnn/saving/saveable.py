@@ -122,7 +122,7 @@ class Saveable:
         by_name = bool(kwargs.pop("by_name", False))
         for name, value in kwargs.items():
             refuse(value, name)
-        endings = (".npz", ".keras", *OLD_ENDINGS)
+        endings = (".weights.h5", ".npz", ".keras", *OLD_ENDINGS)
         path = _path(filepath, True, endings, "Weights", "load_weights")
         self._require_built("cannot load weights")
         if path.endswith(OLD_ENDINGS) and not path.endswith(".weights.h5"):
