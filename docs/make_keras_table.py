@@ -28,9 +28,10 @@ A script that uses the Sequential or the functional API runs with its import lin
 `import fastcnn as keras` (or `as tf`): `tests/keras/tutorials` has well-known tutorials, whose
 results match those of Keras. Each table lists the names of Keras that this package supports and how
 they differ; names that are not supported are listed below it. Passing an unsupported argument
-raises an error that names it, unless the value is the default. Layers and models with `call`,
-`tf.data` and `GradientTape` are not supported; using them raises an error that names the
-alternative. For gradients there is `keras.gradients`.
+raises an error that names it, unless the value is the default. Layers and models with `call`
+and `GradientTape` are not supported; using them raises an error that names the alternative. For
+gradients there is `keras.gradients`. docs/ops.md lists the operations of `keras.ops`, and
+docs/unchanged_scripts.md says what there is of TensorFlow.
 
 In all modules, `data_format` must be "channels_last", and the dtype is "float32" ("float64" with
 `config.set_backend("reference")`).
@@ -80,9 +81,8 @@ Accepted for compatibility: `compile`: `run_eagerly`, `steps_per_execution`, `ji
 `auto_scale_loss`. `Input` and `InputLayer`: `dtype` (data of every numeric type are converted).
 `BatchNormalization`: `synchronized`. `Sequential.add` and `pop`: `rebuild`. `load_model`:
 `safe_mode` (files are never trusted). `export`: `verbose`, `input_signature`. `BackupAndRestore`:
-`double_checkpoint`. `TensorBoard`: `write_graph`, `profile_batch`. `PyDataset`: `workers`,
-`use_multiprocessing`, `max_queue_size`. `Metric.add_variable`: `aggregation`. `clear_session`:
-`free_memory`.
+`double_checkpoint`. `TensorBoard`: `write_graph`, `profile_batch`. `Metric.add_variable`:
+`aggregation`. `clear_session`: `free_memory`.
 """
 LOSSES_AND_METRICS = """\
 ## Losses and metrics
@@ -110,16 +110,16 @@ of the following differences, which are on purpose, explain the other 20 calls a
   float64 and return Python floats, in Keras tensors of their `dtype`.
 - `CategoricalCrossentropy(axis=..., label_smoothing=...)` divides by the number of classes on that
   axis; Keras divides by the size of the last one. The config of `CosineSimilarity` has its `axis`.
-- The reduction "mean_with_sample_weight" is not supported.
 """
 GRAPHS = """\
 ## Graphs
 
 `python -m tests.keras.graph_trials --graphs 300` compares random graphs (merges, forks, shared
 layers, nested models, several inputs and outputs) with Keras 3.15.1. Last run, 28 November 2026, in
-parts: names, numbers of weights, configs and the text of `summary` of 300 graphs are equal. For 128
-of them so are `predict`, `evaluate`, losses and weights of ten steps, the arrays of the `.keras`
-file, and Keras's files and JSON read here. Keras read our files of 30. Paths of weights after
+parts: names, numbers of weights, configs and the text of `summary` of 300 graphs are equal. For the
+first 223 of them so are `predict`, `evaluate`, losses and weights of ten steps, the arrays of the
+`.keras` file, and the files of each package read by the other one, except for three graphs that
+Keras itself cannot evaluate (a KeyError). Paths of weights after
 `clone_model` and loading are not compared: Keras's depend on the order of the copies, and do not
 have the name of a `Sequential` that was loaded.
 """
