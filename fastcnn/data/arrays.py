@@ -77,3 +77,13 @@ def unpack(batch, name="A batch"):
             f"Received a {type(batch).__name__} of {len(batch)}."
         )
     return (*batch, None, None)[:3]
+
+
+def is_dataset(x):
+    """Whether x is a `Dataset` of this package."""
+    return hasattr(type(x), "new_pass")  # without importing it
+
+
+def is_indexed(x):
+    """Whether batches can be requested by index."""
+    return hasattr(x, "__getitem__") and (hasattr(x, "num_batches") or hasattr(x, "__len__"))

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastcnn import random
 from fastcnn.data.ahead import END, Ahead, close, iterate_ahead
+from fastcnn.data.arrays import is_dataset, is_indexed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
 AHEAD = 2  # batches of generators and data sets that are made before they are needed
 EMPTY = "There are no batches: the iterable is empty."
 MISFIT = "The state belongs to other data."
-
-
-def is_dataset(x: Any) -> bool:
-    """Whether x is a `Dataset` of this package."""
-    return hasattr(type(x), "new_pass")  # without importing it
-
-
-def is_indexed(x: Any) -> bool:
-    """Whether batches can be requested by index."""
-    return hasattr(x, "__getitem__") and (hasattr(x, "num_batches") or hasattr(x, "__len__"))
 
 
 def reader_of(source: Any, shuffle: bool, trains: bool) -> Reader:

@@ -24,9 +24,8 @@ from fastcnn.core import ranks
 from fastcnn.core.arguments import check_count, warn
 from fastcnn.core.memory import aligned
 from fastcnn.core.steps import MAX_CALLS
-from fastcnn.data.arrays import unpack
+from fastcnn.data.arrays import is_dataset, is_indexed, unpack
 from fastcnn.data.feed import Feed
-from fastcnn.data.readers import is_dataset, is_indexed, reader_of
 
 if TYPE_CHECKING:
     from typing import Any
@@ -194,6 +193,8 @@ class Stream:
     def __init__(
         self, source, model, objectives=None, shuffle=False, class_weight=None, trains=False
     ):
+        from fastcnn.data.readers import reader_of  # not needed to import the package
+
         self._reader = reader_of(source, shuffle, trains)
         self._source = source
         self._model = model
