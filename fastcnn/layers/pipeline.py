@@ -65,7 +65,7 @@ class Pipeline(Layer):
     Input shape: that of the first layer. Output shape: that of the last one.
 
     Raises:
-        ValueError: not a list of layers.
+        ValueError: not a list of layers, or a layer with an `activity_regularizer`.
 
     Example:
 
@@ -87,6 +87,12 @@ class Pipeline(Layer):
             raise ValueError(
                 f"The argument `layers` must be a list of layers. Received layers={layers!r}."
             )
+        for leaf in (leaf for layer in layers for leaf in layer.leaves()):
+            if leaf.activity_regularizer is not None:
+                raise ValueError(
+                    "The argument `layers` cannot contain a layer with an `activity_regularizer`: "
+                    f"add it to the model, outside of Pipeline. Received {leaf!r}."
+                )
         self._layers = list(layers)
 
     @property

@@ -224,6 +224,16 @@ def test_policies_draw_all_of_their_changes():
         (lambda: layers.RandomHue(0.1)(np.ones((2, 4, 4, 1))), "expects images with 3 channels"),
         (lambda: layers.RandomGrayscale()(np.ones((2, 4, 4, 2))), "with 1 or 3 channels"),
         (lambda: layers.RandomPerspective()(np.ones((2, 1, 4, 1))), "at least 2 x 2 pixels"),
+        (
+            lambda: layers.Pipeline([layers.ActivityRegularization(l2=0.1)]),
+            "cannot contain a layer with an `activity_regularizer`",
+        ),
+        (
+            lambda: layers.Pipeline(
+                [keras.Sequential([layers.Dense(2, activity_regularizer="l2")])]
+            ),
+            "cannot contain a layer with an `activity_regularizer`",
+        ),
         (lambda: layers.MixUp()({"labels": 1}), "expects a dictionary with 'images'"),
         (
             lambda: layers.CutMix()({"images": np.ones((2, 4, 4, 1)), "labels": [0, 1]}),
