@@ -188,6 +188,17 @@ def test_brightness_is_that_of_pillow(channels):
         np.testing.assert_array_equal(found, image.img_to_array(picture))
 
 
+def test_channel_shift_of_bytes_is_that_of_floats():
+    x = data(1)[0][0]
+    found = image.apply_channel_shift(x, 20.5, channel_axis=2)
+    assert found.dtype == np.float64  # as in Keras
+    np.testing.assert_array_equal(found, image.apply_channel_shift(x.astype(float), 20.5))
+    np.testing.assert_array_equal(found, np.clip(x + 20.5, x.min(), x.max()))
+    changed = image.ImageDataGenerator(channel_shift_range=20).random_transform(x, seed=1)
+    assert changed.shape == x.shape
+    assert np.abs(changed - x).max() <= 20
+
+
 def test_iterators_can_be_pickled():
     x, y = data()
     flow = image.ImageDataGenerator(**CHANGES).flow(x, y, batch_size=4, seed=1)

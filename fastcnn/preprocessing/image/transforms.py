@@ -153,14 +153,14 @@ def apply_channel_shift(x: NDArray, intensity: float, channel_axis: int = 0) -> 
 
 
 def shift_channels(images, intensities):
-    """`apply_channel_shift` of images (n, ...) by (n,)."""
+    """`apply_channel_shift` of images (n, ...) by (n,); integers become float64."""
+    if not images.size:
+        return images
     shape = (-1, *[1] * (images.ndim - 1))
     axes = tuple(range(1, images.ndim))
-    low, high = (
-        end(images, axis=axes, keepdims=True, initial=start)
-        for end, start in ((np.min, np.inf), (np.max, -np.inf))
-    )
-    intensities = np.asarray(intensities, images.dtype).reshape(shape)
+    low, high = (end(images, axis=axes, keepdims=True) for end in (np.min, np.max))
+    dtype = images.dtype if images.dtype.kind == "f" else np.float64
+    intensities = np.asarray(intensities, dtype).reshape(shape)
     return np.clip(images + intensities, low, high)
 
 
