@@ -111,6 +111,8 @@ def as_probabilities(y: ArrayLike, name: str = "y_pred") -> NDArray:
             f"`{name}` must be probabilities (n, classes), as `model.predict` returns them. "
             f"Received an array of shape {y.shape} and dtype {y.dtype}."
         )
+    if np.isnan(y).any():
+        raise ValueError(f"`{name}` must be probabilities from 0 to 1. Received NaN.")
     if not ((y >= 0) & (y <= 1 + 1e-3)).all():
         raise ValueError(
             f"`{name}` must be probabilities from 0 to 1. For logits, pass "

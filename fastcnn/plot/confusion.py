@@ -40,7 +40,8 @@ def count_pairs(
     classes = count_classes(class_names, actual, predicted)
     y_pred = np.asarray(y_pred)
     if y_pred.ndim == 2:  # also classes that never occur
-        classes = max(classes, y_pred.shape[1])
+        is_binary = y_pred.shape[1] == 1 and y_pred.dtype.kind == "f"
+        classes = max(classes, 2 if is_binary else y_pred.shape[1])
     pairs = np.bincount(actual * classes + predicted, minlength=classes * classes)
     return pairs.reshape(classes, classes)
 

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 PREFIX = "val_"
 
 
-def history(history: Any, metrics: Sequence[str] | None = None, fig: Figure | None = None) -> Any:
+def history(
+    history: Any, metrics: str | Sequence[str] | None = None, fig: Figure | None = None
+) -> Any:
     """Draw loss and metrics over the epochs, each in axes of its own.
 
     Training is a solid line, validation a dashed one. Epochs count from 1.
 
     Args:
         history: what `fit` returns, or its dictionary `history`.
-        metrics: the names to draw, without "val_"; None: the loss, then all others.
+        metrics: a name or names to draw, without "val_"; None: the loss, then all others.
         fig: the Figure or SubFigure to draw into.
 
     Returns:
@@ -46,6 +48,7 @@ def history(history: Any, metrics: Sequence[str] | None = None, fig: Figure | No
         raise ValueError(f"`history` must be what `fit` returns. Received {history!r}.")
     known = list(dict.fromkeys(name.removeprefix(PREFIX) for name in logs))
     known.sort(key=lambda name: name != "loss")
+    metrics = [metrics] if isinstance(metrics, str) else metrics
     names = known if metrics is None else list(metrics)
     count = max((len(values) for values in logs.values()), default=0)
     if not count or not names:

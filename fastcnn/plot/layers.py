@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn.core.arguments import check_count
 from fastcnn.layers.base import Layer
 from fastcnn.layers.transposed import Conv2DTranspose
 from fastcnn.models.layer_graph import LayerGraph
@@ -50,7 +51,7 @@ def filters(
         The axes; the image in it holds the weights, with NaN between the filters.
 
     Raises:
-        ValueError: no such layer or channel, or one without filters.
+        ValueError: no such layer or channel, one without filters, or a `count` below 1.
 
     Example:
 
@@ -61,15 +62,16 @@ def filters(
     >>> plot.filters(model).get_title()
     'conv: 8 filters 3 x 3'
     """
+    count = check_count(count, "count")
     found, weights = _find_filters(model, layer)  # (h, w, in, out)
     height, width, channels, total = weights.shape
-    if channel is not None and not 0 <= channel < channels:
+    if channel is not None and check_count(channel, "channel", 0) >= channels:
         raise ValueError(f"`channel` must be in [0, {channels}). Received channel={channel!r}.")
     if channel is None:
         tiles = weights if channels == 3 else weights.mean(axis=2, keepdims=True)
     else:
         tiles = weights[:, :, channel : channel + 1]
-    tiles = np.moveaxis(tiles[..., : max(count, 1)], -1, 0)
+    tiles = np.moveaxis(tiles[..., :count], -1, 0)
     columns = max(math.ceil(math.sqrt(len(tiles) * height / width)), 1)
     rows = -(-len(tiles) // columns)
     if ax is None:
@@ -144,7 +146,7 @@ def outputs_of_layers(model: Model) -> list[tuple[Layer, Any]]:
 def feature_maps(
     model: Model,
     image: ArrayLike,
-    layers: list[str | Layer] | None = None,
+    layers: str | Layer | list[str | Layer] | None = None,
     count: int = 8,
     fig: Figure | None = None,
 ) -> Any:
@@ -156,7 +158,7 @@ def feature_maps(
     Args:
         model: a built model of one image.
         image: (height, width) or (height, width, channels), bytes or floats, as for the model.
-        layers: layers or their names; None: all but those that only reshape.
+        layers: a layer, its name, or a list of these; None: all but those that only reshape.
         count: how many channels to draw at most.
         fig: the Figure or SubFigure to draw into.
 
@@ -164,7 +166,7 @@ def feature_maps(
         The figure: axes for the image, then one for each layer, whose image holds the output.
 
     Raises:
-        ValueError: not one image, or an unknown layer.
+        ValueError: not one image, an unknown layer, or a `count` below 1.
 
     Example:
 
@@ -177,12 +179,13 @@ def feature_maps(
     >>> figure.axes[1].get_title(loc="left")
     'conv: 7 x 7 x 4'
     """
+    count = check_count(count, "count")
     batch, picture = as_batch(model, image)
     found = _chosen(model, layers)
     arrays = _run(model, batch, [tensor for _, tensor in found])
     rows = len(arrays) + 1
     heights = [1.4, *(1.0 if array.ndim == 3 else 0.4 for array in arrays)]
-    unit = min(max(WIDTH / max(count, 1), 0.4), 1.2)  # of a map, in inches
+    unit = min(max(WIDTH / count, 0.4), 1.2)  # of a map, in inches
     title = 0.28  # the height of the line above the maps
     total = unit * sum(heights) + title * rows
     if fig is None:
@@ -215,7 +218,7 @@ def _chosen(model, layers):
     if layers is None:
         return found
     chosen = []
-    for wanted in layers:
+    for wanted in [layers] if isinstance(layers, (str, Layer)) else layers:
         pairs = [pair for pair in found if wanted in (pair[0], pair[0].name)]
         if not pairs:
             names = [layer.name for layer, _ in found]
@@ -228,7 +231,6 @@ def _draw_maps(ax, array, count):
     if array.ndim == 1:
         ax.imshow(array[None], cmap=MAPS, aspect="auto", interpolation="none")
     else:
-        count = max(count, 1)
         tiles = np.moveaxis(array[..., :count], -1, 0)
         blank = np.full((count - len(tiles), *tiles.shape[1:]), np.nan, tiles.dtype)
         # as wide with few channels as with many, so that the maps of all layers have one size

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn.core.arguments import check_count
 from fastcnn.plot.arguments import (
     as_labels,
     as_pictures,
@@ -67,7 +68,7 @@ def samples(
     labels = None if y_true is None else as_labels(y_true, "y_true", class_names)
     x = np.asarray(x)
     check_lengths(x=x, y_true=labels, y_pred=probabilities)
-    chosen = np.arange(min(len(x), _check_count(count, "count")))
+    chosen = np.arange(min(len(x), check_count(count, "count")))
     return _draw(x, labels, probabilities, chosen, class_names, columns, fig)
 
 
@@ -92,7 +93,7 @@ def mistakes(
     labels = as_labels(y_true, "y_true", class_names)
     x = np.asarray(x)
     check_lengths(x=x, y_true=labels, y_pred=probabilities)
-    chosen = worst(labels, probabilities)[: _check_count(count, "count")]
+    chosen = worst(labels, probabilities)[: check_count(count, "count")]
     return _draw(x, labels, probabilities, chosen, class_names, columns, fig)
 
 
@@ -102,14 +103,8 @@ def worst(labels: NDArray, probabilities: NDArray) -> NDArray:
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
 
 
-def _check_count(count, name):
-    if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or count < 1:
-        raise ValueError(f"The argument `{name}` must be a positive integer. Received {count!r}.")
-    return int(count)
-
-
 def _draw(x, labels, probabilities, chosen, class_names, columns, fig):
-    columns = min(_check_count(columns, "columns"), max(len(chosen), 1))
+    columns = min(check_count(columns, "columns"), max(len(chosen), 1))
     rows = max(-(-len(chosen) // columns), 1)
     if fig is None:
         fig = new_figure(columns * CELL[0], rows * CELL[1])

@@ -105,6 +105,14 @@ def test_filters_of_depthwise_transposed_and_dense_layers():
     np.testing.assert_array_equal(image_of(plot.filters(first))[:4, :5], kernel[:, 0].reshape(4, 5))
     with pytest.raises(ValueError, match=r"`channel` must be in \[0, 1\)"):
         plot.filters(first, channel=1)
+    for draw in (
+        lambda: plot.filters(first, count=0),
+        lambda: plot.feature_maps(first, 0, count=0),
+    ):
+        with pytest.raises(ValueError, match="`count` must be a positive integer"):
+            draw()
+    with pytest.raises(ValueError, match="`channel` must be an integer >= 0"):
+        plot.filters(first, channel=0.5)
 
 
 # ---------------------------------------------------------------------------------- feature maps
@@ -278,3 +286,6 @@ def test_layers_that_grad_cam_cannot_use():
         plot.grad_cam(dense, GRAY)
     with pytest.raises(ValueError, match=r"no layer 'x' to draw.*'scale'"):
         plot.feature_maps(chain(), GRAY, ["x"])
+    with pytest.raises(ValueError, match=r"no layer 'missing' to draw"):
+        plot.feature_maps(chain(), GRAY, "missing")
+    assert len(plot.feature_maps(chain(), GRAY, "conv").axes) == 2

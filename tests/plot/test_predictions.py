@@ -157,6 +157,7 @@ def test_no_mistakes():
     [
         ((X, Y, P[:3]), "4 of `x`, 4 of `y_true`, 3 of `y_pred`"),
         ((X, Y, 8 * P - 4), "keras.activations.softmax"),
+        ((X, Y, P * np.nan), "Received NaN"),
         ((X, Y, P.argmax(axis=1)), "must be probabilities"),
         ((X, Y - 1, P), "`y_true` must be labels"),
         ((X, Y + 0.5, P), "`y_true` must be labels"),
@@ -186,6 +187,11 @@ def test_confusion_matrix(predicted):
     assert cells == {(0, 0): "1", (1, 1): "1", (0, 2): "1", (1, 2): "1"}
     assert [text.get_text() for text in ax.get_yticklabels()] == list(NAMES)
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+def test_confusion_matrix_of_one_unit_has_two_classes():
+    ax = plot.confusion_matrix([0, 0], np.array([[0.1], [0.2]]))
+    assert ax.images[0].get_array().tolist() == [[1, 0], [0, 0]]
 
 
 def test_confusion_matrix_in_percent_into_given_axes():
@@ -242,6 +248,7 @@ def test_history_of_a_dictionary_into_a_given_figure():
         ({}, None, "no epochs"),
         ({"loss": []}, None, "no epochs"),
         ({"loss": [1]}, ["mae"], "no 'mae'. Its names are: .*loss"),
+        ({"loss": [1]}, "mae", "no 'mae'. Its names are: .*loss"),
         ([1, 2], None, "what `fit` returns"),
         ({"loss": [1, 2, 3, 4, 5], "val_loss": [1, 2, 3]}, None, "3 values for 5 epochs"),
     ],
