@@ -280,6 +280,10 @@ def test_types_of_data_frames():
         image.ImageDataGenerator().flow_from_dataframe({"filename": []})
     with pytest.raises(TypeError, match="Unknown arguments of `flow_from_dataframe`"):
         image.ImageDataGenerator().flow_from_dataframe({}, keep_ratio=True)
+    rows = pytest.importorskip("pandas").DataFrame({"filename": ["a.png"], "class": ["x"]})
+    for mode in ("binary", "categorical", "sparse"):
+        with pytest.raises(TypeError, match="`y_col` must be one column"):
+            image.ImageDataGenerator().flow_from_dataframe(rows, y_col=["class"], class_mode=mode)
 
 
 def test_warnings():

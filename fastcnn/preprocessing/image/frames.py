@@ -115,6 +115,10 @@ class DataFrameIterator(FileIterator):
                 "With `class_mode='multi_output'`, `y_col` must be a list of columns. "
                 f"Received y_col={y_col!r}."
             )
+        if mode not in WITHOUT_CLASSES and isinstance(y_col, list):
+            raise TypeError(
+                f"With `class_mode={mode!r}`, `y_col` must be one column. Received y_col={y_col!r}."
+            )
         used = [x_col, *([weight_col] if weight_col else [])]
         if mode not in ("input", None):
             used += y_col if isinstance(y_col, list) else [y_col]
