@@ -97,8 +97,9 @@ def window_geometry(image, window, strides, padding, dilation=(1, 1)):
         pads += [before, after]
         out.append(output_size(size, length, stride, spread, before, after))
     if min(out) < 1 and min(image) > 0:
+        kind = "an image" if len(image) == 2 else "a sequence"
         raise ValueError(
-            f"A window of {tuple(window)} (dilation {tuple(dilation)}) does not fit into an image "
+            f"A window of {tuple(window)} (dilation {tuple(dilation)}) does not fit into {kind} "
             f'of {tuple(image)} with padding="{padding}".'
         )
     added = zip(image, pads[::2], pads[1::2], strict=True)

@@ -236,7 +236,10 @@ def test_nan_reaches_what_depends_on_it():
         (lambda: layers.DepthwiseConv1D(3, padding="causal"), '"valid" or "same". Received'),
         (lambda: layers.Conv1D(2, 3, 2, dilation_rate=2), "cannot be combined"),
         (lambda: layers.Conv1D(2, 3, data_format="channels_first"), "channels_last"),
-        (lambda: layers.Conv1D(2, 9)(np.ones((1, 4, 2))), r"window of \(9,\) .* does not fit"),
+        (
+            lambda: layers.Conv1D(2, 9)(np.ones((1, 4, 2))),
+            r"window of \(9,\) .* does not fit into a sequence",
+        ),
         (lambda: layers.Conv1D(2, 3)(np.ones((1, 4, 4, 2))), "expects an input with 3 axes"),
         (lambda: layers.MaxPooling1D(2)(np.ones((1, 4, 4, 2))), "expects an input with 3 axes"),
         (lambda: layers.Cropping1D(2)(np.ones((1, 4, 2))), r"Received cropping=\(2, 2\)"),
