@@ -93,6 +93,8 @@ class Layer(SymbolicCalls, Configurable):
     takes_residual = False  # whether `bind_linear` takes an array to add before relu
     is_max_pool = False
     is_batch_normalization = False
+    # whether `make_step(frozen=True)` gives a step whose backward pass is that of inference
+    takes_frozen = False
     is_addition = False  # whether the layer adds its inputs and does nothing else
     is_view = False
     depends_on_training = False  # whether training changes what `forward` returns

@@ -203,6 +203,7 @@ class BatchNormalization(Layer):
 
     step_class = BatchNormalizationStep
     is_batch_normalization = True
+    takes_frozen = True
     depends_on_training = True
     takes_mask = True
 

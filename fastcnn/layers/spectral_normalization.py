@@ -21,10 +21,19 @@ if TYPE_CHECKING:
 
 
 class SpectralStep(Step):
-    """The step of the layer inside, which in training first normalizes the kernel."""
+    """The step of the layer inside, which in training first normalizes the kernel.
 
-    def __init__(self, layer, **shapes):
-        self.step = layer.layer.make_step(**shapes)
+    Args:
+        layer: the `SpectralNormalization`.
+        frozen: whether it leaves the kernel as it is during training as well.
+        **shapes: see `Step`.
+    """
+
+    def __init__(self, layer, frozen=False, **shapes):
+        inside = layer.layer
+        settings = {"frozen": True} if frozen and inside.takes_frozen else {}
+        self.step = inside.make_step(**settings, **shapes)
+        self.frozen = frozen
         super().__init__(layer, **shapes)
         self.owns_output, self.owns_gradient = self.step.owns_output, self.step.owns_gradient
         w = layer.kernel.array.reshape(-1, layer.kernel.shape[-1])
@@ -44,7 +53,7 @@ class SpectralStep(Step):
         self.step.expect_gradient(read, consume)
 
     def forward(self, x, training=False):
-        if training and self.layer.kernel.array.any():
+        if training and not self.frozen and self.layer.kernel.array.any():
             self._normalize()
         self._kept = training or None
         return self.step.forward(x, training)
@@ -117,6 +126,8 @@ class SpectralNormalization(Layer):
                 f"SpectralNormalization. Received layer={layer!r}."
             )
         self.layer = layer
+        is_same = not (layer.is_opaque or layer.depends_on_training)  # in training and inference
+        self.takes_frozen = layer.takes_frozen or is_same
         self.power_iterations = check_count(power_iterations, "power_iterations")
         self.kernel: Any = None
         self.vector_u: Any = None

@@ -247,7 +247,7 @@ def is_in_mode(use, training):
 
 def in_mode(use):
     """The step of an `is_in_mode` use."""
-    if use.declares("is_batch_normalization") and not use.training:
+    if use.declares("takes_frozen") and not use.training:
         return use.make_step(frozen=True)
     return (TrainingStep if use.training else InferenceStep)(use.make_step())
 

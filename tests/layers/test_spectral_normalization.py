@@ -55,6 +55,35 @@ def test_gradients_are_those_of_the_layer_with_the_new_kernel(backend):
         np.testing.assert_array_equal(ours.gradient, theirs.gradient)
 
 
+@pytest.mark.parametrize("wrap", [1, 2])
+def test_gradients_in_inference_are_those_of_the_layer_inside(wrap):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(4, 5, 5, 2)).astype(np.float32)
+    y = random.normal(size=(4, 2)).astype(np.float32)
+
+    def model(wrap):
+        conv = layers.Conv2D(2, 3, padding="same", activation="tanh")
+        for _ in range(wrap):
+            conv = layers.SpectralNormalization(conv)
+        inputs = keras.Input(x.shape[1:])
+        inside = conv(inputs, training=False) if wrap else conv(inputs)
+        outputs = layers.Dense(2)(layers.Flatten()(inside))
+        made = keras.Model(inputs, outputs)
+        made.compile(keras.optimizers.SGD(0.1), "mse")
+        return made, conv
+
+    (wrapped, layer), (plain, conv) = model(wrap), model(0)
+    conv.set_weights([layer.kernel.numpy(), np.zeros(2, np.float32)])
+    plain.layers[-1].set_weights(wrapped.layers[-1].get_weights())
+    np.testing.assert_array_equal(keras.gradients(wrapped, x), keras.gradients(plain, x))
+    before = layer.vector_u.numpy()
+    for made in (wrapped, plain):
+        made.fit(x, y, batch_size=2, epochs=2, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(layer.vector_u.numpy(), before)
+    np.testing.assert_array_equal(layer.kernel.numpy(), conv.kernel.numpy())
+    np.testing.assert_array_equal(wrapped.predict(x, verbose=0), plain.predict(x, verbose=0))
+
+
 def test_zero_kernel_stays_zero_and_nan_shows(backend):
     layer = layers.SpectralNormalization(layers.Dense(2, kernel_initializer="zeros"))
     x = np.ones((1, 3))
