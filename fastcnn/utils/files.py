@@ -8,6 +8,7 @@ as hostile: nothing in it can be written to, or link to, anything outside of its
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import os
 import shutil
@@ -23,6 +24,11 @@ from typing import TYPE_CHECKING
 
 from fastcnn.core.arguments import warn
 
+try:
+    from lzma import LZMAError
+except ImportError:  # optional in Python
+    LZMAError = zlib.error  # type: ignore[assignment, misc]
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -31,7 +37,11 @@ if TYPE_CHECKING:
 TIMEOUT = 30  # seconds without any data
 CHUNK = 1 << 20
 HASHES = {"sha256": 64, "md5": 32}  # hexadecimal digits
-DAMAGE = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, KeyError)
+CONFLICTS = (FileExistsError, IsADirectoryError, NotADirectoryError)  # of two members
+DAMAGE = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, LZMAError),
+    *(EOFError, RuntimeError, KeyError),
+)
 
 
 def get_file(
@@ -189,6 +199,10 @@ def extract_archive(path: Path, folder: Path, formats: list[str]) -> bool:
                 return False
         except DAMAGE as error:
             raise ValueError(f"{path}: the archive is damaged: {error}") from error
+        except CONFLICTS as error:
+            raise ValueError(
+                f"{path}: two members of the archive have the same path: {error}"
+            ) from error
         if folder.is_dir() and not folder.is_symlink():
             os.rename(folder, Path(temporary) / "old")  # removed with the temporary folder
         os.rename(root, folder)
@@ -207,7 +221,7 @@ def _extract_zip(path, root):
 
 
 def _extract_tar(path, root):
-    links = []
+    links: dict[Path, str] = {}
     with tarfile.open(path) as archive:
         for member in archive:
             place = _inside(root, member.name, path)
@@ -219,16 +233,19 @@ def _extract_tar(path, root):
                     raise ValueError(f"{path}: the link {member.name!r} is not one to a file.")
                 with source:
                     _write(source, place)
+                links.pop(place, None)  # the last member of a name counts, as in tar
             elif member.issym():
-                links.append((place, member.linkname))
+                links[place] = member.linkname
             else:
                 raise ValueError(f"{path}: {member.name!r} is not a file, a folder or a link.")
-    for place, target in links:  # after all files: none is written through a link
+        while archive.fileobj.read(CHUNK):
+            pass  # the checksum of a compressed file is at its end
+    for place, target in links.items():  # after all files: none is written through a link
         if not place.parent.resolve().is_relative_to(root):
             raise ValueError(f"{path}: a link is outside of the archive's folder: {target!r}.")
-        place.parent.mkdir(parents=True, exist_ok=True)
+        _make_room(place)
         place.symlink_to(target)
-    for place, target in links:
+    for place, target in links.items():
         if not place.resolve().is_relative_to(root):
             raise ValueError(f"{path}: the link {target!r} leads out of the archive.")
 
@@ -242,9 +259,14 @@ def _inside(root, name, path):
     return root.joinpath(*pure.parts)
 
 
-def _write(source, place):
+def _make_room(place):
+    """Create the parent folder, and remove an earlier member of the same name."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileNotFoundError):
         place.unlink()
+
+
+def _write(source, place):
+    _make_room(place)
     with open(place, "xb") as out:
         shutil.copyfileobj(source, out, CHUNK)

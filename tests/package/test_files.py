@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import os
+import random
 import stat
 import tarfile
 import threading
@@ -186,6 +187,35 @@ def test_links_inside_of_the_archive(tmp_path, cache):
              ("flowers/hard", "flowers/rose/1.jpg", tarfile.LNKTYPE))  # fmt: skip
     folder = extracted(tmp_path, tar(*FILES, *links))
     assert read(f"{folder}/flowers/first") == read(f"{folder}/flowers/hard") == b"one"
+
+
+def test_last_member_of_a_name_counts(tmp_path, cache):
+    link = ("flowers/first", "rose/1.jpg", tarfile.SYMTYPE)
+    folder = extracted(tmp_path, tar(*FILES, link, link))
+    assert read(f"{folder}/flowers/first") == b"one"
+    folder = extracted(tmp_path, tar(*FILES, link, ("flowers/first", b"file")), "file.tgz")
+    assert read(f"{folder}/flowers/first") == b"file"
+    folder = extracted(tmp_path, tar(*FILES, ("flowers/first", b"file"), link), "link.tgz")
+    assert read(f"{folder}/flowers/first") == b"one"
+
+
+DAMAGED = {
+    "checksum": bytearray(tar(*FILES)),
+    "xz": bytearray(tar(("random", random.Random(1).randbytes(100_000)), mode="w:xz")),
+    "file and folder": tar(("a", b"x"), ("a/b", b"x")),
+    "folder and file": tar(("a/b", b"x"), ("a", b"x")),
+    "folder and link": tar(("a/b", b"x"), ("a", "c", tarfile.SYMTYPE)),
+    "zip file and folder": zipped(("a", b"x"), ("a/b", b"x")),
+}
+DAMAGED["checksum"][-8] ^= 1
+DAMAGED["xz"][len(DAMAGED["xz"]) // 2] ^= 1
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_archives(tmp_path, cache, name):
+    with pytest.raises(ValueError, match=r"archive_archive: .*(damaged|have the same path): ."):
+        extracted(tmp_path, DAMAGED[name], "archive")
+    assert found_in(cache) == ["archive_archive"]
 
 
 HOSTILE = {
