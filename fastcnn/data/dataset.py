@@ -45,7 +45,14 @@ INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = INFINITE, UNKNOWN
 CYCLE = 4  # data sets that `interleave` reads at a time, by default
 
 
-class Dataset:
+class DatasetType(type):
+    """The type of `Dataset`, which says so if a static method of TensorFlow's is missing."""
+
+    def __getattr__(cls, name: str) -> Any:
+        raise _missing(cls.__name__, name)
+
+
+class Dataset(metaclass=DatasetType):
     """A pipeline of elements; create one by `from_tensor_slices` and the other static methods.
 
     An element is an array, or a nested tuple or dictionary of arrays. Iterating yields `Tensor`s.
@@ -405,18 +412,28 @@ class Dataset:
         ahead = 2 if buffer_size == AUTOTUNE else check_count(buffer_size, "buffer_size", minimum=0)
         return Dataset(selections.Prefetch(self._node, ahead))
 
-    def apply(self, transformation_func: Callable) -> Any:
-        """`transformation_func(self)`."""
-        return transformation_func(self)
+    def apply(self, transformation_func: Callable) -> Dataset:
+        """`transformation_func(self)`, which must be a `Dataset`."""
+        data = _function(transformation_func, "transformation_func")(self)
+        if not isinstance(data, Dataset):
+            raise TypeError(
+                f"The argument `transformation_func` must return a Dataset. It returned {data!r}."
+            )
+        return data
 
     def with_options(self, options: Any, name: str | None = None) -> Dataset:
         """This data set: options say how TensorFlow runs, and do not change elements."""
         return self
 
     def __getattr__(self, name: str) -> Any:
-        if name in MISSING:
-            raise AttributeError(f"`Dataset.{name}` is not supported.")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name)
+        raise _missing(type(self).__name__, name)
+
+
+def _missing(class_name, name):
+    """The AttributeError for a missing attribute of `Dataset` or of a data set."""
+    if name in MISSING:
+        return AttributeError(f"`Dataset.{name}` is not supported.")
+    return AttributeError(f"{class_name!r} object has no attribute {name!r}", name=name)
 
 
 def cardinality(dataset: Dataset) -> Any:

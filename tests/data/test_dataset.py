@@ -474,6 +474,9 @@ def test_bytes_and_strings_reach_functions():
         (lambda: rows(3).get_single_element(), ValueError, "It has several"),
         (lambda: pairs().snapshot, AttributeError, "`Dataset.snapshot` is not supported"),
         (lambda: pairs().nothing, AttributeError, "has no attribute 'nothing'"),
+        (lambda: Dataset.sample_from_datasets, AttributeError, "sample_from_datasets` is not supp"),
+        (lambda: Dataset.nothing, AttributeError, "'Dataset' object has no attribute 'nothing'"),
+        (lambda: rows(3).apply(len), TypeError, "`transformation_func` must return a Dataset"),
         (
             lambda: list(Dataset.range(1, 3).map(lambda n: np.zeros(int(n))).batch(2)),
             ValueError,
