@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fastcnn.core.arguments import check_count
 from fastcnn.ops.base import convert, op, result_type, standard_dtype, together
 
 if TYPE_CHECKING:
@@ -98,7 +99,12 @@ def argpartition(x: ArrayLike, kth: int, axis: int | None = -1) -> NDArray:
 @op
 def top_k(x: ArrayLike, k: int, sorted: bool = True) -> TopK:
     """(values, indices) of the k largest elements on the last axis, the largest first."""
-    x = convert(x)
+    x, k = convert(x), check_count(k, "k", minimum=0)
+    if x.ndim == 0 or k > x.shape[-1]:
+        raise ValueError(
+            "The argument `k` must not be greater than the size of the last axis. "
+            f"Received k={k} and shape {x.shape}."
+        )
     flipped = x[..., ::-1]  # a stable sort from the end keeps the first of equal ones first
     order = np.argsort(flipped, -1, kind="stable")[..., ::-1][..., :k]
     indices = (x.shape[-1] - 1 - order).astype(np.int32)

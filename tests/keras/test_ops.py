@@ -168,6 +168,7 @@ REFUSED = {
     "`pattern`": lambda ops: ops.rearrange(np.ones((2, 3)), "a b -> a"),
     "`sparse`": lambda ops: ops.one_hot([1], 2, sparse=True),
     "`flash_attention`": lambda ops: ops.dot_product_attention(1, 1, 1, flash_attention=True),
+    "`k`": lambda ops: ops.top_k([1.0, 2.0], 3),
     "gradient": lambda ops: ops.custom_gradient,
 }
 
