@@ -68,7 +68,11 @@ class Loss(Configurable):
 
     def values(self, y_true, y_pred):
         """The loss of each row, (rows,); y_pred is (rows, size), y_true as `prepare` returns it."""
-        raise NotImplementedError(f"{type(self).__name__} must implement values(y_true, y_pred).")
+        text = "Losses with `call` are not supported: " if hasattr(self, "call") else ""
+        raise NotImplementedError(
+            f"{text}{type(self).__name__} must implement values(y_true, y_pred) and "
+            "gradient(y_true, y_pred)."
+        )
 
     def gradient(self, y_true, y_pred):
         """The gradient of each row's value with respect to y_pred, (rows, size)."""

@@ -49,6 +49,12 @@ OLD_METHODS = {  # of Keras 2: what to use instead
 }
 
 
+STEP_METHODS = (  # of Keras, with which subclasses change what `fit`, `evaluate` and `predict` do
+    *("train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+    *("make_train_function", "make_test_function", "make_predict_function"),
+)
+
+
 class Model(Trainer, Saveable, Layer):
     """A model of a graph of layers, `Model(inputs, outputs)`; the base class of all models.
 
@@ -95,6 +101,14 @@ class Model(Trainer, Saveable, Layer):
         return super().__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        methods = ("call", *STEP_METHODS) if self._is_complete else STEP_METHODS
+        overridden = [name for name in methods if hasattr(type(self), name)]
+        if overridden:
+            raise NotImplementedError(
+                f"Subclasses of models that define `{overridden[0]}` are not supported: it would "
+                "not be called. Use a layer, `Loss`, `Metric`, optimizer or `Callback` of your "
+                "own, or `train_on_batch` in a loop."
+            )
         if not self._is_complete:
             if _is_graph(args, kwargs) and not hasattr(self, "call"):
                 from fastcnn.models.functional import Functional

@@ -240,6 +240,35 @@ def test_errors_about_unsupported_features(model):
     with pytest.raises(NotImplementedError, match=r"use `Model\(inputs, outputs\)"):
         Mine()
 
+    class Step(keras.Model):
+        def train_step(self, data):
+            return {}
+
+    class Loss(keras.Sequential):
+        def compute_loss(self, **arrays):
+            return 0
+
+    class Call(keras.Sequential):
+        def call(self, inputs):
+            return inputs
+
+    inputs = keras.Input((2,))
+    outputs = layers.Dense(1)(inputs)
+    for create, name in [
+        (lambda: Step(inputs, outputs), "train_step"),
+        (Loss, "compute_loss"),
+        (Call, "call"),
+    ]:
+        with pytest.raises(NotImplementedError, match=f"define `{name}` are not supported: it wou"):
+            create()
+
+    class LossWithCall(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return y_true - y_pred
+
+    with pytest.raises(NotImplementedError, match=r"Losses with `call` are .*implement values"):
+        LossWithCall()(Y, Y)
+
     class WithCall(layers.Layer):
         def call(self, inputs):
             return inputs
