@@ -3,11 +3,16 @@
 It is a NumPy array with one addition: the `numpy()` method that scripts call on Keras's tensors.
 """
 
+import functools
+
 import numpy as np
 
 
 class Tensor(np.ndarray):
     """A NumPy array with Keras's `numpy()`. Reductions to a single value return a NumPy scalar.
+
+    `x += 1` and the like change `x` alone, as in TensorFlow, and no array that shares its memory:
+    tensors that a data set passes to a function are often views of the user's arrays.
 
     >>> import fastcnn as keras
     >>> y = keras.activations.softmax([[1.0, 1.0]])
@@ -32,6 +37,23 @@ class Tensor(np.ndarray):
         if array.ndim or (context and not any(map(np.ndim, context[1][: context[0].nin]))):
             return array.view(Tensor)
         return array[()]
+
+
+def _on_a_copy(method):
+    """An operator such as `+=` that leaves its left operand as it is, and returns the result."""
+
+    @functools.wraps(method)
+    def operator(self, other):
+        return method(self.copy(), other)
+
+    return operator
+
+
+for _name in (
+    *("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "pow"),
+    *("and", "or", "xor", "lshift", "rshift"),
+):
+    setattr(Tensor, f"__i{_name}__", _on_a_copy(getattr(np.ndarray, f"__i{_name}__")))
 
 
 def tensor(array):

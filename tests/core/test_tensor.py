@@ -52,6 +52,25 @@ def test_slices_and_sums_are_tensors():
         assert type(result) is Tensor
 
 
+def test_operators_with_assignment_change_no_other_array():
+    array = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+    before = array.copy()
+    x = y = tensor(array)
+    x += 1
+    x /= np.float64(2)
+    x **= 2
+    assert type(x) is Tensor
+    np.testing.assert_array_equal(x, ((before + 1) / 2) ** 2)
+    assert x.dtype == np.float32
+    label = tensor(np.array(3))
+    label -= 1
+    assert label == 2
+    row = keras.ops.convert_to_tensor(array)[0]
+    row *= 0
+    np.testing.assert_array_equal(y, before)
+    np.testing.assert_array_equal(array, before)
+
+
 def test_tensors_are_accepted_like_arrays():
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
     x = np.arange(6, dtype=np.float32).reshape(2, 3)

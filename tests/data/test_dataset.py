@@ -448,6 +448,23 @@ def test_bytes_and_strings_reach_functions():
     assert list(data.as_numpy_iterator()) == [b"a\0", b"bc\0"]
 
 
+def test_functions_that_change_their_arguments_do_not_change_the_data():
+    x, y = np.full((4, 2), 8, np.float32), np.arange(4)
+
+    def halve(image, label):
+        image /= 2
+        label += 1
+        return image, label
+
+    data = Dataset.from_tensor_slices((x, y)).cache().map(halve)
+    for _ in range(2):
+        images, labels = zip(*data.as_numpy_iterator(), strict=True)
+        assert (np.array(images) == 4).all()
+        assert labels == (1, 2, 3, 4)
+    assert (x == 8).all()
+    assert (y == np.arange(4)).all()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
