@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import ops
-from fastcnn.ops.base import as_tensors
+from fastcnn.ops.base import as_tensors, convert
 from fastcnn.tf.core import convert_to_tensor, is_tensor
 
 if TYPE_CHECKING:
@@ -56,13 +56,30 @@ def vectorized_map(fn: Callable, elems: Any) -> Any:
 
 
 def numpy_function(func: Callable, inp: Sequence[Any], Tout: Any = None, name: Name = None) -> Any:  # noqa: N803
-    """func(*inp) with plain arrays."""
-    return as_tensors(func(*(np.asarray(value) for value in inp)))
+    """func(*inp) with plain arrays; `Tout` is the type of the result, or a list of types."""
+    return _typed(func(*(np.asarray(value) for value in inp)), Tout)
 
 
 def py_function(func: Callable, inp: Sequence[Any], Tout: Any = None, name: Name = None) -> Any:  # noqa: N803
-    """func(*inp) with tensors."""
-    return func(*(convert_to_tensor(value) for value in inp))
+    """func(*inp) with tensors; `Tout` is the type of the result, or a list of types."""
+    return _typed(func(*(convert_to_tensor(value) for value in inp)), Tout)
+
+
+def _typed(result, types):
+    """A function's result as tensors of these types: one, or a list for a list."""
+    if types is None:
+        return as_tensors(result)
+    if not isinstance(types, (list, tuple)):
+        return as_tensors(convert(result, types))
+    if not types:
+        return []
+    results = result if isinstance(result, (list, tuple)) else [result]
+    if len(results) != len(types):
+        raise ValueError(
+            "The function must return a value for each type of `Tout`. "
+            f"Received {len(results)} values and Tout={types!r}."
+        )
+    return [as_tensors(convert(value, dtype)) for value, dtype in zip(results, types, strict=True)]
 
 
 def executing_eagerly() -> bool:

@@ -75,7 +75,9 @@ def resize(
     """
     images = check_images(images)
     check_choice(method, "method", INTERPOLATIONS)
-    height, width = (int(one) for one in np.asarray(size).ravel())
+    if np.shape(size) != (2,):
+        raise ValueError(f"The argument `size` must be (height, width). Received size={size!r}.")
+    height, width = (int(one) for one in np.asarray(size))
     if preserve_aspect_ratio:
         scale = min(height / images.shape[-3], width / images.shape[-2])
         height, width = (round(size * scale) for size in images.shape[-3:-1])

@@ -151,6 +151,8 @@ def test_random_images():
         with pytest.raises(ValueError, match="lower"):
             call(image, 2.0, 1.0)
     assert tf.image.random_hue(image, 0.1).shape == image.shape
+    with pytest.raises(ValueError, match=r"`size` must be \(height, width\). Received size=8"):
+        tf.image.resize(image, 8)
 
 
 def test_files_of_images(tmp_path):
@@ -205,6 +207,11 @@ def test_functions_of_python(capsys):
     assert capsys.readouterr().err == "x [1 2]\n"
     assert tf.numpy_function(np.sum, [tf.constant([1, 2])], tf.int64).numpy() == 3
     assert tf.py_function(lambda x: x.numpy() + 1, [1], tf.int32) == 2
+    results = tf.numpy_function(lambda x: (x / 2, x), [np.ones(2)], [tf.float32, tf.int64])
+    assert [result.dtype for result in results] == [tf.float32, tf.int64]
+    assert tf.py_function(lambda x: None, [1], []) == []
+    with pytest.raises(ValueError, match="a value for each type of `Tout`"):
+        tf.py_function(lambda x: x, [1], [tf.int32, tf.int32])
 
 
 @pytest.mark.parametrize(
