@@ -353,8 +353,14 @@ class Optimizer(Configurable):
                 if variable in before:
                     slot[part] = self.slots[name][before[variable]]
         self.slots = slots
+        for variable, part in self._slices:
+            if variable not in before:
+                self.start(variable, part)
         self.store = store
         self.rebind()
+
+    def start(self, variable: Variable, part: slice) -> None:
+        """Set the slots of a new weight that do not start as `initial_slots` says."""
 
     def _base_slots(self):
         """The names of the slots that do not belong to a subclass, in Keras's order."""

@@ -96,6 +96,11 @@ class Muon(Optimizer):
         if adam_weight_decay is not None:
             adam_weight_decay = check_number(adam_weight_decay, "adam_weight_decay", 0)
         self.adam_weight_decay = adam_weight_decay
+        if exclude_layers is not None and not isinstance(exclude_layers, (list, tuple)):
+            raise ValueError(
+                "The argument `exclude_layers` must be a list of strings. "
+                f"Received exclude_layers={exclude_layers!r}."
+            )
         self.exclude_layers = list(exclude_layers or ())
         self.exclude_embeddings = bool(exclude_embeddings)
         self.ns_steps = check_count(ns_steps, "ns_steps", 0)

@@ -12,8 +12,8 @@ from fastcnn.optimizers.base import Optimizer, registry
 if TYPE_CHECKING:
     from typing import Any
 
-    from fastcnn.core.store import Store
     from fastcnn.core.types import LearningRateLike
+    from fastcnn.core.variables import Variable
 
 
 @registry.register("schedulefreeadamw", "schedule_free_adam_w")
@@ -68,12 +68,8 @@ class ScheduleFreeAdamW(Optimizer):
         self.epsilon = check_number(epsilon, "epsilon", 0)
         self.warmup_steps = check_count(warmup_steps, "warmup_steps", 0)
 
-    def build(self, store: Store) -> None:
-        known = {variable for variable, _ in self._slices}
-        super().build(store)
-        for variable, part in self._slices:
-            if variable not in known:  # z starts at the weights
-                self.slots["momentum"][part] = variable.value.ravel()
+    def start(self, variable: Variable, part: slice) -> None:
+        self.slots["momentum"][part] = variable.value.ravel()  # z starts at the weights
 
     def bind(self):
         self._mean = np.empty_like(self.weights)

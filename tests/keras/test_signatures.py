@@ -62,6 +62,10 @@ DIFFERENT = {  # {path: (lines in Keras's signature only (-) and in ours only (+
         ["-var_list", "+var_list=None"],
         "it applies to all weights of the model",
     ),
+    "distribution.DataParallel": (
+        ["+*", "+reduction='ordered'", "+slice_size=None", "+timeout=600.0"],
+        "how ranks add gradients",
+    ),
     "Sequential.export": (
         ["-format='tf_saved_model'", "+format='onnx'"],
         "ONNX is the only supported format",
