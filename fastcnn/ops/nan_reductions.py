@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.ops.base import convert, op, standard_dtype, to_float
-from fastcnn.ops.reductions import _axes, _position, _quantile, _total_type
+from fastcnn.ops.base import convert, op, to_float
+from fastcnn.ops.reductions import _accumulate, _axes, _position, _quantile, _total_type
 
 if TYPE_CHECKING:
     from typing import Any
@@ -124,14 +124,10 @@ def nanpercentile(
 @op
 def nancumsum(x: ArrayLike, axis: int | None = None, dtype: DTypeLike | None = None) -> NDArray:
     """`cumsum` with NaN as 0."""
-    x = convert(x)
-    dtype = (np.int32 if x.dtype == bool else x.dtype) if dtype is None else standard_dtype(dtype)
-    return np.nancumsum(x, axis, dtype=dtype)
+    return _accumulate(np.nancumsum, x, axis, dtype)
 
 
 @op
 def nancumprod(x: ArrayLike, axis: int | None = None, dtype: DTypeLike | None = None) -> NDArray:
     """`cumprod` with NaN as 1."""
-    x = convert(x)
-    dtype = (np.int32 if x.dtype == bool else x.dtype) if dtype is None else standard_dtype(dtype)
-    return np.nancumprod(x, axis, dtype=dtype)
+    return _accumulate(np.nancumprod, x, axis, dtype)

@@ -216,20 +216,23 @@ def percentile(
     return _quantile(np.quantile, x, np.asarray(q, np.float64) / 100, axis, method, keepdims)
 
 
+def _accumulate(function, x, axis, dtype):
+    """A running sum or product, by default in the type of x; of booleans in int32."""
+    x = convert(x)
+    dtype = (np.int32 if x.dtype == bool else x.dtype) if dtype is None else standard_dtype(dtype)
+    return function(x, axis, dtype=dtype)
+
+
 @op
 def cumsum(x: ArrayLike, axis: int | None = None, dtype: DTypeLike | None = None) -> NDArray:
     """The sums of the elements so far; of the flat array without an axis."""
-    x = convert(x)
-    dtype = (np.int32 if x.dtype == bool else x.dtype) if dtype is None else standard_dtype(dtype)
-    return np.cumsum(x, axis, dtype=dtype)
+    return _accumulate(np.cumsum, x, axis, dtype)
 
 
 @op
 def cumprod(x: ArrayLike, axis: int | None = None, dtype: DTypeLike | None = None) -> NDArray:
     """The products of the elements so far; of the flat array without an axis."""
-    x = convert(x)
-    dtype = (np.int32 if x.dtype == bool else x.dtype) if dtype is None else standard_dtype(dtype)
-    return np.cumprod(x, axis, dtype=dtype)
+    return _accumulate(np.cumprod, x, axis, dtype)
 
 
 @op

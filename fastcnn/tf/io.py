@@ -44,7 +44,7 @@ def read_file(filename: Any, name: Name = None) -> Contents:
     """The contents of a regular file.
 
     Raises:
-        OSError: there is no such file, or it is not a regular file.
+        OSError: the file does not exist, or is not a regular file.
     """
     with open_regular(_path(filename)) as file:
         return Contents(file.read())
