@@ -63,6 +63,12 @@ class Step:
     gradient_is_open = False
     can_open_gradients: Any = False
     opens_gradients: frozenset[int] = frozenset()  # of which values
+    # A step may write its result as columns of the array of a concatenation that reads it: see
+    # `plan.memory.write_into_concatenations`.
+    writes_columns: Any = False  # whether its kernel can
+    reads_columns: Any = False  # whether its kernels can read such a result
+    joins_columns: Any = False  # whether it is such a concatenation
+    columns_of: Any = None  # None, or the step of the concatenation
 
     reads: tuple[int, ...] = ()
     writes = -1
@@ -141,6 +147,8 @@ class Step:
 
     def _buffer(self, role, shape, dtype=None):
         """A view of shape[0] rows of the buffer for `role`, which grows if it is too small."""
+        if role == "y" and self.columns_of is not None:
+            return self.columns_of.columns(self, shape)
         if self.memory is not None:
             return self.memory.array(role, shape, dtype or self.dtype)
         key = (role, shape[1:])

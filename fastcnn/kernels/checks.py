@@ -8,7 +8,7 @@ import numpy as np
 
 from fastcnn.kernels import reference
 from fastcnn.kernels.shapes import check_image, output_size
-from fastcnn.kernels.spec import argmax_type, parsed
+from fastcnn.kernels.spec import argmax_type, columns_of, parsed
 
 
 def _parameters(name, required):
@@ -92,12 +92,31 @@ def _check_arrays(name, arrays, expected, floats):
             )
         if types is None:
             float_type = array.dtype.name
-        if not (array.flags.c_contiguous and array.flags.aligned):
+        is_packed = array.flags.c_contiguous
+        if not is_packed and label in columns_of(name):
+            is_packed = is_columns(array)
+        if not (is_packed and array.flags.aligned):
             raise ValueError(f"`{name}`: `{label}` must be C-contiguous and aligned.")
         if written and not array.flags.writeable:
             raise ValueError(f"`{name}`: `{label}` is written to, but is read-only.")
         _match(name, label, axes, array.shape, sizes)
     return sizes
+
+
+def is_columns(array):
+    """Whether an array (..., c) is a block of columns of a C-contiguous array, or all of them."""
+    *sizes, last = array.shape
+    *strides, step = array.strides
+    row = last * array.itemsize
+    if step != array.itemsize:
+        return False
+    expected = None
+    for size, stride in zip(reversed(sizes), reversed(strides), strict=True):
+        if size > 1:  # otherwise the stride means nothing
+            if stride < row or stride != (expected or stride):
+                return False
+            expected = stride * size
+    return True
 
 
 def _match(name, label, letters, shape, sizes):

@@ -5,7 +5,8 @@ one of their names is first used, to keep `import fastcnn` quick.
 
 The language of a line: `name:axes`, one letter an axis; a letter is the same size wherever it
 stands, a digit is that size, `*` stands for any further axes. After the axes: `?` may be None (or
-left out, where the reference has a default), `!` is written to, `/type` the type where it is not
+left out, where the reference has a default), `!` is written to, `|` may be some columns of a wider
+array (see `checks.is_columns`), `/type` the type where it is not
 float, or a row of `TYPES`. An array called `argmax` has the `argmax_type` of the pool. `o=im` says
 that the size o is i times m.
 
@@ -34,9 +35,9 @@ FAMILIES = {
         "affine_transform_forward": "x:nhwc transforms:n8 y:nhwc!",
     },
     "conv": {
-        "conv2d_backward_data": "dy:npqo w:klio dx:nhwi! b:i?",
+        "conv2d_backward_data": "dy:npqo w:klio dx:nhwi!| b:i?",
         "conv2d_backward_weights": "x:nhwi dy:npqo dw:klio! db:o?!",
-        "conv2d_forward": "x:nhwi w:klio b:o? y:npqo! residual:npqo?",
+        "conv2d_forward": "x:nhwi w:klio b:o? y:npqo!| residual:npqo?|",
     },
     "conv_max_pool": {
         "conv2d_max_pool2d_backward_data": "dy:npqo argmax:npqo/uint8 w:klio dx:nhwi!",
@@ -71,9 +72,9 @@ FAMILIES = {
     },
     "pool": {
         "average_pool2d_backward": "dy:npqc dx:nhwc!",
-        "average_pool2d_forward": "x:nhwc y:npqc!",
+        "average_pool2d_forward": "x:nhwc| y:npqc!",
         "max_pool2d_backward": "dy:npqc argmax:npqc/argmax dx:nhwc!",
-        "max_pool2d_forward": "x:nhwc y:npqc! argmax:npqc?!/argmax",
+        "max_pool2d_forward": "x:nhwc| y:npqc! argmax:npqc?!/argmax",
     },
     "regularization": {
         "dropout": "x:* key:2/int64 y:*!",
@@ -95,8 +96,8 @@ INTERNAL = {
     "merge": {
         "add": "a:* b:* y:*!",
         "average": "a:* b:* y:*!",
-        "concatenate_backward": "dy:no dx:nc! result:nc?",
-        "concatenate_forward": "x:nc y:no!",
+        "concatenate_backward": "dy:no dx:nc! result:no?",
+        "concatenate_forward": "x:nc| y:no!",
         "divide": "x:* y:*!",
         "dot_backward": "dy:npqrs a:npkq b:nrks da:npkq?! db:nrks?!",
         "dot_forward": "a:npkq b:nrks y:npqrs!",
@@ -154,7 +155,7 @@ def parsed(name):
         label, axes = entry.split(":")
         axes, _, kind = axes.partition("/")
         types = TYPES.get(kind, (kind,)) if kind else None
-        arrays.append((label, axes.strip("?!"), "?" in axes, "!" in axes, types))
+        arrays.append((label, axes.strip("?!|"), "?" in axes, "!" in axes, types))
     return arrays, products
 
 
@@ -164,6 +165,12 @@ def arrays_of(name):
     types: a tuple of names, or None for floats.
     """
     return parsed(name)[0]
+
+
+@cache
+def columns_of(name):
+    """The arrays of the kernel `name` that may be columns of a wider array."""
+    return {entry.split(":")[0] for entry in ARRAYS[name].split() if "|" in entry}
 
 
 def argmax_type(pool_size):

@@ -34,6 +34,12 @@ class ActivatedStep(Step):
     def ends_in_relu(self):
         return self.layer.activation is activations.relu
 
+    @property
+    def writes_columns(self):
+        activation = self.layer.activation
+        is_one_kernel = activation in (activations.linear, activations.relu)
+        return self.layer.writes_columns and is_one_kernel
+
     def forward(self, x, training=False):
         call = self._calls.get(len(x))
         if call is None or call.x is not x:
@@ -179,6 +185,7 @@ class ActivatedLayer(HasActivation, Layer):
 
     step_class = ActivatedStep
     adds_input_gradient = False  # whether `bind_input_gradient` takes `accumulate`
+    writes_columns = False  # whether the z of `bind_linear` may be columns of a wider array
 
     def __init__(
         self,

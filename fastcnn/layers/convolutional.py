@@ -156,6 +156,10 @@ class Convolution(WindowedLayer):
     def takes_relu_max(self):
         return self.groups == 1
 
+    @property
+    def writes_columns(self):
+        return self.groups == 1
+
     def build(self, input_shape):
         self.input_channels = input_shape[-1]
         shape = (*self.kernel_size, self.input_channels // self.groups, self.filters)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from operator import is_
 
+import numpy as np
+
 from fastcnn import config, kernels
 from fastcnn.core.steps import Call, Step
 
@@ -264,11 +266,47 @@ class MaximumStep(ElementwiseMergeStep):
 
 
 class ConcatenateStep(MergeStep):
-    """Concatenate: copies rows of each input into columns of y."""
+    """Concatenate: copies rows of each input into columns of y.
+
+    Nothing is copied from the steps that write their results there themselves.
+
+    Attributes:
+        writers: {a step that does so: the index of its input}.
+    """
+
+    def __init__(self, *layers, **shapes):
+        self.writers = {}
+        super().__init__(*layers, **shapes)
 
     @property
     def can_open_gradients(self):
         return len(self.input_shape) > 1
+
+    @property
+    def joins_columns(self):
+        """Whether columns of y are an input, each row in a row."""
+        return len(self.input_shape) > 1 and self.layer.axis in (-1, len(self.output_shape) - 1)
+
+    reads_columns = joins_columns
+
+    def algorithms(self):
+        return f"{len(self.writers)} of {len(self.input_shape)} in place" if self.writers else ""
+
+    def columns(self, writer, shape):
+        """The columns of y that are the result of a writer, an array of this shape."""
+        sizes = [columns for *_, columns in self.input_shape]
+        index = self.writers[writer]
+        y = self._buffer("y", (*shape[:-1], sum(sizes)))
+        if y.base is not self._base:
+            self._base = y.base
+            for step in self.writers:  # they are bound to the array that y was before
+                step._calls.clear()
+        start = sum(sizes[:index])
+        return y[..., start : start + sizes[index]]
+
+    def release(self):
+        super().release()
+        self._base = None
 
     def _matrices(self, call, arrays, whole):
         """(array as a matrix or None, `whole` as a matrix, first column) for each input."""
@@ -284,6 +322,7 @@ class ConcatenateStep(MergeStep):
         return [
             kernels.bind("concatenate_forward", x, y, start=start)
             for x, y, start in self._matrices(call, call.xs, call.y)
+            if not np.may_share_memory(x, y)
         ]
 
     def bind_backward(self, call, dy, needed):
@@ -291,10 +330,12 @@ class ConcatenateStep(MergeStep):
         bound = []
         # Outside of a plan a step has no `reads`.
         relus = [value in self.opens_gradients for value in self.reads] or [False] * len(call.xs)
-        matrices = zip(self._matrices(call, gradients, dy), call.xs, relus, strict=True)
-        for (dx, whole, start), x, is_relu in matrices:
+        y = call.y
+        for (dx, whole, start), is_relu in zip(
+            self._matrices(call, gradients, dy), relus, strict=True
+        ):
             if dx is not None:
-                result = x.reshape(dx.shape) if is_relu else None
+                result = y.reshape(whole.shape) if is_relu else None
                 arrays = whole, dx, result
                 bound.append(kernels.bind("concatenate_backward", *arrays, start=start))
         return bound, gradients

@@ -66,7 +66,7 @@ class Pooling(Layer):
 class MaxPoolStep(Step):
     """A max-pool; in training it stores the position of each maximum."""
 
-    owns_output = owns_gradient = adds_gradient = can_open_gradients = True
+    owns_output = owns_gradient = adds_gradient = can_open_gradients = reads_columns = True
 
     def forward(self, x, training=False):
         call = self._calls.get(len(x))

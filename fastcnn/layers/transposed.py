@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class TransposedConvolution(WindowedLayer):
     """Base of Conv2DTranspose and Conv1DTranspose."""
 
-    adds_input_gradient = True
+    adds_input_gradient = writes_columns = True
     config_names = ("filters", "output_padding")
 
     def __init__(self, *, filters, output_padding, **kwargs):

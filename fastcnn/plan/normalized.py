@@ -51,6 +51,10 @@ class FoldedStep(Step):
         self._folded = None  # the weights of both layers: (kernel, bias)
         self._versions = None  # of the weights that were folded
 
+    @property
+    def writes_columns(self):
+        return self.layer.writes_columns and self.pool is None and not self.takes_list
+
     def algorithms(self):
         return self.linear.algorithms()
 

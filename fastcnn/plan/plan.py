@@ -10,7 +10,7 @@ from functools import cached_property
 
 from fastcnn import config, kernels
 from fastcnn.plan.head import make_heads
-from fastcnn.plan.memory import share_memory
+from fastcnn.plan.memory import share_memory, write_into_concatenations
 from fastcnn.plan.patterns import fuse, open_gradients
 from fastcnn.plan.program import Program
 
@@ -32,10 +32,12 @@ class Plan:
     def __init__(self, graph, losses=(), loss_weights=()):
         self.graph = graph
         steps = fuse(graph, training=False)
+        write_into_concatenations(steps, graph.outputs, training=False)
         share_memory(steps, graph)
         self.inference = Program(steps, graph)
         self._training_steps = fuse(graph, training=True)
         open_gradients(self._training_steps, graph.outputs)
+        write_into_concatenations(self._training_steps, graph.outputs, training=True)
         self._last = self.inference  # the program that ran last
         self.backward = None
         if any(losses):

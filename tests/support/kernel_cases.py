@@ -174,7 +174,7 @@ def concatenate_calls(rows, sizes, rng, draw):
         part, config = draw(rng, rows, size), {"start": sum(sizes[:index])}
         yield Call("concatenate_forward", [part, whole], config, 1)
         yield Call("concatenate_backward", [whole, part], config, 1)
-        yield Call("concatenate_backward", [whole, part, draw(rng, rows, size)], config, 1)
+        yield Call("concatenate_backward", [whole, part, draw(rng, *whole.shape)], config, 1)
 
 
 def repeat_calls(n, times, c, rng, draw):

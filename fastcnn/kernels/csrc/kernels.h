@@ -128,9 +128,9 @@ struct pool {
     ptrdiff_t first_row, rows; /* of the window, inside the image */
     ptrdiff_t window_columns, stride, left; /* output o's window starts at o * stride - left */
     ptrdiff_t columns_out, channels;
-    ptrdiff_t row_size; /* elements from one image row to the next */
-    int relu;           /* after the maximum, see CLOSED; argmax32 gets -1 instead */
-    int overlap;        /* average's backward: windows share pixels, whose gradients then add up */
+    ptrdiff_t row_size, pixel; /* elements from one row and one pixel of x to the next */
+    int relu;                  /* after the maximum, see CLOSED; argmax32 gets -1 instead */
+    int overlap; /* average's backward: windows share pixels, whose gradients then add up */
 };
 
 /* One row of the gradient of a max-pool's input:

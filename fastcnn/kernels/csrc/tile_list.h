@@ -49,7 +49,7 @@
     T(void, copy_rows,                                                                             \
       (const float *x, ptrdiff_t x_row, float *y, ptrdiff_t y_row, ptrdiff_t rows,                 \
        ptrdiff_t columns))                                                                         \
-    /* y[r][c] = x[r][c], or 0 where `result`, that of relu, is; `result` is like y */             \
+    /* y[r][c] = x[r][c], or 0 where `result`, that of relu, is; `result` is like x */             \
     T(void, open_rows,                                                                             \
       (const float *x, ptrdiff_t x_row, const float *result, float *y, ptrdiff_t y_row,            \
        ptrdiff_t rows, ptrdiff_t columns))                                                         \

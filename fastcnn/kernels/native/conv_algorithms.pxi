@@ -1,11 +1,12 @@
 # Convolutions, which several algorithms compute: choose one, build the kernel and bind it. Python
 # looks these functions up by name; they take the arguments of `reference`.
-# uses: team (Sequence), conv_direct (Conv2DForward), conv_backward_data (ColumnsBackwardData,
-#       Conv2DBackwardData), conv_backward_weights (RowsBackwardWeights, TapsBackwardWeights),
-#       conv_winograd (Winograd, WinogradBackwardWeights), conv_max_pool (Conv2DMaxPool2DForward),
-#       conv_max_pool_backward_sparse (SparseBackwardData, SparseBackwardWeights),
-#       conv_max_pool_backward_narrow (NarrowBackwardData, NarrowBackwardWeights), pool
-#       (max_pool2d_backward)
+# uses: team (Sequence), geometry (pixel_distance), conv_direct (Conv2DForward), conv_backward_data
+#       (ColumnsBackwardData, Conv2DBackwardData), conv_backward_weights (RowsBackwardWeights,
+#       TapsBackwardWeights), conv_winograd (Winograd, WinogradBackwardWeights), conv_max_pool
+#       (Conv2DMaxPool2DForward), conv_max_pool_backward_sparse (SparseBackwardData,
+#       SparseBackwardWeights), conv_max_pool_backward_narrow (NarrowBackwardData,
+#       NarrowBackwardWeights), pool (max_pool2d_backward)
+
 
 cdef object rows_joined(w, strides, pads, arrays):
     # A 1x1 convolution is the product of a matrix of pixels with w. So each image becomes a single
@@ -16,6 +17,8 @@ cdef object rows_joined(w, strides, pads, arrays):
 
 
 def conv2d_forward(x, w, b, y, residual=None, *, strides, pads, dilation, relu, relu_max=np.inf):
+    if residual is not None and pixel_distance(residual) != pixel_distance(y):
+        raise ValueError("`conv2d_forward`: `residual` and `y` must have the same strides.")
     algorithm = choice.choose("conv2d_forward", w.shape, x.shape, y.shape, strides, dilation)
     if algorithm == "winograd":
         pads = pads[0], pads[2]
@@ -35,7 +38,8 @@ def conv2d_backward_data(
         residual, b = (dx, None) if accumulate else (None, b)
         return Winograd(dy, w, b, residual, dx, None, pads, relu, False, True)
     dy, dx = rows_joined(w, strides, pads, (dy, dx))
-    kind = ColumnsBackwardData if algorithm == "columns" else Conv2DBackwardData
+    in_columns = algorithm == "columns" and (dx.flags.c_contiguous or not accumulate)
+    kind = ColumnsBackwardData if in_columns else Conv2DBackwardData
     return kind(dy, w, dx, b, strides, pads, dilation, accumulate, relu)
 
 

@@ -1,11 +1,14 @@
 # Convolutions: dx = dy * w transposed, the gradient of the image, as sums of products.
-# uses: team (ceil_div, round_up), product (product_blocks), geometry (image_blocks, pad_rows),
+# uses: team (ceil_div, round_up), product (product_blocks), geometry (image_blocks, pad_rows,
+#       pixel_distance),
 #       conv_direct (Conv2D, WEIGHTS_SIZE)
 
 cdef class Conv2DBackwardData(Conv2D):
-    # Phase after phase, see Windowed.set_phases. A task is a block of rows of one image.
+    # Phase after phase, see Windowed.set_phases. A task is a block of rows of one image. dx may be
+    # columns of a wider array.
     cdef const float[:, :, :, ::1] dy, weights
-    cdef float[:, :, :, ::1] dx
+    cdef float[:, :, :, :] dx
+    cdef Py_ssize_t dx_pixel
     cdef float[:, :, ::1] transposed  # (kh * kw, oc, ic)
     cdef const float[::1] b
     cdef Py_ssize_t row_blocks
@@ -14,7 +17,7 @@ cdef class Conv2DBackwardData(Conv2D):
     def __init__(self, dy, w, dx, b, strides, pads, dilation, accumulate, relu):
         self.algorithm = "direct"
         self.dy, self.weights, self.dx, self.b = dy, w, dx, b
-        self.accumulate, self.relu = accumulate, relu
+        self.accumulate, self.relu, self.dx_pixel = accumulate, relu, pixel_distance(dx)
         self.set_conv_sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.kh * self.kw, self.oc, self.ic))
         self.preparations = self.kh * self.kw
@@ -78,7 +81,8 @@ cdef class Conv2DBackwardData(Conv2D):
         taps = max(WEIGHTS_SIZE // (p.channels * self.oc), <Py_ssize_t>1)
         p.b = &self.b[done] if self.b is not None else NULL
         p.residual, p.steps, p.relu_max = NULL, self.oc, NAN
-        p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.oc, 1, self.ic, self.stride_w * self.ic
+        p.x_pixel, p.x_step, p.w_step = self.oc, 1, self.ic
+        p.y_pixel = self.stride_w * self.dx_pixel
         p.w = &self.transposed[0, 0, 0] + done
         p.pixels = (self.w - 1 - iw) // self.stride_w + 1
         while at < last or at == start:
@@ -107,9 +111,10 @@ cdef class Conv2DBackwardData(Conv2D):
 cdef class ColumnsBackwardData(Conv2D):
     # For few input channels, which would leave vectors mostly empty: computes all products of a row
     # of dy with the filter at once, (ow) x (kh, kw, ic), and adds each where it belongs in dx. A
-    # task is an image.
+    # task is an image. dx may be columns of a wider array unless gradients are added to it.
     cdef const float[:, :, :, ::1] dy, weights
-    cdef float[:, :, :, ::1] dx
+    cdef float[:, :, :, :] dx
+    cdef Py_ssize_t dx_pixel
     cdef float[:, ::1] transposed  # (oc, kh * kw * ic)
     cdef const float[::1] b
     cdef Py_ssize_t padded_size
@@ -118,7 +123,7 @@ cdef class ColumnsBackwardData(Conv2D):
     def __init__(self, dy, w, dx, b, strides, pads, dilation, accumulate, relu):
         self.algorithm = "columns"
         self.dy, self.weights, self.dx, self.b = dy, w, dx, b
-        self.accumulate, self.relu = accumulate, relu
+        self.accumulate, self.relu, self.dx_pixel = accumulate, relu, pixel_distance(dx)
         self.set_conv_sizes(dx.shape, w.shape, dy.shape, strides, pads, dilation)
         self.transposed = aligned((self.oc, self.kh * self.kw * self.ic))
         self.adjust_work(dx.size, self.transposed.shape[1])
@@ -155,15 +160,15 @@ cdef class ColumnsBackwardData(Conv2D):
                 scratch + oh * self.stride_h * row_size, self.dilation_h * row_size,
                 self.stride_w * self.ic,
             )
-        self.crop_image(scratch, &self.dx[n, 0, 0, 0])
         if not self.accumulate and self.b is not None:
-            self.add_bias(&self.dx[n, 0, 0, 0])
+            self.add_bias(scratch)
         if self.relu:
-            size = self.h * self.w * self.ic
-            self.table.relu_forward(&self.dx[n, 0, 0, 0], &self.dx[n, 0, 0, 0], size, NAN)
+            size = self.padded_height * row_size
+            self.table.relu_forward(scratch, scratch, size, NAN)
+        self.crop_image(scratch, &self.dx[n, 0, 0, 0], self.dx_pixel)
 
     cdef void add_bias(self, float *dx) noexcept nogil:
         cdef Py_ssize_t pixel, c
-        for pixel in range(self.h * self.w):
+        for pixel in range(self.padded_height * self.padded_width):
             for c in range(self.ic):
                 dx[pixel * self.ic + c] += self.b[c]

@@ -1,6 +1,6 @@
 # Convolutions y = x * w as sums of products.
 # uses: team (bound_of_relu, ceil_div), product (vector_efficiency), geometry (Windowed,
-#       image_blocks)
+#       image_blocks, pixel_distance)
 
 cdef Py_ssize_t WEIGHTS_SIZE = 6144  # weights in a block: half the first-level cache
 cdef double WORK_PER_OUTPUT = 4  # writing an element takes as long as so many multiply-adds
@@ -9,12 +9,13 @@ cdef double WORK_PER_OUTPUT = 4  # writing an element takes as long as so many m
 cdef class Conv2D(Windowed):
     # What all kernels of a convolution share, and the rows of a forward pass.
     cdef Py_ssize_t oc
+    cdef Py_ssize_t y_pixel  # elements from one pixel that `forward_rows` writes to the next
     cdef Py_ssize_t[::1] x_segments, w_segments
     cdef Py_ssize_t[::1] segment_rows  # of the padded image, counted from an output row's first
 
     cdef set_conv_sizes(self, x_shape, w_shape, y_shape, strides, pads, dilation):
         self.set_sizes(x_shape, w_shape, y_shape, strides, pads, dilation)
-        self.oc = w_shape[3]
+        self.oc = self.y_pixel = w_shape[3]
         self.work = <double>self.n * self.oh * self.ow * self.kh * self.kw * self.ic * self.oc
 
     cdef adjust_work(self, Py_ssize_t outputs, Py_ssize_t channels):
@@ -36,7 +37,7 @@ cdef class Conv2D(Windowed):
         p.x_segments, p.w_segments = &self.x_segments[0], &self.w_segments[0]
         p.segments = self.x_segments.shape[0]
         p.steps = self.kw * self.ic if self.dilation_w == 1 else self.ic
-        p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.stride_w * self.ic, 1, self.oc, self.oc
+        p.x_pixel, p.x_step, p.w_step, p.y_pixel = self.stride_w * self.ic, 1, self.oc, self.y_pixel
         p.pixels, p.accumulate, p.residual, p.relu_max = self.ow, 0, NULL, NAN
 
     cdef void segments_inside(
@@ -92,7 +93,7 @@ cdef class Conv2D(Windowed):
                     p.x_segments = &self.x_segments[0] + low
                     p.w_segments = &self.w_segments[0] + low
                     p.x = x + (oh - first) * self.stride_h * self.padded_width * self.ic + step
-                    at = (oh - first) * self.ow * self.oc + done
+                    at = (oh - first) * self.ow * self.y_pixel + done
                     p.residual = residual + at if residual != NULL else NULL
                     p.y = y + at
                     self.table.product(&p)
@@ -103,10 +104,12 @@ cdef class Conv2D(Windowed):
 
 
 cdef class Conv2DForward(Conv2D):
-    # A task is a block of output rows of one image. `residual` is added; it may be None, or y.
-    cdef const float[:, :, :, ::1] x, weights, residual  # `w` is the width
+    # A task is a block of output rows of one image. `residual` is added; it may be None, or y. Both
+    # may be columns of a wider array.
+    cdef const float[:, :, :, ::1] x, weights  # `w` is the width
+    cdef const float[:, :, :, :] residual
     cdef const float[::1] b
-    cdef float[:, :, :, ::1] y
+    cdef float[:, :, :, :] y
     cdef bint relu
     cdef float relu_max
     cdef Py_ssize_t row_blocks
@@ -116,6 +119,7 @@ cdef class Conv2DForward(Conv2D):
         self.x, self.weights, self.b, self.residual = x, w, b, residual
         self.y, self.relu, self.relu_max = y, relu, bound_of_relu(relu_max)
         self.set_conv_sizes(x.shape, w.shape, y.shape, strides, pads, dilation)
+        self.y_pixel = pixel_distance(y)
         self.forward_segments()
         self.adjust_work(y.size, self.oc)
         self.row_blocks = image_blocks(self.n, self.oh, self.work)

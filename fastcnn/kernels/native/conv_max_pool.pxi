@@ -103,7 +103,7 @@ cdef class Conv2DMaxPool2DForward(Conv2DMaxPool2D):
         )
         cdef Pool q
         q.columns, q.columns_out, q.channels = &self.columns[0, 0], self.pw, self.oc
-        q.first_row, q.rows, q.row_size = 0, self.pool_h, self.ow * self.oc
+        q.first_row, q.rows, q.row_size, q.pixel = 0, self.pool_h, self.ow * self.oc, self.oc
         q.window_columns, q.stride, q.left = self.pool_w, self.pool_stride_w, 0
         q.relu, q.argmax8, q.argmax32 = self.relu, NULL, NULL
         for ph in range(first, last):

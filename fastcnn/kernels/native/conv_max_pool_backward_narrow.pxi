@@ -163,7 +163,7 @@ cdef class NarrowBackwardData(Conv2DMaxPool2D):
                 self.add_windows(sums, &self.corners[first], count, dx + i)
             first += count
         if self.is_padded:
-            self.crop_image(dx, &self.dx[n, 0, 0, 0])
+            self.crop_image(dx, &self.dx[n, 0, 0, 0], self.ic)
 
     cdef void add_windows(
         self, const float *sums, const Py_ssize_t *corners, Py_ssize_t count, float *dx

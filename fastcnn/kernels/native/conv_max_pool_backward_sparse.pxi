@@ -91,7 +91,7 @@ cdef class SparseBackwardData(Conv2DMaxPool2D):
             p.y = dx + row * p.y_row + column
             self.table.sparse_sum(&p)
         if self.is_padded:
-            self.crop_image(dx, &self.dx[n, 0, 0, 0])
+            self.crop_image(dx, &self.dx[n, 0, 0, 0], self.ic)
 
 
 cdef class SparseBackwardWeights(Conv2DMaxPool2D):

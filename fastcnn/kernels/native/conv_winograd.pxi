@@ -2,7 +2,7 @@
 # the image, which is a convolution of dy with the flipped filter; the gradient of the filter.
 # Larger filters are sums of 3x3 subfilters, see csrc/tiles/winograd.inc.h.
 # uses: team (Kernel, WORK_PER_THREAD, bound_of_relu, ceil_div, round_up), product (product_blocks,
-#       sum_rows, vector_efficiency), geometry (sum_tasks)
+#       sum_rows, vector_efficiency), geometry (pixel_distance, sum_tasks)
 
 # Tiles in a block, at most: enough to fill the registers (12 tiles are two times six of 16 channels
 # by AVX2), few enough for everything to stay in the first-level cache. A large transformed filter
@@ -110,11 +110,12 @@ cdef class WinogradTiles(Kernel):
 
 cdef class Winograd(WinogradTiles):
     # image (n, h, w, ic) -> target (n, oh, ow, oc); without `pool`, `residual` is added, which may
-    # be None or the target
+    # be None or the target. Both may be columns of a wider array.
     cdef const float[:, :, :, ::1] weights
     cdef const float[::1] b
-    cdef const float[:, :, :, ::1] residual
-    cdef float[:, :, :, ::1] target
+    cdef const float[:, :, :, :] residual
+    cdef float[:, :, :, :] target
+    cdef Py_ssize_t pixel
     cdef unsigned char[:, :, :, ::1] argmax
     # the transformed filter: blocks of output channels, in each (subfilters, 16, ic, channels)
     cdef float[::1] u
@@ -128,7 +129,7 @@ cdef class Winograd(WinogradTiles):
         relu_max=np.inf,
     ):
         self.weights, self.b, self.residual = weights, b, residual
-        self.target, self.argmax = target, argmax
+        self.target, self.argmax, self.pixel = target, argmax, pixel_distance(target)
         self.relu, self.pool, self.flipped = relu, pool, flipped
         self.relu_max = bound_of_relu(relu_max)
         self.set_tiles(image, weights.shape, target.shape, 1 if pool else 2, pads)
@@ -236,7 +237,7 @@ cdef class Winograd(WinogradTiles):
         # Tiles [first, first + tiles) of image n, output channels [done, done + channels)
         cdef Py_ssize_t tile = 0, column, step = 1 if self.pool else 2
         cdef WinogradRun p
-        p.height, p.width, p.pixel = self.target.shape[1], self.target.shape[2], self.oc
+        p.height, p.width, p.pixel = self.target.shape[1], self.target.shape[2], self.pixel
         p.channels, p.plane = channels, tiles * channels + CACHE_LINE
         p.relu, p.pool, p.relu_max = self.relu, self.pool, self.relu_max
         p.b = &self.b[done] if self.b is not None else NULL

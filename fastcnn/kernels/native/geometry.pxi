@@ -63,15 +63,30 @@ cdef class Windowed(Kernel):
             rows,
         )
 
-    cdef void crop_image(self, const float *padded, float *image) noexcept nogil:
-        # The image without its padding.
-        cdef Py_ssize_t row_size = self.w * self.ic, r
+    cdef void crop_image(
+        self, const float *padded, float *image, Py_ssize_t pixel
+    ) noexcept nogil:
+        # The image without its padding; `pixel` is the distance of its pixels.
+        cdef Py_ssize_t r
+        cdef const float *row
         for r in range(self.h):
-            memcpy(
-                image + r * row_size,
-                padded + ((r + self.top) * self.padded_width + self.left) * self.ic,
-                row_size * sizeof(float),
-            )
+            row = padded + ((r + self.top) * self.padded_width + self.left) * self.ic
+            if pixel == self.ic:
+                memcpy(image + r * self.w * pixel, row, self.w * pixel * sizeof(float))
+            else:
+                self.table.copy_rows(
+                    row, self.ic, image + r * self.w * pixel, pixel, self.w, self.ic
+                )
+
+
+cdef Py_ssize_t pixel_distance(image) except 0:
+    # Elements from one pixel of an image (n, h, w, c) to the next: c, or the channels of the wider
+    # array whose columns the image is.
+    if not image.flags.c_contiguous:
+        for axis in (2, 1, 0):  # the stride of an axis with one element means nothing
+            if image.shape[axis] > 1:
+                return image.strides[axis] // image.itemsize
+    return image.shape[3]
 
 
 cdef void pad_rows(

@@ -53,9 +53,9 @@ cdef class SplitGradient(Kernel):
 
 
 cdef class CopyColumns(Kernel):
-    # Copies columns of a matrix; the distances are those from one row to the next.
-    cdef const float[:, ::1] source
-    cdef const float[:, ::1] result  # None, or relu's, like the target, which gets 0 where it is 0
+    # Copies columns of a matrix.
+    cdef const float[:, :] source
+    cdef const float[:, ::1] result  # None, or relu's, like the source: 0 is copied where it is 0
     cdef float[:, ::1] target
     cdef Py_ssize_t source_start, target_start, columns, block_rows
 
@@ -71,12 +71,14 @@ cdef class CopyColumns(Kernel):
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t row = i * self.block_rows, r
         cdef Py_ssize_t rows = min(self.block_rows, self.source.shape[0] - row)
-        cdef Py_ssize_t source_row = self.source.shape[1], target_row = self.target.shape[1]
+        cdef Py_ssize_t source_row = self.source.strides[0] // sizeof(float)
+        cdef Py_ssize_t target_row = self.target.shape[1]
         cdef const float *x = &self.source[row, 0] + self.source_start
         cdef float *y = &self.target[row, 0] + self.target_start
         if self.result is not None:
             self.table.open_rows(
-                x, source_row, &self.result[row, 0], y, target_row, rows, self.columns
+                x, source_row, &self.result[row, 0] + self.source_start, y, target_row, rows,
+                self.columns,
             )
             return
         if self.columns <= 2 * self.table.lanes:  # a call for each row would take longer

@@ -1,13 +1,15 @@
 # Pooling. A task is an image or a block of its rows, a call of a tile one row.
-# uses: team (Kernel, ceil_div, round_up), geometry (image_blocks)
+# uses: team (Kernel, ceil_div, round_up), geometry (image_blocks, pixel_distance)
 
 # Comparing or adding a vector takes as long as several multiply-adds.
 cdef double WORK_PER_LOAD = 8
 
 
 cdef class Pool2D(Kernel):
-    # x is the larger image (x or dx), y the smaller one (y or dy).
-    cdef const float[:, :, :, ::1] x, y
+    # x is the larger image (x or dx), y the smaller one (y or dy). x may be columns of a wider
+    # array.
+    cdef const float[:, :, :, :] x
+    cdef const float[:, :, :, ::1] y
     cdef unsigned char[:, :, :, ::1] argmax8
     cdef int[:, :, :, ::1] argmax32
     cdef Py_ssize_t[:, ::1] columns  # struct pool's
@@ -31,7 +33,8 @@ cdef class Pool2D(Kernel):
         self.row.columns = &self.columns[0, 0]
         self.row.window_columns, self.row.stride, self.row.left = width, stride, left
         self.row.columns_out, self.row.channels = y.shape[2], y.shape[3]
-        self.row.row_size = x.shape[2] * x.shape[3]
+        self.row.pixel = pixel_distance(x)
+        self.row.row_size = x.shape[2] * self.row.pixel
         self.row.overlap = self.stride_h < self.height or stride < width
         lanes = round_up(x.shape[3], self.table.lanes)
         loads = max(x.shape[1] * x.shape[2], y.shape[1] * y.shape[2] * self.height * width)

@@ -72,7 +72,7 @@ cdef extern from "csrc/kernels.h":
         const Py_ssize_t *columns
         Py_ssize_t first_row, rows
         Py_ssize_t window_columns, stride, left
-        Py_ssize_t columns_out, channels, row_size
+        Py_ssize_t columns_out, channels, row_size, pixel
         int relu, overlap
 
     ctypedef struct MaxPoolGradient "struct max_pool_gradient":

@@ -64,10 +64,11 @@ def concatenate_forward(x, y, *, start):
 
 
 def concatenate_backward(dy, dx, result=None, *, start):
-    """dx[n,c] = dy[n,start+c], or 0 where result[n,c] <= 0: the gradient before a relu"""
-    dx[...] = dy[:, start : start + dx.shape[1]]
+    """dx[n,c] = dy[n,start+c], or 0 where result[n,start+c] <= 0: the gradient before a relu"""
+    columns = slice(start, start + dx.shape[1])
+    dx[...] = dy[:, columns]
     if result is not None:
-        dx[result <= 0] = 0
+        dx[result[:, columns] <= 0] = 0
 
 
 def repeat_forward(x, y):

@@ -14,13 +14,13 @@ static void copy_rows(void) {
 static void open_rows(void) {
     const int rows = draw(0, 5), columns = draw(0, 70);
     const ptrdiff_t x_row = columns + draw(0, 3), y_row = columns + draw(0, 3);
-    const float *x = floats(rows ? (rows - 1) * x_row + columns : 0);
+    const ptrdiff_t x_size = rows ? (rows - 1) * x_row + columns : 0;
     const ptrdiff_t size = rows ? (rows - 1) * y_row + columns : 0;
-    const float *result = floats(size);
+    const float *x = floats(x_size), *result = floats(x_size);
     float *y = floats(size), *expected = copy(y, size);
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++)
-            expected[r * y_row + c] = result[r * y_row + c] > 0 ? x[r * x_row + c] : 0;
+            expected[r * y_row + c] = result[r * x_row + c] > 0 ? x[r * x_row + c] : 0;
     k->open_rows(x, x_row, result, y, y_row, rows, columns);
     same(y, expected, size);
 }
@@ -72,7 +72,8 @@ static struct pool a_pool(int *height, int *width) {
     *height = (int)p.rows;
     *width = last + (int)p.window_columns;
     *width -= draw(0, (last < 0 ? *width : (int)p.window_columns) - 1); /* no window is empty */
-    p.row_size = *width * p.channels;
+    p.pixel = p.channels + draw(0, 1) * draw(0, 9); /* columns of a wider array */
+    p.row_size = *width * p.pixel;
     p.overlap = 1;
     ptrdiff_t *columns = offsets_to(2 * p.columns_out, 0);
     for (int o = 0; o < p.columns_out; o++) {
@@ -104,7 +105,7 @@ static void max_pool2d_forward(void) {
             int position = -1;
             for (int r = 0; r < p.rows; r++)
                 for (int q = (int)p.columns[2 * o]; q < p.columns[2 * o + 1]; q++) {
-                    const float v = x[r * p.row_size + q * p.channels + c];
+                    const float v = x[r * p.row_size + q * p.pixel + c];
                     if (position < 0 || v > best || (isnan(v) && !isnan(best)))
                         best = v, position = position_of(&p, o, r, q);
                 }
@@ -129,7 +130,7 @@ static void average_pool2d_forward(void) {
             float sum = 0, count = 0;
             for (int r = 0; r < p.rows; r++)
                 for (int q = (int)p.columns[2 * o]; q < p.columns[2 * o + 1]; q++, count++)
-                    sum += p.x[r * p.row_size + q * p.channels + c];
+                    sum += p.x[r * p.row_size + q * p.pixel + c];
             expected[o * p.channels + c] = sum / count;
         }
     k->average_pool2d_forward(&p);
@@ -151,8 +152,7 @@ static void average_pool2d_backward(void) {
             for (int r = 0; r < p.rows; r++)
                 for (int q = (int)p.columns[2 * o]; q < p.columns[2 * o + 1]; q++) {
                     const float count = (float)(p.rows * (p.columns[2 * o + 1] - p.columns[2 * o]));
-                    expected[r * p.row_size + q * p.channels + c] +=
-                        p.y[o * p.channels + c] / count;
+                    expected[r * p.row_size + q * p.pixel + c] += p.y[o * p.channels + c] / count;
                 }
     k->average_pool2d_backward(&p);
     same(p.dx, expected, x_size);

@@ -24,9 +24,9 @@ enum { POOL_VECTORS = 4 };
 
 TILE void max_pool_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_t c, const tail t,
                          const int vectors, const int whole, const int positions) {
-    const ptrdiff_t channels = p->channels, at = o * channels + c;
+    const ptrdiff_t at = o * p->channels + c;
     const ptrdiff_t from = p->columns[2 * o], columns = p->columns[2 * o + 1] - from;
-    const float *row = p->x + from * channels + c;
+    const float *row = p->x + from * p->pixel + c;
     ptrdiff_t first = p->first_row * p->window_columns + from - (o * p->stride - p->left);
     vec best[POOL_VECTORS];
     ivec position[POOL_VECTORS];
@@ -38,7 +38,7 @@ TILE void max_pool_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_
         for (ptrdiff_t q = 0; q < columns; q++) {
             const ivec current = ibroadcast((int)(first + q));
             UNROLLED (v, vectors) {
-                const vec value = load_part(row + q * channels + v * LANES, t, whole);
+                const vec value = load_part(row + q * p->pixel + v * LANES, t, whole);
                 /* the first NaN stays: it is the maximum */
                 const bvec stays = either(less_equal(value, best[v]), unordered(best[v], best[v]));
                 best[v] = choose(stays, best[v], value);
@@ -64,12 +64,12 @@ TILE void max_pool_2x2_block(const struct pool *p, const ptrdiff_t o, const ptrd
                              const tail t, const int vectors, const int whole, const int unused) {
     (void)unused;
     const ptrdiff_t at = o * p->channels + c;
-    const float *x = p->x + p->columns[2 * o] * p->channels + c, *below = x + p->row_size;
+    const float *x = p->x + p->columns[2 * o] * p->pixel + c, *below = x + p->row_size;
     UNROLLED (v, vectors) {
         const ptrdiff_t k = v * LANES;
-        store_max_pool_2x2(load_part(x + k, t, whole), load_part(x + p->channels + k, t, whole),
+        store_max_pool_2x2(load_part(x + k, t, whole), load_part(x + p->pixel + k, t, whole),
                            load_part(below + k, t, whole),
-                           load_part(below + p->channels + k, t, whole), p->relu, p->y + at + k,
+                           load_part(below + p->pixel + k, t, whole), p->relu, p->y + at + k,
                            p->argmax8 ? p->argmax8 + at + k : NULL, t);
     }
 }
@@ -86,20 +86,19 @@ static void max_pool2d_forward(const struct pool *p) {
 
 TILE void average_pool_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_t c,
                              const tail t, const int vectors, const int whole, const int is_2x2) {
-    const ptrdiff_t channels = p->channels;
     const ptrdiff_t from = p->columns[2 * o], columns = p->columns[2 * o + 1] - from;
-    const float *row = p->x + from * channels + c;
+    const float *row = p->x + from * p->pixel + c;
     const vec count = broadcast((float)(p->rows * columns));
     vec sum[POOL_VECTORS];
     UNROLLED (v, vectors) sum[v] = broadcast(0);
     for (ptrdiff_t r = 0; r < (is_2x2 ? 2 : p->rows); r++) {
         for (ptrdiff_t q = 0; q < (is_2x2 ? 2 : columns); q++)
-            UNROLLED (v, vectors) sum[v] += load_part(row + q * channels + v * LANES, t, whole);
+            UNROLLED (v, vectors) sum[v] += load_part(row + q * p->pixel + v * LANES, t, whole);
         row += p->row_size;
     }
     UNROLLED (v, vectors) {
         const vec mean = is_2x2 ? sum[v] * broadcast(0.25f) : sum[v] / count;
-        store_part(p->y + o * channels + c + v * LANES, mean, t, whole);
+        store_part(p->y + o * p->channels + c + v * LANES, mean, t, whole);
     }
 }
 
@@ -152,18 +151,18 @@ enum { SPREAD_MEAN, ADD_MEAN, SPREAD_MEAN_2X2 };
 TILE void average_pool_gradient_block(const struct pool *p, const ptrdiff_t o, const ptrdiff_t c,
                                       const tail t, const int vectors, const int whole,
                                       const int kind) {
-    const ptrdiff_t channels = p->channels, from = p->columns[2 * o];
+    const ptrdiff_t from = p->columns[2 * o];
     const ptrdiff_t rows = kind == SPREAD_MEAN_2X2 ? 2 : p->rows;
     const ptrdiff_t columns = kind == SPREAD_MEAN_2X2 ? 2 : p->columns[2 * o + 1] - from;
     const vec count = broadcast((float)(rows * columns));
-    float *row = p->dx + from * channels + c;
+    float *row = p->dx + from * p->pixel + c;
     vec gradient[POOL_VECTORS];
     UNROLLED (v, vectors)
-        gradient[v] = load_part(p->y + o * channels + c + v * LANES, t, whole) / count;
+        gradient[v] = load_part(p->y + o * p->channels + c + v * LANES, t, whole) / count;
     for (ptrdiff_t r = 0; r < rows; r++) {
         for (ptrdiff_t q = 0; q < columns; q++)
             UNROLLED (v, vectors) {
-                float *dx = row + q * channels + v * LANES;
+                float *dx = row + q * p->pixel + v * LANES;
                 vec sum = gradient[v];
                 if (kind == ADD_MEAN) sum += load_part(dx, t, whole);
                 store_part(dx, sum, t, whole);

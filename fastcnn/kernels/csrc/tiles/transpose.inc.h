@@ -26,7 +26,7 @@ static void open_rows(const float *x, ptrdiff_t x_row, const float *result, floa
         for (; c < columns; c += LANES)
             open_vectors(x + c, result + c, y + c, tail_of(columns - c), 1, 0);
         x += x_row;
-        result += y_row;
+        result += x_row;
         y += y_row;
     }
 }
