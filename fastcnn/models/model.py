@@ -463,6 +463,11 @@ class Model(Trainer, Saveable, Layer):
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
 
+    def _repr_html_(self):
+        from fastcnn.models.summary import GRAPH_WIDTH, summary_table
+
+        return summary_table(self, GRAPH_WIDTH).html()
+
 
 def _is_graph(args, kwargs):
     """Whether the arguments of `Model` are those of a graph."""

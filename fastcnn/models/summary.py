@@ -1,66 +1,70 @@
-"""The table that `model.summary()` prints, drawn with rich as Keras draws it."""
+"""The table that `model.summary()` prints, as Keras draws it."""
 
 import re
 import shutil
 from itertools import pairwise
 
+from fastcnn.core.tables import Table
+
 WIDTH, GRAPH_WIDTH = 88, 108
 COLUMNS = (0.45, 0.80, 1.0)  # where the columns end, as fractions of the width
 GRAPH_COLUMNS = (0.3, 0.56, 0.74, 1.0)
+COUNT, NAME, UNKNOWN = "color(34)", "color(33)", "color(45)"  # styles of numbers, classes, None
 
 
 def print_summary(
     model, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
 ):
     """Print the model's layers, shapes and weight counts; the arguments are those of `summary`."""
-    import rich.console
-    import rich.markup
-    import rich.table
+    table = summary_table(model, line_length, positions, expand_nested, show_trainable, layer_range)
+    if print_fn:
+        print_fn(table.text(max(table.width, shutil.get_terminal_size().columns)))
+    else:
+        table.print()
 
+
+def summary_table(
+    model,
+    line_length=None,
+    positions=None,
+    expand_nested=False,
+    show_trainable=False,
+    layer_range=None,
+):
+    """The `Table` of the model's layers, shapes and weight counts."""
     graph = getattr(model, "layer_graph", None)
     is_chain = graph is None or graph.is_chain
     wanted, columns = (WIDTH, COLUMNS) if is_chain else (GRAPH_WIDTH, GRAPH_COLUMNS)
     wanted += 12 if show_trainable else 0
     width = line_length or min(wanted, shutil.get_terminal_size().columns - 4)
-    headers = [("Layer (type)", "left"), ("Output Shape", "left"), ("Param #", "right")]
+    headers, justify = ["Layer (type)", "Output Shape", "Param #"], ["left", "left", "right"]
     if not is_chain:
-        headers.append(("Connected to", "left"))
+        headers.append("Connected to")
+        justify.append("left")
     ends = _column_ends(positions or columns, width, len(headers))
     if show_trainable:
         ends = [*(0.9 * end for end in ends), 1.0]
-        headers.append(("Trainable", "center"))
+        headers.append("Trainable")
+        justify.append("center")
     edges = [0, *(int(end * width) for end in ends)]
     widths = [end - begin for begin, end in pairwise(edges)]
     if min(widths) < 4:
         raise ValueError(f"A width of {width} characters is too small for the summary.")
-    columns = [
-        rich.table.Column(name, justify=justify, width=width)
-        for (name, justify), width in zip(headers, widths, strict=True)
-    ]
-    table = rich.table.Table(*columns, width=width, show_lines=True)
+    rows = []
     layers = model.layers if graph is None else graph.layers
     for layer, depth in _listed(_in_range(layers, layer_range), expand_nested):
-        row = _row(layer, depth, rich.markup.escape)
+        row = _row(layer, depth)
         if not is_chain:
-            row.append(_connections(layer, graph, rich.markup.escape))
+            row.append(_connections(layer, graph))
         if show_trainable:
             row.append(("Y" if layer.trainable else "N") if layer.weights else "-")
-        table.add_row(*row)
-
-    console = rich.console.Console(
-        highlight=False,
-        color_system=None if print_fn else "auto",
-        force_terminal=False if print_fn else None,
-        width=max(width, shutil.get_terminal_size().columns),
-    )
-    if print_fn:
-        console.begin_capture()
-    console.print(f'[bold]Model: "{rich.markup.escape(model.name)}"[/]')
-    console.print(table)
-    for label, count, size in _totals(model):
-        console.print(f"[bold] {label}: [/][color(34)]{count:,}[/] ({readable_size(size)})")
-    if print_fn:
-        print_fn(console.end_capture())
+        rows.append(row)
+    notes = [
+        [(f" {label}: ", "bold"), (f"{count:,}", COUNT), (f" ({readable_size(size)})", "")]
+        for label, count, size in _totals(model)
+    ]
+    title = [(f'Model: "{model.name}"', "bold")]
+    return Table(headers, justify, rows, title, notes, widths, width, lines=True)
 
 
 def _column_ends(positions, width, count):
@@ -106,32 +110,37 @@ def _listed(layers, expand_nested, depth=0):
             yield from _listed(getattr(layer, "layers", ()), expand_nested, depth + 1)
 
 
-def _connections(layer, graph, escape):
+def _connections(layer, graph):
     """The outputs that the calls of a layer read: "name[call][output]", with Keras's counts."""
-    histories = [tensor._keras_history for node in graph.nodes_of(layer) for tensor in node.tensors]
-    return ", ".join(
-        f"{escape(layer.name)}[[color(34)]{node}[/]][[color(34)]{output}[/]]"
-        for layer, node, output in histories
-    ) or "-"  # fmt: skip
+    parts = []
+    for node in graph.nodes_of(layer):
+        for source, call, output in (tensor._keras_history for tensor in node.tensors):
+            parts.append((", " if parts else "", ""))
+            parts += [(f"{source.name}[", ""), (str(call), COUNT)]
+            parts += [("][", ""), (str(output), COUNT), ("]", "")]
+    return parts or "-"
 
 
 def _shape(layer):
     """The shape of the layer's output; of several outputs, the list of shapes."""
     nodes = list(layer.nodes)
     shapes = nodes[-1].output_shapes if nodes else [layer.output_shape]
-    texts = []
+    parts = []
     for shape in shapes:
-        sizes = [f"[color({45 if n is None else 34})]{n}[/]" for n in shape]
-        texts.append(f"({', '.join(sizes)})")
-    return texts[0] if len(texts) == 1 else rf"\[{', '.join(texts)}]"
+        parts.append((", (" if parts else "(", ""))
+        for index, size in enumerate(shape):
+            parts.append((", " if index else "", ""))
+            parts.append((str(size), UNKNOWN if size is None else COUNT))
+        parts.append((")", ""))
+    return parts if len(shapes) == 1 else [("[", ""), *parts, ("]", "")]
 
 
-def _row(layer, depth, escape):
-    kind = f"[color(33)]{type(layer).__name__}[/]"
+def _row(layer, depth):
     prefix = "   " * depth + "└ " if depth else ""
-    shape = _shape(layer) if layer.built else "?"
-    count = f"[color(34)]{layer.count_params():,}[/]" if layer.built else "0 (unbuilt)"
-    return [f"{prefix}{escape(layer.name)} ({kind})", shape, count]
+    name = [(f"{prefix}{layer.name} (", ""), (type(layer).__name__, NAME), (")", "")]
+    if not layer.built:
+        return [name, "?", "0 (unbuilt)"]
+    return [name, _shape(layer), [(f"{layer.count_params():,}", COUNT)]]
 
 
 def _totals(model):

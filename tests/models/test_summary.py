@@ -6,6 +6,7 @@ import pytest
 import fastcnn as keras
 from fastcnn import layers
 from fastcnn.models.summary import readable_size
+from tests.support.terminals import Terminal, remove_rich, set_colors, without_styles, written
 
 
 @pytest.fixture
@@ -176,6 +177,47 @@ def test_names_are_not_interpreted_as_markup(capsys):
     out = capsys.readouterr().out
     assert "[bold]x[/bold] (Dense)" in out
     assert 'Model: "[red]"' in out
+
+
+@pytest.fixture
+def graph():
+    """Two inputs, a shared layer called twice, and two outputs."""
+    left, right = keras.Input((4,), name="left"), keras.Input((4,), name="right")
+    shared = layers.Dense(3, name="shared")
+    both = layers.Concatenate(name="both")([shared(left), shared(right)])
+    outputs = [layers.Dense(2, name=f"a_long_name_of_an_output_{index}")(both) for index in (0, 1)]
+    return keras.Model([left, right], outputs, name="graph")
+
+
+@pytest.mark.parametrize("name", ["tutorial", "nested", "graph"])
+def test_colors_change_nothing_else(name, request, monkeypatch):
+    """A terminal gets colors by rich; without rich it gets the same text."""
+    set_colors(monkeypatch)
+    model = request.getfixturevalue(name)
+    for columns in (60, 80, 140):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        for settings in ({}, {"show_trainable": True, "expand_nested": True}):
+            texts = []
+            model.summary(print_fn=texts.append, **settings)
+            drawn = written(lambda settings=settings: model.summary(**settings), Terminal())
+            assert "\x1b[1mLayer (type)" in drawn
+            assert [without_styles(drawn)] == texts
+    remove_rich(monkeypatch)
+    assert written(lambda: model.summary(**settings), Terminal()) == texts[0]
+
+
+def test_html(graph):
+    """What a notebook shows for `model` and for `summary()`."""
+    html = graph._repr_html_()
+    assert html.startswith("<table><caption>Model: &quot;graph&quot;</caption>")
+    assert '<td style="text-align: left">shared (Dense)</td>' in html
+    assert '<td style="text-align: left">shared[0][0], shared[1][0]</td>' in html
+    assert "Total params: 43 (172.00 B)<br>Trainable params: 43 (172.00 B)<br>" in html
+    hostile = keras.Sequential([layers.Dense(1, name="<b>&")], name="<script>")
+    html = hostile._repr_html_()
+    assert "Model: &quot;&lt;script&gt;&quot;" in html
+    assert "&lt;b&gt;&amp; (Dense)" in html
+    assert "<script" not in html
 
 
 def test_readable_sizes():
