@@ -8,6 +8,7 @@ IPython never: a notebook's process has imported it already.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import sys
@@ -64,12 +65,18 @@ def rich_console(stream: Any, width: int | None = None) -> Any:
 
     FORCE_COLOR stands for a terminal, as it does to rich.
     """
-    if os.environ.get("NO_COLOR") or not can_encode(stream, "━"):
+    if os.environ.get("NO_COLOR") or is_notebook(stream) or not can_encode(stream, "━"):
         return None
     if not is_terminal(stream) and not os.environ.get("FORCE_COLOR"):
         return None
     try:
-        from rich.console import Console
+        return _console(stream, width)
     except ImportError:
         return None
+
+
+@functools.lru_cache(maxsize=2)  # it takes 0.1 ms, and every `predict` has a bar
+def _console(stream, width):
+    from rich.console import Console
+
     return Console(file=stream, force_terminal=True, highlight=False, width=width)

@@ -3,20 +3,29 @@
     1875/1875 ━━━━━━━━━━━━━━━━━━━━ 3s 2ms/step - accuracy: 0.8412 - loss: 0.4402
 
 In a terminal it is redrawn at most every 0.05 s, and is no wider than the terminal: a wrapped line
-could not be overwritten. On any other stream, and if TERM is "dumb", only its last state is
-written, without colors. NO_COLOR in the environment turns colors off, and without a `sys.stdout`
-the bar is silent. ms/step leaves out the first step, which allocates buffers, and the validation.
+could not be overwritten. A notebook's line is redrawn at most every 0.2 s. On any other stream, and
+if TERM is "dumb", only its last state is written, without colors. NO_COLOR in the environment turns
+colors off, and without a `sys.stdout` the bar is silent. ms/step leaves out the first step, which
+allocates buffers, and the validation.
+
+A terminal gets the same text in rich's colors, with a bar that moves by half characters; notebooks,
+and installations without rich, get the colors of Keras.
 """
 
+import functools
 import math
 import os
+import re
 import sys
 import time
 
 import numpy as np
 
-INTERVAL = 0.05
+from fastcnn.core.terminal import can_encode, is_live, is_notebook, rich_console, terminal_width
+
+INTERVAL, NOTEBOOK_INTERVAL = 0.05, 0.2
 WIDTH, MIN_WIDTH = 20, 5  # of the bar, in characters
+VALUE = re.compile(r"(?<=: )\S+(?= - |$)")  # of ` - loss: 0.3012`
 
 
 class ProgressBar:
@@ -41,8 +50,9 @@ class ProgressBar:
         self.target = target
         self.verbose = verbose
         self._live = verbose == 1 and is_live(self._stream)
-        self._colored = self._live and not os.environ.get("NO_COLOR")
-        self._line = "━" if can_encode(self._stream, "━") else "="
+        self._paint = painter(self._stream, self._live)
+        if is_notebook(self._stream):
+            self.interval = NOTEBOOK_INTERVAL
         self._start = time.perf_counter()
         self._after_first = None
         self._first = 0
@@ -115,15 +125,8 @@ class ProgressBar:
         if not is_last:  # the last line may wrap
             rest = shorten(rest, room - width - bool(width))
         length = len(head + rest) + width + bool(width)
-        filled = width * current // self.target if self.target else width
-        filled, empty = self._line * filled, self._line * (width - filled)
-        if self._colored and width:
-            bold, green, gray, plain = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
-            count, clock = f"{bold}{count}{plain}", f"{bold}{clock}{plain}"
-            filled = f"{green}{filled}{plain}" if filled else ""
-            empty = f"{gray}{empty}{plain}"
-        bar = f"{filled}{empty} " if width else ""
-        line = f"{count} {bar}{clock}{rest}"
+        halves = min(2 * width * current // (self.target or 1), 2 * width)
+        line = self._paint(count, width, halves, clock, rest, is_last)
         self._write(f"\r{line}{' ' * (self._written - length)}" if self._live else line)
         self._written = length
 
@@ -132,24 +135,71 @@ class ProgressBar:
         self._stream.flush()
 
 
-def is_live(stream):
-    """Whether a line written to `stream` can be overwritten: a terminal or a notebook."""
-    if "ipykernel" in sys.modules and stream is sys.stdout:
-        return True
-    if os.environ.get("TERM") == "dumb":
-        return False
-    try:
-        return bool(stream.isatty())
-    except (AttributeError, ValueError):
-        return False
+def painter(stream, is_live):
+    """A function that joins the parts of a line: the same text for all streams, in other colors.
+
+    Its arguments are the count of steps, the width of the bar and how many half characters of it
+    are done, the clock, the time per step with the values, and whether this is the last line.
+    """
+    character = "━" if can_encode(stream, "━") else "="
+    if not is_live or os.environ.get("NO_COLOR"):
+        return functools.partial(paint, character)
+    console = rich_console(stream)
+    if console is None:
+        return functools.partial(paint_as_keras, character)
+    return RichPainter(console)
 
 
-def terminal_width(stream):
-    """The number of columns of a terminal, or infinity where it is unknown."""
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or math.inf
-    except (AttributeError, OSError, ValueError):
-        return math.inf
+def paint(character, count, width, halves, clock, rest, is_last):
+    """A line without colors."""
+    bar = f"{character * width} " if width else ""
+    return f"{count} {bar}{clock}{rest}"
+
+
+def paint_as_keras(character, count, width, halves, clock, rest, is_last):
+    """A line in the colors of Keras."""
+    if not width:
+        return f"{count} {clock}{rest}"
+    bold, green, gray, plain = "\x1b[1m", "\x1b[32m", "\x1b[37m", "\x1b[0m"
+    filled, empty = character * (halves // 2), character * (width - halves // 2)
+    filled = f"{green}{filled}{plain}" if filled else ""
+    return f"{bold}{count}{plain} {filled}{gray}{empty}{plain} {bold}{clock}{plain}{rest}"
+
+
+class RichPainter:
+    """Joins the parts of a line in the colors of rich's theme, with rich's bar.
+
+    Not with `rich.progress`: that runs a thread, which would take time from the kernels, and can
+    show only one model at a time.
+    """
+
+    def __init__(self, console):
+        from rich.console import COLOR_SYSTEMS
+        from rich.progress_bar import ProgressBar as Bar
+
+        self._console, self._new_bar = console, Bar
+        self._bars = {}  # (width, halves): a bar
+        self._system = COLOR_SYSTEMS.get(console.color_system)
+        names = ("bold", "repr.number", "progress.remaining", "progress.elapsed")
+        self._bold, self._value, self._remaining, self._elapsed = map(console.get_style, names)
+
+    def __call__(self, count, width, halves, clock, rest, is_last):
+        count = self._styled(count, self._bold)
+        clock = self._styled(clock, self._elapsed if is_last else self._remaining)
+        rest = VALUE.sub(lambda value: self._styled(value[0], self._value), rest)
+        if (width, halves) not in self._bars:
+            self._bars[width, halves] = self._bar(width, halves)
+        return f"{count} {self._bars[width, halves]}{clock}{rest}"
+
+    def _bar(self, width, halves):
+        if not width:
+            return ""
+        options = self._console.options.update(width=width)
+        segments = self._console.render(self._new_bar(2 * width, halves, width), options)
+        return "".join(self._styled(text, style) for text, style, _ in segments) + " "
+
+    def _styled(self, text, style):
+        return style.render(text, color_system=self._system)
 
 
 def shorten(text, width):
@@ -157,15 +207,6 @@ def shorten(text, width):
     while len(text) > width and " - " in text:
         text = text.rpartition(" - ")[0]
     return text
-
-
-def can_encode(stream, text):
-    """Whether `stream` can write `text`."""
-    try:
-        text.encode(getattr(stream, "encoding", None) or "utf-8")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 def format_seconds(seconds):

@@ -1,5 +1,6 @@
 """The progress bar: its text and when it is redrawn."""
 
+import contextlib
 import io
 import itertools
 import math
@@ -8,6 +9,7 @@ import re
 import subprocess
 import sys
 import termios
+import types
 
 import numpy as np
 import pytest
@@ -16,17 +18,20 @@ import fastcnn as keras
 from fastcnn.training import progress
 from fastcnn.training.progress import ProgressBar
 from tests.support.paths import ROOT
+from tests.support.terminals import Terminal, remove_rich, set_colors, without_styles
 
 
 @pytest.fixture(autouse=True)
 def color_terminal(monkeypatch):
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setenv("TERM", "xterm")
+    set_colors(monkeypatch)
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+@pytest.fixture(params=["rich", "keras"])
+def look(request, monkeypatch):
+    """Who draws the line in a terminal: rich, or without it we as Keras does."""
+    if request.param == "keras":
+        remove_rich(monkeypatch)
+    return request.param
 
 
 class Clock:
@@ -47,7 +52,8 @@ def let_time_pass_evenly(monkeypatch):
 
 
 def plain(text):
-    return re.sub(r"\x1b\[\d+m", "", text)
+    """`text` without styles and with whole characters where rich draws halves."""
+    return without_styles(text).replace("╸", "━").replace("╺", "━")
 
 
 def fit(capsys, **settings):
@@ -115,6 +121,7 @@ def test_terminal_is_redrawn_at_most_once_per_interval(monkeypatch):
     assert stream.getvalue().count("\n") == 1
 
 
+@pytest.mark.usefixtures("look")
 def test_terminal_output(monkeypatch):
     clock, stream = Clock(monkeypatch), Terminal()
     bar = ProgressBar(1875, stream=stream)
@@ -131,6 +138,7 @@ def test_terminal_output(monkeypatch):
     assert "\x1b[1m  51/1875\x1b[0m" in stream.getvalue()
 
 
+@pytest.mark.usefixtures("look")
 def test_shorter_lines_overwrite_longer_ones_completely(monkeypatch):
     clock, stream = Clock(monkeypatch), Terminal()
     bar = ProgressBar(3, stream=stream)
@@ -141,6 +149,7 @@ def test_shorter_lines_overwrite_longer_ones_completely(monkeypatch):
     assert len(second) >= len(first)
 
 
+@pytest.mark.usefixtures("look")
 @pytest.mark.parametrize("columns", [40, 60, 80, 100, 120])
 @pytest.mark.parametrize("target", [1000, None])
 def test_bar_is_no_wider_than_the_terminal(columns, target, monkeypatch):
@@ -169,6 +178,70 @@ def test_width_of_a_real_terminal():
         termios.tcsetwinsize(stream.fileno(), (24, 57))
         assert progress.terminal_width(stream) == 57
     assert progress.terminal_width(io.StringIO()) == math.inf
+
+
+def test_colors_of_rich(monkeypatch):
+    """The bar moves by half characters; values stand out, and the last line differs."""
+    clock, stream = Clock(monkeypatch), Terminal()
+    bar = ProgressBar(10, stream=stream)
+    bar.width = 5
+    for step in (1, 2, 10):
+        bar.update(step, clock.now + step, lambda: {"a - b: c": 0.5, "loss": 0.25})
+    first, second, third = stream.getvalue().split("\r")[1:]
+    bold, pink, gray, green = (f"\x1b[{code}m" for code in (1, "38;5;197", "38;5;237", "38;5;70"))
+    end = "\x1b[0m"
+    assert f"{bold} 1/10{end} {pink}╸{end}{gray}━━━━{end} \x1b[36m9s{end} 1s/step" in first
+    assert f"{pink}━{end}{gray}╺{end}{gray}━━━{end}" in second
+    assert f"{green}━━━━━{end} \x1b[36m0s{end} 1s/step" in third
+    assert f" - a - b: c: \x1b[1;36m0.5000{end} - loss: \x1b[1;36m0.2500{end}" in first
+    bar.finish(10, {})
+    assert f"{green}━━━━━{end} \x1b[33m0s{end} 1s/step" in stream.getvalue()
+
+
+def test_without_rich_a_terminal_gets_the_colors_of_keras(monkeypatch):
+    remove_rich(monkeypatch)
+    green, gray, bold, end = "\x1b[32m", "\x1b[37m", "\x1b[1m", "\x1b[0m"
+    assert draw_two_steps(monkeypatch) == (
+        f"\r{bold}1/2{end} {green}{'━' * 10}{end}{gray}{'━' * 10}{end} {bold}1s{end} 1s/step"
+        f"\r{bold}2/2{end} {green}{'━' * 20}{end}{gray}{end} {bold}0s{end} 1s/step\n"
+    )
+
+
+class Notebook(Terminal):
+    """A stream of a notebook, as ipykernel has it; its descriptor may be a terminal's."""
+
+    __module__ = "ipykernel.iostream"
+
+    def isatty(self):
+        return False
+
+
+def test_notebook_redraws_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    clock, stream = Clock(monkeypatch), Notebook()
+    bar = ProgressBar(1000, stream=stream)
+    for step in range(1, 1001):
+        clock.now += 0.004
+        if clock.now >= bar.due:
+            bar.update(step, clock.now, lambda: {"loss": 0.5})
+    bar.finish(1000, {"loss": 0.25})
+    assert stream.getvalue().count("\r") == pytest.approx(4 / 0.2, abs=2)
+    assert stream.getvalue().count("\n") == 1
+    last = plain(stream.getvalue()).split("\r")[-1]
+    assert last == f"1000/1000 {'━' * 20} 4s 4ms/step - loss: 0.2500\n"
+    assert "\x1b[32m" in stream.getvalue()  # the colors of Keras, which suit light pages
+    assert "IPython" not in sys.modules
+
+
+def test_redirected_output_of_a_notebook_is_written_once(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream):
+        bar = ProgressBar(2)
+        bar.update(1, bar._start + 1, dict)
+        bar.finish(2, {})
+    assert stream.getvalue().startswith("2/2 ━")
 
 
 def draw_two_steps(monkeypatch):
@@ -233,13 +306,14 @@ def test_program_without_a_console(tmp_path):
     assert (tmp_path / "done").exists()
 
 
-def test_unknown_number_of_steps():
+def test_unknown_number_of_steps(look):
     out = Terminal()
     bar = ProgressBar(None, stream=out)
     start = bar._start
     bar.update(1, start + 2, lambda: {"loss": 1.0, "many": np.array([0.5, 1.5])})
     bar.update(12, start + 4, lambda: {"loss": 0.5})
-    first, second = out.getvalue().split("\r")[1:]
+    assert look == "rich" or "\x1b" not in out.getvalue()
+    first, second = plain(out.getvalue()).split("\r")[1:]
     assert first == "      1/Unknown 2s 2s/step - loss: 1.0000 - many: 1.0000"
     assert second.rstrip() == "     12/Unknown 4s 182ms/step - loss: 0.5000"
     assert len(second) == len(first)
