@@ -245,18 +245,16 @@ def write_report(results, train_size, test, options):
 
 def print_table(results):
     """Print the results of the models side by side."""
-    from rich.console import Console
-    from rich.table import Table
+    from fastcnn.core.tables import Table
 
-    table = Table(title="Fashion-MNIST")
-    table.add_column("")
-    for result in results:
-        table.add_column(result.name + (" (stopped)" if result.stopped else ""), justify="right")
-    table.add_row("test accuracy", *(f"{result.accuracy:.4f}" for result in results))
-    table.add_row("test loss", *(f"{result.loss:.4f}" for result in results))
-    table.add_row("parameters", *(f"{result.model.count_params():,}" for result in results))
-    table.add_row("training seconds", *(f"{result.seconds:.2f}" for result in results))
-    Console().print(table)
+    names = [result.name + (" (stopped)" if result.stopped else "") for result in results]
+    rows = [
+        ["test accuracy", *(f"{result.accuracy:.4f}" for result in results)],
+        ["test loss", *(f"{result.loss:.4f}" for result in results)],
+        ["parameters", *(f"{result.model.count_params():,}" for result in results)],
+        ["training seconds", *(f"{result.seconds:.2f}" for result in results)],
+    ]
+    Table(["", *names], ["left"] + ["right"] * len(names), rows, "Fashion-MNIST").print()
 
 
 def save_path(path, name, model):

@@ -133,6 +133,11 @@ class History(Callback):
             self.history.setdefault(name, []).append(value)
         self.model.history = self
 
+    def _repr_html_(self):
+        from fastcnn.training.history import history_table
+
+        return history_table(self).html()
+
 
 class CallbackList:
     """Calls a list of callbacks, hook by hook.

@@ -1,9 +1,9 @@
 """What a stream can show: a terminal, a notebook, or a file.
 
-A line is redrawn in terminals and notebooks only. Colors and rich, the library that draws tables
-and bars, are for terminals alone: everything else gets plain text, and so does a terminal where
-NO_COLOR is set, TERM is "dumb", or rich is not installed. rich is imported when it is first used,
-IPython never: a notebook's process has imported it already.
+A line is redrawn in terminals and notebooks only. rich, the library that draws tables and bars, is
+for terminals alone: files get plain text, and so does a terminal where NO_COLOR is set or TERM is
+"dumb". rich is imported when it is first used, and nothing needs it. IPython is never imported:
+notebooks are recognized by their streams.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ def is_live(stream: Any) -> bool:
 
 def is_notebook(stream: Any) -> bool:
     """Whether `stream` writes below a cell of a Jupyter notebook (or a console of its kernel)."""
-    if "ipykernel" not in sys.modules:
-        return False
     kinds = type(stream).__mro__  # also Spyder's, which derives from ipykernel's
     return any(kind.__module__.partition(".")[0] == "ipykernel" for kind in kinds)
 
@@ -63,11 +61,12 @@ def can_encode(stream: Any, text: str) -> bool:
 def rich_console(stream: Any, width: int | None = None) -> Any:
     """A `rich.console.Console` for `stream`, or None if it gets plain text.
 
-    FORCE_COLOR stands for a terminal, as it does to rich.
+    FORCE_COLOR stands for a terminal, as it does to rich; but ipykernel sets it for its programs.
     """
     if os.environ.get("NO_COLOR") or is_notebook(stream) or not can_encode(stream, "━"):
         return None
-    if not is_terminal(stream) and not os.environ.get("FORCE_COLOR"):
+    is_forced = os.environ.get("FORCE_COLOR") and "ipykernel.iostream" not in sys.modules
+    if not is_forced and not is_terminal(stream):
         return None
     try:
         return _console(stream, width)

@@ -275,11 +275,29 @@ def _private_folder(cache):
 
 
 def progress_bar():
-    """A bar for downloads on stderr, if that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
+    """A bar for downloads on stderr, if that is a terminal and rich is installed."""
+    try:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TransferSpeedColumn,
+        )
+    except ImportError:
+        return contextlib.nullcontext(_NoProgress())
     name = TextColumn("{task.description}")
     columns = (name, BarColumn(), DownloadColumn(), TransferSpeedColumn())
     console = Console(stderr=True)
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+class _NoProgress:
+    """Shows nothing."""
+
+    def add_task(self, description, total):
+        pass
+
+    def update(self, task, completed):
+        pass

@@ -230,8 +230,13 @@ def format_step(seconds):
 
 def format_logs(logs):
     """` - accuracy: 0.8912 - loss: 0.3012`; small values with an exponent."""
-    values = {name: float(np.mean(value)) for name, value in logs.items()}
-    return "".join(
-        f" - {name}: {value:.4f}" if abs(value) > 1e-3 else f" - {name}: {value:.4e}"
-        for name, value in values.items()
-    )
+    return "".join(f" - {name}: {format_value(value)}" for name, value in logs.items())
+
+
+def format_value(value):
+    """A number of the logs, or the mean of an array; the text of anything else."""
+    try:
+        value = float(np.mean(value))
+    except (TypeError, ValueError):
+        return str(value)
+    return f"{value:.4f}" if abs(value) > 1e-3 else f"{value:.4e}"
