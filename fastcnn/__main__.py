@@ -1,6 +1,6 @@
 """`python -m fastcnn script.py [arguments ...]` runs a script with fastcnn in place of Keras.
 
-Without arguments it prints version and machine.
+Without arguments it prints the version, what it runs on and why, and how fast that is.
 """
 
 import sys
@@ -9,7 +9,7 @@ USAGE = """\
 usage: python -m fastcnn [script.py [arguments ...]]
 
 Run a script in which `keras` and `tensorflow` are fastcnn. Without a script, print the version,
-the instruction set and the number of threads."""
+the instruction set, the threads and the OpenMP library, and measure the speed for three seconds."""
 
 
 def main(arguments: list[str]) -> int:
@@ -29,9 +29,19 @@ def main(arguments: list[str]) -> int:
 
 def show_machine() -> int:
     """What `python -m fastcnn` prints."""
-    from fastcnn.utils.system import show_config
+    from fastcnn import config
+    from fastcnn.utils.speed import measure
+    from fastcnn.utils.system import explain_config
 
-    show_config()
+    explain_config()
+    if config.backend() != "native":
+        print("\nThe speed is measured with the native backend only.")
+        return 0
+    print("\nMeasuring for three seconds ...", flush=True)
+    try:
+        measure().print()
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 

@@ -204,17 +204,23 @@ def threads_were_set() -> bool:
 
 def default_num_threads(cgroup: str = "/sys/fs/cgroup") -> int:
     """min(affinity, CPU quota of the control group, OMP_NUM_THREADS), at least 1."""
+    return max(min(count for count, _ in thread_limits(cgroup)), 1)
+
+
+def thread_limits(cgroup: str = "/sys/fs/cgroup") -> list[tuple[int, str]]:
+    """(count, what it is) of all that limits the default number of threads."""
     try:
         count = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         count = os.cpu_count() or 1
+    limits = [(count, f"{count} CPU{'s' * (count > 1)} that this process may use")]
     quota = _cpu_quota(cgroup)
     if quota is not None:
-        count = min(count, math.floor(quota))
+        limits.append((math.floor(quota), f"the control group's CPU quota of {quota:g}"))
     requested = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     if requested.isdigit() and int(requested) > 0:
-        count = min(count, int(requested))
-    return max(count, 1)
+        limits.append((int(requested), f"OMP_NUM_THREADS={requested}"))
+    return limits
 
 
 def _cpu_quota(cgroup):
