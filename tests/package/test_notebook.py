@@ -70,7 +70,7 @@ def kernel(tmp_path_factory):
 def outputs(client, code):
     """The outputs of a cell."""
     found = []
-    reply = client.execute_interactive(code, output_hook=found.append, timeout=60)
+    reply = client.execute_interactive(code, output_hook=found.append, timeout=120)
     assert reply["content"]["status"] == "ok", reply["content"]
     messages = [(message["msg_type"], message["content"]) for message in found]
     return [
