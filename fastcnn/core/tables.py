@@ -75,7 +75,8 @@ class Table:
         if console is None:
             text = self.text(width)
             if not can_encode(stream, text):
-                text = self.text(width, ASCII_BOX).encode(stream.encoding, "replace").decode()
+                text = self.text(width, ASCII_BOX).encode(stream.encoding, "replace")
+                text = text.decode(stream.encoding)
             stream.write(text)
         else:
             self._print_rich(console)

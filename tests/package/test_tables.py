@@ -104,15 +104,13 @@ def test_force_color_stands_for_a_terminal(monkeypatch):
     assert written(TABLE.print, io.StringIO()) == PLAIN
 
 
-def test_streams_without_box_characters():
-    class Ascii(Terminal):
-        encoding = "ascii"
-
-        def write(self, text):
-            return super().write(text.encode("ascii").decode())
-
+@pytest.mark.parametrize(("encoding", "shown"), [("ascii", "? ?"), ("latin-1", "? é")])
+def test_streams_without_box_characters(encoding, shown):
+    stream = Terminal()
+    stream.encoding = encoding
     table = Table(["name"], ["left"], [["└ é"]])
-    assert written(table.print, Ascii()) == "+------+\n| name |\n|------|\n| ? ?  |\n+------+\n"
+    expected = f"+------+\n| name |\n|------|\n| {shown}  |\n+------+\n"
+    assert written(table.print, stream) == expected
 
 
 def test_names_do_not_control_the_terminal():
