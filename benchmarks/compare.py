@@ -22,7 +22,6 @@ Fashion-MNIST's if it is available, otherwise those of the nets (benchmarks/nets
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -33,7 +32,8 @@ from benchmarks import script
 from benchmarks.nets import GROUPS, NETS
 from benchmarks.peak import cpu_count, fma_peak, instruction_sets
 from benchmarks.peers import PEERS
-from benchmarks.report import Samples, digits, origin, table
+from benchmarks.report import Samples, conditions
+from benchmarks.results import render, save
 from benchmarks.session import PeerAbsentError, PeerError, close, start
 
 IMAGES = 8192  # of Fashion-MNIST
@@ -56,14 +56,17 @@ def main():
     options = parse()
     with tempfile.TemporaryDirectory(prefix="fastcnn-compare-") as folder:
         if options.script:
-            text = script.report(options, folder)
+            results = script.report(options, folder)
         elif options.scaling:
-            text = scaling(options, save_images(folder))
+            results = scaling(options, save_images(folder))
         else:
-            text = comparison(options, save_images(folder))
+            results = comparison(options, save_images(folder))
+    text = render(results)
     print(text)
     if options.markdown:
         Path(options.markdown).write_text(text + "\n", encoding="utf-8")
+    if options.json:
+        save(results, options.json)
 
 
 def parse(arguments=None):
@@ -97,7 +100,7 @@ def parse(arguments=None):
     add("--epochs", type=int, default=5, help="epochs of the script resnet20 (5)")
     add("--limit", type=int, default=60000, help="training images of the script resnet20 (all)")
     add("--markdown", metavar="FILE", help="also write the tables to this file")
-    add("--json", metavar="FILE", help="write all samples to this file")
+    add("--json", metavar="FILE", help="also write a result file: see benchmarks.results")
     add("--minima", action="store_true", help="minima instead of medians, on a busy machine")
     add("--no-compilers", action="store_true", help="without XLA and torch.compile")
     options = parser.parse_args(arguments)
@@ -179,18 +182,16 @@ def comparison(options, images):
                     one_round(sessions, agreed[name], task, name, index, options.seconds, results)
     finally:
         close(sessions)
-    if options.json:
-        raw = {"/".join(key): samples.ms for key, samples in results.items()}
-        Path(options.json).write_text(json.dumps(raw), encoding="utf-8")
     versions = {k: v for session in sessions.values() for k, v in session.versions.items()}
     peak = max(peak.flops for peak in peaks)
-    sections = [
-        origin("benchmarks.compare", versions, options.threads, peaks, options.isa),
-        "- Images: " + ("Fashion-MNIST (CIFAR-10's net: synthetic)" if images else "synthetic"),
-        *(task_table(task, options, sessions, results, peak) for task in tasks),
-        methods(results),
-    ]
-    return "\n".join(sections)
+    images = "Fashion-MNIST (CIFAR-10's net: synthetic)" if images else "synthetic"
+    figures = "minima" if options.minima else "medians (10th to 90th percentile)"
+    return {
+        **conditions("benchmarks.compare", versions, options.threads, peaks, options.isa),
+        "tables": [task_table(task, options, sessions, results, peak) for task in tasks],
+        "notes": [f"Images: {images}. Figures: {figures}.", *methods(results)],
+        "samples": {"/".join(key): samples.ms for key, samples in results.items()},
+    }
 
 
 def one_round(sessions, peers, task, net, index, seconds, results):
@@ -211,9 +212,10 @@ def one_round(sessions, peers, task, net, index, seconds, results):
 def task_table(task, options, sessions, results, peak):
     title, unit, _, batch, scale = TASKS[task]
     peers = [peer for peer in sessions if any((task, net, peer) in results for net in options.nets)]
-    head = ["network", *peers, "best peer / fastcnn"]
+    columns = [["network", "text"], *([peer, "time"] for peer in peers)]
+    columns.append(["best peer / fastcnn", "ratio"])
     if task != "one":
-        head += ["dense limit", "fastcnn / limit"]
+        columns += [["dense limit", "time"], ["fastcnn / limit", "times"]]
     rows = []
     for name in options.nets:
         found = {p: results[task, name, p] for p in peers if (task, name, p) in results}
@@ -223,17 +225,17 @@ def task_table(task, options, sessions, results, peak):
         }
         others = [time for peer, time in times.items() if peer != "fastcnn"]
         ours = times.get("fastcnn")
-        texts = {
-            peer: digits(time * scale) if options.minima else found[peer].text(scale)
+        cells = {
+            peer: time * scale if options.minima else found[peer].interval(scale)
             for peer, time in times.items()
         }
-        row = [NETS[name].title, *(texts.get(peer, "-") for peer in peers)]
-        row.append(f"**{min(others) / ours:.2f}**" if ours and others else "-")
+        row = [NETS[name].title, *(cells.get(peer) for peer in peers)]
+        row.append(min(others) / ours if ours and others else None)
         if task != "one":
             limit = 1e3 * NETS[name].flops(batch, task == "train") / peak
-            row += [digits(limit * scale), f"{ours / limit:.2f}" if ours else "-"]
+            row += [limit * scale, ours / limit if ours else None]
         rows.append(row)
-    return f"\n### {title} ({unit})\n\n{table(head, rows)}"
+    return {"title": f"{title} ({unit})", "columns": columns, "rows": rows}
 
 
 def methods(results):
@@ -246,7 +248,7 @@ def methods(results):
     grouped = {}
     for peer, text in lines:
         grouped.setdefault(peer, []).append(text)
-    return "\n" + "\n".join(f"- {peer}: {'; '.join(texts)}" for peer, texts in grouped.items())
+    return [f"{peer}: {'; '.join(texts)}" for peer, texts in grouped.items()]
 
 
 # --- scaling
@@ -277,11 +279,14 @@ def scaling(options, images):
                 versions |= session.versions
             close(sessions)
     top = [peaks[max(threads)]]
-    sections = [origin("benchmarks.compare", versions, max(threads), top, options.isa)]
-    for name in options.nets:
-        for task in ("train", "predict"):
-            sections.append(scaling_table(task, name, samples, threads, peaks))
-    return "\n".join(sections)
+    return {
+        **conditions("benchmarks.compare", versions, max(threads), top, options.isa),
+        "tables": [
+            scaling_table(task, name, samples, threads, peaks)
+            for name in options.nets
+            for task in ("train", "predict")
+        ],
+    }
 
 
 def curve_point(session, key, seconds, samples):
@@ -299,29 +304,31 @@ def curve_point(session, key, seconds, samples):
 def scaling_table(task, name, samples, threads, peaks):
     """A row per batch size: us per image for each peer and thread count, and fastcnn's GFLOP/s."""
     columns = sorted({key[3:] for key in samples if key[:2] == (task, name)}, key=_column)
-    head = ["batch", *(f"{peer}, {count}T" for peer, count in columns)]
+    head = [["batch", "count"], *([f"{peer}, {count}T", "time"] for peer, count in columns)]
     ours = [count for peer, count in columns if peer == "fastcnn"]
-    head += [f"GFLOP/s, {count}T" for count in ours]
+    head += [[f"GFLOP/s, {count}T", "rate"] for count in ours]
     rows = []
     for batch in BATCHES:
         row = [batch]
         for column in columns:
             found = samples.get((task, name, batch, *column))
-            row.append(digits(found.median * 1e3 / batch) if found else "-")
+            row.append(found.median * 1e3 / batch if found else None)
         for count in ours:
             found = samples.get((task, name, batch, "fastcnn", count))
             if not found:
-                row.append("-")
+                row.append(None)
                 continue
             rate = NETS[name].flops(batch, task == "train") / (found.median * 1e-3)
-            row.append(f"{rate / 1e9:.0f} ({rate / peaks[count].flops:.0%})")
+            row.append([rate / 1e9, rate / peaks[count].flops])
         rows.append(row)
     title = {"train": "training step", "predict": "prediction"}[task]
-    note = "dense FLOPs per second, and their fraction of the peak with the same number of threads"
-    return (
-        f"\n### Scaling of {NETS[name].title}: {title}, us per image\n\n"
-        f"{table(head, rows)}\n\nGFLOP/s: {note}."
-    )
+    return {
+        "title": f"Scaling of {NETS[name].title}: {title}, us per image",
+        "columns": head,
+        "rows": rows,
+        "note": "GFLOP/s: dense FLOPs per second, and the fraction of the FMA peak of that many "
+        "threads.",
+    }
 
 
 def _column(column):

@@ -14,7 +14,7 @@ def report(results, minima=False):
     rows = [Measured(row, minima) for row in results["rows"]]
     compared = [row for row in rows if row.ratio is not None]
     counted = [row for row in compared if not row.is_view]
-    sections = [f"- Date: {results['date']}\n{results['origin']}"]
+    sections = [results["origin"]]
     if counted:
         sections += ["### Time of the best peer over that of fastcnn", summary(counted)]
     ordered = sorted(compared, key=lambda row: row.ratio)

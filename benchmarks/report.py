@@ -5,6 +5,7 @@ import os
 import shlex
 import statistics
 import sys
+import time
 from dataclasses import dataclass, field
 
 from benchmarks.peak import cpu_count, cpu_name
@@ -37,10 +38,14 @@ class Samples:
     def best(self):
         return min(self.ms)
 
+    def interval(self, scale=1.0):
+        """[median, 10th percentile, 90th percentile], times `scale`."""
+        return [scale * value for value in (self.median, *self.spread)]
+
     def text(self, scale=1.0):
         """Median (10th to 90th percentile), times `scale`."""
-        low, high = self.spread
-        return f"{digits(self.median * scale)} ({digits(low * scale)}-{digits(high * scale)})"
+        middle, low, high = map(digits, self.interval(scale))
+        return f"{middle} ({low}-{high})"
 
 
 def digits(value, count=3):
@@ -67,24 +72,41 @@ def table(head, rows):
     return "\n".join(lines)
 
 
-def origin(module, versions, threads, peaks, isa=None):
-    """The conditions of a measurement: machine, measured peak, versions and the command."""
+def conditions(module, versions, threads, peaks, isa=None):
+    """Where the figures of a measurement come from, as a dictionary: the head of a result file."""
     words = [shlex.quote(word) for word in _public(sys.argv[1:])]
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     low, high = min(peaks, key=lambda p: p.flops), max(peaks, key=lambda p: p.flops)
     peak = str(high)
     if high.flops > 1.03 * low.flops:
         peak = f"{low.flops / 1e9:.0f} to {peak}"
+    return {
+        "date": time.strftime("%Y-%m-%d"),
+        "machine": f"{cpu_name()}, {cpu_count()} processors, {threads} "
+        f"thread{'s' * (threads > 1)} used" + (f", limited to {isa}" if isa else ""),
+        "peak": f"{peak}; load average at the end: {load}",
+        "versions": versions | {"Python": sys.version.split()[0]},
+        "command": " ".join(["python -m", module, *words]),
+    }
+
+
+def heading(results):
+    """Those conditions as a list in Markdown."""
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     return "\n".join(
         (
-            f"- Machine: {cpu_name()}, {cpu_count()} processors, {threads} "
-            f"thread{'s' * (threads > 1)} used" + (f", limited to {isa}" if isa else ""),
-            f"- Measured peak in this run: {peak}; load average at the end: {load}",
-            f"- Versions: {packages}, Python {sys.version.split()[0]}",
-            f"- Command: `{' '.join(['python -m', module, *words])}`",
+            f"- Date: {results['date']}",
+            f"- Machine: {results['machine']}",
+            f"- Measured peak: {results['peak']}",
+            f"- Versions: {versions}",
+            f"- Command: `{results['command']}`",
         )
     )
+
+
+def origin(module, versions, threads, peaks, isa=None):
+    """The conditions of a measurement, as Markdown."""
+    return heading(conditions(module, versions, threads, peaks, isa))
 
 
 def _public(words):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from benchmarks import ROOT
 from benchmarks.peak import fma_peak
-from benchmarks.report import origin, table
+from benchmarks.report import conditions
 from benchmarks.session import environment
 
 TUTORIAL = """\
@@ -69,6 +69,14 @@ SCRIPTS = {
     "resnet20": ("ResNet-20 on Fashion-MNIST", RESNET20),
 }
 STUDENT = (63.66, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.25)  # two-sided p = 0.01
+COLUMNS = [
+    ["script", "text"],
+    ["seconds", "seconds"],  # median, shortest, longest
+    ["times", "times"],  # the shortest over that of fastcnn
+    ["peak MB", "count"],
+    ["test accuracy", "accuracies"],
+    ["test loss", "losses"],
+]
 IMPORTS = {"fastcnn": "import fastcnn as keras", "keras": "import keras"}
 
 
@@ -80,7 +88,7 @@ class Run(NamedTuple):
 
 
 def report(options, folder):
-    """The Markdown table of the script's runs: fastcnn and Keras alternately, `--rounds` times."""
+    """The results of the script's runs: fastcnn and Keras alternately, `--rounds` times."""
     home = keras_home(folder)
     runs, versions = {peer: [] for peer in IMPORTS if peer in options.peers}, {}
     title, text = SCRIPTS[options.script]
@@ -96,39 +104,40 @@ def report(options, folder):
             except RuntimeError as error:
                 print(f"{peer}: absent ({error})", file=sys.stderr)
                 del runs[peer]
-    head = [title, "seconds", "times", "peak MB", "test accuracy", "test loss"]
     rows, ours = [], min((r.seconds for r in runs.get("fastcnn", ())), default=None)
     for peer, results in runs.items():
         seconds = sorted(result.seconds for result in results)
-        middle = seconds[len(seconds) // 2]
         rows.append(
-            (
+            [
                 IMPORTS[peer],
-                f"{middle:.1f} ({seconds[0]:.1f}-{seconds[-1]:.1f})",
-                f"{seconds[0] / ours:.2f}" if ours else "-",
-                f"{max(result.megabytes for result in results):.0f}",
-                " ".join(f"{result.accuracy:.4f}" for result in results),
-                " ".join(f"{result.loss:.3f}" for result in results),
-            )
+                [seconds[len(seconds) // 2], seconds[0], seconds[-1]],
+                seconds[0] / ours if ours else None,
+                max(result.megabytes for result in results),
+                [result.accuracy for result in results],
+                [result.loss for result in results],
+            ]
         )
     peaks = [fma_peak(options.threads, options.isa)]
-    head_lines = origin("benchmarks.compare", versions, options.threads, peaks, options.isa)
-    return f"{head_lines}\n\n{table(head, rows)}\n{plausible(runs)}"
+    return {
+        **conditions("benchmarks.compare", versions, options.threads, peaks, options.isa),
+        "tables": [{"title": title, "columns": COLUMNS, "rows": rows}],
+        "notes": plausible(runs),
+    }
 
 
 def plausible(runs):
-    """A sentence on fastcnn's accuracies and the prediction interval of Keras's."""
+    """A list of one sentence on fastcnn's accuracies and the prediction interval of Keras's."""
     keras, ours = ([run.accuracy for run in runs.get(peer, ())] for peer in ("keras", "fastcnn"))
     if not ours or not 2 <= len(keras) <= len(STUDENT) + 1:
-        return ""
+        return []
     mean, count = statistics.mean(keras), len(keras)
     reach = STUDENT[count - 2] * statistics.stdev(keras) * math.sqrt(1 + 1 / count)
     within = sum(abs(accuracy - mean) <= reach for accuracy in ours)
-    return (
-        f"\nAccuracy: Keras {mean:.4f} on average, 99 % prediction interval {mean - reach:.4f} to "
+    return [
+        f"Accuracy: Keras {mean:.4f} on average, 99 % prediction interval {mean - reach:.4f} to "
         f"{mean + reach:.4f}; {within} of {len(ours)} of fastcnn's are in it, "
         f"{statistics.mean(ours):.4f} on average."
-    )
+    ]
 
 
 def keras_home(folder):

@@ -1,8 +1,8 @@
 """What MkDocs asks while it builds the site (mkdocs.yml): pages of the root folder and of the API.
 
-README.md, CONTRIBUTING.md, SECURITY.md and CHANGELOG.md are pages too, and links to them are changed
-accordingly. There is a page for each public module, made from its docstrings. Pages that no section
-names come last, so that a new page needs no entry here.
+README.md, CONTRIBUTING.md, SECURITY.md and CHANGELOG.md are pages too, and links to them are
+changed accordingly. There is a page for each public module, made from its docstrings. Pages that no
+section names come last, so that a new page needs no entry here.
 """
 
 import importlib
