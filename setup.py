@@ -100,8 +100,9 @@ class Build(build_ext):
 
 
 def description():
-    """README.md without links to files of the repository, which lead nowhere on other pages."""
+    """README.md without pictures and links in the repository, which lead nowhere on other pages."""
     text = Path("README.md").read_text("utf-8")
+    text = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]+\)\n*", "", text)  # pictures
     return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"\1", text)
 
 

@@ -1,7 +1,6 @@
 """check_gradients: correct layers pass, and every kind of mistake is detected and named."""
 
 import re
-import textwrap
 
 import numpy as np
 import pytest
@@ -9,6 +8,7 @@ import pytest
 import fastcnn as keras
 from fastcnn import layers
 from fastcnn.testing import check_gradients
+from tests.support import pages
 from tests.support.paths import ROOT
 
 
@@ -153,7 +153,7 @@ def test_custom_inputs():
 def test_documentation():
     """The layer in docs/own.md is correct, and the message there is that of a wrong one."""
     page = (ROOT / "docs/own.md").read_text("utf-8")
-    blocks = [textwrap.dedent(b) for b in re.findall(r"(?:(?:    .*)?\n)+", page) if b.strip()]
+    blocks = [block.code for block in pages.blocks(page)]
     (code,) = (block for block in blocks if "class Scale" in block)
     names = {}
     exec(code, names)  # from our own documentation
