@@ -1,33 +1,34 @@
 """The documentation: generated pages are up to date, and what it shows works as printed."""
 
-import functools
 import importlib.util
 import os
 import re
-import shlex
 import subprocess
 import sys
-import tomllib
 
 import numpy as np
 import pytest
 
-from tests.support import pages
+from tests.support import page_commands, pages
 from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
 OWN_TEST = {"docs/many_nets.md", "docs/distributed.md", "docs/graphs.md"}
 TEXTS = {page: (ROOT / page).read_text("utf-8") for page in pages.PAGES}
 BLOCKS = {page: pages.blocks(text) for page, text in TEXTS.items()}
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def script(name):
+    """A script in docs/ as a module."""
+    spec = importlib.util.spec_from_file_location("script", DOCS / name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def check_page(maker, name):
     """Check that a generated page is what its script writes now."""
-    spec = importlib.util.spec_from_file_location("maker", DOCS / maker)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.page() == (DOCS / name).read_text("utf-8"), f"run `python docs/{maker}`"
+    assert script(maker).page() == (DOCS / name).read_text("utf-8"), f"run `python docs/{maker}`"
 
 
 def test_keras_table_is_up_to_date():
@@ -37,6 +38,29 @@ def test_keras_table_is_up_to_date():
 
 def test_table_of_operations_is_up_to_date():
     check_page("make_ops_table.py", "ops.md")
+
+
+def test_figures_are_up_to_date(tmp_path):
+    """Their texts, which are the figures of the result files; lines depend on matplotlib."""
+    pytest.importorskip("matplotlib")
+    script("make_figures.py").write(tmp_path)
+    folder = DOCS / "figures"
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in folder.iterdir()}
+    for path in tmp_path.iterdir():
+        new, old = (
+            re.findall(r"<text.*?>(.*?)</text>", (where / path.name).read_text("utf-8"), re.DOTALL)
+            for where in (tmp_path, folder)
+        )
+        assert old == new, "run `python docs/make_figures.py`"
+        assert old
+        assert path.stat().st_size < 25_000
+    numbers = sum(work[1] for work in script("make_figures.py").work()) / 1e6
+    assert f"has {numbers:.1f} MFLOP" in TEXTS["docs/fast.md"]
+
+
+def test_no_figure_is_unused():
+    shown = set(re.findall(r"figures/(\w+\.svg)", "".join(TEXTS.values())))
+    assert shown == {path.name for path in (DOCS / "figures").iterdir()}
 
 
 # What pages show
@@ -63,79 +87,38 @@ def test_examples_run_and_print_what_the_page_says(page, tmp_path):
     assert pages.run(page, tmp_path) == ""
 
 
-@functools.cache
-def options_of(module):
-    """The text in which the options of `python -m module` are found."""
-    if module.startswith("fastcnn."):
-        command = [sys.executable, "-m", module, "--help"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
-    path = ROOT / module.replace(".", "/")
-    path = path if path.is_dir() else path.with_suffix(".py")
-    sources = [path] if path.is_file() else sorted(path.glob("*.py"))
-    return "".join(source.read_text("utf-8") for source in sources)
-
-
-def commands():
-    """(page, command) of each line in a block of shell commands."""
-    for page, blocks in BLOCKS.items():
-        for block in blocks:
-            if block.language == "sh":
-                code = block.code.replace("\\\n", " ")
-                for line in code.splitlines():
-                    line = line.partition(" #")[0].strip()
-                    for command in re.split(r" && | \| ", line):
-                        if command and not command.startswith("#"):
-                            yield page, command
-
-
-# programs that are not of this package, and how the pages call them
-OTHERS = {"apt-get", "aws", "cd", "cp", "curl", "docker", "export", "git", "gunicorn", "nproc"}
-OTHERS |= {"qemu-aarch64", "sam", "scp", "srun", "ssh", "sudo", "unzip", "zip", "ulimit"}
-
-
-@pytest.mark.parametrize(("page", "command"), list(commands()))
+@pytest.mark.parametrize(
+    ("page", "command"),
+    [
+        (page, command)
+        for page, blocks in BLOCKS.items()
+        for block in blocks
+        if block.language == "sh"
+        for command in page_commands.commands(block.code)
+    ],
+)
 def test_commands_exist_with_their_options(page, command):
-    words = shlex.split(command)
-    while re.fullmatch(r"[A-Z_]+=.*", words[0]):  # variables of the environment
-        name = words.pop(0).partition("=")[0]
-        if name.startswith("FASTCNN_"):
-            sources = [ROOT / "setup.py", *(ROOT / "fastcnn").rglob("*.py")]
-            assert any(name in path.read_text("utf-8") for path in sources), name
-        if not words:
-            return
-    if words[0] in ("mpiexec", "sudo"):
-        words = words[next(i for i, word in enumerate(words) if word in ("python", "apt-get")) :]
-    if words[0] in OTHERS or words[0] == "." or words[:3] == ["python", "-m", "venv"]:
-        return
-    if words[:2] in (["pip", "install"], ["pip", "download"]):
-        for extras in re.findall(r"^(?:\.|fastcnn)\[(.*?)\]", " ".join(words[2:])):
-            assert set(extras.split(",")) <= set(PROJECT["optional-dependencies"]), extras
-        return
-    if words[0] == "pytest":
-        paths = [word for word in words[1:] if word.startswith("tests/")]
-        assert all((ROOT / path).exists() for path in paths), paths
-        return
-    if words[0] == "mkdocs" or words[:2] == ["python", "setup.py"]:
-        return
-    if words[:2] == ["python", "-m"]:
-        module, arguments = words[2], words[3:]
-        if module == "fastcnn":
-            return
-        assert importlib.util.find_spec(module), module
-        known = options_of(module)
-    else:
-        program = words[1] if words[0] == "python" else words[0]
-        if program in ("script.py", "app.py"):  # the reader's
-            return
-        assert (ROOT / program).is_file(), f"{page}: {program}"
-        arguments, known = words[1:], (ROOT / program).read_text("utf-8")
-    for word in arguments:
-        if word.startswith("--"):
-            assert re.search(rf"{re.escape(word.partition('=')[0])}\b", known), f"{page}: {word}"
+    assert page_commands.fault(command) == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python -m fastcnn.fashion --epoch-count 3",
+        "python -m benchmarks.speed",
+        "python -m benchmarks.compare --fast",
+        "pip install 'fastcnn[pictures]'",
+        "FASTCNN_SET=avx2 pytest",
+        "pytest tests/package/test_documents.py",
+        "tools/measure.sh",
+        "python -c 'import fastcnn.nothing'",
+    ],
+)
+def test_wrong_commands_are_noticed(command):
+    assert page_commands.fault(command)
 
 
 def test_links_between_documents_lead_somewhere():
-    """Those that are not pages of the site as well, which its build checks."""
     for page, text in TEXTS.items():
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
