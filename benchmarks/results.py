@@ -10,8 +10,9 @@ cell holds.
 
 In a page, what is between a comment `<!-- results NAME -->` and the next `<!-- end -->` is made
 from benchmarks/results/NAME.json, `<!-- results NAME: TITLE; TITLE -->` from some of its tables.
-`<!-- ratios NAME ... -->` makes a table of all ratios in these files; each has the name of its
-machine there, `short`. A test holds the pages to the files.
+`<!-- ratios NAME ... -->` makes a table of all ratios in these files, with the name of the machine
+in `short` and the networks' names up to a comma or parenthesis. A test holds the pages to the
+files.
 """
 
 import argparse
@@ -87,7 +88,7 @@ def ratios(files):
             index = kinds.index("ratio")
             columns += [title] if title not in columns else []
             for row in found["rows"]:
-                key = results["short"], row[0]
+                key = results["short"], re.split(r",| \(", row[0])[0]
                 rows.setdefault(key, {})[title] = row[index]
     body = [
         [name, machine, *(found.get(title) for title in columns)]

@@ -69,7 +69,7 @@ def test_no_figure_is_unused():
 @pytest.mark.parametrize("page", pages.PAGES)
 def test_every_block_says_its_language(page):
     languages = {block.language for block in BLOCKS[page]}
-    assert languages <= pages.LANGUAGES
+    assert languages <= pages.LANGUAGES, f"a block is one of {pages.LANGUAGES}"
     outside = pages.FENCE.sub("", TEXTS[page])
     indented = re.findall(r"^(?![ ]*[-*0-9]).*\n\n {4,}\S.*$", outside, re.MULTILINE)
     assert not indented, "code that is only indented is not tested"

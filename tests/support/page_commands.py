@@ -12,8 +12,21 @@ from tests.support.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # programs that are not of this package, and those that the reader writes
-OTHERS = {"aws", "cd", "cp", "docker", "gunicorn", "mkdocs", "srun", "zip", "."}
+OTHERS = {
+    "auditwheel",
+    "aws",
+    "brew",
+    "cd",
+    "cp",
+    "docker",
+    "gunicorn",
+    "mkdocs",
+    "srun",
+    "zip",
+    ".",
+}
 READERS = {"script.py", "app.py"}
+OURS = {"benchmarks", "docs", "fastcnn", "tests", "tools"}  # folders with modules
 
 
 def commands(code):
@@ -41,7 +54,7 @@ def fault(command):
         asked = {extra for extras in asked for extra in extras.split(",")}
         return "" if asked <= set(PROJECT["optional-dependencies"]) else f"no extras {asked}"
     if program == "pytest":
-        paths = [word for word in arguments if word.startswith("tests/")]
+        paths = [word.partition("::")[0] for word in arguments if word.startswith("tests/")]
         return "" if all((ROOT / path).exists() for path in paths) else f"no files {paths}"
     if program == "python":
         program, *arguments = arguments
@@ -52,7 +65,7 @@ def fault(command):
             return done.stderr
         if program == "-m":
             program, *arguments = arguments
-            if program in ("fastcnn", "venv"):
+            if program == "fastcnn" or program.partition(".")[0] not in OURS:
                 return ""
             return unknown_options(arguments, options_of(program))
     if program in READERS or program == "setup.py":
