@@ -7,6 +7,7 @@
     python -m benchmarks.many_nets      two nets in two threads, the memory of eight nets
     python -m benchmarks.grid           200 random convolutions, fastcnn against PyTorch
     python -m benchmarks.peak           peak speed of this machine's FMA units
+    python -m benchmarks.results        the tables of the documents, from files of results
 
 Run them from the root of the repository. The networks (nets.py) and the named shapes are shared
 with the tests (tests/support/shapes.py and graphs.py).

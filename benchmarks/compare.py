@@ -33,7 +33,7 @@ from benchmarks.nets import GROUPS, NETS
 from benchmarks.peak import cpu_count, fma_peak, instruction_sets
 from benchmarks.peers import PEERS
 from benchmarks.report import Samples, conditions
-from benchmarks.results import render, save
+from benchmarks.results import publish
 from benchmarks.session import PeerAbsentError, PeerError, close, start
 
 IMAGES = 8192  # of Fashion-MNIST
@@ -61,12 +61,7 @@ def main():
             results = scaling(options, save_images(folder))
         else:
             results = comparison(options, save_images(folder))
-    text = render(results)
-    print(text)
-    if options.markdown:
-        Path(options.markdown).write_text(text + "\n", encoding="utf-8")
-    if options.json:
-        save(results, options.json)
+    publish(results, options)
 
 
 def parse(arguments=None):

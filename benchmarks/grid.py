@@ -13,18 +13,25 @@ import dataclasses
 import random
 import statistics
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.peak import cpu_count, fma_peak, instruction_sets
-from benchmarks.report import Samples, digits, origin, table
+from benchmarks.report import Samples, conditions
+from benchmarks.results import publish
 from benchmarks.session import PeerError, close, start
 from tests.support.shapes import Conv2DCase
 
 WORK = 5e8  # target FLOPs of one pass of a case
 TOLERANCE = 1e-4  # absolute, of the checksums of normalized arrays
 PEERS = ("fastcnn", "torch")
+COLUMNS = [
+    ["layer", "text"],
+    ["fastcnn ms", "time"],
+    ["PyTorch ms", "time"],
+    ["ratio", "times"],
+    ["of peak", "share"],
+]
 
 
 def cases(count, seed):
@@ -63,7 +70,7 @@ def measure(case, sessions, rounds, seconds):
 
 
 def report(results, peak):
-    """The fraction of cases won, and a table of the worst, the median and the best cases."""
+    """[the fraction of cases won, as a sentence], [a table of worst, median and best cases]."""
     ratios = [theirs.median / ours.median for _, ours, theirs in results]
     won = sum(ratio >= 1 for ratio in ratios) / len(ratios)
     text = (
@@ -79,10 +86,9 @@ def report(results, peak):
     for i in picked:
         case, ours, theirs = results[i]
         fraction = 3 * case.flops / (ours.median * 1e-3) / peak
-        row = (name(case), digits(ours.median), digits(theirs.median), f"{ratios[i]:.2f}")
-        rows.append((*row, f"{fraction:.0%}"))
-    head = ("layer", "fastcnn ms", "PyTorch ms", "ratio", "of peak")
-    return f"{text}\n\nThe 15 worst, 5 from the middle and the 5 best:\n\n{table(head, rows)}"
+        rows.append([name(case), ours.median, theirs.median, ratios[i], fraction])
+    title = "The 15 worst, 5 from the middle and the 5 best"
+    return [text], [{"title": title, "columns": COLUMNS, "rows": rows}]
 
 
 def main():
@@ -100,6 +106,7 @@ def main():
     add("--isa", choices=instruction_sets())
     add("--peer-python", default=sys.executable, help="the interpreter for PyTorch")
     add("--markdown", metavar="FILE", help="also write the report to this file")
+    add("--json", metavar="FILE", help="also write a result file: see benchmarks.results")
     options = parser.parse_args()
 
     peaks = [fma_peak(options.threads, options.isa)]
@@ -125,12 +132,17 @@ def main():
         close(sessions)
     peaks.append(fma_peak(options.threads, options.isa))
     versions = {k: v for session in sessions.values() for k, v in session.versions.items()}
-    origins = origin("benchmarks.grid", versions, options.threads, peaks, options.isa)
-    peak = max(peak.flops for peak in peaks)
-    text = "\n\n".join([origins, *([report(results, peak)] if results else []), *wrong])
-    print(text)
-    if options.markdown:
-        Path(options.markdown).write_text(text + "\n", encoding="utf-8")
+    notes, tables = [], []
+    if results:
+        notes, tables = report(results, max(peak.flops for peak in peaks))
+    publish(
+        {
+            **conditions("benchmarks.grid", versions, options.threads, peaks, options.isa),
+            "tables": tables,
+            "notes": notes + wrong,
+        },
+        options,
+    )
     sys.exit(1 if wrong else 0)
 
 

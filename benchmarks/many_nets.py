@@ -31,7 +31,8 @@ from pathlib import Path
 from benchmarks import ROOT
 from benchmarks.nets import NETS
 from benchmarks.peak import fma_peak
-from benchmarks.report import Samples, digits, origin, table
+from benchmarks.report import Samples, conditions
+from benchmarks.results import publish
 
 MEASURED = ("tutorial", "cifar10", "lenet5", "dnn")
 IMAGES = 1024  # of the speed part, in batches of 32
@@ -65,17 +66,15 @@ sys.stdin.read()
 
 def main(arguments=None):
     options = parse(arguments)
-    parts, versions, peaks = [], {}, []
+    tables, versions, peaks = [], {}, []
     if options.only != "memory":
-        parts.append(speed(options, versions, peaks))
+        tables.append(speed(options, versions, peaks))
     if options.only != "speed":
-        parts.append(memory(options, versions))
+        tables.append(memory(options, versions))
     if not peaks:
         peaks.append(fma_peak(2))
-    text = "\n\n".join((origin("benchmarks.many_nets", versions, 2, peaks), *parts))
-    print(text)
-    if options.markdown:
-        Path(options.markdown).write_text(text + "\n", encoding="utf-8")
+    found = conditions("benchmarks.many_nets", versions, 2, peaks)
+    publish({**found, "tables": tables}, options)
 
 
 def parse(arguments):
@@ -94,6 +93,7 @@ def parse(arguments):
     add("--images", type=int, default=MEMORY_IMAGES, help="images in memory (60,000)")
     add("--peer-python", default=sys.executable, help="the interpreter for Keras")
     add("--markdown", metavar="FILE", help="also write the tables to this file")
+    add("--json", metavar="FILE", help="also write a result file: see benchmarks.results")
     return parser.parse_args(arguments)
 
 
@@ -186,20 +186,27 @@ def speed(options, versions, peaks):
     for name, found in seconds.items():
         alone = found["alone"]
         per_step = Samples([1e3 * duration / (2 * pairs[name].steps) for duration in alone])
-        texts = [ratio(alone, found[title], options.minima) for title in measurements]
-        shown = digits(per_step.best) if options.minima else per_step.text()
-        rows.append((NETS[name].title, shown, *texts))
+        ratios = [ratio(alone, found[title], options.minima) for title in measurements]
+        shown = per_step.best if options.minima else per_step.interval()
+        rows.append([NETS[name].title, shown, *ratios])
     inverse = [[1 / peak.flops for peak in found] for found in (singles, peaks)]
-    rows.append(("FMA peak", "-", "-", ratio(*inverse, options.minima), "-"))
-    head = ["net", "ms per step, alone", *measurements]
-    return f"Speed of two nets, relative to one after the other on one core:\n\n{table(head, rows)}"
+    rows.append(["FMA peak", None, None, ratio(*inverse, options.minima), None])
+    return {
+        "title": "Speed of two nets, relative to one after the other on one core",
+        "columns": [
+            ["net", "text"],
+            ["ms per step, alone", "time"],
+            *([title, "time"] for title in measurements),
+        ],
+        "rows": rows,
+    }
 
 
 def ratio(before, after, minima):
-    """How much shorter the times `after` are than those `before` of the same rounds, as text."""
+    """How much shorter the times `after` are than those `before` of the same rounds."""
     if minima:
-        return digits(min(before) / min(after))
-    return Samples([a / b for a, b in zip(before, after, strict=True)]).text()
+        return min(before) / min(after)
+    return Samples([a / b for a, b in zip(before, after, strict=True)]).interval()
 
 
 # ------------------------------------------------------------------------------------------ memory
@@ -222,10 +229,13 @@ def memory(options, versions):
             continue
         first = first or megabytes
         print(f"{title}: {megabytes:.0f} MB", file=sys.stderr, flush=True)
-        rows.append((title, f"{megabytes:,.0f}", digits(megabytes / first)))
+        rows.append([title, megabytes, megabytes / first])
     data = f"{images:,} images, {images * 28 * 28 * 4 / 1e6:.0f} MB"
-    head = [f"{count} nets of the tutorial, {data}", "MB", "times"]
-    return f"Memory:\n\n{table(head, rows)}"
+    return {
+        "title": f"Memory of {count} nets of the tutorial, {data}",
+        "columns": [["", "text"], ["MB", "count"], ["times", "time"]],
+        "rows": rows,
+    }
 
 
 def measured(module, python, processes, nets, images):

@@ -25,7 +25,7 @@ from benchmarks import ROOT
 from benchmarks.report import digits, heading, table
 
 FOLDER = Path(__file__).with_name("results")
-PAGES = ("README.md", "docs/speed.md")
+PAGES = ("README.md", "docs/speed.md", "docs/many_nets.md")
 MARKED = re.compile(r"(<!-- (results|ratios) (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -39,7 +39,7 @@ def interval(value, one=digits):
 
 KINDS = {
     "text": str,
-    "count": "{:.0f}".format,
+    "count": "{:,.0f}".format,
     "time": interval,  # three significant digits
     "seconds": lambda value: interval(value, "{:.1f}".format),
     "ratio": "**{:.2f}**".format,  # the time of the best peer over that of fastcnn
@@ -96,6 +96,16 @@ def ratios(files):
     ]
     head = [["network", "text"], ["machine", "text"], *([title, "ratio"] for title in columns)]
     return as_table({"columns": head, "rows": body})
+
+
+def publish(results, options):
+    """Print results, and write them to the files that `--markdown` and `--json` name."""
+    text = render(results)
+    print(text)
+    if options.markdown:
+        Path(options.markdown).write_text(text + "\n", encoding="utf-8")
+    if options.json:
+        save(results, options.json)
 
 
 def load(name):

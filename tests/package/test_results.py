@@ -5,8 +5,9 @@ import re
 
 import pytest
 
-from benchmarks import compare, results
+from benchmarks import compare, grid, results
 from benchmarks.peak import Peak
+from benchmarks.report import Samples
 from tests.support.paths import ROOT
 
 FILES = sorted(results.FOLDER.glob("*.json"))
@@ -77,3 +78,14 @@ def test_a_comparison_writes_a_file_that_renders_as_what_it_prints(tmp_path, cap
     assert list(found["samples"]) == ["predict/dnn/fastcnn"]
     results.main([str(file)])
     assert capsys.readouterr().out == printed
+
+
+def test_a_grid_is_reported_with_its_worst_case_first():
+    cases = list(grid.cases(3, seed=0))
+    times = zip(cases, (1.0, 2.0, 4.0), (4.0, 1.0, 4.0), strict=True)
+    found = [(case, Samples([ours]), Samples([theirs])) for case, ours, theirs in times]
+    (sentence,), tables = grid.report(found, peak=1e12)
+    assert "as fast as PyTorch on 66.7% of 3 layers" in sentence
+    assert [row[3] for row in tables[0]["rows"]] == [0.5, 1.0, 4.0]
+    assert tables[0]["rows"][0][0] == grid.name(cases[1])
+    assert "| 0.50 |" in re.sub(" +", " ", results.as_table(tables[0]))
