@@ -1,8 +1,8 @@
 """`python -m fastcnn.fashion`: the Fashion-MNIST tutorial as a program.
 
 It trains the tutorial's convolutional network, its dense network, or both, and reports their
-accuracy on test images. But for the report it uses only the public interface: copy it and change
-the layers to start your own program.
+accuracy on test images. But for the options' types and the report it uses only the public
+interface: copy it and change the layers to start your own program.
 """
 
 from __future__ import annotations
@@ -15,11 +15,18 @@ import shlex
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 import fastcnn as keras
+from fastcnn.demo.options import (
+    Parser,
+    folder,
+    integer,
+    model_file,
+    positive_number,
+    report_folder,
+)
 from fastcnn.report.training import EpochTimer, Report, Training
 
 PROGRAM = "python -m fastcnn.fashion"
@@ -297,13 +304,6 @@ class BackupError(Exception):
     """The folder of `--resume` cannot be used, or its state is of another run."""
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser whose errors are a single sentence without the usage message."""
-
-    def error(self, message):
-        self.exit(2, f"{self.prog}: {message} (--help explains the options)\n")
-
-
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     """Parse and validate the options; SystemExit with one sentence on stderr on an error."""
     parser = Parser(
@@ -396,71 +396,6 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--quiet", action="store_true", help="print only the result, no summary and no progress"
     )
     return parser.parse_args(arguments)
-
-
-def integer(least, most=None):
-    """A type for argparse: an integer from `least` to `most`."""
-
-    def check(text):
-        try:
-            number = int(text)
-        except ValueError:
-            number = None
-        if number is None or number < least or (most is not None and number > most):
-            limits = f">= {least}" if most is None else f"from {least} to {most}"
-            raise argparse.ArgumentTypeError(f"must be an integer {limits}, not {text!r}")
-        return number
-
-    return check
-
-
-def positive_number(text):
-    """A type for argparse: a finite number greater than 0."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number greater than 0, not {text!r}")
-    return number
-
-
-def folder(text):
-    """A type for argparse: an existing folder."""
-    if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {text!r}")
-    return text
-
-
-def model_file(text):
-    """A type for argparse: a writable .keras or .npz file, checked before the training starts."""
-    path = Path(text)
-    if path.suffix not in (".keras", ".npz") or path.is_dir():
-        raise argparse.ArgumentTypeError(f"must end in .keras or .npz, not {text!r}")
-    if not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(path.parent)!r}")
-    if not os.access(path.parent, os.W_OK):
-        raise argparse.ArgumentTypeError(f"the folder {str(path.parent)!r} is not writable")
-    return path
-
-
-def report_folder(text):
-    """A type for argparse: a writable folder, or one that can be created, and matplotlib."""
-    path = Path(text)
-    if path.exists() and not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a folder")
-    existing = path if path.exists() else path.parent
-    if not existing.is_dir():
-        raise argparse.ArgumentTypeError(f"there is no folder {str(existing)!r}")
-    if not os.access(existing, os.W_OK):
-        raise argparse.ArgumentTypeError(f"the folder {str(existing)!r} is not writable")
-    try:
-        import matplotlib  # noqa: F401 - before the training, not after it
-    except ImportError:
-        raise argparse.ArgumentTypeError(
-            "requires matplotlib: pip install 'fastcnn[plot]'"
-        ) from None
-    return path
 
 
 if __name__ == "__main__":

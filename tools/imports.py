@@ -25,7 +25,7 @@ FACE = "face"
 LAYERS = (  # from the top
     ("__main__", "fashion", "keras", "tf"),  # programs and aliases that use the face
     (FACE,),
-    ("preprocessing", "report"),
+    ("demo", "preprocessing", "report"),
     ("backend", "datasets", "ops", "plot", "testing", "utils", "wrappers"),
     ("models",),
     ("distribution",),
