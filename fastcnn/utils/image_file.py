@@ -25,19 +25,21 @@ def pillow():
     return Image
 
 
-def decode(path, formats):
+def decode(path, formats, most=None):
     """Decode an image file completely; return the Pillow image.
 
     Args:
         path: a path, or an open binary file.
         formats: the formats allowed, by Pillow's names.
+        most: the number of pixels allowed; None: `PIL.Image.MAX_IMAGE_PIXELS`.
 
     Raises:
         OSError: the file cannot be read, or is not a valid image of these formats.
-        ValueError: it has more than `PIL.Image.MAX_IMAGE_PIXELS` pixels.
+        ValueError: it has more pixels.
     """
     image_module = pillow()
     limit = image_module.MAX_IMAGE_PIXELS  # Pillow itself only warns, up to twice as many
+    limit = limit if most is None else most
     with open_regular(path) as file:
         name = getattr(file, "name", "the image")
         try:
@@ -58,7 +60,7 @@ def decode(path, formats):
     if too_large:
         raise ValueError(
             f"{name}: the image has {image.width} x {image.height} pixels, more than the {limit} "
-            "allowed. To read it, raise `PIL.Image.MAX_IMAGE_PIXELS`."
+            "allowed." + ("" if most else " To read it, raise `PIL.Image.MAX_IMAGE_PIXELS`.")
         )
     return image
 
