@@ -2,7 +2,8 @@
 
 It trains the tutorial's convolutional network, its dense network, or both, and reports their
 accuracy on test images. But for the options' types and the report it uses only the public
-interface: copy it and change the layers to start your own program.
+interface: copy it and change the layers to start your own program. The commands `predict` and
+`serve`, which recognize pictures, are in `demo/`.
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ examples:
   {PROGRAM} --report results
       write a page with curves, mistakes and what the network sees to
       results/index.html, for any browser
+  {PROGRAM} predict shoe.jpg bag.png
+      say what is on pictures (predict --help)
+  {PROGRAM} serve
+      show a page on which you draw clothes, and see what each layer of a
+      network makes of them (serve --help)
 
 Ctrl-C ends the training at any time; the model is then tested and saved as it is."""
 
@@ -109,11 +115,14 @@ def main(arguments: list[str] | None = None) -> int:
     0: success; 1: no data, or the model or the report was not saved; 2: invalid option; 130:
     stopped by Ctrl-C.
     """
-    options = parse(arguments)
-    options.command = shlex.join(
-        [*PROGRAM.split(), *(sys.argv[1:] if arguments is None else arguments)]
-    )
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if arguments[:1] in (["predict"], ["serve"]):
+            from fastcnn.demo import commands
+
+            return commands.main(arguments, PROGRAM, cnn)
+        options = parse(arguments)
+        options.command = shlex.join([*PROGRAM.split(), *arguments])
         return run(options)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)

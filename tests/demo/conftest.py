@@ -1,6 +1,7 @@
 """A small model, and images that are easy to learn, in place of the real ones."""
 
 import itertools
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import fastcnn as keras
 from fastcnn.datasets import fashion_mnist
 from fastcnn.demo import training
 from fastcnn.demo.classifier import Classifier
+from fastcnn.demo.server import Server
 
 
 def small_model(shape=(28, 28, 1), activation="softmax", scaling=True):
@@ -76,3 +78,16 @@ def clock(monkeypatch):
     ticks = itertools.count()
     fake = SimpleNamespace(perf_counter=lambda: next(ticks) / 100)
     monkeypatch.setattr(training, "time", fake)
+
+
+@pytest.fixture(scope="package")
+def server(classifier):
+    """A server that runs in a thread."""
+    pytest.importorskip("PIL")
+    with Server(0) as found:
+        found.classifier = classifier
+        thread = threading.Thread(target=found.serve_forever, args=(0.01,))
+        thread.start()
+        yield found
+        found.shutdown()
+        thread.join()

@@ -63,7 +63,7 @@ def test_wheel_contains_no_sources_of_the_extension(tmp_path):
     done = setup("build_py", "--build-lib", tmp_path)
     assert done.returncode == 0, done.stderr
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert {path.suffix for path in files} == {".py", ".pyi", ".typed"}
+    assert {path.suffix for path in files} == {".py", ".pyi", ".typed", ".css", ".html", ".js"}
     assert {path.relative_to(tmp_path).parts[0] for path in files} == {"fastcnn"}
 
 

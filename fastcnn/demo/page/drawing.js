@@ -1,0 +1,156 @@
+// The slate: drawing with a mouse, a finger, a pen or the keyboard, and what can be undone.
+
+const find = id => document.getElementById(id);
+export const slate = find("paper");
+export const pen = slate.getContext("2d", {willReadFrequently: true});
+export const SIZE = slate.width;
+const UNDO = 20;              // steps that can be undone
+
+let earlier = [];             // what the slate was before each step
+let isEmpty = true;
+let stroke = null;            // {points, image}: of the stroke that is being drawn
+
+const tool = () => document.querySelector("input[name=tool]:checked").value;
+const penWidth = () => Number(find("width").value);
+
+function choose(name) {
+  document.querySelector(`input[name=tool][value=${name}]`).checked = true;
+}
+
+export function keep() {
+  earlier.push([pen.getImageData(0, 0, SIZE, SIZE), isEmpty]);
+  if (earlier.length > UNDO) earlier.shift();
+}
+
+export function changed(empty) {
+  isEmpty = empty;
+  find("hint").hidden = !empty;
+  find("undo").disabled = earlier.length === 0;
+  find("clear").disabled = empty;
+  slate.dispatchEvent(new CustomEvent("change", {detail: {isEmpty}}));
+}
+
+export function blacken() {
+  pen.fillStyle = "#000";
+  pen.fillRect(0, 0, SIZE, SIZE);
+}
+
+function clear() {
+  if (isEmpty) return;
+  keep();
+  blacken();
+  changed(true);
+}
+
+function undo() {
+  if (earlier.length === 0) return;
+  const [image, empty] = earlier.pop();
+  pen.putImageData(image, 0, 0);
+  changed(empty);
+}
+
+function begin(point) {
+  keep();
+  stroke = {points: [point], image: pen.getImageData(0, 0, SIZE, SIZE), tool: tool()};
+  draw();
+}
+
+function proceed(point) {
+  stroke.points.push(point);
+  draw();
+}
+
+function end() {
+  stroke = null;
+}
+
+function draw() {
+  const {points, image, tool} = stroke;
+  pen.putImageData(image, 0, 0);
+  pen.strokeStyle = pen.fillStyle = tool === "eraser" ? "#000" : "#fff";
+  pen.lineWidth = tool === "fill" ? 6 : penWidth();
+  pen.lineCap = pen.lineJoin = "round";
+  pen.beginPath();
+  pen.moveTo(...points[0]);
+  for (const point of points) pen.lineTo(...point);
+  pen.stroke();
+  if (tool === "fill") pen.fill();
+  changed(false);
+}
+
+function position(event) {
+  const box = slate.getBoundingClientRect();
+  return [(event.clientX - box.left) / box.width * SIZE, (event.clientY - box.top) / box.height * SIZE];
+}
+
+slate.addEventListener("pointerdown", event => {
+  if (event.button !== 0 || stroke) return;
+  event.preventDefault();
+  slate.focus({focusVisible: false});
+  slate.setPointerCapture(event.pointerId);
+  hideCursor();
+  begin(position(event));
+});
+slate.addEventListener("pointermove", event => {
+  if (!stroke || !slate.hasPointerCapture(event.pointerId)) return;
+  for (const one of event.getCoalescedEvents?.() ?? [event]) stroke.points.push(position(one));
+  draw();
+});
+for (const name of ["pointerup", "pointercancel"]) slate.addEventListener(name, end);
+
+// --------------------------------------------------------------------------------- keyboard
+
+const cursor = find("cursor");
+let spot = [SIZE / 2, SIZE / 2];
+let isDown = false;
+
+function showCursor() {
+  const scale = slate.clientWidth / SIZE;
+  const width = Math.max(penWidth() * scale, 8);
+  cursor.hidden = false;
+  cursor.classList.toggle("down", isDown);
+  Object.assign(cursor.style, {
+    width: `${width}px`, height: `${width}px`, left: `${spot[0] * scale}px`, top: `${spot[1] * scale}px`,
+  });
+}
+
+function hideCursor() {
+  cursor.hidden = true;
+  if (isDown) end();
+  isDown = false;
+}
+
+slate.addEventListener("blur", hideCursor);
+slate.addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const step = event.shiftKey ? 48 : 12;
+  const move = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step]};
+  if (event.key === " ") {
+    isDown = !isDown;
+    if (isDown) begin([...spot]);
+    else end();
+  } else if (event.key in move) {
+    spot = spot.map((value, axis) => Math.min(Math.max(value + move[event.key][axis], 0), SIZE));
+    if (isDown) proceed([...spot]);
+  } else return;
+  event.preventDefault();
+  showCursor();
+});
+
+document.addEventListener("keydown", event => {
+  if (event.altKey || event.defaultPrevented) return;
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) {
+    if (key !== "z" || event.shiftKey) return;
+    undo();
+  } else if (key === "b") choose("brush");
+  else if (key === "f") choose("fill");
+  else if (key === "e") choose("eraser");
+  else if (key === "o") find("open").click();
+  else if (key === "delete" || key === "backspace") clear();
+  else return;
+  hideCursor();
+  event.preventDefault();
+});
+
+blacken();
