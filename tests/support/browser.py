@@ -26,6 +26,41 @@ FLAGS = (
     "--disable-sync",
     "--disable-dev-shm-usage",  # containers have little shared memory
 )
+# What sticks out of the page: [pixels by which it is too wide, descriptions of elements].
+OVERFLOW = """
+const page = document.documentElement;
+const inBox = e => e.closest('.scroll, .skip, svg');
+return [page.scrollWidth - page.clientWidth, [...document.body.querySelectorAll('*')]
+  .filter(e => !inBox(e) && e.getBoundingClientRect().right > page.clientWidth + 0.5)
+  .map(e => e.tagName + ' ' + e.textContent.slice(0, 40))];
+"""
+# [contrast with the background behind it, text] of each text; those of pictures are on the page's.
+CONTRAST = """
+const parse = color => (color.match(/[\\d.]+/g) || []).map(Number);
+const luminance = rgb => {
+  const [r, g, b] = rgb.slice(0, 3).map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const background = element => {
+  for (let e = element; e; e = e.parentElement) {
+    const color = parse(getComputedStyle(e).backgroundColor);
+    if (color.length === 3 || color[3] === 1) return color;
+  }
+};
+const found = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const text = walker.currentNode, parent = text.parentElement;
+  if (!text.data.trim()) continue;
+  const style = getComputedStyle(parent);
+  const ink = luminance(parse(parent.closest('svg') ? style.fill : style.color));
+  const paper = luminance(background(parent));
+  const ratio = (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+  found.push([ratio, text.data.trim()]);
+}
+return found;
+"""
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
