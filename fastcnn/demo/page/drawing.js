@@ -73,6 +73,7 @@ function draw() {
   pen.beginPath();
   pen.moveTo(...points[0]);
   for (const point of points) pen.lineTo(...point);
+  if (points.length === 1) pen.lineTo(points[0][0] + 0.01, points[0][1]);  // a dot
   pen.stroke();
   if (tool === "fill") pen.fill();
   changed(false);
@@ -80,7 +81,7 @@ function draw() {
 
 function position(event) {
   const box = slate.getBoundingClientRect();
-  return [(event.clientX - box.left) / box.width * SIZE, (event.clientY - box.top) / box.height * SIZE];
+  return [event.clientX - box.left, event.clientY - box.top].map(value => value / box.width * SIZE);
 }
 
 slate.addEventListener("pointerdown", event => {
@@ -97,6 +98,8 @@ slate.addEventListener("pointermove", event => {
   draw();
 });
 for (const name of ["pointerup", "pointercancel"]) slate.addEventListener(name, end);
+find("undo").addEventListener("click", undo);
+find("clear").addEventListener("click", clear);
 
 // --------------------------------------------------------------------------------- keyboard
 
@@ -110,7 +113,8 @@ function showCursor() {
   cursor.hidden = false;
   cursor.classList.toggle("down", isDown);
   Object.assign(cursor.style, {
-    width: `${width}px`, height: `${width}px`, left: `${spot[0] * scale}px`, top: `${spot[1] * scale}px`,
+    width: `${width}px`, height: `${width}px`,
+    left: `${spot[0] * scale}px`, top: `${spot[1] * scale}px`,
   });
 }
 
@@ -124,7 +128,9 @@ slate.addEventListener("blur", hideCursor);
 slate.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const step = event.shiftKey ? 48 : 12;
-  const move = {ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step]};
+  const move = {
+    ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step],
+  };
   if (event.key === " ") {
     isDown = !isDown;
     if (isDown) begin([...spot]);

@@ -54,8 +54,6 @@ async function show(file) {
   changed(false);
 }
 
-find("undo").addEventListener("click", undo);
-find("clear").addEventListener("click", clear);
 find("open").addEventListener("click", () => find("file").click());
 find("file").addEventListener("change", event => {
   if (event.target.files.length) show(event.target.files[0]);
