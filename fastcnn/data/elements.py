@@ -156,8 +156,20 @@ def as_tensors(element: Any) -> Any:
 
 
 def as_numpy(element: Any) -> Any:
-    """The element as NumPy's arrays and scalars, strings as bytes: what TensorFlow's `numpy` is."""
-    return replace(lambda leaf: leaf if is_data_set(leaf) else tensor(leaf).numpy(), element)
+    """The element as NumPy's arrays and scalars, strings as bytes: what TensorFlow's `numpy` is.
+
+    As there, the arrays are read-only: they may be views of the user's.
+    """
+    return replace(_as_numpy_leaf, element)
+
+
+def _as_numpy_leaf(leaf):
+    if is_data_set(leaf):
+        return leaf
+    array = tensor(leaf).numpy()
+    if isinstance(array, np.ndarray):
+        array.flags.writeable = False
+    return array
 
 
 def is_data_set(value: Any) -> bool:

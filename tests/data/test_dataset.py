@@ -448,6 +448,17 @@ def test_bytes_and_strings_reach_functions():
     assert list(data.as_numpy_iterator()) == [b"a\0", b"bc\0"]
 
 
+def test_arrays_of_the_numpy_iterator_are_read_only():
+    x, lines = np.zeros((4, 3), np.float32), np.array([["a", "b"], ["c", "d"]])
+    whole = Dataset.from_tensors(x)
+    for data in (whole, whole.cache(), Dataset.from_tensor_slices(x), Dataset.from_tensors(lines)):
+        array = next(data.as_numpy_iterator())
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 1
+    x[...] = 2  # still the user's
+    assert (next(whole.as_numpy_iterator()) == 2).all()
+
+
 def test_functions_that_change_their_arguments_do_not_change_the_data():
     x, y = np.full((4, 2), 8, np.float32), np.arange(4)
 
