@@ -36,7 +36,8 @@ class TensorSpec:
 
     def __repr__(self):
         dtype = "string" if self.dtype.kind in "UO" else self.dtype.name
-        return f"TensorSpec(shape={self.shape}, dtype={dtype}, name={self.name!r})"
+        shape = "<unknown>" if self.shape is None else self.shape
+        return f"TensorSpec(shape={shape}, dtype={dtype}, name={self.name!r})"
 
     def __eq__(self, other):
         return isinstance(other, TensorSpec) and repr(self) == repr(other)
@@ -203,6 +204,33 @@ def spec_of(element: Any) -> Any:
     return replace(
         lambda leaf: leaf if is_data_set(leaf) else TensorSpec(np.shape(leaf), leaf.dtype), element
     )
+
+
+def concatenated_spec(first: Any, second: Any) -> Any:
+    """The `TensorSpec`s of elements some of which have those of `first`, and others of `second`.
+
+    Raises:
+        TypeError: their structures or dtypes differ.
+    """
+    try:
+        return replace(_common_spec, first, second)
+    except (TypeError, ValueError):
+        raise TypeError(
+            "Data sets can only be concatenated if their elements have the same structure and "
+            f"dtypes. Received {first} and {second}."
+        ) from None
+
+
+def _common_spec(first, second):
+    if is_data_set(first) or is_data_set(second):
+        return first
+    are_strings = first.dtype.kind in "UO" and second.dtype.kind in "UO"
+    if first.dtype != second.dtype and not are_strings:
+        raise TypeError
+    if first.shape is None or second.shape is None or len(first.shape) != len(second.shape):
+        return TensorSpec(None, first.dtype)
+    sizes = [a if a == b else None for a, b in zip(first.shape, second.shape, strict=True)]
+    return TensorSpec(sizes, first.dtype)
 
 
 def first_axis(element: Any) -> int:

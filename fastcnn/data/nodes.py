@@ -21,6 +21,7 @@ from fastcnn import random
 from fastcnn.data.ahead import END
 from fastcnn.data.elements import (
     TensorSpec,
+    concatenated_spec,
     convert,
     first_axis,
     replace,
@@ -251,7 +252,7 @@ class Concatenate(Node):
 
     def __init__(self, first: Node, second: Node) -> None:
         self.inputs = (first, second)
-        replace(lambda a, b: None, first.spec(), second.spec())
+        self._spec = concatenated_spec(first.spec(), second.spec())
 
     def elements(self, run):
         for index in range(2):
@@ -261,6 +262,9 @@ class Concatenate(Node):
     def count(self):
         counts = [node.count() for node in self.inputs]
         return INFINITE if INFINITE in counts else UNKNOWN if UNKNOWN in counts else sum(counts)
+
+    def spec(self):
+        return self._spec
 
 
 class Zip(Node):

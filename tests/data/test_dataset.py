@@ -44,6 +44,10 @@ def rows(count=40):
     return Dataset.from_tensor_slices((np.arange(count), np.arange(count) % 3))
 
 
+def floats():
+    return Dataset.from_tensor_slices(np.zeros(3, np.float32))
+
+
 def order(data):
     return [int(x) for x, _ in data.as_numpy_iterator()]
 
@@ -498,7 +502,9 @@ def test_functions_that_change_their_arguments_do_not_change_the_data():
         (lambda: list(pairs().filter(lambda x, y: x)), ValueError, "must return one boolean"),
         (lambda: list(pairs().map(lambda x, y: None)), ValueError, "given to `map` returns must"),
         (lambda: list(pairs().flat_map(lambda x, y: x)), TypeError, "must return a Dataset"),
-        (lambda: pairs().concatenate(Dataset.range(3)), ValueError, "same structure"),
+        (lambda: pairs().concatenate(Dataset.range(3)), TypeError, "same structure"),
+        (lambda: floats().concatenate(Dataset.range(3)), TypeError, "float32.* and .*int64"),
+        (lambda: floats().concatenate(Dataset.from_tensors("a")), TypeError, "float32.*string"),
         (lambda: rows(3).get_single_element(), ValueError, "It has several"),
         (lambda: pairs().snapshot, AttributeError, "`Dataset.snapshot` is not supported"),
         (lambda: pairs().nothing, AttributeError, "has no attribute 'nothing'"),

@@ -60,6 +60,12 @@ PIPELINES = {
     "zip": lambda ds: ds.zip((ds.range(3), {"a": ds.range(10, 14)})),
     "zip of several": lambda ds: ds.zip(ds.range(3), rows(ds).batch(2)),
     "concatenate": lambda ds: ds.range(3).concatenate(ds.range(10, 12)),
+    "concatenate of other shapes": lambda ds: ds.from_tensors(
+        np.zeros((2, 3), np.float32)
+    ).concatenate(ds.from_tensors(np.ones((2, 1), np.float32))),
+    "concatenate of other ranks": lambda ds: ds.from_tensors((np.int64(1), "a")).concatenate(
+        ds.from_tensors((np.ones(2, np.int64), "bc"))
+    ),
     "flat map": lambda ds: ds.range(1, 4).flat_map(lambda n: ds.from_tensors(n).repeat(2)),
     "interleave": lambda ds: ds.range(1, 6).interleave(
         lambda n: ds.from_tensor_slices(n * np.array([1, 10, 100], np.int64)),
