@@ -80,3 +80,10 @@ def test_gather(dtype, measure):
     _, indices, out = call.arrays
     moved = out.nbytes + len(indices) * call.arrays[0][0].nbytes
     measure(call, moved=moved)
+
+
+@pytest.mark.parametrize("nearest", [False, True])
+def test_resize(nearest, measure):
+    pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 4)).astype(np.uint8)
+    call = Call("resize", [pixels, np.empty((128, 128, 3), np.float32)], {"nearest": nearest}, 1)
+    measure(call, moved=sum(array.nbytes for array in call.arrays))

@@ -44,7 +44,7 @@ def separable_conv2d_forward(depthwise: Kernel, pointwise: Kernel) -> Kernel: ..
 '''
 TYPES = {
     "pads": "Pads",
-    **dict.fromkeys(("accumulate", "relu"), "bool"),
+    **dict.fromkeys(("accumulate", "nearest", "relu"), "bool"),
     **dict.fromkeys(("strides", "dilation", "pool_size", "pool_strides"), "Pair"),
     **dict.fromkeys(("alpha", "divisor", "epsilon", "fill_value", "momentum"), "float"),
     **dict.fromkeys(("most", "rate", "relu_max"), "float"),

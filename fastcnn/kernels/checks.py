@@ -23,6 +23,12 @@ def keywords_of(name, required=False):
 
 
 @cache
+def _name_of(dtype):
+    """The name of a dtype; that of another byte order is not in `spec`."""
+    return dtype.name if dtype.isnative else dtype.str
+
+
+@cache
 def _required_arrays(name):
     """How many arrays the kernel takes at least."""
     return sum(p.kind is not p.KEYWORD_ONLY for p in _parameters(name, required=True))
@@ -54,11 +60,21 @@ def check(name, arrays, config, floats):
             f"`{name}`: {sizes['c']} columns from `start` must be among {sizes['o']}. "
             f"Received start={config['start']}."
         )
+    if name == "resize":
+        _check_resize(sizes)
     for letter, factors in products:
         _check_product(name, letter, factors, sizes)
     for array, (label, *_) in zip(arrays, expected, strict=False):  # the last may be left out
         if label == "argmax" and array is not None:
             _check_argmax(name, array, config["pool_size"])
+
+
+def _check_resize(sizes):
+    if sizes["c"] > sizes["k"] or 0 in (sizes["h"], sizes["w"]):
+        raise ValueError(
+            "`resize`: an image must not be empty, and has at most as many channels as before. "
+            f"Received {sizes}."
+        )
 
 
 def _check_function(name, function, parameters):
@@ -86,12 +102,13 @@ def _check_arrays(name, arrays, expected, floats):
         if not isinstance(array, np.ndarray):
             raise TypeError(f"`{name}`: `{label}` must be an array. Received {type(array)}.")
         allowed = types or ((float_type,) if float_type else floats)
-        if array.dtype not in allowed:
+        type_name = _name_of(array.dtype)
+        if type_name not in allowed:
             raise TypeError(
                 f"`{name}`: `{label}` must be {' or '.join(allowed)}. Received {array.dtype}."
             )
         if types is None:
-            float_type = array.dtype.name
+            float_type = type_name
         is_packed = array.flags.c_contiguous
         if not is_packed and label in columns_of(name):
             is_packed = is_columns(array)

@@ -1,6 +1,9 @@
 """Shape arithmetic of windows that slide over images: output sizes and padding, as in Keras."""
 
 import math
+from functools import lru_cache
+
+import numpy as np
 
 MAX_IMAGE_SIZE = 2**28  # elements, with padding: kernels index them with 32 bits, with a margin
 
@@ -114,3 +117,29 @@ def check_image(padded):
             f"An image may have at most {MAX_IMAGE_SIZE} elements with its padding. "
             f"Received one of {tuple(padded)}."
         )
+
+
+@lru_cache(256)
+def neighbors_of(size, wanted, step, nearest):
+    """Where each of `wanted` rows (or columns) of an image with `size` of them is taken from.
+
+    As in TensorFlow, with its float32 arithmetic: element i is at (i + 0.5) size / wanted - 0.5,
+    between two neighbors, and `nearest` at floor((i + 0.5) size / wanted).
+
+    Returns:
+        The two neighbors times `step`, int64 (wanted, 2), and the weight of the second, float32.
+    """
+    positions = (np.arange(wanted, dtype=np.float32) + np.float32(0.5)) * (
+        np.float32(size) / np.float32(wanted)
+    )
+    if nearest:
+        lower = upper = np.floor(positions)
+        weights = np.zeros_like(positions)
+    else:
+        positions -= np.float32(0.5)
+        lower, upper = np.floor(positions), np.ceil(positions)
+        weights = positions - lower
+    indices = np.stack([lower, upper], 1).astype(np.int64)
+    indices = np.clip(indices, 0, size - 1) * step
+    indices.flags.writeable = weights.flags.writeable = False  # they are shared
+    return indices, weights

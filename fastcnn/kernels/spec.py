@@ -88,6 +88,7 @@ INTERNAL = {
     },
     "data": {
         "gather": "source:m*/source indices:n/int64 out:n*!",
+        "resize": "pixels:hwk/uint8 y:pqc!",
     },
     "log_softmax": {
         "log_softmax_backward": "dy:nc y:nc dx:nc!",

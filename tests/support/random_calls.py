@@ -103,6 +103,9 @@ def _sizes(kernel, rng, any_pads):
             sizes["n"] = few
     if kernel == "gather":
         sizes |= {"m": int(rng.integers(sizes["n"] > 0, 20)), "*": sizes["*"][1:]}
+    if kernel == "resize":
+        sizes |= {letter: int(rng.integers(1, 20)) for letter in "hwpq"}
+        sizes["k"] = sizes["c"] + int(rng.integers(2))
     if "start" in keywords:  # columns of a wider matrix
         config["start"] = int(rng.integers(0, 20))
         sizes["o"] = config["start"] + sizes["c"] + int(rng.integers(0, 20))
@@ -125,6 +128,7 @@ def _sizes(kernel, rng, any_pads):
 
 KEYWORDS = {
     "accumulate": lambda rng: bool(rng.integers(2)),
+    "nearest": lambda rng: bool(rng.integers(2)),
     "relu": lambda rng: bool(rng.integers(2)),
     "relu_max": lambda rng: float(rng.choice((math.inf, math.inf, 2, 6))),
     "count": lambda rng: int(rng.integers(1, 9)),
@@ -243,6 +247,8 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
         return rng.integers(0, sizes["m"], shape)
     if label == "key":
         return rng.integers(0, 2**32, shape)
+    if label == "pixels":
+        return rng.integers(0, 256, shape).astype(np.uint8)
     if label == "source":
         return rng.integers(0, 256, shape).astype(rng.choice(types))
     if label == "hyper":  # powers of two: integers stay exact up to the root

@@ -132,6 +132,13 @@
     /* y[i] = (float)x[i] */                                                                       \
     T(void, from_uint8, (const uint8_t *x, float *y, ptrdiff_t n))                                 \
     T(void, from_float64, (const double *x, float *y, ptrdiff_t n))                                \
+    /* y[p][c] = a + (b - a) * weights[p], with a, b = x[neighbors[p][0, 1] + c]; behind what they \
+       need, x and y have room for 3 more elements */                                              \
+    T(void, resize_row,                                                                            \
+      (const float *x, const long long *neighbors, const float *weights, float *y,                 \
+       ptrdiff_t pixels, ptrdiff_t channels))                                                      \
+    /* y = a + (b - a) * weight */                                                                 \
+    T(void, blend_rows, (const float *a, const float *b, float weight, float *y, ptrdiff_t n))     \
     /* hyper = alpha, 1 - beta_1, 1 - beta_2, epsilon */                                           \
     T(void, adam_update,                                                                           \
       (float *w, const float *g, float *m, float *v, ptrdiff_t n, const float *hyper))

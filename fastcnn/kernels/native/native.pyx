@@ -20,7 +20,8 @@
 #     |-- WinogradTiles (conv_winograd)
 #     |   `-- Winograd, WinogradBackwardWeights
 #     `-- all others, one file a family: Dense*, Pool2D, Relu, Activation, Curve, Softmax*,
-#         Dropout, BatchNorm*, LayerNorm, GroupNorm, PReLU, AdamUpdate, Gather, AffineTransform,
+#         Dropout, BatchNorm*, LayerNorm, GroupNorm, PReLU, AdamUpdate, Gather, Resize,
+#         AffineTransform,
 #         Elementwise, ...
 #     Sequence (team)                   several kernels called one after the other
 #
@@ -50,7 +51,7 @@ import numpy as np
 
 from fastcnn.kernels import choice
 from fastcnn.core.memory import aligned
-from fastcnn.kernels.shapes import output_sizes
+from fastcnn.kernels.shapes import neighbors_of, output_sizes
 
 include "team.pxi"
 include "product.pxi"
@@ -77,6 +78,7 @@ include "group_norm.pxi"
 include "prelu.pxi"
 include "optimizer.pxi"
 include "gather.pxi"
+include "resize.pxi"
 include "affine.pxi"
 include "merge.pxi"
 include "separable.pxi"

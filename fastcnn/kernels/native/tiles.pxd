@@ -280,6 +280,12 @@ cdef extern from "csrc/kernels.h":
         void (*prelu_backward)(const PReLURows *) noexcept nogil
         void (*from_uint8)(const unsigned char *, float *, Py_ssize_t) noexcept nogil
         void (*from_float64)(const double *, float *, Py_ssize_t) noexcept nogil
+        void (*resize_row)(
+            const float *, const long long *, const float *, float *, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*blend_rows)(
+            const float *, const float *, float, float *, Py_ssize_t
+        ) noexcept nogil
         void (*adam_update)(
             float *, const float *, float *, float *, Py_ssize_t, const float *
         ) noexcept nogil

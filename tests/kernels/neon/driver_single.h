@@ -566,6 +566,29 @@ static void from_float64(void) {
     for (int i = 0; i < n; i++)
         if (y[i] != (float)x[i]) fail(i, y[i], x[i]);
 }
+static void resize_row(void) {
+    const int pixels = draw(1, 9), channels = draw(1, 9), size = draw(channels, 40);
+    const ptrdiff_t n = pixels * channels;
+    const float *x = floats(size + 3);
+    float *weights = floats(pixels), *y = floats(n + 3);
+    long long *neighbors = guarded(2 * pixels * (ptrdiff_t)sizeof *neighbors);
+    for (int i = 0; i < 2 * pixels; i++) neighbors[i] = draw(0, size - channels);
+    k->resize_row(x, neighbors, weights, y, pixels, channels);
+    for (int i = 0; i < n; i++) {
+        const int p = i / channels, c = i % channels;
+        const float a = x[neighbors[2 * p] + c], b = x[neighbors[2 * p + 1] + c];
+        const float expected = a + (b - a) * weights[p];
+        if (y[i] != expected) fail(i, y[i], expected);
+    }
+}
+static void blend_rows(void) {
+    const int n = draw(0, 40);
+    const float *a = floats(n), *b = floats(n);
+    float *y = floats(n);
+    k->blend_rows(a, b, 0.25f, y, n);
+    for (int i = 0; i < n; i++)
+        if (y[i] != a[i] + (b[i] - a[i]) * 0.25f) fail(i, y[i], a[i] + (b[i] - a[i]) * 0.25f);
+}
 static void adam_update(void) { /* powers of two: exact up to the root and the quotient */
     const int n = draw(0, 40);
     const float hyper[] = {0.25f, 0.5f, 0.25f, 0.0009765625f}, *g = floats(n);

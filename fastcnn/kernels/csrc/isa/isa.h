@@ -11,6 +11,14 @@
 #define TILE static inline __attribute__((always_inline))
 /* Optimization barrier: keeps the compiler from recomputing this address. */
 #define KEEP_POINTER(p) __asm__("" : "+r"(p))
+/* The same for a vector: a product that passes it is rounded, and not fused with a sum. */
+#if defined(__x86_64__)
+#define KEEP_VECTOR(a) __asm__("" : "+x"(a))
+#elif defined(__aarch64__)
+#define KEEP_VECTOR(a) __asm__("" : "+w"(a))
+#else
+#define KEEP_VECTOR(a) __asm__("" : "+m"(a))
+#endif
 #define PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #define BEGIN_TARGET(isa)                                                                          \

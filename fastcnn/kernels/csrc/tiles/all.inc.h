@@ -13,6 +13,7 @@
 #include "transpose.inc.h"
 #include "pool2d.inc.h"
 #include "elementwise.inc.h"
+#include "resize.inc.h"
 #include "functions.inc.h"
 #include "activations.inc.h"
 #include "curves.inc.h"
