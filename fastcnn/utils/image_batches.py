@@ -10,9 +10,12 @@ from fastcnn.data.dataset import Dataset
 from fastcnn.data.elements import TensorSpec
 from fastcnn.data.nodes import Node
 from fastcnn.utils.image_file import CHANNELS, MODES, convert, decode
-from fastcnn.utils.image_resize import center_crop, resize
+from fastcnn.utils.image_jpeg import jpeg_pixels
+from fastcnn.utils.image_pixels import pixels_of
+from fastcnn.utils.image_resize import center_crop, padded, resize
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG")
+CHUNK = 8  # images that a thread reads at a time: fewer make threads wait for each other more often
 
 
 class ImageFolder(Dataset):
@@ -38,8 +41,8 @@ class ImageFolder(Dataset):
         image_size,
         shuffle=False,
         seed=None,
-        nearest=False,
-        crop=False,
+        interpolation="bilinear",
+        aspect=None,
     ):
         super().__init__(ImageFiles(self, shuffle, seed))
         self.file_paths = file_paths
@@ -49,8 +52,7 @@ class ImageFolder(Dataset):
         self.color_mode = color_mode
         self.batch_size = batch_size
         self.image_size = image_size
-        self._nearest = nearest
-        self._crop = crop
+        self._interpolation, self._aspect = interpolation, aspect
         self._shuffle, self._seed = shuffle, seed
 
     def __getitem__(self, index):
@@ -90,8 +92,8 @@ class ImageFolder(Dataset):
             image_size=self.image_size,
             shuffle=self._shuffle,
             seed=self._seed,
-            nearest=self._nearest,
-            crop=self._crop,
+            interpolation=self._interpolation,
+            aspect=self._aspect,
         )
 
     @property
@@ -101,8 +103,7 @@ class ImageFolder(Dataset):
 
     def read(self, row, out):
         """Read image `row` into an array."""
-        path = self.file_paths[row]
-        read_image(path, self.color_mode, self.image_size, self._nearest, self._crop, out)
+        read_image(self.file_paths[row], self.color_mode, out, self._interpolation, self._aspect)
 
     def batch_of(self, images, rows):
         """The images with the labels of these rows, or without, in the form of `label_mode`."""
@@ -144,19 +145,26 @@ class ImageFiles(Node):
         size = folder.batch_size or 1
         order = self._order(run)[first * size :]
         groups = [order[begin : begin + size] for begin in range(0, len(order), size)]
+        threads = config.num_threads()
+        chunk = max(min(size // threads, CHUNK), 1)
         batches = []
 
-        def images():
+        def chunks():
             for rows in groups:
                 batch = np.empty((len(rows), *folder.image_shape), np.float32)
                 batches.append(batch)
-                yield from zip(rows, batch, strict=True)
+                for begin in range(0, len(rows), chunk):
+                    part = slice(begin, begin + chunk)
+                    yield rows[part], batch[part]
 
-        threads = config.num_threads()
-        reading = Ahead(lambda item: folder.read(*item), images(), threads, 2 * max(size, threads))
+        def read(images):
+            for row, out in zip(*images, strict=True):
+                folder.read(row, out)
+
+        reading = Ahead(read, chunks(), threads, 2 * max(-(-size // chunk), threads))
         try:
             for rows in groups:
-                for _ in rows:
+                for _ in range(0, len(rows), chunk):
                     next(reading)
                 yield folder.batch_of(batches.pop(0), rows)
         finally:
@@ -177,18 +185,25 @@ class ImageFiles(Node):
         return images if labels is None else (images, TensorSpec((*batch, *shape), labels))
 
 
-def read_image(path, color_mode, image_size, nearest=False, crop=False, out=None):
-    """Read an image file as a float32 array (height, width, channels) from 0 to 255.
+def read_image(path, color_mode, out, interpolation="bilinear", aspect=None):
+    """Read an image file into a float32 array (height, width, channels), values from 0 to 255.
+
+    Args:
+        aspect: "crop" or "pad" to keep the aspect ratio, or None.
 
     Raises:
         OSError: the file cannot be read or is not a valid image.
         ValueError: the image has too many pixels.
     """
-    image = decode(path, FORMATS)
-    if image.mode != MODES[color_mode]:
-        image = convert(image, MODES[color_mode])
-    pixels = np.asarray(image)
-    pixels = pixels.reshape(*pixels.shape[:2], CHANNELS[color_mode])
-    if crop:
-        pixels = center_crop(pixels, image_size)
-    return resize(pixels, image_size, nearest, out)
+    mode = MODES[color_mode]
+    pixels = None
+    if mode != "RGBA" and path.lower().endswith((".jpg", ".jpeg")):
+        pixels = jpeg_pixels(path, mode)
+    if pixels is None:
+        image = decode(path, FORMATS, is_gray=mode == "L")
+        pixels = pixels_of(image if image.mode == mode else convert(image, mode))
+    if aspect == "crop":
+        pixels = center_crop(pixels, out.shape[:2])
+    elif aspect == "pad":
+        out = padded(pixels, out)
+    resize(pixels, out, interpolation)

@@ -25,13 +25,14 @@ def pillow():
     return Image
 
 
-def decode(path, formats, most=None):
+def decode(path, formats, most=None, is_gray=False):
     """Decode an image file completely; return the Pillow image.
 
     Args:
         path: a path, or an open binary file.
         formats: the formats allowed, by Pillow's names.
         most: the number of pixels allowed; None: `PIL.Image.MAX_IMAGE_PIXELS`.
+        is_gray: whether a JPEG file is only decoded to gray, its own and as in TensorFlow.
 
     Raises:
         OSError: the file cannot be read, or is not a valid image of these formats.
@@ -46,6 +47,8 @@ def decode(path, formats, most=None):
             image = image_module.open(file, formats=formats)
             too_large = limit is not None and image.width * image.height > limit
             if not too_large:
+                if is_gray and image.format == "JPEG" and image.mode == "RGB":
+                    image.draft("L", image.size)
                 image.load()
         except image_module.UnidentifiedImageError:
             raise OSError(

@@ -20,6 +20,7 @@ from fastcnn import random
 from fastcnn.core.arguments import check_count, check_data_format, refuse
 from fastcnn.utils.image_batches import ImageFolder
 from fastcnn.utils.image_file import CHANNELS
+from fastcnn.utils.image_resize import INTERPOLATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,9 +69,10 @@ def image_dataset_from_directory(
             the same as in Keras.
         validation_split: the fraction of images in the "validation" subset.
         subset: "training", "validation" or "both"; only with `validation_split`.
-        interpolation: "bilinear" or "nearest".
+        interpolation: "bilinear", "nearest", "bicubic", "lanczos3" or "lanczos5".
         follow_links: whether links to folders are followed; each folder is read once.
         crop_to_aspect_ratio: whether to cut the middle out of an image rather than to distort it.
+        pad_to_aspect_ratio: whether to put zeros around it rather than to distort it.
         format: "tf"; the batches are NumPy's arrays.
         verbose: whether to print what was found.
 
@@ -84,7 +86,10 @@ def image_dataset_from_directory(
         ImportError: Pillow is not installed.
     """
     check_data_format(data_format)
-    refuse(pad_to_aspect_ratio or None, "pad_to_aspect_ratio")
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError(
+            "Only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can be True."
+        )
     refuse(format, "format", "tf")
     if color_mode not in CHANNELS:
         raise ValueError(
@@ -96,9 +101,9 @@ def image_dataset_from_directory(
             f"The argument `label_mode` must be one of {LABEL_MODES}. "
             f"Received label_mode={label_mode!r}."
         )
-    if interpolation not in ("bilinear", "nearest"):
+    if interpolation not in INTERPOLATIONS:
         raise ValueError(
-            'The argument `interpolation` must be "bilinear" or "nearest". '
+            f"The argument `interpolation` must be one of {INTERPOLATIONS}. "
             f"Received interpolation={interpolation!r}."
         )
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
@@ -140,8 +145,8 @@ def image_dataset_from_directory(
                 image_size=size,
                 shuffle=shuffle,
                 seed=seed,
-                nearest=interpolation == "nearest",
-                crop=crop_to_aspect_ratio,
+                interpolation=interpolation,
+                aspect="crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else None,
             )
         )
     return folders if subset == "both" else folders[0]

@@ -1,5 +1,6 @@
 """Images in folders as batches; resizing against values recorded from Keras."""
 
+import gc
 import io
 import os
 import sys
@@ -12,6 +13,9 @@ import pytest
 import fastcnn as keras
 from fastcnn import layers
 from fastcnn.utils.image_batches import ImageFolder
+from fastcnn.utils.image_file import decode
+from fastcnn.utils.image_jpeg import jpeg_pixels
+from fastcnn.utils.image_pixels import pixels_of
 from fastcnn.utils.image_resize import resize
 
 image_module = pytest.importorskip("PIL.Image")
@@ -223,12 +227,117 @@ BILINEAR = {
 }
 
 
+def resized(image, size, interpolation="bilinear"):
+    out = np.full((*size, 1), np.nan, np.float32)
+    resize(image, out, interpolation)
+    return out[..., 0]
+
+
 def test_resize_as_keras():
-    image = np.arange(15, dtype=np.float32).reshape(3, 5, 1)
+    image = np.arange(15, dtype=np.uint8).reshape(3, 5, 1)
     for size, wanted in BILINEAR.items():
-        np.testing.assert_allclose(resize(image, size)[..., 0], wanted, rtol=1e-5)
-    assert resize(image, (2, 2), nearest=True)[..., 0].tolist() == [[1, 3], [11, 13]]
-    assert resize(image, (3, 5)).tolist() == image.tolist()
+        np.testing.assert_allclose(resized(image, size), wanted, rtol=1e-5)
+    assert resized(image, (2, 2), "nearest").tolist() == [[1, 3], [11, 13]]
+    assert resized(image, (3, 5)).tolist() == image[..., 0].tolist()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_pixels_of_an_image(mode, monkeypatch):
+    channels = len(mode)
+    wanted = np.random.default_rng(0).integers(0, 256, (50, 70, channels)).astype(np.uint8)
+
+    def pixels():
+        image = image_module.fromarray(wanted[..., 0] if channels == 1 else wanted)
+        assert image.mode == mode
+        return pixels_of(image)
+
+    found = [pixels() for _ in range(3)]
+    gc.collect()
+    noise = [image_module.new(mode, (70, 50), "white") for _ in range(9)]
+    for one in found:  # they keep the memory of their images
+        np.testing.assert_array_equal(one[..., :channels], wanted)
+        assert not one.flags.writeable
+    del noise
+    monkeypatch.delattr(image_module.Image, "__arrow_c_array__", raising=False)
+    assert pixels().shape == wanted.shape  # an older Pillow: copied
+    np.testing.assert_array_equal(pixels(), wanted)
+
+
+def jpeg_files():
+    """JPEG files of several kinds: {name: contents}."""
+    pixels = np.kron(np.random.default_rng(1).integers(0, 256, (5, 6, 3)), np.ones((9, 9, 1)))
+    image = image_module.fromarray(pixels.astype(np.uint8))
+    settings = {
+        "baseline": {"quality": 75},
+        "fine": {"quality": 95, "subsampling": 0},
+        "progressive": {"progressive": True},
+        "exif": {"exif": image_module.Exif(), "comment": b"\xff\xc0" * 9},
+    }
+    files = {name: _saved(image, **more) for name, more in settings.items()}
+    return files | {
+        "gray": _saved(image.convert("L")),
+        "cmyk": _saved(image.convert("CMYK")),
+        "trailing": files["baseline"] + b"more",
+    }
+
+
+def _saved(image, **settings):
+    file = io.BytesIO()
+    image.save(file, "JPEG", **settings)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_jpeg_files_without_pillows_open(mode, tmp_path):
+    path, fast = tmp_path / "a.jpg", []
+    for name, contents in jpeg_files().items():
+        path.write_bytes(contents)
+        pixels = jpeg_pixels(str(path), mode)
+        if pixels is not None:
+            fast.append(name)
+            image = decode(path, ("JPEG",), is_gray=mode == "L")
+            wanted = np.asarray(image).reshape(*pixels.shape[:2], -1)
+            np.testing.assert_array_equal(pixels[..., : wanted.shape[2]], wanted)
+    if fast:  # this Pillow shows its memory
+        others = {"cmyk"} if mode == "L" else {"cmyk", "gray"}
+        assert set(fast) == jpeg_files().keys() - others
+
+
+def test_damaged_jpeg_files_are_left_to_pillow(tmp_path):
+    path = tmp_path / "a.jpg"
+    contents = jpeg_files()["baseline"]
+    rng = np.random.default_rng(0)
+    damaged = [contents[:size] for size in range(0, len(contents), 7)]
+    for _ in range(300):
+        array = np.frombuffer(contents, np.uint8).copy()
+        array[rng.integers(len(array), size=3)] = rng.integers(256, size=3)
+        damaged.append(array.tobytes())
+    accepted = 0
+    for one in damaged:
+        path.write_bytes(one)
+        pixels = jpeg_pixels(str(path), "RGB")
+        if pixels is not None:
+            accepted += 1
+            image = decode(path, ("JPEG",))
+            np.testing.assert_array_equal(pixels[..., :3], np.asarray(image))
+    assert accepted < len(damaged)
+
+
+def test_large_jpeg_files_are_left_to_pillow(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(jpeg_files()["baseline"])
+    monkeypatch.setattr(image_module, "MAX_IMAGE_PIXELS", 100)
+    assert jpeg_pixels(str(path), "RGB") is None
+    with pytest.raises(ValueError, match=r"a\.jpg: .* pixels"):
+        decode(path, ("JPEG",))
+    fifo = tmp_path / "b.jpg"
+    os.mkfifo(fifo)
+    assert jpeg_pixels(str(fifo), "RGB") is None
+
+
+def test_pixels_of_an_image_in_several_blocks():
+    image = image_module.effect_noise((4100, 4200), 50)
+    np.testing.assert_array_equal(pixels_of(image)[..., 0], np.asarray(image))
 
 
 def test_crop_to_aspect_ratio(tmp_path):
@@ -246,7 +355,8 @@ def test_crop_to_aspect_ratio(tmp_path):
     [
         ({"color_mode": "cmyk"}, "`color_mode` must be one of"),
         ({"label_mode": "float"}, "`label_mode` must be one of"),
-        ({"interpolation": "lanczos3"}, '`interpolation` must be "bilinear" or "nearest"'),
+        ({"interpolation": "area"}, "`interpolation` must be one of"),
+        ({"crop_to_aspect_ratio": True, "pad_to_aspect_ratio": True}, "Only one of"),
         ({"image_size": (1, 2, 3)}, "`image_size` must be"),
         ({"image_size": (0, 2)}, "`image_size` must be a positive integer"),
         ({"validation_split": 2, "subset": "both"}, "`validation_split` must be between 0 and 1"),
@@ -326,6 +436,20 @@ def test_damaged_images(folder):
         path.write_bytes(whole[:size])
         with pytest.raises(OSError, match=r"cats/0\.png: "):
             data[0]
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_damaged_image_ends_the_pass_and_its_threads(folder, monkeypatch, threads):
+    monkeypatch.setattr(keras.config, "num_threads", lambda: threads)
+    path = folder / "dogs" / "2.png"
+    path.write_bytes(path.read_bytes()[:40])
+    data = image_dataset_from_directory(folder, shuffle=False, verbose=False, batch_size=3)
+    before = threading.active_count()
+    batches = iter(data)
+    assert [len(next(batches)[1]) for _ in range(2)] == [3, 3]
+    with pytest.raises(OSError, match=r"dogs/2\.png: "):
+        next(batches)
+    assert threading.active_count() == before
 
 
 def test_files_that_are_not_regular(folder):
