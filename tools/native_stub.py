@@ -48,7 +48,10 @@ TYPES = {
     **dict.fromkeys(("strides", "dilation", "pool_size", "pool_strides"), "Pair"),
     **dict.fromkeys(("alpha", "divisor", "epsilon", "fill_value", "momentum"), "float"),
     **dict.fromkeys(("most", "rate", "relu_max"), "float"),
-    **dict.fromkeys(("count", "start"), "int"),
+    **dict.fromkeys(("dropped", "high", "low", "offset", "scale", "stddev", "value"), "float"),
+    **dict.fromkeys(("extent", "lowest"), "float"),
+    **dict.fromkeys(("bounded", "horizontal", "log", "multiplies", "vertical"), "bool"),
+    **dict.fromkeys(("count", "left", "start", "top"), "int"),
     **dict.fromkeys(("function", "interpolation", "fill_mode"), "str"),
     "parameters": "tuple[float, ...]",
 }
@@ -56,7 +59,7 @@ TYPES = {
 
 def _literal(value):
     """A default value in a stub."""
-    return "..." if value == math.inf else repr(value)
+    return "..." if value in (math.inf, -math.inf) else repr(value)
 
 
 def function(name):

@@ -83,9 +83,9 @@ def bind_rows(
             moved = array.transpose(order)
             array = np.empty(moved.shape, moved.dtype)
             if i < len(read):
-                before.append(Copy(array, moved))
+                before.append(bind("copy", moved, array))
             else:
-                after.append(Copy(moved, array))
+                after.append(bind("copy", array, moved))
         matrices.append(None if array is None else array.reshape(rows, size))
     kernel = bound(*matrices)
     return Sequence(*before, kernel, *after) if before else kernel

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastcnn.kernels import reference
 from fastcnn.kernels.shapes import check_image, output_size
-from fastcnn.kernels.spec import argmax_type, columns_of, parsed
+from fastcnn.kernels.spec import any_strides, argmax_type, columns_of, parsed
 
 
 def _parameters(name, required):
@@ -109,7 +109,7 @@ def _check_arrays(name, arrays, expected, floats):
             )
         if types is None:
             float_type = type_name
-        is_packed = array.flags.c_contiguous
+        is_packed = array.flags.c_contiguous or any_strides(name)
         if not is_packed and label in columns_of(name):
             is_packed = is_columns(array)
         if not (is_packed and array.flags.aligned):

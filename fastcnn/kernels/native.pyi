@@ -277,6 +277,90 @@ def unit_norm_backward(
     dy: NDArray, y: NDArray, factor: NDArray, dx: NDArray, *, most: float
 ) -> Kernel: ...
 def unit_norm_forward(x: NDArray, y: NDArray, factor: NDArray, *, most: float) -> Kernel: ...
+def change_hue(
+    x: NDArray,
+    turn: NDArray,
+    factor: NDArray,
+    y: NDArray,
+    *,
+    low: float,
+    high: float,
+    lowest: float = 0.0,
+    extent: float = 1.0,
+    bounded: bool = False,
+) -> Kernel: ...
+def color_matrix_backward(
+    dy: NDArray, x: NDArray, matrix: NDArray, dx: NDArray, *, low: float = ..., high: float = ...
+) -> Kernel: ...
+def color_matrix_forward(
+    x: NDArray, matrix: NDArray, y: NDArray, *, low: float = ..., high: float = ...
+) -> Kernel: ...
+def flip(x: NDArray, flags: NDArray, y: NDArray, *, vertical: bool, horizontal: bool) -> Kernel: ...
+def mix(
+    x: NDArray,
+    other: NDArray,
+    partner: NDArray,
+    share: NDArray,
+    rest: NDArray,
+    y: NDArray,
+    *,
+    low: float = ...,
+    high: float = ...,
+) -> Kernel: ...
+def posterize(x: NDArray, bits: NDArray, y: NDArray, *, lowest: float, extent: float) -> Kernel: ...
+def select(x: NDArray, other: NDArray, partner: NDArray, mask: NDArray, y: NDArray) -> Kernel: ...
+def solarize(
+    x: NDArray, addition: NDArray, threshold: NDArray, y: NDArray, *, lowest: float, extent: float
+) -> Kernel: ...
+def copy(x: NDArray, y: NDArray) -> Kernel: ...
+def frame(x: NDArray, y: NDArray, *, top: int, left: int, value: float = 0.0) -> Kernel: ...
+def alpha_dropout(
+    x: NDArray,
+    key: NDArray,
+    y: NDArray,
+    *,
+    rate: float,
+    dropped: float,
+    scale: float,
+    offset: float,
+) -> Kernel: ...
+def gaussian_noise(
+    x: NDArray, key: NDArray, y: NDArray, *, stddev: float, multiplies: bool
+) -> Kernel: ...
+def global_max_backward(dy: NDArray, x: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def softmax_columns_backward(dy: NDArray, y: NDArray, dx: NDArray, *, log: bool) -> Kernel: ...
+def softmax_columns_forward(x: NDArray, y: NDArray, *, log: bool) -> Kernel: ...
+def sparsemax_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
+def sparsemax_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def resample(
+    x: NDArray,
+    rows: NDArray,
+    row_weights: NDArray,
+    columns: NDArray,
+    column_weights: NDArray,
+    y: NDArray,
+) -> Kernel: ...
+def scale_rows_backward(
+    dy: NDArray,
+    x: NDArray,
+    scale: NDArray,
+    dx: NDArray,
+    center: NDArray | None = None,
+    offset: NDArray | None = None,
+    *,
+    low: float = ...,
+    high: float = ...,
+) -> Kernel: ...
+def scale_rows_forward(
+    x: NDArray,
+    scale: NDArray,
+    y: NDArray,
+    center: NDArray | None = None,
+    offset: NDArray | None = None,
+    *,
+    low: float = ...,
+    high: float = ...,
+) -> Kernel: ...
 def prelu_backward(
     dy: NDArray, x: NDArray, alpha: NDArray, dx: NDArray | None, dalpha: NDArray | None
 ) -> Kernel: ...
@@ -320,5 +404,16 @@ def layer_norm_forward(
     inverse: NDArray,
     *,
     epsilon: float,
+) -> Kernel: ...
+def rms_norm_backward(
+    dy: NDArray,
+    x: NDArray,
+    gamma: NDArray | None,
+    inverse: NDArray,
+    dx: NDArray | None,
+    dgamma: NDArray | None,
+) -> Kernel: ...
+def rms_norm_forward(
+    x: NDArray, gamma: NDArray | None, y: NDArray, inverse: NDArray, *, epsilon: float
 ) -> Kernel: ...
 def adam_update(w: NDArray, g: NDArray, m: NDArray, v: NDArray, hyper: NDArray) -> Kernel: ...

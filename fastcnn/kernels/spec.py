@@ -5,10 +5,10 @@ one of their names is first used, to keep `import fastcnn` quick.
 
 The language of a line: `name:axes`, one letter an axis; a letter is the same size wherever it
 stands, a digit is that size, `*` stands for any further axes. After the axes: `?` may be None (or
-left out, where the reference has a default), `!` is written to, `|` may be some columns of a wider
-array (see `checks.is_columns`), `/type` the type where it is not
-float, or a row of `TYPES`. An array called `argmax` has the `argmax_type` of the pool. `o=im` says
-that the size o is i times m.
+left out, where the reference has a default), `!` is written to, `|` may be columns of a wider array
+(see `checks.is_columns`), `~` may have any strides, `/type` the type where it is not float, or a
+row of `TYPES`. An array called `argmax` has the `argmax_type` of the pool. `o=im` says that the
+size o is i times m.
 
 The letters of windows: (h, w) the image, (k, l) the filter, (p, q) the output; n images, i input
 channels, o output channels, c channels that are both.
@@ -113,6 +113,40 @@ INTERNAL = {
         "unit_norm_backward": "dy:nkq y:nkq factor:nq dx:nkq!",
         "unit_norm_forward": "x:nkq y:nkq! factor:nq!",
     },
+    "images": {
+        "change_hue": "x:nm3 turn:n factor:n y:nm3!",
+        "color_matrix_backward": "dy:nm3 x:nm3 matrix:n33 dx:nm3!",
+        "color_matrix_forward": "x:nm3 matrix:n33 y:nm3!",
+        "flip": "x:nhwc flags:n/uint8 y:nhwc!",
+        "mix": "x:n* other:a* partner:n/int64 share:n rest:n y:n*!",
+        "posterize": "x:n* bits:n/uint8 y:n*!",
+        "select": "x:nmc other:amc partner:n/int64 mask:nm/uint8 y:nmc!",
+        "solarize": "x:n* addition:n threshold:n y:n*!",
+    },
+    "moves": {
+        "copy": "x:*~ y:*~!",
+        "frame": "x:nhwc y:npqc!",
+    },
+    "noise": {
+        "alpha_dropout": "x:* key:2/int64 y:*!",
+        "gaussian_noise": "x:* key:2/int64 y:*!",
+    },
+    "columns": {
+        "global_max_backward": "dy:nq x:nkq y:nq dx:nkq!",
+        "softmax_columns_backward": "dy:nkq y:nkq dx:nkq!",
+        "softmax_columns_forward": "x:nkq y:nkq!",
+        "sparsemax_backward": "dy:nkq y:nkq dx:nkq!",
+        "sparsemax_forward": "x:nkq y:nkq!",
+    },
+    "resample": {
+        "resample": (
+            "x:nhwc/source rows:pk/int32 row_weights:pk columns:ql/int32 column_weights:ql y:npqc!"
+        ),
+    },
+    "scale_rows": {
+        "scale_rows_backward": "dy:nmc x:nmc scale:nc dx:nmc! center:nc? offset:nc?",
+        "scale_rows_forward": "x:nmc scale:nc y:nmc! center:nc? offset:nc?",
+    },
     "prelu": {
         "prelu_backward": "dy:mc x:mc alpha:c dx:mc?! dalpha:c?!",
         "prelu_forward": "x:mc alpha:c y:mc!",
@@ -126,6 +160,8 @@ INTERNAL = {
             "dy:mc x:mc gamma:c? mean:m inverse:m dx:mc?! dgamma:c?! dbeta:c?!"
         ),
         "layer_norm_forward": "x:mc gamma:c? beta:c? y:mc! mean:m! inverse:m!",
+        "rms_norm_backward": "dy:mc x:mc gamma:c? inverse:m dx:mc?! dgamma:c?!",
+        "rms_norm_forward": "x:mc gamma:c? y:mc! inverse:m!",
     },
     "optimizer": {
         "adam_update": "w:z! g:z m:z! v:z! hyper:4/float64",
@@ -156,8 +192,14 @@ def parsed(name):
         label, axes = entry.split(":")
         axes, _, kind = axes.partition("/")
         types = TYPES.get(kind, (kind,)) if kind else None
-        arrays.append((label, axes.strip("?!|"), "?" in axes, "!" in axes, types))
+        arrays.append((label, axes.strip("?!|~"), "?" in axes, "!" in axes, types))
     return arrays, products
+
+
+@cache
+def any_strides(name):
+    """Whether the arrays of the kernel `name` need not be C-contiguous."""
+    return "~" in ARRAYS[name]
 
 
 def arrays_of(name):

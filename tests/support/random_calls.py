@@ -116,14 +116,31 @@ def _sizes(kernel, rng, any_pads):
         sizes |= {letter: int(rng.choice((0, 1, 1, 1, 2, 3, 5, 7))) for letter in "pqrs"}
         sizes["k"] = int(rng.choice((1, 2, 3, 9)))
         sizes["pkqrs"[int(rng.integers(5))]] = int(rng.choice((1, 8, 17, 33)))
+    if kernel.startswith(("change_hue", "color_matrix", "scale_rows", "select")):
+        sizes["n"] = min(few, 9)
+    if "a" in letters:  # other images
+        sizes["a"] = int(rng.integers(1, 5))
     if kernel.startswith("depthwise"):
         sizes["m"] = int(rng.integers(1, 5))
         sizes["o"] = sizes["i"] * sizes["m"]
+    if "q" in letters and "strides" not in keywords and not kernel.startswith("dot"):
+        _size_images(kernel, rng, sizes)
     for key in sorted(keywords - set(config)):
         config[key] = KEYWORDS[key](rng)
     if "function" in keywords:
         config["parameters"] = CURVE_PARAMETERS.get(config["function"], ())
     return sizes, config
+
+
+def _size_images(kernel, rng, sizes):
+    """Sizes of images and columns that do not follow from windows."""
+    sizes["n"] = min(sizes["n"], 9)
+    most = 300 if "columns" in kernel or "max" in kernel else 12
+    sizes["q"] = int(rng.integers(0, most))
+    sizes |= {"p": int(rng.integers(0, 12)), "k": int(rng.choice((1, 2, 3, 9)))}
+    if kernel == "resample":
+        sizes |= {"l": int(rng.choice((1, 2, 3, 5))), "c": int(rng.choice((1, 2, 3, 4, 9, 33)))}
+        sizes |= {"h": int(rng.integers(1, 12)), "w": int(rng.integers(1, 40))}
 
 
 KEYWORDS = {
@@ -141,6 +158,20 @@ KEYWORDS = {
     "interpolation": lambda rng: str(rng.choice(("nearest", "bilinear"))),
     "fill_mode": lambda rng: str(rng.choice(("reflect", "wrap", "nearest", "constant"))),
     "fill_value": lambda rng: float(rng.integers(-3, 4)),
+    "log": lambda rng: bool(rng.integers(2)),
+    "multiplies": lambda rng: bool(rng.integers(2)),
+    **dict.fromkeys(("bounded", "horizontal", "vertical"), lambda rng: bool(rng.integers(2))),
+    "lowest": lambda rng: 0.0,
+    "extent": lambda rng: 255.0,
+    "stddev": lambda rng: float(rng.choice((0, 0.25, 1))),
+    "dropped": lambda rng: float(rng.integers(-3, 4)),
+    "scale": lambda rng: float(rng.choice((-1, 0.5, 2))),
+    "offset": lambda rng: float(rng.integers(-3, 4)),
+    "top": lambda rng: int(rng.integers(-12, 12)),
+    "left": lambda rng: int(rng.integers(-12, 12)),
+    "value": lambda rng: float(rng.choice((0.0, -0.0, 7.0))),
+    "low": lambda rng: float(rng.choice((-math.inf, -3))),
+    "high": lambda rng: float(rng.choice((math.inf, 5))),
     "function": lambda rng: str(rng.choice(sorted(FUNCTIONS))),
     "parameters": lambda rng: (),  # those of the function
 }
@@ -249,7 +280,23 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
         return rng.integers(0, 2**32, shape)
     if label == "pixels":
         return rng.integers(0, 256, shape).astype(np.uint8)
-    if label == "source":
+    if label == "partner":
+        return rng.integers(0, sizes["a"], shape)
+    if label in ("flags", "mask"):
+        return rng.integers(0, 2, shape).astype(np.uint8)
+    if label == "bits":
+        return rng.integers(0, 8, shape).astype(np.uint8)
+    if kernel in ("posterize", "solarize"):
+        return rng.integers(-20, 300, shape).astype(np.float32)
+    if label in ("rows", "columns"):  # of resample
+        most = sizes["h" if label == "rows" else "w"]
+        taps = rng.integers(0, most, shape)
+        if len(taps) > 1 and rng.random() < 0.5:
+            taps[1::2] = taps[: -1 if len(taps) % 2 else None : 2]  # repeated
+        return taps.astype(np.int32)
+    if label in ("row_weights", "column_weights"):
+        return rng.integers(-1, 3, shape).astype(np.float32)
+    if types == spec.TYPES["source"]:
         return rng.integers(0, 256, shape).astype(rng.choice(types))
     if label == "hyper":  # powers of two: integers stay exact up to the root
         return np.array([0.25, 0.5, 0.75, 2.0**-10])
@@ -276,7 +323,10 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
 COPIES = (
     "concatenate_backward",
     "concatenate_forward",
+    "copy",
     "dropout",
+    "flip",
+    "frame",
     "max_pool2d_forward",
     "maximum_backward",
     "maximum_forward",
@@ -285,6 +335,7 @@ COPIES = (
     "relu_backward",
     "relu_forward",
     "repeat_forward",
+    "select",
 )
 
 
@@ -362,6 +413,52 @@ def _unit_norm_backward(call, expected):
     return {3: terms * (np.abs(dy) + np.abs(y) * total) * np.abs(factor[:, None])}
 
 
+def _gaussian(call, expected):
+    """A few roundings of x and of the noise, which is at most 6.4, and in the noise's logarithm."""
+    x, stddev = np.abs(call.arrays[0]), call.config["stddev"]
+    noise = stddev * 7 * (x if call.config["multiplies"] else 1)
+    return {2: EPS * (2 * x + 8 * noise)}
+
+
+def _change_hue(call, expected):
+    """Hue is a quotient of differences of colors: the ramps have a few of its errors, by value."""
+    x, _, factor, _ = call.arrays
+    lowest, extent = call.config["lowest"], call.config["extent"]
+    size = np.abs(x - lowest).max(2, keepdims=True, initial=0) + abs(lowest) + abs(extent)
+    saturation = np.maximum(1, np.abs(factor))[:, None, None] + 8
+    return {3: 0 * expected[3] + 64 * EPS * size * saturation}
+
+
+def _sparsemax(call, expected):
+    """The threshold is a mean of differences."""
+    x = call.arrays[0]
+    terms = 2 * (x.shape[1] + 4) * EPS
+    return {1: terms * (1 + 2 * np.abs(x).max(initial=0)) + 0 * expected[1]}
+
+
+def _sparsemax_backward(call, expected):
+    dy = np.abs(call.arrays[0])
+    return {2: 2 * (dy.shape[1] + 4) * EPS * (dy + dy.max(1, keepdims=True, initial=0))}
+
+
+def _rms_norm(call, expected):
+    """The mean of squares, to the number of its terms, a root and a few roundings."""
+    terms = (call.arrays[0].shape[1] + 8) * EPS
+    return {2: terms * np.abs(expected[2]), 3: terms * expected[3]}
+
+
+def _rms_norm_backward(call, expected):
+    dy, x, gamma, inverse, *_ = call.arrays
+    h, d = np.abs(x * inverse[:, None]), np.abs(dy if gamma is None else dy * gamma)
+    terms = 2 * (x.shape[1] + 8) * EPS
+    along = (d * h).mean(1, keepdims=True)
+    rows = 2 * (len(x) + 8) * EPS
+    return {
+        4: terms * inverse[:, None] * (d + h * along),
+        5: rows * (np.abs(dy) * h).sum(0),
+    }
+
+
 def _log_softmax_backward(call, expected):
     dy, y, _ = call.arrays
     total = np.abs(dy).sum(1, keepdims=True)
@@ -403,6 +500,10 @@ def _group_norm_backward(call, expected):
         6: dgamma if len(shape) == 4 else dgamma[0],
         7: dbeta if len(shape) == 4 else dbeta[0],
     }
+
+
+def _softmax_columns_backward(call, expected):
+    return (_log_softmax_backward if call.config["log"] else _softmax_backward)(call, expected)
 
 
 def _batch_norm(call, expected):
@@ -467,6 +568,14 @@ def _batch_norm_backward(call, expected):
 
 
 TOLERANCES = {
+    "change_hue": _change_hue,
+    "gaussian_noise": _gaussian,
+    "rms_norm_backward": _rms_norm_backward,
+    "rms_norm_forward": _rms_norm,
+    "softmax_columns_backward": _softmax_columns_backward,
+    "softmax_columns_forward": _softmax,
+    "sparsemax_backward": _sparsemax_backward,
+    "sparsemax_forward": _sparsemax,
     "tanh_forward": _ulps(3),
     "sigmoid_forward": _ulps(3),
     "elu_forward": _ulps(4),  # 2 of expm1, and alpha's rounding and the product's

@@ -175,6 +175,7 @@ struct layer_norm {
     float *dgamma, *dbeta;     /* [channels]: sums that are added to; may be NULL */
     ptrdiff_t rows, channels;
     float epsilon;
+    int uncentered; /* mean counts as 0 */
 };
 
 struct prelu {
@@ -244,6 +245,44 @@ struct dropout {
     uint32_t key[2];
     uint32_t first; /* index of the first element in the whole array */
     float rate, scale;
+};
+
+struct gaussian {
+    uint32_t key[2];
+    uint32_t first; /* index of the first element in the whole array */
+    float stddev;
+    int multiplies; /* x by 1 + noise, instead of adding to it */
+};
+
+/* y[i][c] = sum over k of weights[i][k] * x[sources[i][k] * x_pixel + c]
+ *
+ * for i < pixels, k < taps, c < channels. Where there are fewer channels than lanes and several
+ * pixels, x is read up to a vector from the start of a pixel.
+ */
+struct resample {
+    const float *x, *weights;
+    float *y;
+    const int32_t *sources;
+    ptrdiff_t pixels, taps, channels, x_pixel;
+};
+
+/* out[r][c] = (x[r][c] - center[c]) * scale[c] + offset[c], moved into [low, high]; with dy:
+ * dy[r][c] * scale[c] where that is inside, 0 elsewhere. */
+struct affine_rows {
+    const float *x, *dy; /* dy may be NULL */
+    float *out;
+    const float *center, *scale, *offset; /* [columns] */
+    ptrdiff_t rows, columns;
+    float low, high;
+};
+
+/* A matrix and others of the same shape; `distance` is that between rows (columns.inc.h). */
+struct columns {
+    const float *x, *dy;
+    const float *most; /* [columns], of share_columns alone, as is dy there */
+    float *out;
+    ptrdiff_t rows, columns, distance;
+    int log; /* log_softmax */
 };
 
 /* Elementwise activations that one tile computes, see curves.inc.h. */

@@ -128,6 +128,12 @@
     T(void, layer_norm_backward, (const struct layer_norm *p))                                     \
     T(void, prelu_forward, (const struct prelu *p))                                                \
     T(void, prelu_backward, (const struct prelu *p))                                               \
+    T(void, gaussian, (const float *x, float *y, ptrdiff_t n, const struct gaussian *p))           \
+    T(void, resample, (const struct resample *p))                                                  \
+    T(void, affine_rows, (const struct affine_rows *p))                                            \
+    T(void, softmax_columns, (const struct columns *p))                                            \
+    T(void, softmax_columns_gradient, (const struct columns *p))                                   \
+    T(void, share_columns, (const struct columns *p))                                              \
     /* Batches, the Adam step: */                                                                  \
     /* y[i] = (float)x[i] */                                                                       \
     T(void, from_uint8, (const uint8_t *x, float *y, ptrdiff_t n))                                 \

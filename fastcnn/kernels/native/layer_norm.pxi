@@ -8,6 +8,7 @@ cdef class LayerNorm(RowSums):
     cdef float[:, ::1] out
     cdef const float[::1] mean, inverse  # forward writes them
     cdef float epsilon
+    cdef bint uncentered  # the mean counts as 0
 
     def __init__(self, x, dy, gamma, beta, mean, inverse, out, dgamma, dbeta, epsilon):
         self.x, self.dy, self.gamma, self.beta = x, dy, gamma, beta
@@ -18,7 +19,7 @@ cdef class LayerNorm(RowSums):
         cdef LayerNormRows p
         cdef Py_ssize_t first = i * self.block_rows
         p.rows, p.channels = min(self.block_rows, self.rows - first), self.channels
-        p.epsilon = self.epsilon
+        p.epsilon, p.uncentered = self.epsilon, self.uncentered
         p.x = &self.x[first, 0]
         p.dy = &self.dy[first, 0] if self.dy is not None else NULL
         p.gamma = &self.gamma[0] if self.gamma is not None else NULL
@@ -39,3 +40,17 @@ def layer_norm_forward(x, gamma, beta, y, mean, inverse, *, epsilon):
 
 def layer_norm_backward(dy, x, gamma, mean, inverse, dx, dgamma, dbeta):
     return LayerNorm(x, dy, gamma, None, mean, inverse, dx, dgamma, dbeta, 0)
+
+
+def rms_norm_forward(x, gamma, y, inverse, *, epsilon):
+    zeros = np.zeros_like(inverse)  # what the tile writes as the means
+    cdef LayerNorm kernel = LayerNorm(x, None, gamma, None, zeros, inverse, y, None, None, epsilon)
+    kernel.uncentered = True
+    return kernel
+
+
+def rms_norm_backward(dy, x, gamma, inverse, dx, dgamma):
+    zeros = np.zeros_like(inverse)
+    cdef LayerNorm kernel = LayerNorm(x, dy, gamma, None, zeros, inverse, dx, dgamma, None, 0)
+    kernel.uncentered = True
+    return kernel

@@ -52,6 +52,7 @@ import numpy as np
 from fastcnn.kernels import choice
 from fastcnn.core.memory import aligned
 from fastcnn.kernels.shapes import neighbors_of, output_sizes
+from fastcnn.kernels.strides import loops
 
 include "team.pxi"
 include "product.pxi"
@@ -81,5 +82,11 @@ include "gather.pxi"
 include "resize.pxi"
 include "affine.pxi"
 include "merge.pxi"
+include "moves.pxi"
+include "resample.pxi"
+include "noise.pxi"
+include "affine_rows.pxi"
+include "columns.pxi"
+include "images.pxi"
 include "separable.pxi"
 include "conv_algorithms.pxi"

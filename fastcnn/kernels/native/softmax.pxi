@@ -65,6 +65,19 @@ cdef inline float product_of(
     return total
 
 
+cdef void softmax_of_few(
+    const Table *table, const float *x, float *y, Py_ssize_t samples, Py_ssize_t classes, int log,
+    float *scratch,
+) noexcept nogil:
+    # Few classes would leave most of a vector empty: transposed, the vectors are of samples.
+    cdef Columns p
+    table.transpose(x, classes, scratch, samples, samples, classes)
+    p.x, p.dy, p.most, p.out, p.log = scratch, NULL, NULL, scratch, log
+    p.rows, p.columns, p.distance = classes, samples, samples
+    table.softmax_columns(&p)
+    table.transpose(scratch, samples, y, classes, classes, samples)
+
+
 cdef class SampleBlocks(Kernel):
     cdef Py_ssize_t samples, classes, block
 
@@ -86,11 +99,18 @@ cdef class Softmax(SampleBlocks):
     cdef bind(self, dy, x, out):
         self.dy, self.x, self.out = dy, x, out
         self.set_samples(x.shape)
+        self.allocate_scratch(self.block * self.classes)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
         cdef Py_ssize_t first = i * self.block, c, n, classes = self.classes
         cdef Py_ssize_t last = min(first + self.block, self.samples)
         cdef float total
+        if self.dy is None and classes < MANY_CLASSES:
+            softmax_of_few(
+                self.table, &self.x[first, 0], &self.out[first, 0], last - first, classes, 0,
+                scratch,
+            )
+            return
         if self.dy is None:
             exponentials(
                 self.table, &self.x[first, 0], &self.out[first, 0], scratch, last - first, classes
@@ -120,6 +140,12 @@ cdef class LogSoftmax(SampleBlocks):
         cdef Py_ssize_t last = min(first + self.block, self.samples)
         cdef float *largest = scratch
         cdef float *exps = scratch + self.block  # out may be x
+        if self.dy is None and classes < MANY_CLASSES:
+            softmax_of_few(
+                self.table, &self.x[first, 0], &self.out[first, 0], last - first, classes, 1,
+                scratch,
+            )
+            return
         if self.dy is None:
             exponentials(self.table, &self.x[first, 0], exps, largest, last - first, classes)
         else:

@@ -113,6 +113,7 @@ cdef extern from "csrc/kernels.h":
         float *dbeta
         Py_ssize_t rows, channels
         float epsilon
+        int uncentered
 
     ctypedef struct PReLURows "struct prelu":
         const float *x
@@ -161,6 +162,37 @@ cdef extern from "csrc/kernels.h":
         unsigned int key[2]
         unsigned int first
         float rate, scale
+
+    ctypedef struct Gaussian "struct gaussian":
+        unsigned int key[2]
+        unsigned int first
+        float stddev
+        int multiplies
+
+    ctypedef struct ResampledPixels "struct resample":
+        const float *x
+        const float *weights
+        float *y
+        const int *sources
+        Py_ssize_t pixels, taps, channels, x_pixel
+
+    ctypedef struct AffineRows "struct affine_rows":
+        const float *x
+        const float *dy
+        float *out
+        const float *center
+        const float *scale
+        const float *offset
+        Py_ssize_t rows, columns
+        float low, high
+
+    ctypedef struct Columns "struct columns":
+        const float *x
+        const float *dy
+        const float *most
+        float *out
+        Py_ssize_t rows, columns, distance
+        int log
 
     ctypedef struct CurveFunction "struct curve":
         int function
@@ -278,6 +310,12 @@ cdef extern from "csrc/kernels.h":
         void (*layer_norm_backward)(const LayerNormRows *) noexcept nogil
         void (*prelu_forward)(const PReLURows *) noexcept nogil
         void (*prelu_backward)(const PReLURows *) noexcept nogil
+        void (*gaussian)(const float *, float *, Py_ssize_t, const Gaussian *) noexcept nogil
+        void (*resample)(const ResampledPixels *) noexcept nogil
+        void (*affine_rows)(const AffineRows *) noexcept nogil
+        void (*softmax_columns)(const Columns *) noexcept nogil
+        void (*softmax_columns_gradient)(const Columns *) noexcept nogil
+        void (*share_columns)(const Columns *) noexcept nogil
         void (*from_uint8)(const unsigned char *, float *, Py_ssize_t) noexcept nogil
         void (*from_float64)(const double *, float *, Py_ssize_t) noexcept nogil
         void (*resize_row)(

@@ -63,3 +63,27 @@ def layer_norm_backward(dy, x, gamma, mean, inverse, dx, dgamma, dbeta):
         None if dgamma is None else dgamma[None],
         None if dbeta is None else dbeta[None],
     )
+
+
+def rms_norm_forward(x, gamma, y, inverse, *, epsilon):
+    """y = x * inverse * gamma, inverse[m] = 1 / sqrt(mean over c of x^2 + epsilon)
+
+    gamma[c] may be None, which means 1 (Zhang & Sennrich 2019).
+    """
+    inverse[...] = 1 / np.sqrt(np.square(x).mean(1) + x.dtype.type(epsilon))
+    result = x * inverse[:, None]
+    y[...] = result if gamma is None else result * gamma
+
+
+def rms_norm_backward(dy, x, gamma, inverse, dx, dgamma):
+    """With h = x * inverse and d = dy * gamma: dgamma[c] = sum over m of dy h;
+
+    dx = inverse (d - h * mean over c of d h). dx and dgamma may be None where they are not wanted.
+    """
+    inverse = inverse[:, None]
+    h = x * inverse
+    if dgamma is not None:
+        dgamma[...] = (dy * h).sum(0)
+    if dx is not None:
+        d = dy if gamma is None else dy * gamma
+        dx[...] = inverse * (d - h * (d * h).mean(1, keepdims=True))

@@ -331,6 +331,7 @@ static void winograd_output(void) {
 
 #include "driver_sparse.h"
 #include "driver_single.h"
+#include "driver_layers.h"
 
 /* ----------------------------------------------------------------------------------------- all */
 

@@ -443,6 +443,7 @@ static void curve_backward(void) {
 
 static struct layer_norm a_norm(ptrdiff_t *size) {
     struct layer_norm p = {.rows = draw(1, 9), .channels = draw(1, 40), .epsilon = 0.5f};
+    p.uncentered = draw(0, 1);
     *size = p.rows * p.channels;
     p.x = floats(*size), p.mean = floats(p.rows), p.inverse = floats(p.rows);
     p.gamma = often() ? floats(p.channels) : NULL;
@@ -458,7 +459,7 @@ static void layer_norm_forward(void) {
         const float *x = p.x + r * p.channels;
         double mean = 0, squares = 0;
         for (int c = 0; c < p.channels; c++) mean += x[c];
-        mean /= (double)p.channels;
+        mean = p.uncentered ? 0 : mean / (double)p.channels;
         for (int c = 0; c < p.channels; c++) squares += (x[c] - mean) * (x[c] - mean);
         const double inverse = 1 / sqrt(squares / (double)p.channels + 0.5);
         absolutely(p.mean, r, mean, 1e-5), absolutely(p.inverse, r, inverse, 1e-5);
@@ -490,7 +491,7 @@ static void layer_norm_backward(void) {
             const ptrdiff_t at = r * p.channels + c;
             const float h = (p.x[at] - p.mean[r]) * p.inverse[r];
             const double d = p.dy[at] * (p.gamma ? p.gamma[c] : 1);
-            expected[at] = (float)(p.inverse[r] * (d - mean - h * along));
+            expected[at] = (float)(p.inverse[r] * (d - (p.uncentered ? 0 : mean) - h * along));
         }
     }
     k->layer_norm_backward(&p);

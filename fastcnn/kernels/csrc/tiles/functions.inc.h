@@ -79,9 +79,9 @@ TILE vec vtanh(vec x) {
 /* 1 / (1 + exp(-x)), and 0 below -88. */
 TILE vec vsigmoid(vec x) { return broadcast(1) / (broadcast(1) + vexp_small(broadcast(0) - x)); }
 
-/* log(1 + e) for e in [0, 1]: 2 atanh(s) with s = e / (2 + e), whose odd series ends at s^11. */
-TILE vec vlog1p(vec e) {
-    const vec s = e / (e + broadcast(2)), w = s * s;
+/* 2 atanh(s) = log((1 + s) / (1 - s)) for |s| <= 1/3, an odd series that ends at s^11. */
+TILE vec twice_atanh(vec s) {
+    const vec w = s * s;
     vec p = broadcast(0x1.f090acp-3f);
     p = multiply_add(p, w, broadcast(0x1.b72ad8p-3f));
     p = multiply_add(p, w, broadcast(0x1.250514p-2f));
@@ -89,6 +89,9 @@ TILE vec vlog1p(vec e) {
     p = multiply_add(p, w, broadcast(0x1.555558p-1f));
     return multiply_add(s * w, p, s + s);
 }
+
+/* log(1 + e) for e in [0, 1]. */
+TILE vec vlog1p(vec e) { return twice_atanh(e / (e + broadcast(2))); }
 
 /* The normal distribution: cdf = P(X <= x) and its derivative, with the same relative precision in
  * the lower tail. */

@@ -10,7 +10,7 @@ static void layer_norm_forward(const struct layer_norm *p) {
         float *y = p->out + r * channels;
         vec sum = load_tail(x + whole, t), squares = zero;
         for (ptrdiff_t c = 0; c < whole; c += LANES) sum += load(x + c);
-        const float mean = sum_of_lanes(sum) / (float)channels;
+        const float mean = p->uncentered ? 0 : sum_of_lanes(sum) / (float)channels;
         const vec shift = broadcast(mean);
         for (ptrdiff_t c = 0; c < whole; c += LANES) {
             const vec deviation = load(x + c) - shift;
@@ -82,7 +82,8 @@ static void layer_norm_backward(const struct layer_norm *p) {
             products += choose(in_tail(t), part.scaled * part.normalized, broadcast(0));
         }
         if (!p->out) continue;
-        const vec mean = broadcast(sum_of_lanes(sum) / (float)channels);
+        const float average = sum_of_lanes(sum) / (float)channels;
+        const vec mean = broadcast(p->uncentered ? 0 : average);
         const vec along = broadcast(sum_of_lanes(products) / (float)channels);
         for (ptrdiff_t c = 0; c < whole; c += LANES)
             layer_norm_gradient(p, r, c, mean, along, t, 1);
