@@ -18,7 +18,7 @@ from fastcnn.kernels import shapes
 from fastcnn.kernels.spec import argmax_type
 from fastcnn.layers.base import Layer, check_rank
 from fastcnn.layers.registry import register
-from fastcnn.layers.resampling import AxisMaps
+from fastcnn.layers.resampling import AxisMaps, Taps
 from fastcnn.layers.sequences import as_image
 from fastcnn.layers.steps import BoundStep
 
@@ -43,27 +43,23 @@ class Windows:
         return np.minimum(longest, self.end[:, None] - 1)
 
     def covering(self):
-        """[(windows, is_inside)]: the first, second, ... window over each position.
+        """(windows, is_inside), each (size, count): the windows over each position.
 
         Where there are fewer, `is_inside` is False and the last one is repeated.
         """
         positions = np.arange(self.size)
         low = np.searchsorted(self.end, positions, "right")
         high = np.searchsorted(self.first, positions, "right")
-        return [
-            (np.minimum(low + index, high - 1), low + index < high)
-            for index in range(int((high - low).max()))
-        ]
+        index = low[:, None] + np.arange(int((high - low).max()))
+        return np.minimum(index, high[:, None] - 1), index < high[:, None]
 
     def mean_taps(self, dtype):
         """The means of the windows for `AxisMaps`, and the transpose."""
         weights = 1 / (self.end - self.first)
         inside = self.first[:, None] + np.arange(self.length) < self.end[:, None]
-        forth = zip(self.columns().T, inside.T * weights, strict=True)
-        back = [(windows, weights[windows] * inside) for windows, inside in self.covering()]
-        return tuple(
-            [(columns, values.astype(dtype)) for columns, values in taps] for taps in (forth, back)
-        )
+        windows, covers = self.covering()
+        forth = Taps(self.columns(), inside * weights[:, None], dtype)
+        return forth, Taps(windows, weights[windows] * covers, dtype)
 
 
 def even_window(image, out):
@@ -107,22 +103,20 @@ class AdaptiveAveragePooling(AdaptivePooling):
         geometry = even_window(x.shape[1:3], y.shape[1:3])
         if geometry is not None:
             return kernels.bind("average_pool2d_forward", x, y, **geometry)
-        maps = self._maps(x, y)
-        return lambda version=None: np.copyto(y, maps(x))
+        return self._maps(x, y).bind(x, y)
 
     def bind_backward(self, dy, x, y, dx):
         dy, dx = as_image(dy), as_image(dx)
         geometry = even_window(dx.shape[1:3], dy.shape[1:3])
         if geometry is not None:
             return kernels.bind("average_pool2d_backward", dy, dx, **geometry)
-        maps = self._maps(dx, dy)
-        return lambda version=None: np.copyto(dx, maps.transposed(dy))
+        return self._maps(dx, dy).bind_transposed(dy, dx)
 
     def _maps(self, x, y):
         """The means along the axes whose size changes."""
         sizes = {axis: (x.shape[axis], y.shape[axis]) for axis in (1, 2)}
         changed = {axis: Windows(*pair) for axis, pair in sizes.items() if pair[0] != pair[1]}
-        return AxisMaps({axis: w.mean_taps(self.dtype) for axis, w in changed.items()})
+        return AxisMaps({axis: w.mean_taps(self.dtype) for axis, w in changed.items()}, self.dtype)
 
 
 class AdaptiveMaxPooling(AdaptivePooling):
@@ -174,9 +168,12 @@ class MaxPass:
         self.windows = None
         if x.shape[axis] % y.shape[axis]:
             self.windows = Windows(x.shape[axis], y.shape[axis])
-            self.columns = self.windows.columns().ravel()
-            shape = (*x.shape[:axis], len(self.columns), *x.shape[axis + 1 :])
-            x = self.copies = aligned(shape, x.dtype)
+            columns = self.windows.columns().reshape(-1, 1)
+            shape = (*x.shape[:axis], len(columns), *x.shape[axis + 1 :])
+            self.copies = aligned(shape, x.dtype)
+            taps = Taps(columns, np.ones(columns.shape), x.dtype)
+            self.copy = AxisMaps({axis: (taps, None)}, x.dtype).bind(x, self.copies)
+            x = self.copies
         self.geometry = even_window(x.shape[1:3], y.shape[1:3])
         self.argmax = None
         if training:
@@ -185,7 +182,7 @@ class MaxPass:
 
     def __call__(self, version=None):
         if self.windows is not None:
-            np.take(self.x, self.columns, self.axis, self.copies, "clip")
+            self.copy()
         self.pool()
 
     def bind_backward(self, dy, dx):
@@ -194,18 +191,11 @@ class MaxPass:
             return kernels.bind("max_pool2d_backward", dy, self.argmax, dx, **self.geometry)
         d_copies = aligned(self.copies.shape, dx.dtype)
         pool = kernels.bind("max_pool2d_backward", dy, self.argmax, d_copies, **self.geometry)
-        offset = np.arange(self.windows.size)
-        back = [
-            (w * self.windows.length + offset - self.windows.first[w], inside.astype(dx.dtype))
-            for w, inside in self.windows.covering()
-        ]
-        maps = AxisMaps({self.axis: (None, back)})
-
-        def run(version=None):
-            pool()
-            np.copyto(dx, maps.transposed(d_copies))
-
-        return run
+        windows, covers = self.windows.covering()
+        offset = np.arange(self.windows.size)[:, None] - self.windows.first[windows]
+        back = Taps(windows * self.windows.length + offset, covers, dx.dtype)
+        maps = AxisMaps({self.axis: (None, back)}, dx.dtype)
+        return kernels.Sequence(pool, maps.bind_transposed(d_copies, dx))
 
 
 @register

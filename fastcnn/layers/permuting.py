@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_count
 from fastcnn.layers.base import check_rank
-from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.plain import BoundPasses, PlainLayer
 from fastcnn.layers.registry import register
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @register
-class Permute(PlainLayer):
+class Permute(BoundPasses, PlainLayer):
     """Permutes the axes of each sample.
 
     Args:
@@ -49,18 +50,19 @@ class Permute(PlainLayer):
         check_rank(self, input_shape, len(self.dims) + 1)
         return (input_shape[0], *(input_shape[axis] for axis in self.dims))
 
-    def apply(self, call):
-        call.y[...] = call.x.transpose(0, *self.dims)
+    def prepare(self, call):
+        super().prepare(call)
+        call.forward = kernels.bind("copy", call.x.transpose(0, *self.dims), call.y)
 
-    def apply_backward(self, call):
-        call.dx.transpose(0, *self.dims)[...] = call.dy
+    def bind_gradients(self, call):
+        return kernels.bind("copy", call.dy, call.dx.transpose(0, *self.dims))
 
     def get_config(self):
         return {**super().get_config(), "dims": self.dims}
 
 
 @register
-class RepeatVector(PlainLayer):
+class RepeatVector(BoundPasses, PlainLayer):
     """Repeats each sample's vector n times.
 
     Args:
@@ -85,11 +87,12 @@ class RepeatVector(PlainLayer):
         check_rank(self, input_shape, 2)
         return (input_shape[0], self.n, input_shape[1])
 
-    def apply(self, call):
-        call.y[...] = call.x[:, None]
+    def prepare(self, call):
+        super().prepare(call)
+        call.forward = kernels.bind("repeat_forward", call.x, call.y)
 
-    def apply_backward(self, call):
-        np.sum(call.dy, axis=1, out=call.dx)
+    def bind_gradients(self, call):
+        return kernels.bind("repeat_backward", call.dy, call.dx)
 
     def get_config(self):
         return {**super().get_config(), "n": self.n}

@@ -4,6 +4,11 @@ import functools
 
 import numpy as np
 
+from fastcnn import config, kernels
+from fastcnn.kernels import reference
+from fastcnn.kernels.backends import FLOATS
+from fastcnn.kernels.bind import ReferenceKernel
+
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5")
 
 
@@ -45,28 +50,74 @@ def _weights(distance, interpolation):
     return np.where(distance < radius, np.sinc(distance) * np.sinc(distance / radius), 0)
 
 
+class Taps:
+    """Weighted sums along an axis: output i is the sum of weights[i,k] * input[columns[i,k]]."""
+
+    def __init__(self, columns, weights, dtype):
+        self.columns = np.ascontiguousarray(columns, np.int32)
+        self.weights = np.ascontiguousarray(weights, dtype)
+
+    @classmethod
+    def of(cls, matrix, dtype):
+        """Those of a matrix (outputs, inputs) with few entries per row."""
+        order = np.argsort(matrix == 0, axis=1, kind="stable")  # nonzero entries first
+        count = max(np.count_nonzero(matrix, axis=1).max(initial=0), 1)
+        columns = order[:, :count]
+        weights = np.take_along_axis(matrix, columns, 1)
+        return cls(np.where(weights == 0, columns[:, :1], columns), weights, dtype)
+
+    @classmethod
+    def identity(cls, size, dtype):
+        """The input itself."""
+        return cls(np.arange(size)[:, None], np.ones((size, 1)), dtype)
+
+    def moved(self, offset):
+        """For an input in which the old one begins at `offset`."""
+        return Taps(self.columns + offset, self.weights, self.weights.dtype)
+
+
 class AxisMaps:
     """Linear maps along the axes 1 and 2 of images (n, h, w, c), and their transpose.
 
     Args:
-        taps: {axis: (those of the map, those of its transpose)}. Taps are a list of (columns,
-            values): output i is the sum over the list of value[i] * input[column[i]].
+        taps: {axis: (`Taps` of the map, `Taps` of its transpose)}, for one axis or both.
+        dtype: that of the results.
     """
 
-    def __init__(self, taps):
+    def __init__(self, taps, dtype):
         self._taps = taps
+        self.dtype = np.dtype(dtype)
+
+    def bind(self, x, y, corner=(0, 0)):
+        """A callable that writes y from the part of x that begins at `corner`."""
+        return self._bind(0, x, y, corner)
+
+    def bind_transposed(self, dy, dx):
+        """A callable that writes dx, the gradient at the images, from dy."""
+        return self._bind(1, dy, dx)
 
     def __call__(self, images):
-        """(n, h, w, c) -> (n, h', w', c)"""
-        for axis, (forth, _) in self._taps.items():
-            images = _weighted(images, forth, axis)
-        return images
+        """(n, h, w, c) -> (n, h', w', c); images of other types are converted."""
+        sizes = [
+            len(self._taps[axis][0].columns) if axis in self._taps else images.shape[axis]
+            for axis in (1, 2)
+        ]
+        y = np.empty((len(images), *sizes, images.shape[3]), self.dtype)
+        if images.dtype != np.uint8:
+            images = images.astype(self.dtype, copy=False)
+        self.bind(np.ascontiguousarray(images), y)()
+        return y
 
-    def transposed(self, dy):
-        """(n, h', w', c) -> (n, h, w, c): the gradient at the images."""
-        for axis, (_, back) in reversed(self._taps.items()):
-            dy = _weighted(dy, back, axis)
-        return dy
+    def _bind(self, which, x, y, corner=(0, 0)):
+        arrays = []
+        for axis, offset in zip((1, 2), corner, strict=True):
+            pair = self._taps.get(axis)
+            taps = Taps.identity(y.shape[axis], self.dtype) if pair is None else pair[which]
+            taps = taps.moved(offset) if offset else taps
+            arrays += [taps.columns, taps.weights]
+        if self.dtype.name not in FLOATS[config.backend()]:
+            return ReferenceKernel(reference.resample, x, *arrays, y)
+        return kernels.bind("resample", x, *arrays, y)
 
 
 @functools.lru_cache(maxsize=64)
@@ -77,26 +128,19 @@ class Resampling(AxisMaps):
         taps = {}
         for axis, old, new in zip((1, 2), size, new_size, strict=True):
             matrix = resize_matrix(old, new, interpolation, antialias)
-            taps[axis] = _taps(matrix, dtype), _taps(matrix.T, dtype)
-        super().__init__(taps)
+            taps[axis] = Taps.of(matrix, dtype), Taps.of(matrix.T, dtype)
+        super().__init__(taps, dtype)
 
 
-def _taps(matrix, dtype):
-    """A matrix with few entries per row as [(column of each row's k-th entry, its value)]."""
-    order = np.argsort(matrix == 0, axis=1, kind="stable")  # nonzero entries first
-    count = max(np.count_nonzero(matrix, axis=1).max(initial=0), 1)
-    columns = order[:, :count]
-    values = np.take_along_axis(matrix, columns, 1).astype(dtype)
-    return list(zip(columns.T, values.T, strict=True))
+@functools.lru_cache(maxsize=64)
+class Repetition(AxisMaps):
+    """Repeats each row and each column of images; its transpose sums what was repeated."""
 
-
-def _weighted(images, taps, axis):
-    """The sum over taps of value * images[column], along an axis."""
-    shape = [1, 1, 1, 1]
-    shape[axis] = -1
-    total = None
-    for column, value in taps:
-        part = images.take(column, axis)
-        part *= value.reshape(shape)
-        total = part if total is None else np.add(total, part, out=total)
-    return total
+    def __init__(self, size, factors, dtype):
+        taps = {}
+        for axis, length, factor in zip((1, 2), size, factors, strict=True):
+            copies = np.arange(length * factor)
+            forth = Taps(copies[:, None] // factor, np.ones((len(copies), 1)), dtype)
+            back = Taps(copies.reshape(length, factor), np.ones((length, factor)), dtype)
+            taps[axis] = forth, back
+        super().__init__(taps, dtype)

@@ -8,15 +8,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from fastcnn import kernels
 from fastcnn.core.arguments import check_choice, check_data_format
 from fastcnn.kernels import shapes
 from fastcnn.layers.base import check_rank
-from fastcnn.layers.plain import PlainLayer, ViewLayer
+from fastcnn.layers.plain import BoundPasses, PlainLayer, ViewLayer
 from fastcnn.layers.registry import register
-from fastcnn.layers.resampling import INTERPOLATIONS, Resampling
-from fastcnn.layers.sequences import as_image, as_image_shape, as_pair
+from fastcnn.layers.resampling import INTERPOLATIONS, Repetition, Resampling
+from fastcnn.layers.sequences import as_image, as_pair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +71,7 @@ class Reshape(ViewLayer):
         return {**super().get_config(), "target_shape": self.target_shape}
 
 
-class Frame(PlainLayer):
+class Frame(BoundPasses, PlainLayer):
     """Base of the layers that add a frame around images or sequences, or remove one.
 
     `frame` is (before, after) for each axis: ((top, bottom), (left, right)) for images.
@@ -100,23 +99,17 @@ class Frame(PlainLayer):
             )
         return (input_shape[0], *out, input_shape[-1])
 
-    def _inner(self, array):
-        """The part of `array` inside the frame."""
-        edges = zip(array.shape[1:-1], self.frame, strict=True)
-        return array[(slice(None), *(slice(low, size - high) for size, (low, high) in edges))]
+    def _bind(self, x, y, sign):
+        """A callable that adds the frame to x (sign 1) or removes it (-1)."""
+        top, left = as_pair([sign * before for before, _ in self.frame], 0)
+        return kernels.bind("frame", as_image(x), as_image(y), top=top, left=left)
 
-    def _add(self, small, framed):
-        framed[...] = 0
-        self._inner(framed)[...] = small
+    def prepare(self, call):
+        super().prepare(call)
+        call.forward = self._bind(call.x, call.y, self.sign)
 
-    def _remove(self, framed, small):
-        small[...] = self._inner(framed)
-
-    def apply(self, call):
-        (self._add if self.sign > 0 else self._remove)(call.x, call.y)
-
-    def apply_backward(self, call):
-        (self._remove if self.sign > 0 else self._add)(call.dy, call.dx)
+    def bind_gradients(self, call):
+        return self._bind(call.dy, call.dx, -self.sign)
 
     def get_config(self):
         return {
@@ -206,7 +199,7 @@ def _frame(value, name):
     return shapes.pair(vertical, name, minimum=0), shapes.pair(horizontal, name, minimum=0)
 
 
-class UpSampling(PlainLayer):
+class UpSampling(BoundPasses, PlainLayer):
     """Base of the layers that enlarge images or sequences.
 
     `factors` has one for each axis.
@@ -228,30 +221,16 @@ class UpSampling(PlainLayer):
         return (input_shape[0], *out, input_shape[-1])
 
     def prepare(self, call):
-        if self.interpolation != "nearest":
-            call.resampling = Resampling(
-                call.x.shape[1:3], call.y.shape[1:3], self.interpolation, self.dtype
-            )
-
-    def apply(self, call):
+        super().prepare(call)
+        x, y = as_image(call.x), as_image(call.y)
         if self.interpolation == "nearest":
-            self._blocks(call.y)[...] = as_image(call.x)[:, :, None, :, None]
+            call.maps = Repetition(x.shape[1:3], as_pair(self.factors), self.dtype)
         else:
-            call.y[...] = call.resampling(call.x)
+            call.maps = Resampling(x.shape[1:3], y.shape[1:3], self.interpolation, self.dtype)
+        call.forward = call.maps.bind(x, y)
 
-    def apply_backward(self, call):
-        if self.interpolation == "nearest":
-            np.sum(self._blocks(call.dy), axis=(2, 4), out=as_image(call.dx))
-        else:
-            call.dx[...] = call.resampling.transposed(call.dy)
-
-    def _blocks(self, large):
-        """A view of the enlarged image as (n, h, factor, w, factor, c)."""
-        n, height, width, channels = as_image_shape(large.shape)
-        vertical, horizontal = as_pair(self.factors)
-        return large.reshape(
-            n, height // vertical, vertical, width // horizontal, horizontal, channels
-        )
+    def bind_gradients(self, call):
+        return call.maps.bind_transposed(as_image(call.dy), as_image(call.dx))
 
 
 @register

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_choice, check_count, check_data_format, check_number
 from fastcnn.layers.base import check_rank
 from fastcnn.layers.plain import ImageLayer
@@ -46,31 +47,44 @@ class Cut(ImageLayer):
         return (input_shape[0], self.height, self.width, input_shape[3])
 
     def prepare(self, call):
+        call.window = call.bound_dy = None
         call.drawn = self.window(*call.x.shape[1:3])
 
     def apply(self, call):
-        call.y[...] = self._cut(call.x, call.drawn, self.interpolation)
+        if call.window != call.drawn:  # a random one is bound again
+            call.window, call.bound_dy = call.drawn, None
+            call.forward = self._bind_cut(call.x, call.y, call.drawn, self.interpolation)
+        call.forward()
 
-    def _cut(self, images, window, interpolation):
+    def _bind_cut(self, x, y, window, interpolation):
+        """A callable that writes y, the window of x in the new size."""
         corner, size = window[:2], window[2:]
-        inside, taken = _overlap(corner, size, images.shape[1:3])
-        part = images[taken]
-        if part.shape[1:3] != size:
-            framed = np.full((len(part), *size, part.shape[3]), self.fill_value, self.dtype)
-            framed[inside] = part
-            part = framed
-        return self._resampling(size, interpolation)(part) if self._resizes(size) else part
+        if not self._resizes(size):
+            return _bind_frame(x, y, corner, self.fill_value)
+        resampling = self._resampling(size, interpolation)
+        ends = [begin + length for begin, length in zip(corner, size, strict=True)]
+        if min(corner) >= 0 and ends[0] <= x.shape[1] and ends[1] <= x.shape[2]:
+            return resampling.bind(x, y, corner)
+        part = np.empty((len(x), *size, x.shape[3]), self.dtype)
+        frame = _bind_frame(x, part, corner, self.fill_value)
+        return kernels.Sequence(frame, resampling.bind(part, y))
 
     def apply_backward(self, call):
+        if call.bound_dy is not call.dy:
+            call.backward, call.bound_dy = self._bind_cut_gradient(call), call.dy
+        call.backward()
+
+    def _bind_cut_gradient(self, call):
         corner, size = call.drawn[:2], call.drawn[2:]
-        inside, taken = _overlap(corner, size, call.x.shape[1:3])
-        dy = (
-            self._resampling(size, self.interpolation).transposed(call.dy)
-            if self._resizes(size)
-            else call.dy
-        )
-        call.dx[...] = 0
-        call.dx[taken] = dy[inside]
+        back = [-begin for begin in corner]
+        if not self._resizes(size):
+            return _bind_frame(call.dy, call.dx, back, 0)
+        resampling = self._resampling(size, self.interpolation)
+        if tuple(call.drawn) == (0, 0, *call.x.shape[1:3]):
+            return resampling.bind_transposed(call.dy, call.dx)
+        part = np.empty((len(call.dy), *size, call.dy.shape[3]), self.dtype)
+        frame = _bind_frame(part, call.dx, back, 0)
+        return kernels.Sequence(resampling.bind_transposed(call.dy, part), frame)
 
     def _resizes(self, size):
         return size != (self.height, self.width)
@@ -84,7 +98,9 @@ class Cut(ImageLayer):
 
     def change_masks(self, masks, drawn):
         """The masks, cut like the images, without new values between those of neighbors."""
-        return self._cut(masks.astype(self.dtype), drawn, "nearest").astype(masks.dtype)
+        changed = np.empty((len(masks), self.height, self.width, masks.shape[3]), self.dtype)
+        self._bind_cut(np.ascontiguousarray(masks, self.dtype), changed, drawn, "nearest")()
+        return changed.astype(masks.dtype)
 
     def get_config(self):
         return {
@@ -95,14 +111,9 @@ class Cut(ImageLayer):
         }
 
 
-def _overlap(corner, size, image):
-    """The overlap of a window and an image, as indices into (the window, the image)."""
-    inside, taken = [slice(None)], [slice(None)]
-    for begin, length, extent in zip(corner, size, image, strict=True):
-        first, last = max(begin, 0), min(begin + length, extent)
-        inside.append(slice(first - begin, last - begin))
-        taken.append(slice(first, last))
-    return tuple(inside), tuple(taken)
+def _bind_frame(x, y, corner, value):
+    """A callable that writes y: what begins at `corner` of x, and `value` outside of x."""
+    return kernels.bind("frame", x, y, top=-corner[0], left=-corner[1], value=float(value))
 
 
 def _largest_window(height, width, new_height, new_width):

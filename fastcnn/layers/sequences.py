@@ -9,9 +9,9 @@ slides along, says how many sizes its arguments have.
 from fastcnn import kernels
 
 
-def as_pair(sizes):
+def as_pair(sizes, default=1):
     """The sizes along one or two axes as (vertical, horizontal)."""
-    return (1, *sizes)[-2:]
+    return (default, *sizes)[-2:]
 
 
 def as_image(array):

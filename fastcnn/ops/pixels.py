@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import config
 from fastcnn.core.arguments import check_choice, check_data_format
 from fastcnn.layers.resampling import Resampling
 from fastcnn.ops.base import convert, op, to_float
@@ -154,10 +155,12 @@ def resampled(
     """Images (..., h, w, c) of another size, as floats; those of this size unchanged."""
     if images.shape[-3:-1] == size:
         return images
-    x = to_float(images)
+    is_bytes = images.dtype == np.uint8  # which the kernel reads
+    x = images if is_bytes else to_float(images)
     one = x.ndim == 3
     x = x[None] if one else x
-    x = Resampling(x.shape[1:3], size, interpolation, x.dtype.name, bool(antialias))(x)
+    dtype = config.floatx() if is_bytes else x.dtype.name
+    x = Resampling(x.shape[1:3], size, interpolation, dtype, bool(antialias))(x)
     return x[0] if one else x
 
 
