@@ -35,7 +35,6 @@ class AlphaDropoutStep(PlainStep):
             return x
         call = self._kept = self.bound(x)
         draw_key(layer.generator(), call.key)
-        call.drop()
         layer.apply(call)
         return call.y
 
@@ -74,10 +73,19 @@ class AlphaDropout(MaskedLayer, PlainLayer):
         super().__init__(rate, noise_shape, seed, **kwargs)
 
     def prepare(self, call):
-        shape = self.mask_shape(call.x.shape) or call.x.shape
-        call.key = np.zeros(2, np.int64)
-        call.mask, ones = np.ones((2, *shape), self.dtype)  # 1 / (1 - rate) where kept, else 0
-        call.drop = kernels.bind("dropout", ones, call.key, call.mask, rate=self.rate)
+        shape = self.mask_shape(call.x.shape)
+        call.key, call.mask, call.bound_dy = np.zeros(2, np.int64), None, None
+        if shape is not None:  # 1 / (1 - rate) where kept, else 0
+            call.mask, ones = np.ones((2, *shape), self.dtype)
+            call.drop = kernels.bind("dropout", ones, call.key, call.mask, rate=self.rate)
+        elif self.rate < 1:
+            scale = self._scale()
+            offset = scale * DROPPED * (1 - self.rate)
+            call.forward = self._bind(call.x, call.key, call.y, DROPPED, scale, offset)
+
+    def _bind(self, x, key, y, dropped, scale, offset):
+        settings = {"rate": self.rate, "dropped": dropped, "scale": scale, "offset": offset}
+        return kernels.bind("alpha_dropout", x, key, y, **settings)
 
     def _scale(self):
         """a in the formula."""
@@ -91,6 +99,10 @@ class AlphaDropout(MaskedLayer, PlainLayer):
 
     def apply(self, call):
         scale = self._scale()
+        if call.mask is None:
+            call.forward()
+            return
+        call.drop()
         with np.errstate(all="ignore"):  # NaN and infinity show up in the result
             np.subtract(call.x, DROPPED, out=call.y)
             np.multiply(call.y, call.mask, out=call.y)
@@ -98,5 +110,12 @@ class AlphaDropout(MaskedLayer, PlainLayer):
             call.y += scale * DROPPED * (1 - self.rate)
 
     def apply_backward(self, call):
+        if call.mask is None:
+            if call.bound_dy is not call.dy:
+                settings = 0.0, self._scale(), 0.0
+                call.backward = self._bind(call.dy, call.key, call.dx, *settings)
+                call.bound_dy = call.dy
+            call.backward()
+            return
         np.multiply(call.dy, call.mask, out=call.dx)
         call.dx *= self._scale() * (1 - self.rate)

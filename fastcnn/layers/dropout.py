@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +39,7 @@ class DropoutStep(Step):
         draw_key(self.layer.generator(), call.key)
         call.drop()
         if call.mask is not None:
-            np.multiply(x, call.mask, call.y)
+            call.scale()
         return call.y
 
     def backward(self, dy):
@@ -46,8 +48,6 @@ class DropoutStep(Step):
             call = self._bind_backward(dy)
         if call.drop_gradient is not None:
             call.drop_gradient()
-        elif call.dx is not dy and call.dx is not None:
-            np.multiply(dy, call.mask, call.dx)
         return call.dx
 
     def _bind(self, x):
@@ -61,6 +61,7 @@ class DropoutStep(Step):
             if mask_shape is not None:
                 source = np.ones(mask_shape, self.dtype)
                 target = call.mask = np.empty(mask_shape, self.dtype)
+                call.scale = bind_mask(x, call.mask, call.y)
             call.drop = kernels.bind("dropout", source, call.key, target, rate=layer.rate)
         return self._remember(call)
 
@@ -71,12 +72,23 @@ class DropoutStep(Step):
         if not self.input_gradient:
             call.dx = None
         elif rate > 0:
-            # a mask needs a separate buffer: `dx is dy` means that there is nothing to do
-            in_place = self.consume_gradient and call.mask is None
-            call.dx = dy if in_place else self._buffer("dx", dy.shape)
+            call.dx = dy if self.consume_gradient else self._buffer("dx", dy.shape)
             if call.mask is None:
                 call.drop_gradient = kernels.bind("dropout", dy, call.key, call.dx, rate=rate)
+            else:
+                call.drop_gradient = bind_mask(dy, call.mask, call.dx)
         return self._remember(call)
+
+
+def bind_mask(x, mask, y):
+    """A callable that writes y = x * mask, where some axes of the mask have size 1."""
+    axes = [axis for axis, size in enumerate(mask.shape) if size != x.shape[axis]]
+    first, last = axes[0], axes[-1] + 1
+    if any(size != 1 for size in mask.shape[first:last]):  # shared along separate axes
+        return partial(np.multiply, x, mask, y)
+    shape = (prod(x.shape[:first]), prod(x.shape[first:last]), prod(x.shape[last:]))
+    scale = mask.reshape(shape[0], shape[2])
+    return kernels.bind("scale_rows_forward", x.reshape(shape), scale, y.reshape(shape))
 
 
 class MaskedLayer(SeededLayer):

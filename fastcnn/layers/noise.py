@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_fraction
-from fastcnn.layers.plain import PlainLayer
+from fastcnn.layers.plain import BoundPasses, PlainLayer
 from fastcnn.layers.registry import register
-from fastcnn.layers.seeded import SeededLayer
+from fastcnn.layers.seeded import SeededLayer, draw_key
 from fastcnn.layers.steps import PlainStep
+
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class NoiseStep(PlainStep):
-    """The step of a `Noise` layer: draws the noise of each batch."""
+    """The step of a `Noise` layer: draws the key of each batch's noise."""
 
     owns_output = False  # in inference it returns x
 
@@ -25,25 +29,33 @@ class NoiseStep(PlainStep):
             self._kept = self.bound(x) if training else None
             return x
         call = self._kept = self.bound(x)
-        layer.generator().standard_normal(dtype=call.noise.dtype, out=call.noise)
+        draw_key(layer.generator(), call.key)
         layer.apply(call)
         return call.y
 
 
-if TYPE_CHECKING:
-    from typing import Any
-
-
-class Noise(SeededLayer, PlainLayer):
-    """Base: `apply` and `apply_backward` use call.noise, standard normal values shaped like x."""
+class Noise(BoundPasses, SeededLayer, PlainLayer):
+    """Base: the noise is a function of call.key (see kernels/csrc/tiles/gaussian.inc.h)."""
 
     step_class = NoiseStep
     depends_on_training = True
     default_training = False
     stddev = 0.0
+    multiplies = False
 
     def prepare(self, call):
-        call.noise = np.zeros(call.x.shape, self.dtype)
+        super().prepare(call)
+        call.key = np.zeros(2, np.int64)
+        call.forward = self._bind(call.x, call.key, call.y)
+
+    def _bind(self, x, key, y):
+        settings = {"stddev": float(self.stddev), "multiplies": self.multiplies}
+        return kernels.bind("gaussian_noise", x, key, y, **settings)
+
+    def bind_gradients(self, call):
+        if self.stddev == 0 or not self.multiplies:
+            return kernels.bind("copy", call.dy, call.dx)
+        return self._bind(call.dy, call.key, call.dx)
 
 
 @register
@@ -69,13 +81,6 @@ class GaussianNoise(Noise):
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.stddev = check_fraction(stddev, "stddev", including_one=True)
-
-    def apply(self, call):
-        np.multiply(call.noise, self.stddev, call.y)
-        np.add(call.x, call.y, call.y)
-
-    def apply_backward(self, call):
-        call.dx[...] = call.dy
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev}
@@ -104,18 +109,12 @@ class GaussianDropout(Noise):
     True
     """
 
+    multiplies = True
+
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(seed, **kwargs)
         self.rate = check_fraction(rate, "rate")
         self.stddev = math.sqrt(self.rate / (1 - self.rate))
-
-    def apply(self, call):
-        call.noise *= self.stddev
-        call.noise += 1
-        np.multiply(call.x, call.noise, call.y)
-
-    def apply_backward(self, call):
-        np.multiply(call.dy, call.noise if self.stddev else 1, call.dx)
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate}
