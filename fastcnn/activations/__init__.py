@@ -13,8 +13,7 @@ Each is an instance of `ActivationFunction`: `forward(x, y)` writes y, `backward
 writes dx; all arrays have one shape and float type. A layer binds them to its buffers once. For a
 custom activation, pass an instance of a subclass to a layer: `Dense(8, activation=MyActivation())`.
 
-All are compiled kernels, but for sparsemax, and softmax and log_softmax over axes that are not the
-last, which use NumPy.
+All are compiled kernels.
 """
 
 from __future__ import annotations
@@ -138,7 +137,12 @@ class relu6(KernelActivation):  # noqa: N801
 
 
 class OverAxes(KernelActivation):
-    """A function over the axis (or axes) `axis`, None for all, whose kernels work on rows."""
+    """A function over the axis (or axes) `axis`, None for all.
+
+    `kernel` takes matrices (n, k), or is None; `columns` takes arrays (n, k, q).
+    """
+
+    columns = "softmax_columns"
 
     @parameterised
     def __init__(self, axis=-1):
@@ -163,22 +167,52 @@ class OverAxes(KernelActivation):
             )
         return tuple(axes)
 
-    def _are_last(self, x):
-        """Whether they are the last axes; over others NumPy is faster than copies to rows."""
+    def _matrices(self, x):
+        """The shape (n, k, q) in which the axes are k; None if they are not next to each other."""
         axes = self._axes(x.ndim)
-        return axes == tuple(range(x.ndim - len(axes), x.ndim))
+        if not axes or axes != tuple(range(axes[0], axes[-1] + 1)):
+            return None
+        first, last = axes[0], axes[-1] + 1
+        return tuple(math.prod(x.shape[part]) for part in _parts(first, last))
 
     def bind_forward(self, x, y):
-        if not self._are_last(x):
-            return functools.partial(self.forward, x, y)
-        bind = functools.partial(kernels.bind, f"{self.kernel}_forward")
-        return kernels.bind_rows(bind, self._axes(x.ndim), (x,), (y,))
+        return self._bind("forward", x, y)
 
     def bind_backward(self, dy, x, y, dx):
-        if not self._are_last(x):
-            return functools.partial(self.backward, dy, x, y, dx)
-        bind = functools.partial(kernels.bind, f"{self.kernel}_backward")
-        return kernels.bind_rows(bind, self._axes(x.ndim), (dy, y), (dx,))
+        return self._bind("backward", dy, y, dx)
+
+    def _bind(self, which, *arrays):
+        shape = self._matrices(arrays[0])
+        if shape is None:  # copies to rows
+            bind = functools.partial(self.bind_rows, which)
+            axes = self._axes(arrays[0].ndim)
+            return kernels.bind_rows(bind, axes, arrays[:-1], arrays[-1:])
+        if shape[2] == 1:
+            return self.bind_rows(which, *(array.reshape(shape[:2]) for array in arrays))
+        columns = [array.reshape(shape) for array in arrays]
+        return kernels.bind(f"{self.columns}_{which}", *columns, **self.settings)
+
+    def bind_rows(self, which, *arrays):
+        """The kernel bound to matrices (n, k)."""
+        if self.kernel is not None:
+            return kernels.bind(f"{self.kernel}_{which}", *arrays)
+        columns = [array[:, :, None] for array in arrays]
+        return kernels.bind(f"{self.columns}_{which}", *columns, **self.settings)
+
+    def forward(self, x, y):
+        """In NumPy, of any float type."""
+        axes = self._axes(x.ndim)
+        order = [*(axis for axis in range(x.ndim) if axis not in axes), *axes]
+        moved = x.transpose(order)
+        rows = moved.reshape(-1, math.prod(x.shape[axis] for axis in axes), 1)
+        result = np.empty_like(rows)
+        getattr(kernels.reference, f"{self.columns}_forward")(rows, result, **self.settings)
+        y.transpose(order)[...] = result.reshape(moved.shape)
+
+
+def _parts(first, last):
+    """The slices before, of and after the axes first, ..., last - 1."""
+    return slice(0, first), slice(first, last), slice(last, None)
 
 
 @register("softmax")
@@ -186,14 +220,8 @@ class softmax(OverAxes):  # noqa: N801
     """y = exp(x) / sum(exp(x)) over the axis (or axes) `axis`, by default the last"""
 
     kernel = "softmax"
+    settings = {"log": False}  # noqa: RUF012 - never modified
     layer = "Softmax"
-
-    def forward(self, x, y):
-        np.exp(x - x.max(self.axis, keepdims=True), out=y)
-        y /= y.sum(self.axis, keepdims=True)
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = y * (dy - (dy * y).sum(self.axis, keepdims=True))
 
 
 @register("log_softmax")
@@ -201,39 +229,14 @@ class log_softmax(OverAxes):  # noqa: N801
     """y = x - log(sum(exp(x))) over `axis`"""
 
     kernel = "log_softmax"
-
-    def forward(self, x, y):
-        np.subtract(x, x.max(self.axis, keepdims=True), out=y)
-        y -= np.log(np.exp(y).sum(self.axis, keepdims=True))
-
-    def backward(self, dy, x, y, dx):
-        dx[...] = dy - np.exp(y) * dy.sum(self.axis, keepdims=True)
+    settings = {"log": True}  # noqa: RUF012
 
 
 @register("sparsemax")
-class sparsemax(ActivationFunction):  # noqa: N801
+class sparsemax(OverAxes):  # noqa: N801
     """y = max(x - tau, 0) with the tau that makes sum(y) = 1 (Martins & Astudillo 2016)"""
 
-    @parameterised
-    def __init__(self, axis=-1):
-        self.axis = axis
-
-    def forward(self, x, y):
-        x = x - x.max(self.axis, keepdims=True)  # same result, without loss of precision
-        z = np.moveaxis(x, self.axis, -1)
-        ordered = -np.sort(-z, axis=-1)
-        sums = np.cumsum(ordered, axis=-1)
-        count = np.arange(1, z.shape[-1] + 1, dtype=x.dtype)
-        inside = (ordered * count > sums - 1).sum(-1, keepdims=True)
-        total = np.take_along_axis(sums, np.maximum(inside - 1, 0), -1)
-        tau = (total - 1) / np.maximum(inside, 1).astype(x.dtype)
-        np.maximum(x - np.moveaxis(tau, -1, self.axis), 0, out=y)
-
-    def backward(self, dy, x, y, dx):
-        inside = y > 0
-        count = np.maximum(inside.sum(self.axis, keepdims=True), 1).astype(x.dtype)
-        mean = np.where(inside, dy, 0).sum(self.axis, keepdims=True) / count
-        dx[...] = np.where(inside, dy - mean, 0)
+    columns = "sparsemax"
 
 
 def threshold(x: ArrayLike, threshold: float, default_value: float) -> NDArray:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fastcnn import kernels
 from fastcnn.core.arguments import check_data_format
 from fastcnn.layers.base import Layer, check_rank
@@ -89,14 +87,10 @@ class GlobalMaxPooling(GlobalPooling):
         return kernels.bind("max_pool2d_forward", x, y, None, **self.geometry(x))
 
     def bind_pool_backward(self, dy, x, y, dx):
-        chosen = np.empty(x.shape, bool)
-
-        def run():
-            np.equal(x, y, out=chosen)
-            share = dy / np.maximum(chosen.sum((1, 2), keepdims=True), 1).astype(dy.dtype)
-            np.multiply(chosen, share, out=dx)
-
-        return run
+        n, height, width, channels = x.shape
+        pixels, one = (n, height * width, channels), (n, channels)
+        arrays = dy.reshape(one), x.reshape(pixels), y.reshape(one), dx.reshape(pixels)
+        return kernels.bind("global_max_backward", *arrays)
 
 
 @register

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import partial
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from fastcnn import kernels
 from fastcnn.core.arguments import check_number
 from fastcnn.layers.plain import BoundPasses
 from fastcnn.layers.registry import register
-from fastcnn.layers.root_mean_square import RootMeanSquare
-from fastcnn.layers.sample_normalization import SampleNormalization
+from fastcnn.layers.sample_normalization import SampleNormalization, flat, flat_gradient
 
 if TYPE_CHECKING:
     from typing import Any
@@ -54,13 +56,22 @@ class RMSNormalization(BoundPasses, SampleNormalization):
 
     def prepare(self, call):
         super().prepare(call)
-        axes = self.axes(call.x.shape)
-        call.rms = RootMeanSquare(call.x, call.y, self.scale.value, axes, self.epsilon)
-        call.forward = call.rms.forward
+        call.axes = self.axes(call.x.shape)
+        rows = math.prod(n for axis, n in enumerate(call.x.shape) if axis not in call.axes)
+        call.inverse = np.empty(rows, self.dtype)
+
+        def bind(x, y):
+            arrays = x, flat(self.scale), y, call.inverse
+            return kernels.bind("rms_norm_forward", *arrays, epsilon=self.epsilon)
+
+        call.forward = kernels.bind_rows(bind, call.axes, (call.x,), (call.y,))
 
     def bind_gradients(self, call):
-        dscale = self.scale.gradient if self.scale.trainable else None
-        return partial(call.rms.backward, call.dy, call.dx, dscale)
+        def bind(dy, x, dx):
+            arrays = dy, x, flat(self.scale), call.inverse, dx, flat_gradient(self.scale)
+            return kernels.bind("rms_norm_backward", *arrays)
+
+        return kernels.bind_rows(bind, call.axes, (call.dy, call.x), (call.dx,))
 
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon}

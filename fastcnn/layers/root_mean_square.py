@@ -1,4 +1,4 @@
-"""Division by the root mean square, for RMSNormalization and LayerNormalization(rms_scaling)."""
+"""Division by the standard deviation alone, for LayerNormalization(rms_scaling)."""
 
 import math
 

@@ -215,7 +215,7 @@ class LayerNormalization(BoundPasses, SampleNormalization):
 
 
 @register
-class UnitNormalization(SampleNormalization):
+class UnitNormalization(BoundPasses, SampleNormalization):
     """y = x / sqrt(sum of x^2 over `axis`), which has norm 1; zeros stay zeros.
 
     Args:
@@ -235,17 +235,29 @@ class UnitNormalization(SampleNormalization):
     LARGEST = 1e12  # factor, as in Keras
 
     def prepare(self, call):
+        super().prepare(call)
         call.axes = self.axes(call.x.shape)
+        rows = math.prod(n for axis, n in enumerate(call.x.shape) if axis not in call.axes)
+        call.factor = np.empty(rows, self.dtype)
+        call.forward = self._bind(call, "forward", (call.x,), (call.y,))
 
-    def apply(self, call):
-        squares = np.square(call.x).sum(call.axes, keepdims=True)
-        with np.errstate(divide="ignore"):
-            call.factor = np.minimum(1 / np.sqrt(squares), squares.dtype.type(self.LARGEST))
-        np.multiply(call.x, call.factor, out=call.y)
+    def bind_gradients(self, call):
+        return self._bind(call, "backward", (call.dy, call.y), (call.dx,))
 
-    def apply_backward(self, call):
-        along = (call.dy * call.y).sum(call.axes, keepdims=True)
-        along[call.factor == self.LARGEST] = 0  # the factor is a constant there
-        np.multiply(call.y, along, out=call.dx)
-        np.subtract(call.dy, call.dx, out=call.dx)
-        call.dx *= call.factor
+    def _bind(self, call, which, read, written):
+        def bind(*arrays):  # (n, k, q), normalized over k
+            *inputs, out = arrays
+            factor = call.factor.reshape(out.shape[0], out.shape[2])
+            arrays = (*inputs, out, factor) if which == "forward" else (*inputs, factor, out)
+            return kernels.bind(f"unit_norm_{which}", *arrays, most=self.LARGEST)
+
+        first, last = call.axes[0], call.axes[-1] + 1
+        if call.axes == tuple(range(first, last)):
+            parts = slice(0, first), slice(first, last), slice(last, None)
+            shape = tuple(math.prod(call.x.shape[part]) for part in parts)
+            return bind(*(array.reshape(shape) for array in (*read, *written)))
+
+        def bind_matrices(*matrices):
+            return bind(*(matrix[:, :, None] for matrix in matrices))
+
+        return kernels.bind_rows(bind_matrices, call.axes, read, written)
