@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_choice, check_data_format
 from fastcnn.core.steps import Call
 from fastcnn.layers.base import check_rank
@@ -102,6 +103,19 @@ def gradient_of(layer, call, dy):
     return call.dx
 
 
+def pixels(images):
+    """Images (n, h, w, c) as (n, h * w, c)."""
+    n, height, width, channels = images.shape
+    return images.reshape(n, height * width, channels)
+
+
+def bind_linear(call, scale, center=None, offset=None, bounds=(-np.inf, np.inf)):
+    """A callable that writes y = (x - center) * scale + offset, within bounds; each is (n, c)."""
+    low, high = map(float, bounds)
+    arrays = pixels(call.x), scale, pixels(call.y), center, offset
+    return kernels.bind("scale_rows_forward", *arrays, low=low, high=high)
+
+
 def rescaled(images, source, target):
     """`images` with values in the range `source`, moved linearly to the range `target`."""
     if tuple(source) == tuple(target):
@@ -149,9 +163,20 @@ class RandomFlip(Augmentation):
     def draw(self, shape, generator):
         return generator.random(shape[0]) <= 0.5
 
+    def prepare(self, call):
+        call.flags, call.bound_dy = np.empty(len(call.x), np.uint8), None
+        call.forward = self._bind(call.x, call.flags, call.y)
+
     def apply(self, call):
-        call.y[...] = call.x
-        call.y[call.drawn] = self._flipped(call.x[call.drawn])
+        call.flags[...] = call.drawn
+        call.forward()
+
+    def _bind(self, x, flags, y):
+        settings = {
+            "vertical": self.mode != "horizontal",
+            "horizontal": self.mode != "vertical",
+        }
+        return kernels.bind("flip", x, flags, y, **settings)
 
     def change_masks(self, masks, drawn):
         masks = masks.copy()
@@ -159,8 +184,10 @@ class RandomFlip(Augmentation):
         return masks
 
     def apply_backward(self, call):
-        call.dx[...] = call.dy
-        call.dx[call.drawn] = self._flipped(call.dy[call.drawn])
+        if call.bound_dy is not call.dy:
+            call.backward = self._bind(call.dy, call.flags, call.dx)
+            call.bound_dy = call.dy
+        call.backward()
 
     def _flipped(self, images):
         if self.mode != "vertical":

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.layers.augmentation import Augmentation
+from fastcnn import kernels
+from fastcnn.layers.augmentation import Augmentation, bind_linear, pixels
 from fastcnn.layers.ranges import check_range, check_value_range
 from fastcnn.layers.registry import register
 
@@ -56,14 +57,26 @@ class RandomContrast(Augmentation):
         low, high = 1 - self.factor[0], 1 + self.factor[1]
         return generator.uniform(low, high, (shape[0], 1, 1, 1)).astype(self.dtype)
 
+    def prepare(self, call):
+        n, height, width, channels = call.x.shape
+        call.mean, call.scale = np.empty((2, n, channels), self.dtype)
+        geometry = {"pool_size": (height, width), "strides": (1, 1), "pads": (0, 0, 0, 0)}
+        mean = call.mean.reshape(n, 1, 1, channels)
+        call.find_mean = kernels.bind("average_pool2d_forward", call.x, mean, **geometry)
+        call.forward = bind_linear(
+            call, call.scale, center=call.mean, offset=call.mean, bounds=self.value_range
+        )
+
     def apply(self, call):
-        mean = call.x.mean((1, 2), keepdims=True)
-        call.unclipped = (call.x - mean) * call.drawn + mean
-        np.clip(call.unclipped, *self.value_range, out=call.y)
+        call.find_mean()
+        call.scale[...] = call.drawn[:, 0, 0]
+        call.forward()
 
     def apply_backward(self, call):
         low, high = self.value_range
-        open_ = np.where((call.unclipped >= low) & (call.unclipped <= high), call.dy, 0)
+        mean = call.mean[:, None, None]
+        unclipped = (call.x - mean) * call.drawn + mean
+        open_ = np.where((unclipped >= low) & (unclipped <= high), call.dy, 0)
         mean = open_.mean((1, 2), keepdims=True)
         call.dx[...] = open_ * call.drawn + (1 - call.drawn) * mean
 
@@ -109,14 +122,26 @@ class RandomBrightness(Augmentation):
         drawn = generator.uniform(*self.factor, (shape[0], 1, 1, 1)) * (high - low)
         return drawn.astype(self.dtype)
 
+    def prepare(self, call):
+        shape = len(call.x), call.x.shape[3]
+        call.offset, call.ones = np.empty(shape, self.dtype), np.ones(shape, self.dtype)
+        call.bound_dy = None
+        call.forward = bind_linear(call, call.ones, offset=call.offset, bounds=self.value_range)
+
     def apply(self, call):
-        call.unclipped = call.x + call.drawn
-        np.clip(call.unclipped, *self.value_range, out=call.y)
+        call.offset[...] = call.drawn[:, 0, 0]
+        call.forward()
 
     def apply_backward(self, call):
-        low, high = self.value_range
-        inside = (call.unclipped >= low) & (call.unclipped <= high)
-        np.multiply(call.dy, inside, out=call.dx)
+        if call.bound_dy is not call.dy:
+            call.backward, call.bound_dy = self._bind_gradient(call), call.dy
+        call.backward()
+
+    def _bind_gradient(self, call):
+        low, high = map(float, self.value_range)
+        dy, x, dx = map(pixels, (call.dy, call.x, call.dx))
+        arrays = dy, x, call.ones, dx, None, call.offset
+        return kernels.bind("scale_rows_backward", *arrays, low=low, high=high)
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
@@ -126,17 +151,43 @@ GRAY = (0.2989, 0.5870, 0.1140)  # the weights of red, green and blue
 
 
 class Graying(Augmentation):
-    """Base of the layers that mix colors with their gray value: red, green and blue, or gray."""
+    """Base of the layers that mix colors with their gray value, of which call.drawn is the share.
+
+    Images are red, green and blue, or gray.
+    """
 
     channels: tuple[int, ...] = (1, 3)
 
-    def _gray(self, images):
-        """The gray values (n, h, w, 1)."""
-        return images if images.shape[3] == 1 else images @ np.array([GRAY], self.dtype).T
+    def prepare(self, call):
+        call.bound_dy = None
+        if call.x.shape[3] == 3:
+            call.matrix = np.empty((len(call.x), 3, 3), self.dtype)
+            arrays = pixels(call.x), call.matrix, pixels(call.y)
+            call.forward = kernels.bind("color_matrix_forward", *arrays, **self._bounds())
 
-    def _gray_backward(self, dy):
-        """The gradient of sum(dy * _gray(images)), with dy (n, h, w, c)."""
-        return dy if dy.shape[3] == 1 else dy.sum(3, keepdims=True) * np.array(GRAY, self.dtype)
+    def apply(self, call):
+        if call.x.shape[3] == 1:  # which is gray
+            call.y[...] = call.x
+            return
+        gray = np.array(GRAY, self.dtype)[:, None]
+        share = np.asarray(call.drawn, self.dtype)[:, 0]
+        call.matrix[...] = (1 - share) * np.eye(3, dtype=self.dtype) + share * gray
+        call.forward()
+
+    def apply_backward(self, call):
+        if call.x.shape[3] == 1:
+            call.dx[...] = call.dy
+            return
+        if call.bound_dy is not call.dy:
+            dy, x, dx = map(pixels, (call.dy, call.x, call.dx))
+            arrays = dy, x, call.matrix, dx
+            call.backward = kernels.bind("color_matrix_backward", *arrays, **self._bounds())
+            call.bound_dy = call.dy
+        call.backward()
+
+    def _bounds(self):
+        """The kernels' bounds of the result."""
+        return {}
 
 
 @register
@@ -173,12 +224,6 @@ class RandomGrayscale(Graying):
 
     def draw(self, shape, generator):
         return generator.random((shape[0], 1, 1, 1)) < self.factor
-
-    def apply(self, call):
-        call.y[...] = np.where(call.drawn, self._gray(call.x), call.x)
-
-    def apply_backward(self, call):
-        call.dx[...] = np.where(call.drawn, self._gray_backward(call.dy), call.dy)
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor}
@@ -226,14 +271,9 @@ class RandomColorDegeneration(Graying):
     def draw(self, shape, generator):
         return generator.uniform(*self.factor, (shape[0], 1, 1, 1)).astype(self.dtype)
 
-    def apply(self, call):
-        call.unclipped = call.x + call.drawn * (self._gray(call.x) - call.x)
-        np.clip(call.unclipped, *self.value_range, out=call.y)
-
-    def apply_backward(self, call):
-        low, high = self.value_range
-        dy = np.where((call.unclipped >= low) & (call.unclipped <= high), call.dy, 0)
-        call.dx[...] = dy + call.drawn * (self._gray_backward(dy) - dy)
+    def _bounds(self):
+        low, high = map(float, self.value_range)
+        return {"low": low, "high": high}
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.layers.augmentation import Augmentation
+from fastcnn import kernels
+from fastcnn.layers.augmentation import Augmentation, pixels
 from fastcnn.layers.ranges import check_range, check_value_range, without_numpy
 from fastcnn.layers.registry import register
 
@@ -92,9 +93,17 @@ class RandomErasing(Augmentation):
             np.clip(fill, *self.value_range, out=fill)
         return mask[..., None], fill
 
+    def prepare(self, call):
+        x, y = pixels(call.x), pixels(call.y)
+        call.fill, call.mask = np.empty_like(x), np.empty(x.shape[:2], np.uint8)
+        image = np.arange(len(x))
+        call.forward = kernels.bind("select", x, call.fill, image, call.mask, y)
+
     def apply(self, call):
         mask, fill = call.drawn
-        call.y[...] = np.where(mask, fill, call.x)
+        call.mask[...] = mask.reshape(call.mask.shape)
+        call.fill.reshape(call.x.shape)[...] = fill
+        call.forward()
 
     def apply_backward(self, call):
         np.multiply(call.dy, ~call.drawn[0], out=call.dx)

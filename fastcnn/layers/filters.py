@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_count
 from fastcnn.kernels.functions import depthwise_conv2d_forward
 from fastcnn.layers.augmentation import Augmentation
@@ -23,15 +24,15 @@ EDGE, CENTER = 1 / 13, 5 / 13
 SMOOTHING = [[[EDGE, EDGE, EDGE], [EDGE, CENTER, EDGE], [EDGE, EDGE, EDGE]]]
 
 
-def filtered(images, kernels):
-    """`images` after a convolution of each channel with each kernel (odd sides), padded with 0.
+def filtered(images, filters):
+    """`images` after a convolution of each channel with each filter (odd sides), padded with 0.
 
-    For kernels that are symmetric about their center this is also the gradient.
+    For filters that are symmetric about their center this is also the gradient.
     """
-    for kernel in kernels:
-        kernel = np.asarray(kernel, images.dtype)[:, :, None, None]
-        kernel = np.repeat(kernel, images.shape[3], 2)
-        images = depthwise_conv2d_forward(images, kernel, padding="same")
+    for weights in filters:
+        weights = np.asarray(weights, images.dtype)[:, :, None, None]
+        weights = np.repeat(weights, images.shape[3], 2)
+        images = depthwise_conv2d_forward(images, weights, padding="same")
     return images
 
 
@@ -84,13 +85,24 @@ class RandomSharpness(Augmentation):
         factor = generator.uniform(*self.factor, (shape[0], 1, 1, 1)).astype(self.dtype)
         return 1 - 2 * factor
 
+    def prepare(self, call):
+        call.smooth = np.empty_like(call.x)
+        call.share, call.rest = np.empty((2, len(call.x)), self.dtype)
+        low, high = map(float, self.value_range)
+        image = np.arange(len(call.x))
+        arrays = call.x, call.smooth, image, call.share, call.rest, call.y
+        call.forward = kernels.bind("mix", *arrays, low=low, high=high)
+
     def apply(self, call):
-        call.unclipped = call.x + call.drawn * (filtered(call.x, SMOOTHING) - call.x)
-        np.clip(call.unclipped, *self.value_range, out=call.y)
+        call.smooth[...] = filtered(call.x, SMOOTHING)
+        call.rest[...] = call.drawn[:, 0, 0, 0]
+        call.share[...] = 1 - call.rest
+        call.forward()
 
     def apply_backward(self, call):
         low, high = self.value_range
-        dy = np.where((call.unclipped >= low) & (call.unclipped <= high), call.dy, 0)
+        unclipped = call.x + call.drawn * (call.smooth - call.x)
+        dy = np.where((unclipped >= low) & (unclipped <= high), call.dy, 0)
         call.dx[...] = dy + filtered(call.drawn * dy, SMOOTHING) - call.drawn * dy
 
     def get_config(self):

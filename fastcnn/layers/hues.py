@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import config
-from fastcnn.layers.augmentation import Augmentation, rescaled
+from fastcnn import config, kernels
+from fastcnn.kernels.reference.images import hsv_to_rgb, ramps, rgb_to_hsv
+from fastcnn.layers.augmentation import Augmentation, pixels, rescaled
 from fastcnn.layers.ranges import check_range, check_value_range
 from fastcnn.layers.registry import register
 
@@ -16,45 +17,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from fastcnn.core.types import Range
-
-
-def rgb_to_hsv(images):
-    """(hue, saturation, value), each (..., ), of `images` (..., 3); hue is in [0, 1).
-
-    value = max, saturation = (max - min) / max; hue = i / 3 + (next - last) / (6 (max - min)),
-    where i is the channel of the maximum, and the two others follow in the order of r g b r g.
-    """
-    value = images.max(-1)
-    extent = value - images.min(-1)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        saturation = np.where(value > 0, extent / value, 0)
-        unit = 1 / (6 * extent)
-        red, green, blue = np.moveaxis(images, -1, 0)
-        hue = np.where(
-            red == value,
-            unit * (green - blue),
-            np.where(
-                green == value,
-                unit * (blue - red) + images.dtype.type(2 / 6),
-                unit * (red - green) + images.dtype.type(4 / 6),
-            ),
-        )
-    hue = np.where(extent > 0, hue, 0)
-    hue = np.where(hue < 0, hue + 1, hue)
-    return hue, saturation, value
-
-
-def hsv_to_rgb(hue, saturation, value):
-    """The images (..., 3): value * (1 - saturation * (1 - k)), k by hue and channel."""
-    scaled = saturation[..., None]
-    return ((1 - scaled) + scaled * _ramps(hue)) * value[..., None]
-
-
-def _ramps(hue):
-    """k (..., 3): 1 in the third of the circle around the channel's own hue, 0 opposite of it."""
-    turn = hue * 6
-    ramps = [abs(turn - 3) - 1, 2 - abs(turn - 2), 2 - abs(turn - 4)]
-    return np.clip(np.stack(ramps, -1), 0, 1)
 
 
 def hsv_gradient(images, changed, changed_gradient, saturation_slope=1):
@@ -67,11 +29,11 @@ def hsv_gradient(images, changed, changed_gradient, saturation_slope=1):
         changed_gradient: that of the RGB result.
     """
     hue, saturation, value = changed
-    dy, turn, ramps = changed_gradient, hue * 6, _ramps(hue)
+    dy, turn, k = changed_gradient, hue * 6, ramps(hue)
     slopes = np.stack([np.sign(turn - 3), -np.sign(turn - 2), -np.sign(turn - 4)], -1)
-    slopes *= 6 * ((ramps > 0) & (ramps < 1))
-    d_value = (dy * (1 - saturation[..., None] * (1 - ramps))).sum(-1)
-    d_saturation = -(dy * (1 - ramps)).sum(-1) * value * saturation_slope
+    slopes *= 6 * ((k > 0) & (k < 1))
+    d_value = (dy * (1 - saturation[..., None] * (1 - k))).sum(-1)
+    d_saturation = -(dy * (1 - k)).sum(-1) * value * saturation_slope
     d_hue = (dy * slopes).sum(-1) * saturation * value
 
     top, least = images.argmax(-1)[..., None], images.argmin(-1)[..., None]
@@ -135,19 +97,26 @@ class RandomHue(Augmentation):
         sign = np.where(generator.random(size) > 0.5, -0.5, 0.5)
         return (sign * generator.uniform(*self.factor, size)).astype(self.dtype)
 
+    def prepare(self, call):
+        call.turn, call.factor = np.ones((2, len(call.x)), self.dtype)
+        low, high = map(float, self.value_range)
+        settings = {"low": 0.0, "high": 1.0, "lowest": low, "extent": high - low}
+        arrays = pixels(call.x), call.turn, call.factor, pixels(call.y)
+        call.forward = kernels.bind("change_hue", *arrays, **settings, bounded=True)
+
     def apply(self, call):
-        hue, saturation, value = rgb_to_hsv(rescaled(call.x, self.value_range, (0, 1)))
-        hue = hue + call.drawn
-        hue = np.where(hue > 1, hue - 1, hue)
-        hue = np.where(hue < 0, hue + 1, hue)
-        call.changed = hue, saturation, value
-        call.images = hsv_to_rgb(hue, saturation, value)
-        call.y[...] = rescaled(np.clip(call.images, 0, 1), (0, 1), self.value_range)
+        call.turn[...] = call.drawn[:, 0, 0]
+        call.forward()
 
     def apply_backward(self, call):
-        inside = (call.images >= 0) & (call.images <= 1)
         images = rescaled(call.x, self.value_range, (0, 1))
-        call.dx[...] = hsv_gradient(images, call.changed, call.dy * inside)
+        hue, saturation, value = rgb_to_hsv(images)
+        hue = hue + call.drawn
+        hue = np.where(hue > 1, hue - 1, hue)
+        changed = np.where(hue < 0, hue + 1, hue), saturation, value
+        result = hsv_to_rgb(*changed)
+        inside = (result >= 0) & (result <= 1)
+        call.dx[...] = hsv_gradient(images, changed, call.dy * inside)
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
@@ -198,16 +167,23 @@ class RandomSaturation(Augmentation):
         factor = generator.uniform(*self.factor, (shape[0], 1, 1)).astype(self.dtype)
         return factor / (1 - factor + factor.dtype.type(config.epsilon()))
 
+    def prepare(self, call):
+        call.turn, call.factor = np.zeros((2, len(call.x)), self.dtype)
+        low, high = map(float, self.value_range)
+        arrays = pixels(call.x), call.turn, call.factor, pixels(call.y)
+        call.forward = kernels.bind("change_hue", *arrays, low=low, high=high)
+
     def apply(self, call):
-        hue, saturation, value = rgb_to_hsv(call.x)
-        call.unclipped = saturation * call.drawn
-        call.changed = hue, np.clip(call.unclipped, *self.value_range), value
-        call.y[...] = hsv_to_rgb(*call.changed)
+        call.factor[...] = call.drawn[:, 0, 0]
+        call.forward()
 
     def apply_backward(self, call):
         low, high = self.value_range
-        slope = call.drawn * ((call.unclipped >= low) & (call.unclipped <= high))
-        call.dx[...] = hsv_gradient(call.x, call.changed, call.dy, slope)
+        hue, saturation, value = rgb_to_hsv(call.x)
+        unclipped = saturation * call.drawn
+        changed = hue, np.clip(unclipped, low, high), value
+        slope = call.drawn * ((unclipped >= low) & (unclipped <= high))
+        call.dx[...] = hsv_gradient(call.x, changed, call.dy, slope)
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_number
-from fastcnn.layers.augmentation import Augmentation
+from fastcnn.core.steps import Call
+from fastcnn.layers.augmentation import Augmentation, pixels
 from fastcnn.layers.ranges import check_range
 from fastcnn.layers.registry import register
 
@@ -33,6 +35,11 @@ class Mixing(Augmentation):
         labels = labels.astype(self.dtype)
         share = share[:, None]
         return share * labels + (1 - share) * labels[partner]
+
+
+def _bind_mix(x, call, y):
+    """A callable that writes y, each image of x with its partner."""
+    return kernels.bind("mix", x, x, call.partner, call.share, call.rest, y)
 
 
 @register
@@ -76,14 +83,25 @@ class MixUp(Mixing):
         partner = generator.permutation(shape[0])
         return partner, generator.beta(self.alpha, self.alpha, shape[0]).astype(self.dtype)
 
+    def prepare(self, call):
+        call.partner, call.bound_dy = np.empty(len(call.x), np.int64), None
+        call.share, call.rest = np.empty((2, len(call.x)), self.dtype)
+        call.forward = _bind_mix(call.x, call, call.y)
+
     def apply(self, call):
-        call.y[...] = self._mixed(call.x, call.drawn)
+        call.partner[...], call.share[...] = call.drawn
+        call.rest[...] = 1 - call.share
+        call.forward()
 
     def apply_backward(self, call):
-        partner, share = call.drawn
-        share = share[:, None, None, None]
-        np.multiply(call.dy, share, out=call.dx)
-        call.dx[partner] += (1 - share) * call.dy
+        if call.bound_dy is not call.dy:
+            call.back = Call(call.dy)  # each image gets what it gave to its partner
+            call.back.partner, call.back.share = np.empty_like(call.partner), call.share
+            call.back.rest = np.empty_like(call.rest)
+            call.backward, call.bound_dy = _bind_mix(call.dy, call.back, call.dx), call.dy
+        call.back.partner[call.partner] = np.arange(len(call.partner))
+        call.back.rest[call.partner] = call.rest
+        call.backward()
 
     def change_masks(self, masks, drawn):
         return self._mixed(masks, drawn)
@@ -148,9 +166,16 @@ class CutMix(Mixing):
             share = share * extent / length
         return generator.permutation(size), (1 - share).astype(self.dtype), mask
 
+    def prepare(self, call):
+        call.partner = np.empty(len(call.x), np.int64)
+        call.mask = np.empty(pixels(call.x).shape[:2], np.uint8)
+        x, y = pixels(call.x), pixels(call.y)
+        call.forward = kernels.bind("select", x, x, call.partner, call.mask, y)
+
     def apply(self, call):
-        partner, _, mask = call.drawn
-        call.y[...] = np.where(mask, call.x[partner], call.x)
+        call.partner[...], _, mask = call.drawn
+        call.mask[...] = mask.reshape(call.mask.shape)
+        call.forward()
 
     def apply_backward(self, call):
         partner, _, mask = call.drawn

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.layers.augmentation import Augmentation, rescaled
+from fastcnn import kernels
+from fastcnn.layers.augmentation import Augmentation, bind_linear, rescaled
 from fastcnn.layers.ranges import check_range, check_value_range, without_numpy
 from fastcnn.layers.registry import register
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Range
 
 BYTES = (0, 255)
+
+
+def as_extent(value_range):
+    """A range of values as the kernels' keywords."""
+    low, high = map(float, value_range)
+    return {"lowest": low, "extent": high - low}
 
 
 @register
@@ -66,16 +73,19 @@ class Solarization(Augmentation):
             for low, high in (self.addition_factor, self.threshold_factor)
         )
 
+    def prepare(self, call):
+        call.addition, call.threshold = np.empty((2, len(call.x)), self.dtype)
+        arrays = call.x, call.addition, call.threshold, call.y
+        call.forward = kernels.bind("solarize", *arrays, **as_extent(self.value_range))
+
     def apply(self, call):
-        addition, threshold = call.drawn
-        call.sums = rescaled(call.x, self.value_range, BYTES) + addition
-        images = np.clip(call.sums, *BYTES)
-        images = np.where(images < threshold, images, 255 - images)
-        call.y[...] = rescaled(images, BYTES, self.value_range)
+        call.addition[...], call.threshold[...] = (drawn[:, 0, 0, 0] for drawn in call.drawn)
+        call.forward()
 
     def apply_backward(self, call):
-        inside = (call.sums >= 0) & (call.sums <= 255)
-        sign = np.where(np.clip(call.sums, *BYTES) < call.drawn[1], 1, -1)
+        sums = rescaled(call.x, self.value_range, BYTES) + call.drawn[0]
+        inside = (sums >= 0) & (sums <= 255)
+        sign = np.where(np.clip(sums, *BYTES) < call.drawn[1], 1, -1)
         np.multiply(call.dy, inside * sign, out=call.dx)
 
     def get_config(self):
@@ -130,11 +140,14 @@ class RandomPosterization(Augmentation):
         bits = generator.integers(low, max(high, low + 1), (shape[0], 1, 1, 1))
         return (8 - bits).astype(np.uint8)
 
+    def prepare(self, call):
+        call.bits = np.empty(len(call.x), np.uint8)
+        arrays = call.x, call.bits, call.y
+        call.forward = kernels.bind("posterize", *arrays, **as_extent(self.value_range))
+
     def apply(self, call):
-        images = rescaled(call.x, self.value_range, BYTES)
-        images = np.nan_to_num(images).astype(np.int32).astype(np.uint8)
-        images = ((images >> call.drawn) << call.drawn).astype(self.dtype)
-        call.y[...] = rescaled(images, BYTES, self.value_range)
+        call.bits[...] = call.drawn[:, 0, 0, 0]
+        call.forward()
 
     def apply_backward(self, call):
         call.dx[...] = 0
@@ -181,11 +194,18 @@ class RandomInvert(Augmentation):
     def draw(self, shape, generator):
         return chosen(self.factor, shape, generator)
 
+    def prepare(self, call):
+        call.scale, call.offset = np.empty((2, len(call.x), call.x.shape[3]), self.dtype)
+        call.forward = bind_linear(call, call.scale, offset=call.offset)
+
     def apply(self, call):
-        call.y[...] = np.where(call.drawn, self.value_range[1] - call.x, call.x)
+        drawn = call.drawn[:, 0, 0]
+        call.scale[...] = np.where(drawn, -1, 1)
+        call.offset[...] = np.where(drawn, self.value_range[1], 0)
+        call.forward()
 
     def apply_backward(self, call):
-        call.dx[...] = np.where(call.drawn, -call.dy, call.dy)
+        np.multiply(call.dy, call.scale[:, None, None], out=call.dx)
 
     def get_config(self):
         return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
