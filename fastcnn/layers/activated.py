@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastcnn import activations, config, constraints, initializers, regularizers
+from fastcnn.core.memory import aligned
 from fastcnn.core.steps import Call, Step
 from fastcnn.layers.base import Layer
 
@@ -100,7 +101,7 @@ class ActivatedStep(Step):
 
     def bind_gradients(self, call, dz):
         """Set call.weight_gradients if needed, and call.input_gradient if there is a call.dx."""
-        if self.layer.kernel.trainable:
+        if self.layer.trains_weights:
             call.weight_gradients = self.layer.bind_weight_gradients(call.x, dz)
         if call.dx is not None:
             call.input_gradient = self.layer.bind_input_gradient(dz, call.dx)
@@ -144,7 +145,7 @@ class ActivatedStep(Step):
         call = self._last_call()
         call.added_dz, call.added_dx, call.bound_dz = dz, dx, None
         call.weight_gradients = None
-        if self.layer.kernel.trainable:
+        if self.layer.trains_weights:
             call.weight_gradients = self.layer.bind_weight_gradients(call.x, dz)
         call.add_input_gradient = self.layer.bind_input_gradient(dz, dx, accumulate=True)
         return self._remember(call)
@@ -252,5 +253,13 @@ class ActivatedLayer(HasActivation, Layer):
     def weights_to_bind(self):
         return self.kernel.value, None if self.bias is None else self.bias.value
 
+    @property
+    def trains_weights(self) -> bool:
+        """Whether kernel or bias is trainable."""
+        return any(w is not None and w.trainable for w in (self.kernel, self.bias))
+
     def gradients_to_bind(self):
-        return self.kernel.gradient, None if self.bias is None else self.bias.gradient
+        dw, db = self.kernel.gradient, None if self.bias is None else self.bias.gradient
+        if dw is None:  # only the kernel is frozen: the kernels write both gradients
+            dw = aligned(self.kernel.shape, self.dtype)
+        return dw, db

@@ -72,7 +72,7 @@ class ConvMaxPoolStep(Step):
         call.dy = dy
         call.weight_gradients = call.input_gradient = call.dx = None
         geometry = self._geometry(call.x)
-        if self.conv.kernel.trainable:
+        if self.conv.trains_weights:
             dw, db = self.conv.gradients_to_bind()
             call.weight_gradients = bind(
                 "conv2d_max_pool2d_backward_weights", call.x, dy, call.argmax, dw, db, **geometry

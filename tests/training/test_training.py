@@ -226,6 +226,29 @@ class TestFit:
         model.fit(x, y, verbose=0)
         assert (model.layers[0].get_weights()[0] != frozen[0]).any()
 
+    @pytest.mark.parametrize("after", ["relu", "max_pool", "gelu"])
+    def test_bias_of_a_frozen_kernel_is_trained(self, after, backend):
+        """Its gradient is that of a layer whose kernel is trained as well."""
+        x, y = data()
+
+        def trained(frozen):
+            keras.utils.set_random_seed(0)
+            activation = None if after == "max_pool" else after
+            conv = layers.Conv2D(4, 3, activation=activation, input_shape=x.shape[1:])
+            last = [layers.MaxPooling2D()] if after == "max_pool" else []
+            model = keras.Sequential([conv, *last, layers.Flatten(), layers.Dense(10)])
+            conv.kernel.trainable = not frozen
+            before = conv.get_weights()
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            model.compile(keras.optimizers.SGD(0.1), loss)
+            model.train_on_batch(x, y)
+            return before, conv.get_weights()
+
+        (kernel, bias), (kernel_after, bias_after) = trained(frozen=True)
+        np.testing.assert_array_equal(kernel_after, kernel)
+        assert (bias_after != bias).all()
+        np.testing.assert_array_equal(bias_after, trained(frozen=False)[1][1])
+
     def test_fit_without_trainable_weights_warns(self):
         model = keras.Sequential([keras.Input((2,)), layers.Activation("softmax")])
         model.compile("sgd", "sparse_categorical_crossentropy")
