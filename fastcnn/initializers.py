@@ -299,6 +299,47 @@ class Orthogonal(RandomInitializer):
         return {**super().get_config(), "gain": self.gain}
 
 
+@registry.register("dirac")
+class Dirac(Initializer):
+    """Filters that copy channels: w[center, i, i] = gain, so that a new layer changes little.
+
+    Filter i copies input channel i. Filters beyond the number of input channels are those of
+    `remainder`. Keras has no such initializer, and does not load files that contain it.
+
+    Args:
+        gain: float.
+        remainder: an initializer, for the shape of the whole kernel; "zeros" as in PyTorch.
+
+    Raises:
+        ValueError: a shape of fewer than three axes.
+
+    Example:
+
+    >>> from fastcnn import initializers
+    >>> initializers.Dirac()((3, 2, 2))[:, :, 1].tolist()
+    [[0.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+    """
+
+    def __init__(self, gain: float = 1.0, remainder: str | Config | Initializer = "zeros") -> None:
+        self.gain = check_number(gain, "gain")
+        found = get(remainder)
+        if found is None:
+            raise ValueError("The argument `remainder` must be an initializer. Received None.")
+        self.remainder = found
+
+    def __call__(self, shape, dtype=None):
+        if len(shape) < 3:
+            raise ValueError(f"Dirac needs a shape of three or more axes. Received {tuple(shape)}.")
+        kernel = np.array(self.remainder(shape, dtype=dtype or config.floatx()))
+        channels = np.arange(min(shape[-2:]))
+        kernel[..., channels] = 0
+        kernel[(*(size // 2 for size in shape[:-2]), channels, channels)] = self.gain
+        return kernel
+
+    def get_config(self):
+        return {"gain": self.gain, "remainder": serialize(self.remainder)}
+
+
 # Keras's aliases
 zeros = Zeros
 ones = Ones

@@ -91,7 +91,42 @@ def test_lookup_and_config(name):
     assert type(again) is type(initializer)
     assert again.get_config() == initializer.get_config()
     assert initializers.get(type(initializer).__name__).get_config() == initializer.get_config()
-    assert initializer((2, 3)).shape == (2, 3)
+    shape = (3, 2, 3) if name == "dirac" else (2, 3)
+    assert initializer(shape).shape == shape
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 4), (3, 3, 2, 5), (2, 3, 5, 2), (3, 3, 3, 2, 2)])
+def test_dirac_copies_channels(shape):
+    kernel = initializers.Dirac(2)(shape)
+    assert kernel.dtype == np.float32
+    assert np.count_nonzero(kernel) == min(shape[-2:])
+    center = kernel[tuple(size // 2 for size in shape[:-2])]
+    np.testing.assert_array_equal(center, 2 * np.eye(*shape[-2:]))
+
+
+def test_convolution_of_dirac_is_the_identity():
+    x = np.random.default_rng(0).standard_normal((2, 5, 6, 3)).astype("float32")
+    layer = keras.layers.Conv2D(4, 3, padding="same", kernel_initializer="dirac")
+    y = layer(x)
+    np.testing.assert_array_equal(y[..., :3], x)
+    assert (y[..., 3] == 0).all()
+
+
+def test_dirac_takes_its_remainder_from_an_initializer():
+    shape, remainder = (3, 3, 2, 5), initializers.HeUniform(seed=1)
+    initializer = initializers.Dirac(remainder=remainder)
+    kernel = initializer(shape)
+    np.testing.assert_array_equal(kernel[..., 2:], remainder(shape)[..., 2:])
+    assert np.count_nonzero(kernel[..., :2]) == 2
+    config = json.loads(json.dumps(initializers.serialize(initializer)))
+    np.testing.assert_array_equal(initializers.deserialize(config)(shape), kernel)
+
+
+def test_dirac_errors():
+    with pytest.raises(ValueError, match=r"Dirac needs a shape of three or more axes.*\(2, 2\)"):
+        initializers.Dirac()((2, 2))
+    with pytest.raises(ValueError, match="`remainder` must be an initializer. Received None"):
+        initializers.Dirac(remainder=None)
 
 
 def test_errors():
