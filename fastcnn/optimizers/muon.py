@@ -10,6 +10,7 @@ import numpy as np
 
 from fastcnn.core.arguments import check_count, check_fraction, check_number, hand_on
 from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.orthogonal import NewtonSchulz
 from fastcnn.optimizers.patterns import check_patterns
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class Muon(Optimizer):
         X = G / norm(G), then ns_steps times: A = X X';  X = a X + (b A + c A A) X
         w -= learning_rate * rms_rate * sqrt(larger side of w) * X
 
-    All other weights, such as those of convolutions and biases, and what `exclude_layers` matches
-    are updated as by AdamW, with a rate of learning_rate * adam_lr_ratio.
+    All other weights, such as biases and, without `filters`, those of convolutions, and what
+    `exclude_layers` matches are updated as by AdamW, with a rate of learning_rate * adam_lr_ratio.
 
     Args:
         learning_rate: float, schedule or function.
@@ -55,6 +56,9 @@ class Muon(Optimizer):
         ns_steps: number of iterations.
         nesterov: whether to use Nesterov momentum.
         rms_rate: float, or None for steps without the last two factors.
+        filters: whether Muon also updates weights of three or more axes, such as the kernels of
+            convolutions (height, width, in, out), as matrices (height * width * in, out). Keras has
+            no such argument.
     """
 
     slot_names = interleaved = ("momentum", "velocity")
@@ -86,11 +90,13 @@ class Muon(Optimizer):
         ns_steps: int = 5,
         nesterov: bool = True,
         rms_rate: float | None = 0.2,
+        *,
+        filters: bool = False,
         **kwargs: Any,
     ) -> None:
         given = dict(locals())
         others = ("adam_weight_decay", "exclude_layers", "exclude_embeddings", "ns_steps")
-        super().__init__(**hand_on(given, *OWN, *others, "nesterov", "rms_rate"))
+        super().__init__(**hand_on(given, *OWN, *others, "nesterov", "rms_rate", "filters"))
         for argument, check in OWN.items():
             setattr(self, argument, check(given[argument], argument))
         if adam_weight_decay is not None:
@@ -106,9 +112,11 @@ class Muon(Optimizer):
         self.ns_steps = check_count(ns_steps, "ns_steps", 0)
         self.nesterov = bool(nesterov)
         self.rms_rate = None if rms_rate is None else check_number(rms_rate, "rms_rate")
+        self.filters = bool(filters)
 
     def _uses_adam(self, variable):
-        if len(variable.shape) != 2:
+        axes = len(variable.shape)
+        if axes < 2 or (axes > 2 and not self.filters):
             return True
         if self.exclude_embeddings and "embedding" in variable.path.lower():
             return True
@@ -127,10 +135,19 @@ class Muon(Optimizer):
             for variable, part in self._slices
         ]
         self._by_adam = [entry for variable, entry in views if self._uses_adam(variable)]
-        self._by_muon = [entry for variable, entry in views if not self._uses_adam(variable)]
+        self._by_muon = []
+        for variable, entry in views:
+            if not self._uses_adam(variable):
+                matrices = [array.reshape(-1, variable.shape[-1]) for array in entry]
+                self._by_muon.append((*matrices, self._iteration(matrices[0])))
+
+    def _iteration(self, matrix):
+        """What makes the steps of a weight orthogonal."""
+        coefficients = self.muon_a, self.muon_b, self.muon_c
+        return NewtonSchulz(matrix.shape, matrix.dtype.name, *coefficients, self.ns_steps)
 
     def step(self):
-        for weights, gradient, m, _, change in self._by_muon:
+        for weights, gradient, m, _, change, orthogonal in self._by_muon:
             m *= self.momentum
             m += gradient
             if self.nesterov:
@@ -138,7 +155,7 @@ class Muon(Optimizer):
                 change += gradient
             else:
                 change[...] = m
-            update = self._orthogonal(change)
+            update = orthogonal(change)
             factor = self.rate
             if self.rms_rate is not None:
                 factor *= math.sqrt(max(weights.shape)) * self.rms_rate
@@ -161,20 +178,11 @@ class Muon(Optimizer):
             change *= alpha
             weights -= change
 
-    def _orthogonal(self, matrix):
-        """A matrix near the orthogonal one next to `matrix`, by a Newton-Schulz iteration."""
-        is_tall = matrix.shape[0] > matrix.shape[1]
-        x = matrix.T if is_tall else matrix
-        x = x / (math.sqrt(np.square(x).sum(dtype=np.float64)) + 1e-7)
-        for _ in range(self.ns_steps):
-            square = x @ x.T
-            x = self.muon_a * x + (self.muon_b * square + self.muon_c * (square @ square)) @ x
-        return x.T if is_tall else x
-
     def get_config(self):
         names = (*OWN, "exclude_layers", "ns_steps", "nesterov", "exclude_embeddings")
         own = {name: getattr(self, name) for name in (*names, "adam_weight_decay", "rms_rate")}
-        return {**super().get_config(), **own}
+        config = {**super().get_config(), **own}
+        return {**config, "filters": True} if self.filters else config
 
     @classmethod
     def from_config(cls, config: Config, custom_objects: CustomObjects = None) -> Self:

@@ -54,6 +54,10 @@ DIFFERENT = {  # {path: (lines in Keras's signature only (-) and in ours only (+
         "Keras's *args are shape, initializer and dtype",
     ),
     "callbacks.ReduceLROnPlateau": (["-**kwargs"], "Keras ignores unknown arguments"),
+    "optimizers.Muon": (
+        ["+*", "+filters=False"],
+        "Keras updates kernels of convolutions by Adam only",
+    ),
     "optimizers.Optimizer.build": (
         ["-variables", "+store"],
         "the state has the layout of a model's flat arrays",
