@@ -60,6 +60,9 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         ignore_class: a label, which need not be in [0, classes), whose loss is 0 and which the
             mean leaves out; or None.
         reduction, name, dtype: see `Loss`.
+        label_smoothing: in [0, 1]; the loss is that of the target 1 - s + s / classes for the label
+            and s / classes for the others, as in CategoricalCrossentropy. Keras has this argument
+            only there, for one-hot targets.
 
     Shapes: y_true (n,) or (n, 1), y_pred (n, classes); more axes in between are allowed.
     """
@@ -74,9 +77,12 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         axis: Axes = -1,
         name: str | None = "sparse_categorical_crossentropy",
         dtype: DTypeLike | None = None,
+        *,
+        label_smoothing: float = 0.0,
     ) -> None:
         self.axis = check_axis(axis)
         super().__init__(from_logits, reduction, name, dtype)
+        self.label_smoothing = check_fraction(label_smoothing, "label_smoothing", True)
         self.ignore_class = ignore_class
         if ignore_class is not None:
             self.ignore_class = check_count(ignore_class, "ignore_class", -sys.maxsize)
@@ -112,21 +118,25 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         return self._gradient(y_true, y_pred)
 
     def _values(self, y_true, y_pred):
-        rows = np.arange(len(y_pred))
         if self.from_logits:
-            return -_log_softmax(y_pred)[rows, y_true]
-        p = _clip(y_pred)
-        return -np.log(p[rows, y_true] / p.sum(1))
+            log_p = _log_softmax(y_pred)
+        else:
+            log_p = np.log(_normalized(_clip(y_pred)))
+        values = -log_p[np.arange(len(y_pred)), y_true]
+        if self.label_smoothing:
+            values -= self.label_smoothing * (values + log_p.mean(1))
+        return values
 
     def _gradient(self, y_true, y_pred):
-        rows = np.arange(len(y_pred))
+        rows, smoothing = np.arange(len(y_pred)), self.label_smoothing
+        others = y_pred.dtype.type(smoothing / y_pred.shape[1])
         if self.from_logits:
-            gradient = np.exp(_log_softmax(y_pred))
-            gradient[rows, y_true] -= 1
+            gradient = np.exp(_log_softmax(y_pred)) - others
+            gradient[rows, y_true] -= 1 - smoothing
             return gradient
         p = _clip(y_pred)
-        gradient = np.repeat(1 / p.sum(1, keepdims=True), p.shape[1], axis=1)
-        gradient[rows, y_true] -= 1 / p[rows, y_true]
+        gradient = 1 / p.sum(1, keepdims=True) - others / p
+        gradient[rows, y_true] -= (1 - smoothing) / p[rows, y_true]
         return gradient * _inside(y_pred)
 
     def activation(self, z):
@@ -137,14 +147,14 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
             return super().bind(z, targets, scale, losses, dz, probabilities)
         if probabilities is None:
             probabilities = np.empty_like(z)
-        if not self.ignores_labels:
-            return kernels.bind(
-                "softmax_sparse_crossentropy", z, targets, scale, losses, probabilities, dz
-            )
-        labels = np.zeros_like(targets)
+        labels = np.zeros_like(targets) if self.ignores_labels else targets
         kernel = kernels.bind(
             "softmax_sparse_crossentropy", z, labels, scale, losses, probabilities, dz
         )
+        if self.label_smoothing:
+            kernel = self._smoothed(kernel, z, labels, scale, losses, dz)
+        if not self.ignores_labels:
+            return kernel
 
         def run():
             ignored = ~self.counted(targets)
@@ -156,8 +166,24 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
 
         return run
 
+    def _smoothed(self, kernel, z, labels, scale, losses, dz):
+        """`kernel`, and then the difference that smoothing makes: that of one row is linear in z"""
+        rows, factor = np.arange(len(z)), z.dtype.type(self.label_smoothing)
+
+        @np.errstate(all="ignore")
+        def run():
+            kernel()
+            losses[...] += factor * (z[rows, labels] - z.mean(1))
+            moved = factor * scale
+            dz[...] -= moved[:, None] / dz.dtype.type(z.shape[1])
+            dz[rows, labels] += moved
+
+        return run
+
     def get_config(self):
         config = {**super().get_config(), "ignore_class": self.ignore_class}
+        if self.label_smoothing:
+            config["label_smoothing"] = self.label_smoothing
         return config if self.axis == -1 else {**config, "axis": self.axis}
 
 

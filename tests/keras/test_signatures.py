@@ -54,6 +54,18 @@ DIFFERENT = {  # {path: (lines in Keras's signature only (-) and in ours only (+
         "Keras's *args are shape, initializer and dtype",
     ),
     "callbacks.ReduceLROnPlateau": (["-**kwargs"], "Keras ignores unknown arguments"),
+    "losses.SparseCategoricalCrossentropy": (
+        ["+*", "+label_smoothing=0.0"],
+        "Keras smooths one-hot labels only",
+    ),
+    "losses.sparse_categorical_crossentropy": (
+        ["+*", "+label_smoothing=0.0"],
+        "that of the class",
+    ),
+    "metrics.sparse_categorical_crossentropy": (
+        ["+*", "+label_smoothing=0.0"],
+        "the function of losses",
+    ),
     "optimizers.Muon": (
         ["+*", "+filters=False"],
         "Keras updates kernels of convolutions by Adam only",

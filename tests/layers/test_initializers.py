@@ -125,7 +125,7 @@ def test_dirac_takes_its_remainder_from_an_initializer():
 def test_dirac_errors():
     with pytest.raises(ValueError, match=r"Dirac needs a shape of three or more axes.*\(2, 2\)"):
         initializers.Dirac()((2, 2))
-    with pytest.raises(ValueError, match="`remainder` must be an initializer. Received None"):
+    with pytest.raises(ValueError, match=r"`remainder` must be an initializer\. Received None"):
         initializers.Dirac(remainder=None)
 
 

@@ -10,6 +10,10 @@ from fastcnn.plan.head import HeadCall
 CASES = {
     "sparse": lambda: losses.SparseCategoricalCrossentropy(),
     "sparse logits": lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
+    "sparse smooth": lambda: losses.SparseCategoricalCrossentropy(label_smoothing=0.2),
+    "sparse smooth logits": lambda: losses.SparseCategoricalCrossentropy(
+        from_logits=True, label_smoothing=0.2
+    ),
     "categorical": lambda: losses.CategoricalCrossentropy(),
     "categorical smooth": lambda: losses.CategoricalCrossentropy(label_smoothing=0.2),
     "categorical logits": lambda: losses.CategoricalCrossentropy(from_logits=True),
@@ -113,6 +117,42 @@ def test_ignored_labels_may_be_out_of_range_and_their_predictions_nan():
         loss(np.array([1, 254]), y_pred[:2])
 
 
+@pytest.mark.parametrize("ignored", [None, 2])
+def test_smoothing_of_labels_equals_that_of_one_hot_targets(ignored):
+    """In calls, in training, and in metrics; with ignored labels on the others."""
+    rng = np.random.default_rng(0)
+    z, labels = rng.normal(size=(9, 4)).astype(np.float32), np.arange(9) % 4
+    counted = labels != ignored
+    settings = {"from_logits": True, "label_smoothing": 0.3}
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=ignored, **settings)
+    wanted = losses.CategoricalCrossentropy(**settings)(np.eye(4)[labels[counted]], z[counted])
+    assert loss(labels, z) == pytest.approx(float(wanted), rel=1e-6)
+    head, one_hot = (
+        HeadCall(loss, None, z, labels, None),
+        HeadCall(losses.CategoricalCrossentropy(**settings), None, z[counted],
+                 np.eye(4, dtype=np.float32)[labels[counted]], None),
+    )  # fmt: skip
+    for call in (head, one_hot):
+        for action in (call.prepare, call.run, call.finish):
+            if action is not None:
+                action()
+    np.testing.assert_allclose(head.losses.mean(), one_hot.losses.mean(), rtol=1e-6)
+    np.testing.assert_allclose(head.dz[counted], one_hot.dz, atol=1e-7)
+    assert (head.dz[~counted] == 0).all()
+    p = keras.ops.softmax(z)
+    probabilities = losses.SparseCategoricalCrossentropy(label_smoothing=0.3)
+    wanted = losses.CategoricalCrossentropy(label_smoothing=0.3)(np.eye(4)[labels], p)
+    assert probabilities(labels, p) == pytest.approx(float(wanted), rel=1e-5)
+
+
+def test_smoothing_of_labels_in_configs():
+    loss = losses.SparseCategoricalCrossentropy(label_smoothing=0.1)
+    assert losses.deserialize(losses.serialize(loss)).label_smoothing == 0.1
+    assert "label_smoothing" not in losses.SparseCategoricalCrossentropy().get_config()
+    with pytest.raises(ValueError, match="`label_smoothing`"):
+        losses.SparseCategoricalCrossentropy(label_smoothing=1.5)
+
+
 def test_focal_alphas_must_match_the_classes():
     with pytest.raises(ValueError, match="`alpha` of categorical_focal_crossentropy must have one"):
         losses.CategoricalFocalCrossentropy(alpha=[0.5, 0.5])(np.eye(3), np.eye(3))
@@ -190,7 +230,7 @@ def test_head_on_logits_matches_loss_on_probabilities(name, backend):
     head = HeadCall(loss, activation, z, targets, weights)
     head.prepare()
     head.run()
-    on_probabilities = type(loss)()
+    on_probabilities = type(loss).from_config({**loss.get_config(), "from_logits": False})
     p = activation(z)
     np.testing.assert_allclose(head.predictions, p, rtol=1e-6)
     np.testing.assert_allclose(head.losses, on_probabilities.values(targets, p), rtol=1e-4)
