@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from fastcnn.callbacks.csv_log import (
         CSVLogger as CSVLogger,
     )
+    from fastcnn.callbacks.flipping import (
+        AlternatingFlip as AlternatingFlip,
+    )
     from fastcnn.callbacks.monitoring import (
         EarlyStopping as EarlyStopping,
         ModelCheckpoint as ModelCheckpoint,
@@ -50,6 +53,7 @@ if not TYPE_CHECKING:  # to a type checker only the names above exist
             "backup": ("BackupAndRestore",),
             "control": ("LambdaCallback", "LearningRateScheduler", "TerminateOnNaN"),
             "csv_log": ("CSVLogger",),
+            "flipping": ("AlternatingFlip",),
             "monitoring": ("EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"),
             "remote": ("RemoteMonitor",),
             "tensorboard": ("TensorBoard",),

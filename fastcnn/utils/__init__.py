@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         from_torch_state_dict as from_torch_state_dict,
         to_torch_state_dict as to_torch_state_dict,
     )
+    from fastcnn.utils.whitening import whitening_filters as whitening_filters
 
 MODULES = {  # public name -> module that defines it, imported on first use
     "Config": "fastcnn.utils.small",
@@ -86,6 +87,7 @@ MODULES = {  # public name -> module that defines it, imported on first use
     "split_dataset": "fastcnn.utils.splitting",
     "standardize_dtype": "fastcnn.utils.small",
     "to_torch_state_dict": "fastcnn.utils.torch_weights",
+    "whitening_filters": "fastcnn.utils.whitening",
     "unpack_x_y_sample_weight": "fastcnn.utils.small",
 }
 
