@@ -118,10 +118,7 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
         return self._gradient(y_true, y_pred)
 
     def _values(self, y_true, y_pred):
-        if self.from_logits:
-            log_p = _log_softmax(y_pred)
-        else:
-            log_p = np.log(_normalized(_clip(y_pred)))
+        log_p = _log_softmax(y_pred) if self.from_logits else np.log(_normalized(_clip(y_pred)))
         values = -log_p[np.arange(len(y_pred)), y_true]
         if self.label_smoothing:
             values -= self.label_smoothing * (values + log_p.mean(1))

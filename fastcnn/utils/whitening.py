@@ -18,7 +18,7 @@ def whitening_filters(
 ) -> NDArray:
     """The kernel of a Conv2D whose outputs are uncorrelated, of variance 1, and of both signs.
 
-        C = mean over all patches p of p p';  C v = s v;  filters v / sqrt(s + epsilon), and -v / ...
+        C = mean over all patches p of p p';  C v = s v;  filters v / sqrt(s + epsilon), -v / ...
 
     A first layer with these filters need not be trained (Page 2019, "How to train your ResNet";
     Jordan 2024): freeze its kernel, and train its bias. With both signs relu loses nothing.
