@@ -22,12 +22,13 @@ import numpy as np
 import fastcnn as keras
 from fastcnn.demo.options import (
     Parser,
-    folder,
+    data_set,
     integer,
     model_file,
     positive_number,
     report_folder,
 )
+from fastcnn.recipes import command as recipes
 from fastcnn.report.training import EpochTimer, Report, Training
 
 PROGRAM = "python -m fastcnn.fashion"
@@ -55,6 +56,8 @@ examples:
   {PROGRAM} --save model.keras
       save the trained model; to load it, call
       fastcnn.models.load_model("model.keras")
+  {PROGRAM} --recipe fast --seeds 5
+      train another net five times, for 92 % in seconds; see docs/records.md
   {PROGRAM} --report results
       write a page with curves, mistakes and what the network sees to
       results/index.html, for any browser
@@ -133,6 +136,8 @@ def run(options: argparse.Namespace) -> int:
     """Load the data, train the requested models, and print their results."""
     if options.threads is not None:
         keras.config.set_num_threads(options.threads)
+    if options.recipe:
+        return recipes.run(options)
     if not options.distributed:
         return load_and_train(options)
     try:
@@ -228,7 +233,7 @@ def train_and_test(name, train, test, options):
     return Result(TITLES[name], model, timer, seconds, loss, accuracy, stopped, name.upper(), saved)
 
 
-def write_report(results, train_size, test, options):
+def write_report(results, train_size, test, options, class_names=None):
     """Write the page about the results; return whether that succeeded."""
     distribution = keras.distribution.distribution()
     if distribution is not None and distribution.data_shard_id != 0:
@@ -240,7 +245,7 @@ def write_report(results, train_size, test, options):
         trainings=results,
         x=test[0],
         y=test[1],
-        class_names=keras.datasets.fashion_mnist.CLASS_NAMES,
+        class_names=class_names or keras.datasets.fashion_mnist.CLASS_NAMES,
         train_size=train_size,
         command=options.command,
         settings=[
@@ -371,9 +376,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--data",
-        type=folder,
+        type=data_set,
         metavar="FOLDER",
-        help="folder with the four Fashion-MNIST files (default: search, then download)",
+        help="folder with the four Fashion-MNIST files (default: search, then download); with "
+        "--recipe also cifar10, for the data set of that name",
     )
     parser.add_argument(
         "--limit",
@@ -404,7 +410,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--quiet", action="store_true", help="print only the result, no summary and no progress"
     )
-    return parser.parse_args(arguments)
+    recipes.add_options(parser)
+    options = parser.parse_args(arguments)
+    recipes.check(parser, options)
+    return options
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 FACE = "face"
 LAYERS = (  # from the top
-    ("__main__", "fashion", "keras", "tf"),  # programs and aliases that use the face
+    ("__main__", "fashion", "keras", "recipes", "tf"),  # programs and aliases that use the face
     (FACE,),
     ("demo", "preprocessing", "report"),
     ("backend", "datasets", "ops", "plot", "testing", "utils", "wrappers"),

@@ -49,6 +49,11 @@ def folder(text):
     return text
 
 
+def data_set(text):
+    """A type for argparse: an existing folder, or the name of another data set."""
+    return text if text == "cifar10" else folder(text)
+
+
 def model_file(text):
     """A type for argparse: a writable .keras or .npz file, checked before the training starts."""
     path = Path(text)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import platform
 import time
 from html import escape
 from typing import TYPE_CHECKING
@@ -17,7 +15,7 @@ from fastcnn.report.chapter import Chapter
 from fastcnn.report.figures import style
 from fastcnn.report.style import CSS
 from fastcnn.saving.atomic import atomic_write
-from fastcnn.utils.system import config_rows
+from fastcnn.utils.system import config_rows, processor_name
 
 if TYPE_CHECKING:
     from fastcnn.core.types import Path
@@ -129,17 +127,7 @@ def _facts(report):
     """How to repeat the run, and what it ran on."""
     rows = [("command", f"<code>{escape(report.command)}</code>")]
     rows += [(name, escape(str(value))) for name, value in report.settings]
-    rows.append(("processor", escape(f"{_processor()}, {os.cpu_count()} cores")))
+    rows.append(("processor", escape(f"{processor_name()}, {os.cpu_count()} cores")))
     rows += [(name, escape(str(value))) for name, value in config_rows()]
     rows.append(("matplotlib", escape(matplotlib.__version__)))
     return tables.pairs(rows, "facts")
-
-
-def _processor():
-    """The name of the processor, where Linux says it; otherwise the architecture."""
-    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
-        for line in file:
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    return platform.machine()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import contextlib
+
 import numpy as np
 
 from fastcnn import config, kernels
@@ -25,6 +27,18 @@ def config_rows() -> list[tuple[str, object]]:
         ("platform", f"{platform.system()} {platform.release()} {platform.machine()}"),
         ("libc", " ".join(platform.libc_ver())),
     ]
+
+
+def processor_name() -> str:
+    """The name of the processor, where Linux says it; otherwise the architecture."""
+    import platform
+
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.machine()
 
 
 def show_config() -> None:
