@@ -7,13 +7,12 @@ dependency goes the wrong way round. The head of each file lists its dependencie
 """
 
 import re
-from pathlib import Path
 
 import pytest
 
-from fastcnn import kernels
+from tests.support.paths import SOURCES
 
-FOLDER = Path(kernels.__file__).parent / "native"
+FOLDER = SOURCES / "fastcnn" / "kernels" / "native"
 INCLUDED = re.findall(r'^include "(\w+)\.pxi"$', (FOLDER / "native.pyx").read_text(), re.M)
 # At the start of a line: functions, classes, type definitions and variables, with or without cdef.
 DEFINITIONS = re.compile(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from fastcnn import kernels
+from tests.support.paths import SOURCES
 
-KERNELS = Path(kernels.__file__).parent
+KERNELS = SOURCES / "fastcnn" / "kernels"
 DRIVER = Path(__file__).parent / "neon" / "driver.c"
 COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
 FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]  # same as in setup.py

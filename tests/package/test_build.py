@@ -10,7 +10,7 @@ import pytest
 
 import fastcnn
 from fastcnn import kernels
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SOURCES
 
 NO_OPENMP = """#!/bin/sh
 case " $* " in *" -fopenmp "*) exit 1 ;; esac
@@ -26,7 +26,7 @@ def setup(*arguments, **environment):
     """Run setup.py with these arguments."""
     return subprocess.run(
         [sys.executable, "setup.py", *map(str, arguments)],
-        cwd=ROOT,
+        cwd=SOURCES,
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
@@ -80,10 +80,10 @@ def sdist(tmp_path_factory):
 
 
 def test_sdist_contains_the_whole_repository(sdist):
-    if not (ROOT / ".git").exists():
+    if not (SOURCES / ".git").exists():
         pytest.skip("not a repository")
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    tracked = {name for name in listed.stdout.splitlines() if (ROOT / name).exists()}
+    listed = subprocess.run(["git", "ls-files"], cwd=SOURCES, capture_output=True, text=True)
+    tracked = {name for name in listed.stdout.splitlines() if (SOURCES / name).exists()}
     assert tracked - set(sdist) == set()
     assert not [name for name in sdist if name.endswith((".so", ".pyc", "native.c"))]
 

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SOURCES
 
 
 def load_tool():
@@ -19,7 +19,7 @@ imports = load_tool()
 
 @pytest.fixture(scope="module")
 def package():
-    return imports.find_imports(ROOT / "fastcnn")
+    return imports.find_imports(SOURCES / "fastcnn")
 
 
 def test_imports_run_down(package):
