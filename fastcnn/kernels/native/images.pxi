@@ -118,7 +118,8 @@ cdef class Solarize(ImageBlocks):
     cdef float lowest, extent
 
     def __init__(self, x, addition, threshold, y, lowest, extent):
-        self.x, self.addition, self.threshold, self.y = image_rows(x), addition, threshold, image_rows(y)
+        self.x, self.y = image_rows(x), image_rows(y)
+        self.addition, self.threshold = addition, threshold
         self.lowest, self.extent = lowest, extent
         self.set_sizes(x.shape, 1, 16)
 
