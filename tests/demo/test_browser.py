@@ -334,6 +334,17 @@ def test_a_picture(page, tutorial, shoe, event):
     expected = np.asarray(Image.fromarray(picture).resize((448, 320)), np.float32)
     np.testing.assert_allclose(found[64:384].astype(np.float32), expected, atol=40)
     shown(page, tutorial)
+    draw(page, [(0.2, 0.05), (0.8, 0.05)])
+    assert slate(page)[22, 224] == 0  # dark on light
+    press(page, "e")
+    draw(page, [(0.4, 0.05), (0.6, 0.05)])
+    np.testing.assert_allclose(slate(page)[22, 224], 250, atol=2)
+    for _ in range(3):
+        page.run("document.getElementById('undo').click()")
+    press(page, "b")
+    draw(page, [(0.2, 0.05), (0.8, 0.05)])
+    assert slate(page)[22, 224] == 255  # light on black again
+    shown(page, tutorial)
 
 
 @pytest.mark.parametrize("ink", [0, 255])

@@ -8,6 +8,7 @@ const UNDO = 20;              // steps that can be undone
 
 let earlier = [];             // what the slate was before each step
 let isEmpty = true;
+let colors = {};              // {ground, ink}: of the eraser and of the pen
 let stroke = null;            // {points, image}: of the stroke that is being drawn
 
 const tool = () => document.querySelector("input[name=tool]:checked").value;
@@ -18,7 +19,7 @@ function choose(name) {
 }
 
 export function keep() {
-  earlier.push([pen.getImageData(0, 0, SIZE, SIZE), isEmpty]);
+  earlier.push([pen.getImageData(0, 0, SIZE, SIZE), isEmpty, colors]);
   if (earlier.length > UNDO) earlier.shift();
 }
 
@@ -30,21 +31,25 @@ export function changed(empty) {
   slate.dispatchEvent(new CustomEvent("change", {detail: {isEmpty}}));
 }
 
-export function blacken() {
-  pen.fillStyle = "#000";
+// Cover the slate with a color, on which the pen can be seen.
+export function cover(red, green, blue) {
+  const isLight = 0.299 * red + 0.587 * green + 0.114 * blue > 127;
+  colors = {ground: `rgb(${red} ${green} ${blue})`, ink: isLight ? "#000" : "#fff"};
+  pen.fillStyle = colors.ground;
   pen.fillRect(0, 0, SIZE, SIZE);
 }
 
 function clear() {
   if (isEmpty) return;
   keep();
-  blacken();
+  cover(0, 0, 0);
   changed(true);
 }
 
 function undo() {
   if (earlier.length === 0) return;
-  const [image, empty] = earlier.pop();
+  const [image, empty, before] = earlier.pop();
+  colors = before;
   pen.putImageData(image, 0, 0);
   changed(empty);
 }
@@ -67,7 +72,7 @@ function end() {
 function draw() {
   const {points, image, tool} = stroke;
   pen.putImageData(image, 0, 0);
-  pen.strokeStyle = pen.fillStyle = tool === "eraser" ? "#000" : "#fff";
+  pen.strokeStyle = pen.fillStyle = tool === "eraser" ? colors.ground : colors.ink;
   pen.lineWidth = tool === "fill" ? 6 : penWidth();
   pen.lineCap = pen.lineJoin = "round";
   pen.beginPath();
@@ -159,4 +164,4 @@ document.addEventListener("keydown", event => {
   event.preventDefault();
 });
 
-blacken();
+cover(0, 0, 0);

@@ -18,9 +18,12 @@ async function look() {
     do {
       isWaiting = false;
       const picture = await new Promise(resolve => slate.toBlob(resolve, "image/png"));
+      if (isEmpty) break;       // cleared in the meantime
       const response = await fetch("/look", {method: "POST", body: picture});
-      if (response.ok) present(await response.json());
-      else complain(await response.text());
+      const found = response.ok ? await response.json() : await response.text();
+      if (isEmpty) break;
+      if (response.ok) present(found);
+      else complain(found);
     } while (isWaiting);
   } catch {
     complain("The program does not answer. Does it still run?");
@@ -58,7 +61,6 @@ function fillRow(row, share, text, isBest) {
 }
 
 function present(found) {
-  if (isEmpty) return;        // cleared in the meantime
   answer = found;
   const {names, probabilities} = found;
   const best = probabilities.indexOf(Math.max(...probabilities));

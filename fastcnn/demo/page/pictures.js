@@ -1,6 +1,6 @@
 // Pictures from files, the clipboard or the things to try, onto the slate.
 
-import {SIZE, blacken, changed, keep, pen} from "/drawing.js";
+import {SIZE, changed, cover, keep, pen} from "/drawing.js";
 import {complain} from "/looking.js";
 
 const find = id => document.getElementById(id);
@@ -28,11 +28,10 @@ function background(image) {
     weight += data[i + 3];
     isOpaque &&= data[i + 3] > 250;
   }
-  if (!isOpaque) return sum > 127 * weight ? "#000" : "#fff";
+  if (!isOpaque) return sum > 127 * weight ? [0, 0, 0] : [255, 255, 255];
   const corners = [0, 63, 64 * 63, 64 * 64 - 1].map(i => data.slice(4 * i, 4 * i + 3));
-  const middle = [0, 1, 2].map(c => corners.map(rgb => rgb[c]).sort((a, b) => a - b))
+  return [0, 1, 2].map(c => corners.map(rgb => rgb[c]).sort((a, b) => a - b))
     .map(values => (values[1] + values[2]) / 2);
-  return `rgb(${middle.join(" ")})`;
 }
 
 async function show(file) {
@@ -44,8 +43,7 @@ async function show(file) {
     return complain("This file is not a picture that the browser can read.");
   }
   keep();
-  pen.fillStyle = background(image);
-  pen.fillRect(0, 0, SIZE, SIZE);
+  cover(...background(image));
   const scale = SIZE / Math.max(image.width, image.height);
   const width = image.width * scale, height = image.height * scale;
   pen.imageSmoothingQuality = "high";
@@ -93,7 +91,7 @@ for (const [name, path] of Object.entries(THINGS)) {
   button.append(svg);
   button.addEventListener("click", () => {
     keep();
-    blacken();
+    cover(0, 0, 0);
     pen.save();
     pen.scale(SIZE / 28, SIZE / 28);
     pen.fillStyle = "#d0d0d0";
