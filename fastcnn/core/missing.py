@@ -98,8 +98,8 @@ HINTS = {  # module -> {what to use instead: the missing names}
             "GradientTape custom_gradient gradients recompute_grad"
         ),
         "there is no graph: functions run as they are": "Graph Operation autograph compat",
-        "there is no text or sparse data: use Python's strings, and arrays": (
-            "RaggedTensor SparseTensor lookup ragged raw_ops sets sparse strings string"
+        "there is no sparse or ragged data, and no table of strings: use arrays and Python": (
+            "RaggedTensor SparseTensor lookup ragged raw_ops sets sparse"
         ),
         "use `model.save` and `tf.keras.models.load_model`": "Module saved_model train",
         "use `tf.keras.callbacks.TensorBoard`": "summary",

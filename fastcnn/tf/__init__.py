@@ -40,7 +40,7 @@ NAMES = {  # module in this package -> the names at the top of TensorFlow that i
     ),
     "dtypes": (
         "DType as_dtype bool complex128 complex64 double float16 float32 float64 half int16 "
-        "int32 int64 int8 uint16 uint32 uint64 uint8"
+        "int32 int64 int8 string uint16 uint32 uint64 uint8"
     ),
     "linalg": "einsum matmul norm tensordot",
     "math": (
@@ -52,7 +52,9 @@ NAMES = {  # module in this package -> the names at the top of TensorFlow that i
         "square subtract tan tanh truediv"
     ),
 }
-MODULES = ("config", "data", "dtypes", "image", "io", "linalg", "math", "nn", "random")
+MODULES = (
+    *("config", "data", "dtypes", "image", "io", "linalg", "math", "nn", "random", "strings"),
+)
 OTHERS = {  # name -> module
     "Tensor": "fastcnn.core.tensor",
     "TensorSpec": "fastcnn.data.elements",
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
         math as math,
         nn as nn,
         random as random,
+        strings as strings,
     )
     from fastcnn.tf.arranging import (
         argsort as argsort,
@@ -153,6 +156,7 @@ if TYPE_CHECKING:
         int16 as int16,
         int32 as int32,
         int64 as int64,
+        string as string,
         uint8 as uint8,
         uint16 as uint16,
         uint32 as uint32,

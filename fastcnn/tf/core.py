@@ -93,8 +93,8 @@ class Variable(variables.Variable):
 
 @op
 def constant(value: ArrayLike, dtype: Any = None, shape: Any = None, name: Name = None) -> NDArray:
-    """A tensor: Python floats become float32, integers int32."""
-    array = np.array(convert(value, dtype))
+    """A tensor of numbers or strings: Python floats become float32, integers int32."""
+    array = np.array(_converted(value, dtype))
     if shape is None:
         return array
     shape = tuple(shape)
@@ -106,6 +106,14 @@ def convert_to_tensor(
     value: ArrayLike, dtype: Any = None, dtype_hint: Any = None, name: Name = None
 ) -> NDArray:
     """`value` as a tensor."""
+    return _converted(value, dtype)
+
+
+def _converted(value: Any, dtype: Any) -> NDArray:
+    from fastcnn.tf import dtypes, strings
+
+    if dtype == dtypes.string or (dtype is None and strings.is_text(value)):
+        return strings.texts(value)
     return convert(value, dtype)
 
 

@@ -47,6 +47,28 @@ class DType:
         return f"tf.{self.name}"
 
 
+class StringType:
+    """The type of text: equal to NumPy's types of strings of any length, and to "string".
+
+    It does not have an attribute `dtype`, which NumPy would compare instead.
+    """
+
+    name = "string"
+    as_numpy_dtype = np.str_
+    is_bool = is_floating = is_integer = is_unsigned = is_complex = False
+
+    def __eq__(self, other: Any) -> Any:
+        if isinstance(other, (StringType, str)):
+            return getattr(other, "name", other) == self.name
+        return getattr(other, "kind", "") in ("U", "S") or other in (str, np.str_)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return "tf.string"
+
+
 def _limits(dtype):
     if dtype.kind == "b":
         return False, True
@@ -60,8 +82,11 @@ int8, int16, int32, int64 = DType("int8"), DType("int16"), DType("int32"), DType
 uint8, uint16, uint32, uint64 = DType("uint8"), DType("uint16"), DType("uint32"), DType("uint64")
 complex64, complex128 = DType("complex64"), DType("complex128")
 bool = DType("bool")
+string = StringType()
 
 
-def as_dtype(type_value: Any) -> DType:
+def as_dtype(type_value: Any) -> Any:
     """The type for a name, a type of NumPy's or a `DType`."""
+    if string == type_value:
+        return string
     return DType(standard_dtype(type_value).name)

@@ -9,6 +9,7 @@ import numpy as np
 
 from fastcnn import ops
 from fastcnn.core.lazy import explain_missing
+from fastcnn.core.tensor import tensor
 from fastcnn.ops import nn
 from fastcnn.ops.base import convert, op, standard_dtype, to_float
 
@@ -33,6 +34,20 @@ def _binary(name: str) -> Any:
     operation = getattr(ops, name)
 
     def call(x: ArrayLike, y: ArrayLike, name: Name = None) -> Any:
+        return operation(x, y)
+
+    return _described(call, operation)
+
+
+def _comparison(name: str) -> Any:
+    operation = getattr(ops, name)
+
+    def call(x: ArrayLike, y: ArrayLike, name: Name = None) -> Any:
+        from fastcnn.tf import strings
+
+        if strings.is_text(x) and strings.is_text(y):
+            same = strings.texts(x) == strings.texts(y)
+            return tensor(same if operation is ops.equal else ~same)
         return operation(x, y)
 
     return _described(call, operation)
@@ -70,9 +85,8 @@ angle = _unary("angle")
 add, subtract, multiply, maximum = map(_binary, ("add", "subtract", "multiply", "maximum"))
 minimum, pow, floormod, floordiv = map(_binary, ("minimum", "power", "mod", "floor_divide"))
 mod = floormod
-divide_no_nan, atan2, equal, not_equal = map(
-    _binary, ("divide_no_nan", "arctan2", "equal", "not_equal")
-)
+divide_no_nan, atan2 = map(_binary, ("divide_no_nan", "arctan2"))
+equal, not_equal = map(_comparison, ("equal", "not_equal"))
 greater, greater_equal, less, less_equal = map(
     _binary, ("greater", "greater_equal", "less", "less_equal")
 )

@@ -218,8 +218,8 @@ def test_functions_of_python(capsys):
     ("name", "hint"),
     [
         ("GradientTape", "train with `fit`"),
-        ("RaggedTensor", "text or sparse data"),
-        ("strings", "text or sparse data"),
+        ("RaggedTensor", "sparse or ragged data"),
+        ("lookup", "no table of strings"),
         ("saved_model", "`model.save`"),
         ("distribute", "CPU"),
         ("nn.ctc_loss", "not supported; use NumPy"),
