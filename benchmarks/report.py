@@ -74,7 +74,7 @@ def table(head, rows):
 
 def conditions(module, versions, threads, peaks, isa=None):
     """Where the figures of a measurement come from, as a dictionary: the head of a result file."""
-    words = [shlex.quote(word) for word in _public(sys.argv[1:])]
+    words = [shlex.quote(word) for word in public_arguments(sys.argv[1:])]
     load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
     low, high = min(peaks, key=lambda p: p.flops), max(peaks, key=lambda p: p.flops)
     peak = str(high)
@@ -109,7 +109,7 @@ def origin(module, versions, threads, peaks, isa=None):
     return heading(conditions(module, versions, threads, peaks, isa))
 
 
-def _public(words):
+def public_arguments(words):
     """The command's arguments without paths of this machine."""
     skip, kept = False, []
     for word in words:

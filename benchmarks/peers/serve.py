@@ -34,7 +34,7 @@ import numpy as np
 
 from benchmarks.layer_data import checksums
 from benchmarks.layer_rows import ROWS
-from benchmarks.nets import GROUPS, NETS
+from benchmarks.nets import GROUPS, NETS, RECIPES
 from tests.support.shapes import Conv2DCase
 
 INTERVAL = 0.02  # seconds
@@ -134,7 +134,7 @@ class Peer:
         if task == "compilers":
             self._compilers = use
             return {}
-        net = NETS[net]
+        net = (NETS | RECIPES)[net]
         if task == "check":
             call, result = self.prediction(
                 net, batch, method or self.check_method or self.predict_methods[0]

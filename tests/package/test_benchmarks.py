@@ -6,12 +6,13 @@ import warnings
 import numpy as np
 import pytest
 
-from benchmarks import layers, many_nets
+from benchmarks import layers, many_nets, nets, recipes
 from benchmarks.layer_data import checksums, difference
 from benchmarks.layer_report import report
 from benchmarks.layer_rows import KINDS, ROWS, SIZES, missing
 from benchmarks.peak import Peak
 from benchmarks.peers.fastcnn_rows import prepare
+from fastcnn.recipes.work import training_flop
 
 
 def test_every_registered_name_has_a_row():
@@ -99,3 +100,34 @@ def test_memory_of_nets(capsys, monkeypatch):
     rows = [line.split("|")[2] for line in printed.out.splitlines() if "| fastcnn, 2" in line]
     one, two = (float(cell.replace(",", "")) for cell in rows)
     assert two > one + 20000 * 28 * 28 * 4 / 1e6 > 2 * 20000 * 28 * 28 * 4 / 1e6
+
+
+def test_nets_of_the_recipes_have_their_widths():
+    x = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1), np.uint8)
+    for name, recipe in recipes.recipes.RECIPES.items():
+        assert nets.WIDTHS[name] == recipe.widths
+        net = nets.RECIPES[f"recipe-{name}"]
+        model = recipes.recipes.build(recipe, x)
+        trained = sum(weight.size for weight in model.trainable_weights if weight.ndim > 1)
+        kernels = sum(np.prod(shape) for role, shape in net.weight_shapes() if role == "kernel")
+        assert trained == kernels
+        assert net.flops(1, training=True) == training_flop(model) - first_layer_flop(model)
+
+
+def first_layer_flop(model):
+    """That of the layer which is not trained."""
+    return 2 * 27 * 27 * model.get_layer("whitening").kernel.size
+
+
+def test_epochs_of_recipes(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(recipes, "fma_peak", lambda *_, **options: Peak(1e9, "not measured"))
+    monkeypatch.setattr(recipes, "STEPS", 1)
+    path = tmp_path / "peers.json"
+    given = f"--nets fast --peers fastcnn --rounds 1 --seconds 0.01 --threads 1 --json {path}"
+    recipes.main(given.split())
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if "fast (16" in line)
+    written = json.loads(path.read_text())
+    assert set(written["seconds_per_epoch"]) == {"fast/fastcnn", "fast/recipe"}
+    assert all(0 < value < 1e4 for value in written["seconds_per_epoch"].values())
+    assert f"| {written['seconds_per_epoch']['fast/fastcnn']:.3g}"[:4] in row
+    assert str(tmp_path) not in path.read_text()
