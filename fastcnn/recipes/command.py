@@ -32,8 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--recipe",
         choices=RECIPES,
-        help="train another net the best way known for a given time: on two cores in about 15 "
-        "seconds (fast), 150 seconds (good) or 20 minutes (best)",
+        help="train another net, for the best accuracy that is known in a given time: on two fast "
+        "cores in about 15 seconds (fast), 150 seconds (good) or 20 minutes (best)",
     )
     group.add_argument(
         "--seeds",

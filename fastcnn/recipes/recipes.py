@@ -58,7 +58,7 @@ class Recipe:
 RECIPES = {
     "fast": Recipe(widths=(16, 32, 64), epochs=5, shift=1),
     "good": Recipe(widths=(32, 128, 128), epochs=11),
-    "best": Recipe(widths=(64, 256, 256), epochs=20, erased=0.08),
+    "best": Recipe(widths=(64, 256, 256), epochs=24, erased=0.08),
 }
 
 
