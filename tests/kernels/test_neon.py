@@ -1,7 +1,8 @@
-"""The 64-bit ARM tiles, cross-compiled and run in an emulator, against plain loops in C.
+"""The tiles for ARM, cross-compiled and run in an emulator, against plain loops in C.
 
-neon/driver.c tests every tile of every instruction set of that build. It can also be built for the
-host, with the same flags and every csrc/**/*.c.
+neon/driver.c tests every tile of every instruction set of that build: NEON and baseline on 64 bits,
+baseline on 32 bits (armv7), where pointers and sizes have half the width. The driver can also be
+built for the host, with the same flags and every csrc/**/*.c.
 """
 
 import re
@@ -16,9 +17,13 @@ from tests.support.paths import SOURCES
 
 KERNELS = SOURCES / "fastcnn" / "kernels"
 DRIVER = Path(__file__).parent / "neon" / "driver.c"
-COMPILER, EMULATOR = "aarch64-linux-gnu-gcc", "qemu-aarch64"
-FLAGS = ["-O3", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]  # same as in setup.py
-SOURCES = [KERNELS / "csrc" / name for name in ("isa/neon.c", "isa/baseline.c", "dispatch.c")]
+FLAGS = ["-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]  # same as in setup.py
+C_FILES = [KERNELS / "csrc" / name for name in ("isa/neon.c", "isa/baseline.c", "dispatch.c")]
+# Compiler, its optimization (that of setup.py takes a minute), emulator, instruction sets.
+MACHINES = {
+    "aarch64": ("aarch64-linux-gnu-gcc", "-O3", "qemu-aarch64", ["neon", "baseline"]),
+    "armv7": ("arm-linux-gnueabihf-gcc", "-O1", "qemu-arm", ["baseline"]),
+}
 TRIALS = 300  # per tile
 
 
@@ -28,37 +33,32 @@ def run(*command):
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def passed(tmp_path_factory):
-    """{table: [tile]} for the tiles that passed the driver's tests."""
-    for program in (COMPILER, EMULATOR):
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_tile_equals_plain_loops(machine, tmp_path):
+    compiler, optimization, emulator, tables = MACHINES[machine]
+    for program in (compiler, emulator):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
-    folder = tmp_path_factory.mktemp("neon")
 
     def build(source):
-        flags = FLAGS if source != DRIVER else ["-O1", "-std=gnu11", "-ffp-contract=off"]
-        target = folder / f"{source.stem}.o"
-        run(COMPILER, *flags, f"-I{KERNELS}", "-c", source, "-o", target)
+        flags = [optimization, *FLAGS]
+        if source == DRIVER:
+            flags = ["-O1", "-std=gnu11", "-ffp-contract=off"]
+        target = tmp_path / f"{source.stem}.o"
+        run(compiler, *flags, f"-I{KERNELS}", "-c", source, "-o", target)
         return target
 
     with ThreadPoolExecutor(2) as pool:
-        objects = list(pool.map(build, [*SOURCES, DRIVER]))
-    run(COMPILER, "-static", *objects, "-lm", "-o", folder / "driver")
-    found = {}
-    for line in run(EMULATOR, folder / "driver", TRIALS).splitlines():
+        objects = list(pool.map(build, [*C_FILES, DRIVER]))
+    run(compiler, "-static", *objects, "-lm", "-o", tmp_path / "driver")
+    passed = {}  # {table: [tile]}, the best instruction set first
+    for line in run(emulator, tmp_path / "driver", TRIALS).splitlines():
         table, tile = line.split()
-        found.setdefault(table, []).append(tile)
-    return found
+        passed.setdefault(table, []).append(tile)
 
-
-def test_neon_is_the_best_instruction_set_of_the_build(passed):
-    assert list(passed) == ["neon", "baseline"]
-
-
-@pytest.mark.parametrize("table", ["neon", "baseline"])
-def test_every_tile_equals_plain_loops(table, passed):
+    assert list(passed) == tables
     tile_list = (KERNELS / "csrc" / "tile_list.h").read_text()
     tiles = re.findall(r"^    T\(\w+, (\w+),", tile_list, re.M)
     assert len(tiles) > 40
-    assert sorted(passed[table]) == sorted(tiles)
+    for table in tables:
+        assert sorted(passed[table]) == sorted(tiles)

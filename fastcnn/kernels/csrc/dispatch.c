@@ -66,6 +66,17 @@ unsigned long long fastcnn_flush_denormals(void) {
 void fastcnn_restore_denormals(unsigned long long state) {
     __asm__ volatile("msr fpcr, %0" ::"r"(state));
 }
+#elif defined(__arm__) && defined(__ARM_FP)
+enum { FLUSH_TO_ZERO = 1 << 24 };
+unsigned long long fastcnn_flush_denormals(void) {
+    unsigned state;
+    __asm__ volatile("vmrs %0, fpscr" : "=r"(state));
+    __asm__ volatile("vmsr fpscr, %0" ::"r"(state | FLUSH_TO_ZERO));
+    return state;
+}
+void fastcnn_restore_denormals(unsigned long long state) {
+    __asm__ volatile("vmsr fpscr, %0" ::"r"((unsigned)state));
+}
 #else
 unsigned long long fastcnn_flush_denormals(void) { return 0; }
 void fastcnn_restore_denormals(unsigned long long state) { (void)state; }

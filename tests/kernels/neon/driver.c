@@ -1,5 +1,5 @@
 /* Tests every tile of tile_list.h on small integers against plain loops that implement kernels.h;
- * results must be equal. test_neon.py builds it for 64-bit ARM and runs it under qemu. Arrays end
+ * results must be equal. test_neon.py builds it for ARM and runs it under qemu. Arrays end
  * at a guard page, and gaps between rows must stay unchanged. Prints "table tile" for each tile
  * that passed; the first difference ends the program.
  */
