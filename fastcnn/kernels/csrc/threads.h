@@ -1,14 +1,25 @@
 /* What the Cython code needs of OpenMP (a serial build reports one thread), and the time. */
 #ifndef FASTCNN_THREADS_H
 #define FASTCNN_THREADS_H
-#include <time.h>
 
 /* Seconds on a monotonic clock. */
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <windows.h>
+static inline double fastcnn_now(void) {
+    LARGE_INTEGER ticks, per_second;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&per_second);
+    return (double)ticks.QuadPart / (double)per_second.QuadPart;
+}
+#else
+#include <time.h>
 static inline double fastcnn_now(void) {
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+#endif
 
 /* A value that several Python threads may read and write at once. */
 static inline double fastcnn_load(const double *from) {

@@ -94,7 +94,8 @@ def _after_fork():
     forked = True
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):  # not on Windows, where nothing forks
+    os.register_at_fork(after_in_child=_after_fork)
 set_instruction_set(os.environ.get("FASTCNN_ISA") or instruction_sets()[0])
 
 
