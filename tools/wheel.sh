@@ -30,7 +30,8 @@ for program in "${CC:-$compiler}" gcc as ld; do
 done
 PATH=$work/path "$work/tools/bin/python" -m build --outdir "$work/dist" "$sources" \
     >"$work/build.log" 2>&1 || { tail -20 "$work/build.log"; exit 1; }
-PATH=$work/tools/bin:$PATH auditwheel repair -w "$work/wheel" "$work"/dist/*.whl
+PATH=$work/tools/bin:$PATH auditwheel repair --strip -z 9 -w "$work/wheel" \
+    "$work"/dist/*.whl
 "$work/tools/bin/abi3audit" --strict "$work"/wheel/*.whl
 ls -l "$work"/dist/*.tar.gz "$work"/wheel/*.whl
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.support import page_commands, pages
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SOURCES
 
 DOCS = ROOT / "docs"
 OWN_TEST = {"docs/many_nets.md", "docs/distributed.md", "docs/graphs.md"}
@@ -121,7 +121,7 @@ def test_wrong_commands_are_noticed(command):
 def test_links_between_documents_lead_somewhere():
     for page, text in TEXTS.items():
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
-            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+            assert ((SOURCES / page).parent / target).exists(), f"{page}: {target}"
 
 
 # Examples with more to check

@@ -35,7 +35,7 @@ def test_it_is_at_most_two_megabytes(wheel):
 def test_it_holds_no_sources_of_the_extension(names):
     package = [name for name in names if name.startswith("fastcnn/")]
     suffixes = {Path(name).suffix for name in package}
-    assert suffixes == {".py", ".pyi", ".typed", ".so"}
+    assert suffixes == {".py", ".pyi", ".typed", ".so", ".css", ".html", ".js"}
     assert [name for name in package if name.endswith(".so")] == ["fastcnn/kernels/native.abi3.so"]
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, SOURCES
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # programs that are not of this package, and those that the reader writes
@@ -79,7 +79,7 @@ def fault(command):
 @functools.cache
 def variables():
     """The names FASTCNN_... in the sources."""
-    files = [ROOT / "setup.py", *(ROOT / "fastcnn").rglob("*.py")]
+    files = [SOURCES / "setup.py", *(SOURCES / "fastcnn").rglob("*.py")]
     return set(re.findall(r"FASTCNN_\w+", "".join(file.read_text("utf-8") for file in files)))
 
 
