@@ -103,9 +103,6 @@ def _sizes(kernel, rng, any_pads):
             sizes["n"] = few
     if kernel == "gather":
         sizes |= {"m": int(rng.integers(sizes["n"] > 0, 20)), "*": sizes["*"][1:]}
-    if kernel == "resize":
-        sizes |= {letter: int(rng.integers(1, 20)) for letter in "hwpq"}
-        sizes["k"] = sizes["c"] + int(rng.integers(2))
     if "start" in keywords:  # columns of a wider matrix
         config["start"] = int(rng.integers(0, 20))
         sizes["o"] = config["start"] + sizes["c"] + int(rng.integers(0, 20))
@@ -125,6 +122,9 @@ def _sizes(kernel, rng, any_pads):
         sizes["o"] = sizes["i"] * sizes["m"]
     if "q" in letters and "strides" not in keywords and not kernel.startswith("dot"):
         _size_images(kernel, rng, sizes)
+    if kernel == "resize":
+        sizes |= {letter: int(rng.integers(1, 20)) for letter in "hwpq"}
+        sizes["k"] = sizes["c"] + int(rng.integers(2))
     for key in sorted(keywords - set(config)):
         config[key] = KEYWORDS[key](rng)
     if "function" in keywords:
