@@ -102,8 +102,14 @@ class Server(ThreadingHTTPServer):
         """Answer until Ctrl-C; optionally open the page in the browser first."""
         if opens_browser and _has_desktop():  # else a browser for terminals could start in this one
             threading.Thread(target=webbrowser.open, args=[self.url], daemon=True).start()
+        # Not in this thread, where Ctrl-C could come between the start of an answer and its entry.
+        loop = threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True)
+        loop.start()
         with contextlib.suppress(KeyboardInterrupt):
-            self.serve_forever(poll_interval=0.1)
+            while loop.is_alive():
+                loop.join(1)
+        self.shutdown()
+        loop.join()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         if not self._free.acquire(blocking=False):
@@ -115,7 +121,7 @@ class Server(ThreadingHTTPServer):
         self._open.add(request)
         try:
             super().process_request(request, client_address)
-        except BaseException:  # there is no thread for it
+        except Exception:  # there is no thread for it
             self._forget(request)
             raise
 

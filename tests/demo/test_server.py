@@ -386,13 +386,11 @@ def test_browser_is_opened_unless_told_otherwise(classifier, monkeypatch):
         addresses.append(url)
         opened.set()
 
-    def interrupt(**settings):
-        raise KeyboardInterrupt
-
     monkeypatch.setattr(server_module.webbrowser, "open", open_page)
     monkeypatch.setenv("DISPLAY", ":0")
     with Server(0) as server:
-        monkeypatch.setattr(server, "serve_forever", interrupt)
+        monkeypatch.setattr(server, "serve_forever", lambda interval: None)
+        monkeypatch.setattr(server, "shutdown", lambda: None)
         server.run()
         server.run(opens_browser=True)
         assert opened.wait(10)
@@ -403,6 +401,27 @@ def test_browser_is_opened_unless_told_otherwise(classifier, monkeypatch):
         opened.clear()
         server.run(opens_browser=True)  # no desktop: a text browser would take the terminal
         assert not opened.wait(0.05)
+
+
+def test_ctrl_c_while_connections_arrive():
+    """No thread fails, which pytest would report, and the program ends."""
+    for delay in np.linspace(0.01, 0.03, 6):
+        with Server(0) as server:
+            address, stop = ("127.0.0.1", server.server_port), threading.Event()
+
+            def connect(address=address, stop=stop):
+                with contextlib.suppress(OSError):
+                    while not stop.is_set():
+                        socket.create_connection(address, 1).close()
+
+            clients = [threading.Thread(target=connect) for _ in range(2)]
+            timer = threading.Timer(delay, signal.raise_signal, [signal.SIGINT])
+            for thread in (*clients, timer):
+                thread.start()
+            server.run()
+            stop.set()
+        for thread in (*clients, timer):
+            thread.join()
 
 
 def test_ctrl_c_ends_the_program(model_file, shoe):
