@@ -67,7 +67,8 @@ def fault(command):
             program, *arguments = arguments
             if program == "fastcnn" or program.partition(".")[0] not in OURS:
                 return ""
-            return unknown_options(arguments, options_of(program))
+            command = [word for word in arguments[:1] if word.isalpha()]  # predict, serve
+            return unknown_options(arguments, options_of(program, *command))
     if program in READERS or program == "setup.py":
         return ""
     path = ROOT / program
@@ -84,13 +85,13 @@ def variables():
 
 
 @functools.cache
-def options_of(module):
-    """A text with the options of `python -m module`: its help, or its source."""
+def options_of(module, *command):
+    """A text with the options of `python -m module command`: its help, or its source."""
     if importlib.util.find_spec(module) is None:
         return ""
     if module.startswith("fastcnn."):
-        command = [sys.executable, "-m", module, "--help"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout
+        program = [sys.executable, "-m", module, *command, "--help"]
+        return subprocess.run(program, cwd=ROOT, capture_output=True, text=True).stdout
     path = ROOT / module.replace(".", "/")
     files = sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
     return "".join(file.read_text("utf-8") for file in files)
