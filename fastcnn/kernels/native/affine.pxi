@@ -86,6 +86,11 @@ cdef class AffineTransform(Kernel):
                 self.add_to_image(n, oh, ow, top + 1, left + 1, down * right)
             return
         channels = self.x.shape[3]
+        if self.bilinear and top >= 0 and left >= 0 and (
+            top + 1 < self.x.shape[1] and left + 1 < self.x.shape[2]
+        ):
+            self.pixel_inside(&self.x[n, top, left, 0], &self.y[n, oh, ow, 0], down, right)
+            return
         for c in range(channels):
             if not self.bilinear:
                 self.y[n, oh, ow, c] = self.read(n, top, left, c)
@@ -95,6 +100,17 @@ cdef class AffineTransform(Kernel):
             ) + down * (
                 (1 - right) * self.read(n, top + 1, left, c)
                 + right * self.read(n, top + 1, left + 1, c)
+            )
+
+    cdef inline void pixel_inside(
+        self, const float *x, float *y, float down, float right
+    ) noexcept nogil:
+        # x points at the pixel above and left of the position; all four are in the image.
+        cdef Py_ssize_t c, channels = self.x.shape[3]
+        cdef const float *below = x + self.x.shape[2] * channels
+        for c in range(channels):
+            y[c] = (1 - down) * ((1 - right) * x[c] + right * x[channels + c]) + down * (
+                (1 - right) * below[c] + right * below[channels + c]
             )
 
     cdef inline float read(

@@ -60,6 +60,23 @@ cdef inline float within(float value, float low, float high) noexcept nogil:
     return low if value < low else value
 
 
+cdef void to_bytes(
+    const float *x, float *y, Py_ssize_t start, Py_ssize_t end, float lowest, float extent
+) noexcept nogil:
+    # Values from lowest to lowest + extent as values from 0 to 255.
+    cdef Py_ssize_t i
+    for i in range(start, end):
+        y[i] = (x[i] - lowest) / extent * 255
+
+
+cdef void from_bytes(
+    float *y, Py_ssize_t start, Py_ssize_t end, float lowest, float extent
+) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(start, end):
+        y[i] = y[i] / 255 * extent + lowest
+
+
 cdef class Mix(ImageBlocks):
     # y[n] = share[n] * x[n] + rest[n] * other[partner[n]], within [low, high]
     cdef const float[:, ::1] x, other
@@ -125,16 +142,17 @@ cdef class Solarize(ImageBlocks):
 
     cdef void change(self, Py_ssize_t n, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
         cdef float addition = self.addition[n], threshold = self.threshold[n], s
-        cdef float lowest = self.lowest, extent = self.extent
         cdef const float *x = &self.x[n, 0]
         cdef float *y = &self.y[n, 0]
         cdef Py_ssize_t i
-        cdef bint scaled = lowest != 0 or extent != 255
+        if self.lowest != 0 or self.extent != 255:
+            to_bytes(x, y, start, end, self.lowest, self.extent)
+            x = y
         for i in range(start, end):
-            s = (x[i] - lowest) / extent * 255 if scaled else x[i]
-            s = within(s + addition, 0, 255)
-            s = s if s < threshold else 255 - s
-            y[i] = s / 255 * extent + lowest if scaled else s
+            s = within(x[i] + addition, 0, 255)
+            y[i] = s if s < threshold else 255 - s
+        if self.lowest != 0 or self.extent != 255:
+            from_bytes(y, start, end, self.lowest, self.extent)
 
 
 cdef class Posterize(ImageBlocks):
@@ -151,16 +169,18 @@ cdef class Posterize(ImageBlocks):
 
     cdef void change(self, Py_ssize_t n, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
         cdef int mask = 255 >> self.bits[n] << self.bits[n]
-        cdef float lowest = self.lowest, extent = self.extent, s
+        cdef float s
         cdef const float *x = &self.x[n, 0]
         cdef float *y = &self.y[n, 0]
         cdef Py_ssize_t i
-        cdef bint scaled = lowest != 0 or extent != 255
+        if self.lowest != 0 or self.extent != 255:
+            to_bytes(x, y, start, end, self.lowest, self.extent)
+            x = y
         for i in range(start, end):
-            s = (x[i] - lowest) / extent * 255 if scaled else x[i]
-            s = 0 if s != s else within(s, -2147483648, 2147483520)  # the largest float below 2^31
-            s = <float>(<int>s & mask)
-            y[i] = s / 255 * extent + lowest if scaled else s
+            s = 0 if x[i] != x[i] else within(x[i], -2147483648, 2147483520)  # largest below 2^31
+            y[i] = <float>(<int>s & mask)
+        if self.lowest != 0 or self.extent != 255:
+            from_bytes(y, start, end, self.lowest, self.extent)
 
 
 cdef class ColorMatrix(ImageBlocks):

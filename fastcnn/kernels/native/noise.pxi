@@ -30,46 +30,38 @@ cdef class GaussianNoise(Noise):
         self.table.gaussian(&self.x[start], &self.y[start], size, &p)
 
 
-cdef Py_ssize_t AT_ONCE = 256  # elements that alpha_dropout takes through its tiles
+cdef Py_ssize_t AT_ONCE = 256  # elements that alpha_dropout takes through its two tiles
 
 
 cdef class AlphaDropout(Noise):
-    # y = (x - dropped) * mask * scale + offset, by blocks of AT_ONCE elements. The mask is what
-    # dropout makes of ones: a product with it keeps NaN.
-    cdef float rate
-    cdef float[:, ::1] constants  # (6, AT_ONCE): center, scale, offset before and after the mask
-    cdef float[::1] ones
+    # y = (x - dropped) * mask + offset, by blocks of AT_ONCE elements. The mask is what dropout
+    # makes of ones: a product with it keeps NaN.
+    cdef float rate, scale
+    cdef float[:, ::1] constants  # (3, AT_ONCE): ones, dropped, offset
 
     def __init__(self, x, key, y, rate, dropped, scale, offset):
         self.bind(x, key, y)
-        self.rate = rate
-        columns = np.ones((6, AT_ONCE), np.float32)
-        columns *= np.array([dropped, 1, 0, 0, scale, offset], np.float32)[:, None]
-        self.constants, self.ones = columns, columns[1].copy()
+        self.rate, self.scale = rate, scale
+        columns = np.ones((3, AT_ONCE), np.float32)
+        columns *= np.array([1, dropped, offset], np.float32)[:, None]
+        self.constants = columns
         self.allocate_scratch(AT_ONCE)
 
     cdef void task(self, Py_ssize_t i, float *scratch) noexcept nogil:
-        cdef DropoutKey p
-        cdef Py_ssize_t start = i * ELEMENTS_PER_TASK
-        cdef Py_ssize_t end = min(start + ELEMENTS_PER_TASK, self.x.shape[0]), size
-        cdef float *y
-        p.key[0], p.key[1] = <unsigned int>self.key[0], <unsigned int>self.key[1]
-        p.rate, p.scale = self.rate, 1
-        while start < end:
-            size, y = min(AT_ONCE, end - start), &self.y[start]
-            p.first = <unsigned int>start
-            self.table.dropout(&self.ones[0], scratch, size, &p)
-            self.apply(&self.x[start], y, size, 0)
-            self.table.multiply(y, scratch, y, size, 0)
-            self.apply(y, y, size, 3)
-            start += size
-
-    cdef void apply(self, const float *x, float *y, Py_ssize_t size, int first) noexcept nogil:
+        cdef DropoutKey key
         cdef AffineRows p
-        p.x, p.dy, p.out, p.center = x, NULL, y, &self.constants[first, 0]
-        p.scale, p.offset = &self.constants[first + 1, 0], &self.constants[first + 2, 0]
-        p.rows, p.columns, p.low, p.high = 1, size, -INFINITY, INFINITY
-        self.table.affine_rows(&p)
+        cdef Py_ssize_t start = i * ELEMENTS_PER_TASK
+        cdef Py_ssize_t end = min(start + ELEMENTS_PER_TASK, self.x.shape[0])
+        key.key[0], key.key[1] = <unsigned int>self.key[0], <unsigned int>self.key[1]
+        key.rate, key.scale = self.rate, self.scale
+        p.center, p.scale, p.offset = &self.constants[1, 0], scratch, &self.constants[2, 0]
+        p.dy, p.rows, p.low, p.high = NULL, 1, -INFINITY, INFINITY
+        while start < end:
+            p.columns, key.first = min(AT_ONCE, end - start), <unsigned int>start
+            self.table.dropout(&self.constants[0, 0], scratch, p.columns, &key)
+            p.x, p.out = &self.x[start], &self.y[start]
+            self.table.affine_rows(&p)
+            start += p.columns
 
 
 def gaussian_noise(x, key, y, *, stddev, multiplies):

@@ -47,4 +47,4 @@ def alpha_dropout(x, key, y, *, rate, dropped, scale, offset):
     """y[i] = (x[i] - dropped) scale + offset where `dropout` keeps x[i], else offset; NaN stays"""
     dropped, scale, offset = (x.dtype.type(value) for value in (dropped, scale, offset))
     kept = (chances(x.size, key) >= np.float32(1) + np.float32(rate)).reshape(x.shape)
-    y[...] = (x - dropped) * kept * scale + offset
+    y[...] = (x - dropped) * (kept * scale) + offset
