@@ -10,6 +10,7 @@ from fastcnn import kernels
 from fastcnn.layers.augmentation import Augmentation, pixels
 from fastcnn.layers.ranges import check_range, check_value_range, without_numpy
 from fastcnn.layers.registry import register
+from fastcnn.layers.seeded import draw_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,7 +90,10 @@ class RandomErasing(Augmentation):
         mask = erase[:, None, None] & rows[:, :, None] & columns[:, None, :]
         fill = self._fill
         if fill is None:
-            fill = generator.standard_normal(shape, np.float32) * self.value_range[1]
+            key, fill = np.zeros(2, np.int64), np.zeros(shape, self.dtype)
+            draw_key(generator, key)
+            settings = {"stddev": float(self.value_range[1]), "multiplies": False}
+            kernels.bind("gaussian_noise", fill.copy(), key, fill, **settings)()
             np.clip(fill, *self.value_range, out=fill)
         return mask[..., None], fill
 

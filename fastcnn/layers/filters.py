@@ -87,6 +87,11 @@ class RandomSharpness(Augmentation):
 
     def prepare(self, call):
         call.smooth = np.empty_like(call.x)
+        weights = np.asarray(SMOOTHING[0], self.dtype)[:, :, None, None]
+        weights = np.repeat(weights, call.x.shape[3], 2)
+        geometry = {"strides": (1, 1), "pads": (1, 1, 1, 1), "dilation": (1, 1)}
+        arrays = call.x, weights, None, call.smooth
+        call.smoothing = kernels.bind("depthwise_conv2d_forward", *arrays, **geometry, relu=False)
         call.share, call.rest = np.empty((2, len(call.x)), self.dtype)
         low, high = map(float, self.value_range)
         image = np.arange(len(call.x))
@@ -94,7 +99,7 @@ class RandomSharpness(Augmentation):
         call.forward = kernels.bind("mix", *arrays, low=low, high=high)
 
     def apply(self, call):
-        call.smooth[...] = filtered(call.x, SMOOTHING)
+        call.smoothing()
         call.rest[...] = call.drawn[:, 0, 0, 0]
         call.share[...] = 1 - call.rest
         call.forward()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_count, check_number
-from fastcnn.layers.augmentation import ImageChange, rescaled
+from fastcnn.layers.augmentation import ImageChange, bind_linear, pixels, rescaled
 from fastcnn.layers.ranges import check_value_range
 from fastcnn.layers.registry import register
 from fastcnn.layers.steps import PlainStep
@@ -51,32 +52,58 @@ class AutoContrast(ImageChange):
         super().__init__(**kwargs)
         self.value_range = check_value_range(value_range)
 
+    def prepare(self, call):
+        n, height, width, channels = call.x.shape
+        geometry = {"pool_size": (height, width), "strides": (1, 1), "pads": (0, 0, 0, 0)}
+        call.high, call.low = np.empty((2, n, 1, 1, channels), self.dtype)
+        call.scale, call.offset, minus = -np.ones((3, n, channels), self.dtype)
+        # y is room for -x, whose maximum is the negative minimum of x
+        call.find_ends = [
+            kernels.bind("max_pool2d_forward", call.x, call.high, None, **geometry),
+            kernels.bind("scale_rows_forward", pixels(call.x), minus, pixels(call.y)),
+            kernels.bind("max_pool2d_forward", call.y, call.low, None, **geometry),
+        ]
+        call.stretch = bind_linear(call, call.scale, offset=call.offset, bounds=self.value_range)
+
     def apply(self, call):
+        for find in call.find_ends:
+            find()
+        np.negative(call.low, out=call.low)
+        low, high = call.low[:, 0, 0], call.high[:, 0, 0]
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            extent = high - low
+            call.scale[...] = 255 / extent
+            call.offset[...] = -low * call.scale
+        if self.value_range != BYTES or not np.isfinite(call.scale).all():
+            images = self._images(call)
+            stretched = rescaled(images, BYTES, self.value_range)
+            call.y[...] = np.where(np.isnan(stretched), call.x, stretched)
+        else:
+            call.stretch()
+
+    def _images(self, call):
+        """The stretched images, with values from 0 to 255; NaN where a channel is flat."""
         images = rescaled(call.x, self.value_range, BYTES)
-        call.low, call.high = (
-            end(images, (1, 2), keepdims=True, initial=start)
-            for end, start in ((np.min, np.inf), (np.max, -np.inf))
-        )
+        low, high = (rescaled(end, self.value_range, BYTES) for end in (call.low, call.high))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            scale = images.dtype.type(255) / (call.high - call.low)
-            images = images * scale + -call.low * scale
-        call.images = np.clip(images, *BYTES)
-        stretched = rescaled(call.images, BYTES, self.value_range)
-        call.y[...] = np.where(np.isnan(stretched), call.x, stretched)
+            scale = images.dtype.type(255) / (high - low)
+            return np.clip(images * scale + -low * scale, *BYTES)
 
     def apply_backward(self, call):
         # y = (x - low) / (high - low): low and high are pixels, too; equal ones share the gradient
-        flat = call.high == call.low
-        extent = np.where(flat, 1, call.high - call.low)
+        low, high = (rescaled(end, self.value_range, BYTES) for end in (call.low, call.high))
+        flat = high == low
+        extent = np.where(flat, 1, high - low)
         slope = call.dy * (255 / extent)
-        share = call.images / 255
+        stretched = self._images(call)
+        share = stretched / 255
         call.dx[...] = slope
         images = rescaled(call.x, self.value_range, BYTES)
-        for end, weight in ((call.low, 1 - share), (call.high, share)):
+        for end, weight in ((low, 1 - share), (high, share)):
             at = images == end
             sums = (slope * weight).sum((1, 2), keepdims=True)
             call.dx[...] -= at * (sums / np.maximum(at.sum((1, 2), keepdims=True), 1))
-        np.copyto(call.dx, call.dy, where=flat | np.isnan(call.images))
+        np.copyto(call.dx, call.dy, where=flat | np.isnan(stretched))
 
     def get_config(self):
         return {**super().get_config(), "value_range": self.value_range}
