@@ -79,7 +79,7 @@ cdef class Windowed(Kernel):
                 )
 
 
-cdef Py_ssize_t pixel_distance(image) except 0:
+cdef Py_ssize_t pixel_distance(image) except? -1:
     # Elements from one pixel of an image (n, h, w, c) to the next: c, or the channels of the wider
     # array whose columns the image is.
     if not image.flags.c_contiguous:
