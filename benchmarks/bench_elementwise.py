@@ -18,13 +18,15 @@ def adam(denormal):
     v = m * m
     if denormal:
         g, m, v = (np.full(WEIGHTS, value, np.float32) for value in (0, 1e-41, 1e-42))
-    hyper = np.array([1e-3, 0.9, 0.999, 1e-7])
-    return Call("adam_update", [w, g, m, v, hyper], {}, 8)
+    hyper = np.array([1e-3, 0.1, 0.001, 1e-7, 0, 0, np.inf, 0])
+    arrays = [w, g, m, v, None, None, None, None, hyper]
+    return Call("update_weights", arrays, {"rule": "adam"}, 8)
 
 
 def adam_scale(call):
     """The scale of the rounding errors of w, m and v: the sum of the terms' magnitudes."""
-    w, g, m, v, (alpha, *_, epsilon) = (np.abs(array, dtype=np.float64) for array in call.arrays)
+    w, g, m, v = (np.abs(array, dtype=np.float64) for array in call.arrays[:4])
+    alpha, *_, epsilon = call.arrays[-1][:4]
     v_after = call.reference(np.float64)[3]
     return [w + alpha * (m + g) / (np.sqrt(v_after) + epsilon), None, m + g, v + g * g]
 

@@ -11,12 +11,13 @@ Example: `Dense(10, kernel_constraint=constraints.MaxNorm(3))`. A custom constra
 
 from __future__ import annotations
 
+from math import prod
 from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import config
+from fastcnn import config, kernels
 from fastcnn.core.arguments import check_number
 from fastcnn.core.registry import Configurable, Registry, named
 
@@ -127,6 +128,40 @@ def _axes(axis):
 
 def _norms(w, axis):
     return np.sqrt(np.square(w).sum(axis=axis, keepdims=True))
+
+
+def bind_constraint(constraint, w):
+    """A callable that applies a constraint to the array w in place, by a kernel where one fits."""
+    kind, is_norm = type(constraint), isinstance(constraint, (MinMaxNorm, UnitNorm))
+    shape = _around(constraint.axis, w.shape) if is_norm else None
+    if kind is NonNeg:
+        return kernels.bind("relu_forward", w, w)
+    if kind is UnitNorm and shape:
+        return _limit(w.reshape(shape), 1.0, 1.0, 1.0)
+    if kind in (MinMaxNorm, MaxNorm) and shape:
+        limits = constraint.min_value, constraint.max_value, constraint.rate
+        return _limit(w.reshape(shape), *limits)
+
+    def apply():
+        w[...] = constraint(w)
+
+    return apply
+
+
+def _limit(w, least, most, rate):
+    settings = {"least": least, "most": most, "rate": rate, "epsilon": config.epsilon()}
+    return kernels.bind("limit_norms", w, **settings)
+
+
+def _around(axes, shape):
+    """(elements before, along and behind the axes), or None if these are not neighbors."""
+    axes = sorted(axis + len(shape) * (axis < 0) for axis in np.atleast_1d(axes))
+    if not axes or axes != list(range(axes[0], axes[-1] + 1)) or axes[0] < 0:
+        return None
+    if axes[-1] >= len(shape):
+        return None
+    parts = shape[: axes[0]], shape[axes[0] : axes[-1] + 1], shape[axes[-1] + 1 :]
+    return tuple(prod(part) for part in parts)
 
 
 def get(identifier: Any) -> Constraint | None:

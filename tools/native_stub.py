@@ -47,12 +47,12 @@ TYPES = {
     **dict.fromkeys(("accumulate", "nearest", "relu"), "bool"),
     **dict.fromkeys(("strides", "dilation", "pool_size", "pool_strides"), "Pair"),
     **dict.fromkeys(("alpha", "divisor", "epsilon", "fill_value", "momentum"), "float"),
-    **dict.fromkeys(("most", "rate", "relu_max"), "float"),
+    **dict.fromkeys(("l1", "l2", "least", "most", "rate", "relu_max", "smoothing"), "float"),
     **dict.fromkeys(("dropped", "high", "low", "offset", "scale", "stddev", "value"), "float"),
     **dict.fromkeys(("extent", "lowest"), "float"),
     **dict.fromkeys(("bounded", "horizontal", "log", "multiplies", "vertical"), "bool"),
     **dict.fromkeys(("count", "left", "start", "top"), "int"),
-    **dict.fromkeys(("function", "interpolation", "fill_mode"), "str"),
+    **dict.fromkeys(("function", "interpolation", "fill_mode", "rule"), "str"),
     "parameters": "tuple[float, ...]",
 }
 

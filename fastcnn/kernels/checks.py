@@ -55,6 +55,11 @@ def check(name, arrays, config, floats):
         _check_windows(name, config, sizes)
     if "function" in config:
         _check_function(name, config["function"], config.get("parameters", ()))
+    if "rule" in config:
+        _check_rule(name, config["rule"], arrays)
+    for array, (label, *_) in zip(arrays, expected, strict=False):
+        if label == "segments" and array is not None:
+            _check_segments(name, array, sizes["z"])
     if "start" in config and not 0 <= config["start"] <= sizes["o"] - sizes["c"]:
         raise ValueError(
             f"`{name}`: {sizes['c']} columns from `start` must be among {sizes['o']}. "
@@ -78,18 +83,56 @@ def _check_resize(sizes):
 
 
 def _check_function(name, function, parameters):
-    """Check the name of a curve and the number of its parameters."""
-    from fastcnn.kernels.reference.curves import GRADIENTS
+    """Check the name of a curve or loss and the number of its parameters."""
+    if name.startswith("curve"):
+        from fastcnn.kernels.reference.curves import GRADIENTS
 
-    if function not in GRADIENTS:
+        functions = GRADIENTS
+    else:
+        from fastcnn.kernels.reference.losses import FUNCTIONS
+
+        functions = FUNCTIONS
+    if function not in functions:
         raise ValueError(
-            f"`{name}`: `function` must be one of {', '.join(sorted(GRADIENTS))}. "
+            f"`{name}`: `function` must be one of {', '.join(sorted(functions))}. "
             f"Received {function!r}."
         )
-    _, _, *expected = inspect.signature(GRADIENTS[function]).parameters
+    _, _, *expected = inspect.signature(functions[function]).parameters
     if len(parameters) != len(expected):
         raise ValueError(
             f"`{name}`: {function} takes the parameters {tuple(expected)}. Received {parameters!r}."
+        )
+
+
+def _check_rule(name, rule, arrays):
+    """Check the name of a rule and how many arrays of state there are."""
+    from fastcnn.kernels.reference.optimizer import RULES
+
+    if rule not in RULES:
+        raise ValueError(f"`{name}`: `rule` must be one of {', '.join(RULES)}. Received {rule!r}.")
+    state, count = arrays[2:5], RULES[rule][1]
+    if [array is not None for array in state] != [index < count for index in range(3)]:
+        raise ValueError(
+            f"`{name}`: {rule} takes the first {count} of the arrays a, b and c. Received "
+            f"{sum(array is not None for array in state)}."
+        )
+    if arrays[7] is not None and arrays[6] is None:
+        raise ValueError(f"`{name}`: `factors` are those of `segments`. Received no segments.")
+
+
+def _check_segments(name, segments, size):
+    """Rows [start, size] in ascending order, without overlaps, within `size` elements."""
+    ends = segments[:, 0] + segments[:, 1]
+    before = np.concatenate([[0], ends[:-1]])
+    if (
+        (segments < 0).any()
+        or (segments > size).any()
+        or (segments[:, 0] < before).any()
+        or (len(ends) and ends[-1] > size)
+    ):
+        raise ValueError(
+            f"`{name}`: `segments` must be ascending and within {size} elements. "
+            f"Received {segments.tolist()}."
         )
 
 

@@ -250,6 +250,51 @@ def gather(source: NDArray, indices: NDArray, out: NDArray) -> Kernel: ...
 def resize(pixels: NDArray, y: NDArray, *, nearest: bool) -> Kernel: ...
 def log_softmax_backward(dy: NDArray, y: NDArray, dx: NDArray) -> Kernel: ...
 def log_softmax_forward(x: NDArray, y: NDArray) -> Kernel: ...
+def categorical_hinge(
+    p: NDArray, t: NDArray, scale: NDArray, losses: NDArray, dp: NDArray
+) -> Kernel: ...
+def categorical_loss(
+    p: NDArray,
+    t: NDArray,
+    scale: NDArray,
+    alpha: NDArray | None,
+    losses: NDArray,
+    dp: NDArray,
+    *,
+    function: str,
+    parameters: tuple[float, ...],
+    smoothing: float = 0.0,
+) -> Kernel: ...
+def cosine_loss(
+    p: NDArray, t: NDArray, scale: NDArray, losses: NDArray, dp: NDArray, *, epsilon: float
+) -> Kernel: ...
+def elementwise_loss(
+    p: NDArray,
+    t: NDArray,
+    scale: NDArray,
+    losses: NDArray,
+    dp: NDArray,
+    probabilities: NDArray | None,
+    *,
+    function: str,
+    parameters: tuple[float, ...] = (),
+    smoothing: float = 0.0,
+) -> Kernel: ...
+def overlap_gradient(t: NDArray, slope: NDArray, offset: NDArray, dp: NDArray) -> Kernel: ...
+def overlap_sums(t: NDArray, p: NDArray, sums: NDArray) -> Kernel: ...
+def softmax_crossentropy(
+    logits: NDArray,
+    t: NDArray,
+    scale: NDArray,
+    losses: NDArray,
+    probabilities: NDArray,
+    dlogits: NDArray,
+    *,
+    smoothing: float = 0.0,
+) -> Kernel: ...
+def sparse_crossentropy(
+    p: NDArray, labels: NDArray, scale: NDArray, losses: NDArray, dp: NDArray, *, epsilon: float
+) -> Kernel: ...
 def add(a: NDArray, b: NDArray, y: NDArray, *, relu: bool) -> Kernel: ...
 def average(a: NDArray, b: NDArray, y: NDArray, *, count: int) -> Kernel: ...
 def concatenate_backward(
@@ -416,4 +461,26 @@ def rms_norm_backward(
 def rms_norm_forward(
     x: NDArray, gamma: NDArray | None, y: NDArray, inverse: NDArray, *, epsilon: float
 ) -> Kernel: ...
-def adam_update(w: NDArray, g: NDArray, m: NDArray, v: NDArray, hyper: NDArray) -> Kernel: ...
+def factored_moments(
+    g: NDArray, r: NDArray, c: NDArray, v: NDArray, change: NDArray, hyper: NDArray
+) -> Kernel: ...
+def limit_norms(
+    w: NDArray, *, least: float, most: float, rate: float, epsilon: float
+) -> Kernel: ...
+def penalize(
+    x: NDArray, dx: NDArray | None, total: NDArray | None, *, l1: float, l2: float
+) -> Kernel: ...
+def sum_squares(x: NDArray, segments: NDArray, sums: NDArray) -> Kernel: ...
+def update_weights(
+    w: NDArray,
+    g: NDArray,
+    a: NDArray | None,
+    b: NDArray | None,
+    c: NDArray | None,
+    averages: NDArray | None,
+    segments: NDArray | None,
+    factors: NDArray | None,
+    hyper: NDArray,
+    *,
+    rule: str,
+) -> Kernel: ...

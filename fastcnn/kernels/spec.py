@@ -94,6 +94,16 @@ INTERNAL = {
         "log_softmax_backward": "dy:nc y:nc dx:nc!",
         "log_softmax_forward": "x:nc y:nc!",
     },
+    "losses": {
+        "categorical_hinge": "p:nc t:nc scale:n losses:n! dp:nc!",
+        "categorical_loss": "p:nc t:nc scale:n alpha:c? losses:n! dp:nc!",
+        "cosine_loss": "p:nc t:nc scale:n losses:n! dp:nc!",
+        "elementwise_loss": "p:nc t:nc scale:n losses:n! dp:nc! probabilities:nc?!",
+        "overlap_gradient": "t:mkq slope:mq offset:mq dp:mkq!",
+        "overlap_sums": "t:mkq p:mkq sums:m3q!/float64",
+        "softmax_crossentropy": ("logits:nc t:nc scale:n losses:n! probabilities:nc! dlogits:nc!"),
+        "sparse_crossentropy": "p:nc labels:n/int64 scale:n losses:n! dp:nc!",
+    },
     "merge": {
         "add": "a:* b:* y:*!",
         "average": "a:* b:* y:*!",
@@ -164,7 +174,14 @@ INTERNAL = {
         "rms_norm_forward": "x:mc gamma:c? y:mc! inverse:m!",
     },
     "optimizer": {
-        "adam_update": "w:z! g:z m:z! v:z! hyper:4/float64",
+        "factored_moments": "g:mpq r:mp! c:mq! v:mpq! change:mpq! hyper:2/float64",
+        "limit_norms": "w:mkq!",
+        "penalize": "x:* dx:*?! total:1?!/float64",
+        "sum_squares": "x:z segments:s2/int64 sums:s!/float64",
+        "update_weights": (
+            "w:z! g:z a:z?! b:z?! c:z?! averages:z?! segments:s2?/int64 factors:s2?/float64 "
+            "hyper:8/float64"
+        ),
     },
 }
 TYPES = {

@@ -5,8 +5,9 @@
     >>> float(optimizer.learning_rate)
     0.001
 
-`base` describes what they share and how to write one. Adam is one fused native kernel; the others
-use NumPy on the same arrays.
+`base` describes what they share and how to write one. A step is one pass of a native kernel over
+all weights, with clipping, weight decay and the moving average; Lamb, Adafactor and Muon take
+several.
 """
 
 from __future__ import annotations

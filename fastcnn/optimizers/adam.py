@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import kernels
 from fastcnn.core.arguments import check_fraction, check_number, hand_on
-from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.base import registry
+from fastcnn.optimizers.fused import FusedOptimizer
 
 if TYPE_CHECKING:
     from typing import Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @registry.register("adam")
-class Adam(Optimizer):
+class Adam(FusedOptimizer):
     """Adam (Kingma & Ba 2014), with epsilon outside the square root's correction as in Keras.
 
         m += (g - m) (1 - beta_1)
@@ -35,7 +35,6 @@ class Adam(Optimizer):
 
     slot_names: tuple[str, ...] = ("momentum", "velocity")
     interleaved = slot_names
-    in_numpy = False
 
     def __init__(
         self,
@@ -60,28 +59,16 @@ class Adam(Optimizer):
         self.beta_1 = check_fraction(beta_1, "beta_1")
         self.beta_2 = check_fraction(beta_2, "beta_2")
         self.epsilon = check_number(epsilon, "epsilon", 0)
-        self.amsgrad = self.in_numpy = bool(amsgrad)
+        self.amsgrad = bool(amsgrad)
         if amsgrad:
             self.slot_names = (*self.interleaved, "velocity_hat")
-        self._hyper = np.array([0.0, self.beta_1, self.beta_2, self.epsilon])
 
-    def bind(self):
-        self._kernel = kernels.bind(
-            "adam_update",
-            self.weights,
-            self.gradients,
-            self.slots["momentum"],
-            self.slots["velocity"],
-            self._hyper,
-        )
+    @property
+    def rule(self):
+        return "amsgrad" if self.amsgrad else "adam"
 
-    def step(self):
-        alpha = self._alpha()
-        if self.amsgrad:
-            self._amsgrad_step(alpha)
-            return
-        self._hyper[0] = alpha
-        self._kernel()
+    def parameters(self):
+        return self._alpha(), 1 - self.beta_1, 1 - self.beta_2, self.epsilon
 
     def _alpha(self):
         """rate * sqrt(1 - beta_2^t) / (1 - beta_1^t), rounded as in Keras.
@@ -94,16 +81,6 @@ class Adam(Optimizer):
         left_2 = float(dtype(1 - float(dtype(float(dtype(self.beta_2)) ** t))))
         unbiased = dtype(float(dtype(math.sqrt(left_2))) / left_1)
         return float(dtype(self.rate) * unbiased)
-
-    def _amsgrad_step(self, alpha):
-        update_moments(self)
-        largest, change = self.slots["velocity_hat"], self.scratch
-        np.maximum(largest, self.slots["velocity"], out=largest)
-        np.sqrt(largest, out=change)
-        change += self.epsilon
-        np.divide(self.slots["momentum"], change, out=change)
-        change *= alpha
-        self.weights -= change
 
     def get_config(self):
         return {
@@ -147,7 +124,7 @@ class AdamW(Adam):
 
 
 @registry.register("nadam")
-class Nadam(Optimizer):
+class Nadam(FusedOptimizer):
     """Adam with Nesterov momentum (Dozat 2016).
 
         u_t = beta_1 (1 - 0.96^t / 2),  U_t = u_1 u_2 ... u_t
@@ -161,6 +138,7 @@ class Nadam(Optimizer):
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
+    rule = "nadam"
     slot_names = interleaved = ("momentum", "velocity")
 
     def __init__(
@@ -187,27 +165,19 @@ class Nadam(Optimizer):
         self.epsilon = check_number(epsilon, "epsilon", 0)
         self._product = 1.0
 
-    def bind(self):
-        self._change = np.empty_like(self.weights)
-
     def _factor(self, t):
         return self.beta_1 * (1 - 0.5 * 0.96**t)
 
-    def step(self):
-        update_moments(self)
-        t, scratch, change = self._iterations, self.scratch, self._change
+    def parameters(self):
+        t = self._iterations
         factor, next_factor = self._factor(t), self._factor(t + 1)
         self._product *= factor
         for_momentum = next_factor / (1 - self._product * next_factor)
         for_gradient = (1 - factor) / (1 - self._product)
-        np.multiply(self.slots["velocity"], 1 / (1 - self.beta_2**t), out=scratch)
-        np.sqrt(scratch, out=scratch)
-        scratch += self.epsilon
-        np.multiply(self.slots["momentum"], for_momentum / for_gradient, out=change)
-        change += self.gradients
-        change /= scratch
-        change *= self.rate * for_gradient
-        self.weights -= change
+        for_velocity = 1 / (1 - self.beta_2**t)
+        moments = 1 - self.beta_1, 1 - self.beta_2
+        rate, share = self.rate * for_gradient, for_momentum / for_gradient
+        return rate, *moments, self.epsilon, share, for_velocity
 
     def scalars(self):
         return {**super().scalars(), "u_product": np.float32(self._product)}
@@ -230,16 +200,3 @@ class Nadam(Optimizer):
             "beta_2": self.beta_2,
             "epsilon": self.epsilon,
         }
-
-
-def update_moments(optimizer):
-    """m += (g - m) (1 - beta_1) and v += (g^2 - v) (1 - beta_2), in place."""
-    gradients, change = optimizer.gradients, optimizer.scratch
-    momentum, velocity = optimizer.slots["momentum"], optimizer.slots["velocity"]
-    np.subtract(gradients, momentum, out=change)
-    change *= 1 - optimizer.beta_1
-    momentum += change
-    np.square(gradients, out=change)
-    change -= velocity
-    change *= 1 - optimizer.beta_2
-    velocity += change

@@ -1,13 +1,12 @@
-"""Adadelta and Adamax, in NumPy: in-place updates of the flat arrays of a model."""
+"""Adadelta and Adamax."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fastcnn.core.arguments import check_fraction, check_number, hand_on
-from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.base import registry
+from fastcnn.optimizers.fused import FusedOptimizer
 
 if TYPE_CHECKING:
     from typing import Any
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @registry.register("adadelta")
-class Adadelta(Optimizer):
+class Adadelta(FusedOptimizer):
     """Adadelta (Zeiler 2012): steps scaled by the size of the previous ones.
 
         a = rho a + (1 - rho) g^2
@@ -30,6 +29,7 @@ class Adadelta(Optimizer):
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
+    rule = "adadelta"
     slot_names = interleaved = ("accumulated_grad", "accumulated_delta_var")
 
     def __init__(
@@ -53,33 +53,15 @@ class Adadelta(Optimizer):
         self.rho = check_fraction(rho, "rho")
         self.epsilon = check_number(epsilon, "epsilon", 0)
 
-    def bind(self):
-        self._change = np.empty_like(self.weights)
-
-    def step(self):
-        gradients, deltas = (self.slots[name] for name in self.slot_names)
-        change, scratch = self._change, self.scratch
-        self._mean(gradients, self.gradients)
-        np.sqrt(np.add(deltas, self.epsilon, out=change), out=change)
-        change *= self.gradients
-        change /= np.sqrt(np.add(gradients, self.epsilon, out=scratch), out=scratch)
-        self._mean(deltas, change)
-        change *= self.rate
-        self.weights -= change
-
-    def _mean(self, average, values):
-        """average = rho average + (1 - rho) values^2"""
-        squares = np.square(values, out=self.scratch)
-        squares *= 1 - self.rho
-        average *= self.rho
-        average += squares
+    def parameters(self):
+        return self.rate, self.rho, 1 - self.rho, self.epsilon
 
     def get_config(self):
         return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}
 
 
 @registry.register("adamax")
-class Adamax(Optimizer):
+class Adamax(FusedOptimizer):
     """Adamax: Adam with the infinity norm instead of the mean square (Kingma & Ba 2015).
 
         m += (1 - beta_1) (g - m);  u = max(beta_2 u, |g|)
@@ -92,6 +74,7 @@ class Adamax(Optimizer):
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
+    rule = "adamax"
     slot_names = interleaved = ("momentum", "norm")
 
     def __init__(
@@ -117,17 +100,9 @@ class Adamax(Optimizer):
         self.beta_2 = check_fraction(beta_2, "beta_2")
         self.epsilon = check_number(epsilon, "epsilon", 0)
 
-    def step(self):
-        momentum, norm = (self.slots[name] for name in self.slot_names)
-        change = np.subtract(self.gradients, momentum, out=self.scratch)
-        change *= 1 - self.beta_1
-        momentum += change
-        norm *= self.beta_2
-        np.maximum(norm, np.abs(self.gradients, out=change), out=norm)
-        np.add(norm, self.epsilon, out=change)
-        np.divide(momentum, change, out=change)
-        change *= self.rate / (1 - self.beta_1**self._iterations)
-        self.weights -= change
+    def parameters(self):
+        rate = self.rate / (1 - self.beta_1**self._iterations)
+        return rate, 1 - self.beta_1, self.beta_2, self.epsilon
 
     def get_config(self):
         names = ("beta_1", "beta_2", "epsilon")

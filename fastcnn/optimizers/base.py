@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import config, kernels
+from fastcnn.constraints import bind_constraint
 from fastcnn.core.arguments import (
     check_count,
     check_fraction,
@@ -36,6 +38,7 @@ from fastcnn.core.arguments import (
 from fastcnn.core.memory import aligned
 from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
 from fastcnn.core.variables import Variable
+from fastcnn.optimizers.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,9 +58,10 @@ schedules = Registry(
 ACCUMULATOR = "gradient_accumulator"
 FLUSH_EVERY = 16  # updates, see `Optimizer._flush`
 BOUND = (  # the attributes that `rebind` and `bind` set, which copies do without
-    *("weights", "gradients", "scratch", "_tiny", "_views", "_decayed", "_constrained"),
-    *("_step", "_kernel", "_change", "_pairs", "_matrices", "_power", "_mean"),
-    *("_by_adam", "_by_muon"),
+    *("weights", "gradients", "scratch", "_tiny", "_constrained", "_segments", "_factors"),
+    *("_decays", "_squares", "_measure", "_prepare", "_update", "_mean", "_add", "_divide"),
+    *("_change", "_scales", "_squares_of", "_norms", "_apply", "_moments", "_vectors"),
+    *("_matrices", "_counts", "_by_adam", "_by_muon", "_step"),
 )
 
 
@@ -388,31 +392,29 @@ class Optimizer(Configurable):
             return
         self.weights = self.store.weights
         self.gradients = self.store.gradients
-        self.scratch = np.empty_like(self.weights)
+        self.scratch = aligned(self.weights.shape, self.weights.dtype)
         self._tiny = np.empty(self.weights.shape, bool)
-        self._views = [(self.gradients[part], self.scratch[part]) for _, part in self._slices]
-        self._decayed = [
-            (self.weights[part], self.scratch[part], variable)
-            for variable, part in self._slices
-            if self.decay_of(variable) and not self._is_undecayed(variable)
-        ]
         self._constrained = [
-            (variable.constraint, self.weights[part].reshape(variable.shape))
+            bind_constraint(variable.constraint, self.weights[part].reshape(variable.shape))
             for variable, part in self._slices
             if variable.constraint is not None
         ]
+        self._bind_surroundings()
+        in_numpy = self.in_numpy or config.backend() == "reference"
+        averages = self.use_ema and self.is_fused and not self.gradient_accumulation_steps
         before = (
             (self.store.gather, self.store.is_split and not self.gradient_accumulation_steps),
             (self._follow_schedule, self._schedule is not None),
-            (self._clip_each, self.clipnorm),
-            (self._clip_together, self.global_clipnorm),
-            (self._clip_values, self.clipvalue),
-            (self._decay, self._decayed),
+            (self._scale_down, self._measure is not None),
+            (self._scale_decays, self._decays is not None),
+            (self._prepare, self._prepare is not None and not self.is_fused),
+            (self._set_momentum, averages),
         )
         after = (
-            (self._average, self.use_ema),
+            (self._average, self.use_ema and not averages),
+            (self._overwrite, self.use_ema and self.ema_overwrite_frequency),
             (self._constrain, self._constrained),
-            (self._flush, self.in_numpy),
+            (self._flush, in_numpy),
             (self.store.scatter, self.store.is_split),
             *((block.touch, True) for block in self.store.blocks),
         )
@@ -421,6 +423,55 @@ class Optimizer(Configurable):
         )
         self._step = self._quiet_step if self.in_numpy else self.step
         self.bind()
+
+    @property
+    def is_fused(self):
+        """Whether `step` includes what surrounds it: clipping, weight decay, moving average."""
+        return False
+
+    def _bind_surroundings(self):
+        self._segments = np.array(
+            [(part.start, variable.size) for variable, part in self._slices], np.int64
+        ).reshape(-1, 2)
+        decays = [
+            0.0 if self._is_undecayed(variable) else self.decay_of(variable) or 0.0
+            for variable, _ in self._slices
+        ]
+        self._decays = np.array(decays) if any(decays) else None
+        clips = bool(self.clipnorm or self.global_clipnorm)
+        self._factors = self._measure = self._prepare = self._mean = None
+        if clips or self._decays is not None:
+            self._factors = np.tile([1.0, 0.0], (len(self._segments), 1))
+        if clips:
+            whole = np.array([[0, self.gradients.size]], np.int64)
+            measured = whole if self.global_clipnorm else self._segments
+            self._squares = np.zeros(len(measured))
+            self._measure = kernels.bind("sum_squares", self.gradients, measured, self._squares)
+        if self._factors is not None or self.clipvalue:
+            self._prepare = self.bind_rule("copy", self.gradients)
+        if self.use_ema:
+            average = self.slots["average"]
+            self._mean = Rule("keep", self.weights, self.gradients, average=average)
+        if self.gradient_accumulation_steps:
+            sums, gradients = self.slots[ACCUMULATOR], self.gradients
+            self._add = kernels.bind("add", sums, gradients, sums, relu=False)
+            self._divide = kernels.bind(
+                *("average", gradients, sums, gradients), count=self.gradient_accumulation_steps
+            )
+
+    def bind_rule(self, name, *state):
+        """A `Rule` for all weights that includes what surrounds a step."""
+        averages = self.is_fused and self.use_ema and not self.gradient_accumulation_steps
+        return Rule(
+            name,
+            self.weights,
+            self.gradients,
+            *state,
+            average=self.slots["average"] if averages else None,
+            segments=None if self._factors is None else self._segments,
+            factors=self._factors,
+            most=self.clipvalue or math.inf,
+        )
 
     def _quiet_step(self):
         """`step` without NumPy's warnings of NaN and infinity, which show up in the loss."""
@@ -451,14 +502,13 @@ class Optimizer(Configurable):
             self.store.gather()
         accumulator = self.slots[ACCUMULATOR]
         if is_update:
-            self.gradients += accumulator
-            self.gradients /= steps
+            self._divide()
             for action in self._before:
                 action()
             self._step()
             accumulator[...] = 0
         else:
-            accumulator += self.gradients
+            self._add()
         for action in self._after:
             action()
         self._steps = self._batches + 1
@@ -522,37 +572,38 @@ class Optimizer(Configurable):
         done = self._batches if self.gradient_accumulation_steps else self._iterations - 1
         self.rate = self._scheduled(done)
 
-    def _clip_each(self):
-        for gradient, scratch in self._views:
-            scale_down(gradient, scratch, self.clipnorm)
+    def _scale_down(self):
+        """Set the factors that limit the norms of the gradients; NaN for a norm that is NaN."""
+        self._measure()
+        most, norms = self.global_clipnorm or self.clipnorm, np.sqrt(self._squares)
+        with np.errstate(all="ignore"):
+            self._factors[:, 0] = np.where(norms <= most, 1.0, most / norms)
 
-    def _clip_together(self):
-        scale_down(self.gradients, self.scratch, self.global_clipnorm)
-
-    def _clip_values(self):
-        np.clip(self.gradients, -self.clipvalue, self.clipvalue, out=self.gradients)
+    def _scale_decays(self):
+        np.multiply(self._decays, self.rate, out=self._factors[:, 1])
 
     def decay_of(self, variable):
         """The weight decay of a variable, or None."""
         return self.weight_decay
 
-    def _decay(self):
-        for weights, scratch, variable in self._decayed:
-            np.multiply(weights, self.decay_of(variable) * self.rate, out=scratch)
-            weights -= scratch
+    def _momentum(self):
+        """That of the moving average, which starts with the weights after the first update."""
+        return self.ema_momentum if self._iterations > 1 else 0.0
+
+    def _set_momentum(self):
+        self._update.momentum = self._momentum()
 
     def _average(self):
-        average, scratch = self.slots["average"], self.scratch
-        momentum = self.ema_momentum if self._iterations > 1 else 0.0
-        average *= momentum
-        average += np.multiply(self.weights, 1 - momentum, out=scratch)
-        frequency = self.ema_overwrite_frequency
-        if frequency and self._iterations % frequency == 0:
-            self.weights[...] = average
+        self._mean.momentum = self._momentum()
+        self._mean()
+
+    def _overwrite(self):
+        if self._iterations % self.ema_overwrite_frequency == 0:
+            self.weights[...] = self.slots["average"]
 
     def _constrain(self):
-        for constraint, weights in self._constrained:
-            weights[...] = constraint(weights)
+        for constrain in self._constrained:
+            constrain()
 
     def _flush(self):
         """Flush denormal numbers in the slots to 0, every few updates.
@@ -662,10 +713,3 @@ class Optimizer(Configurable):
     def count_params(self):
         """Number of elements of the state, as Keras counts: slots, iterations and learning rate."""
         return self.count_state([variable for variable, _ in self._slices])[1]
-
-
-def scale_down(gradient, scratch, largest_norm):
-    """gradient *= largest_norm / norm(gradient) where the norm is larger (or NaN)."""
-    norm = math.sqrt(np.square(gradient, out=scratch).sum(dtype=np.float64))
-    if not norm <= largest_norm:
-        gradient *= largest_norm / norm

@@ -1,13 +1,12 @@
-"""SGD, RMSprop, Adagrad and Lion, in NumPy: in-place updates of the flat arrays of a model."""
+"""SGD, RMSprop, Adagrad and Lion."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fastcnn.core.arguments import check_fraction, check_number, hand_on
-from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.base import registry
+from fastcnn.optimizers.fused import FusedOptimizer
 
 if TYPE_CHECKING:
     from typing import Any
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @registry.register("sgd")
-class SGD(Optimizer):
+class SGD(FusedOptimizer):
     """Gradient descent with optional momentum (Polyak 1964, Nesterov 1983).
 
         w -= learning_rate * g                                       without momentum
@@ -52,25 +51,21 @@ class SGD(Optimizer):
         self.nesterov = bool(nesterov)
         self.slot_names = ("momentum",) if momentum else ()
 
-    def step(self):
-        change = np.multiply(self.gradients, -self.rate, out=self.scratch)
-        if self.momentum:
-            velocity = self.slots["momentum"]
-            velocity *= self.momentum
-            velocity += change
-            if self.nesterov:
-                self.weights += change
-                np.multiply(velocity, self.momentum, out=change)
-            else:
-                change = velocity
-        self.weights += change
+    @property
+    def rule(self):
+        if not self.momentum:
+            return "sgd"
+        return "nesterov" if self.nesterov else "momentum"
+
+    def parameters(self):
+        return (self.rate, self.momentum) if self.momentum else (self.rate,)
 
     def get_config(self):
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
 
 
 @registry.register("rmsprop")
-class RMSprop(Optimizer):
+class RMSprop(FusedOptimizer):
     """RMSprop (Tieleman & Hinton 2012), the default optimizer of `compile`.
 
         v = rho v + (1 - rho) g^2
@@ -117,30 +112,18 @@ class RMSprop(Optimizer):
             *(["average_gradient"] if centered else []),
         )
 
-    def step(self):
-        velocity, change, gradients = self.slots["velocity"], self.scratch, self.gradients
-        velocity *= self.rho
-        np.square(gradients, out=change)
-        change *= 1 - self.rho
-        velocity += change
-        if self.centered:
-            mean = self.slots["average_gradient"]
-            mean *= self.rho
-            mean += np.multiply(gradients, 1 - self.rho, out=change)
-            np.square(mean, out=change)
-            np.subtract(velocity, change, out=change)
-            change += self.epsilon
-        else:
-            np.add(velocity, self.epsilon, out=change)
-        np.sqrt(change, out=change)
-        np.divide(gradients, change, out=change)
-        change *= self.rate
-        if self.momentum:
-            momentum = self.slots["momentum"]
-            momentum *= self.momentum
-            momentum += change
-            change = momentum
-        self.weights -= change
+    @property
+    def rule(self):
+        return f"rmsprop{'_centered' * self.centered}{'_momentum' * bool(self.momentum)}"
+
+    @property
+    def state_names(self):
+        names = ("velocity", "average_gradient", "momentum")
+        return tuple(name for name in names if name in self.slot_names)
+
+    def parameters(self):
+        numbers = self.rate, self.rho, 1 - self.rho, self.epsilon
+        return (*numbers, self.momentum) if self.momentum else numbers
 
     def get_config(self):
         return {
@@ -153,7 +136,7 @@ class RMSprop(Optimizer):
 
 
 @registry.register("adagrad")
-class Adagrad(Optimizer):
+class Adagrad(FusedOptimizer):
     """Adagrad (Duchi et al. 2011).
 
         a += g^2;  w -= learning_rate * g / sqrt(a + epsilon)
@@ -165,6 +148,7 @@ class Adagrad(Optimizer):
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
+    rule = "adagrad"
     slot_names = ("accumulator",)
 
     def __init__(
@@ -190,14 +174,8 @@ class Adagrad(Optimizer):
         self.initial_slots = {"accumulator": start}
         self.epsilon = check_number(epsilon, "epsilon", 0)
 
-    def step(self):
-        accumulator, change, gradients = self.slots["accumulator"], self.scratch, self.gradients
-        accumulator += np.square(gradients, out=change)
-        np.add(accumulator, self.epsilon, out=change)
-        np.sqrt(change, out=change)
-        np.divide(gradients, change, out=change)
-        change *= self.rate
-        self.weights -= change
+    def parameters(self):
+        return self.rate, self.epsilon
 
     def get_config(self):
         return {
@@ -208,7 +186,7 @@ class Adagrad(Optimizer):
 
 
 @registry.register("lion")
-class Lion(Optimizer):
+class Lion(FusedOptimizer):
     """Lion (Chen et al. 2023): uses only the sign of a mean gradient.
 
         w -= learning_rate * sign(beta_1 m + (1 - beta_1) g);  m = beta_2 m + (1 - beta_2) g
@@ -220,6 +198,7 @@ class Lion(Optimizer):
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
+    rule = "lion"
     slot_names = ("momentum",)
 
     def __init__(
@@ -245,18 +224,8 @@ class Lion(Optimizer):
         if not beta_1:
             raise ValueError("The argument `beta_1` must be above 0. Received beta_1=0.")
 
-    def bind(self):
-        self._change = np.empty_like(self.weights)
-
-    def step(self):
-        momentum, change, scratch = self.slots["momentum"], self._change, self.scratch
-        np.multiply(momentum, self.beta_1, out=change)
-        change += np.multiply(self.gradients, 1 - self.beta_1, out=scratch)
-        np.sign(change, out=change)
-        change *= self.rate
-        self.weights -= change
-        momentum *= self.beta_2
-        momentum += np.multiply(self.gradients, 1 - self.beta_2, out=scratch)
+    def parameters(self):
+        return self.rate, self.beta_1, 1 - self.beta_1, self.beta_2, 1 - self.beta_2
 
     def get_config(self):
         return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2}

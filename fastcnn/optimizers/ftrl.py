@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fastcnn.core.arguments import check_number, hand_on
-from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.base import registry
+from fastcnn.optimizers.fused import FusedOptimizer
 
 if TYPE_CHECKING:
     from typing import Any
@@ -22,7 +22,7 @@ STRENGTHS = (
 
 
 @registry.register("ftrl")
-class Ftrl(Optimizer):
+class Ftrl(FusedOptimizer):
     """Follow the regularized leader (McMahan et al. 2013), with l1, l2 and shrinkage.
 
         n' = n + g^2,  p = -learning_rate_power
@@ -82,35 +82,15 @@ class Ftrl(Optimizer):
             setattr(self, name, check_number(value, name, 0))
         self.beta = check_number(beta, "beta")
 
-    def bind(self):
-        self._power = np.empty_like(self.weights)
+    @property
+    def rule(self):
+        return "ftrl" if self.learning_rate_power == -0.5 else "ftrl_power"
 
-    def step(self):
-        accumulator, linear = self.slots["accumulator"], self.slots["linear"]
-        weights, scratch, power = self.weights, self.scratch, self._power
+    def parameters(self):
         l1, l2, shrinkage = (getattr(self, name) for name in STRENGTHS)
-        linear += self.gradients
-        if shrinkage:
-            linear += np.multiply(weights, 2 * shrinkage, out=scratch)
-        self._raise(accumulator, scratch)
-        accumulator += np.square(self.gradients, out=power)
-        self._raise(accumulator, power)
-        np.subtract(power, scratch, out=scratch)
-        scratch /= self.rate
-        scratch *= weights
-        linear -= scratch
-        power /= self.rate
-        power += 2 * l2 + self.beta / self.rate
-        np.clip(linear, -l1, l1, out=scratch)
-        scratch -= linear
-        np.divide(scratch, power, out=weights)
-
-    def _raise(self, values, out):
-        """out = values^-learning_rate_power"""
-        if self.learning_rate_power == -0.5:
-            np.sqrt(values, out=out)
-        else:
-            np.power(values, -self.learning_rate_power, out=out)
+        over_rate = 1 / self.rate if self.rate else math.inf
+        numbers = over_rate, l1, 2 * shrinkage, 2 * l2 + self.beta * over_rate
+        return numbers if self.rule == "ftrl" else (*numbers, -self.learning_rate_power)
 
     def get_config(self):
         names = ("learning_rate_power", "initial_accumulator_value", *STRENGTHS, "beta")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_fraction, check_number, hand_on
-from fastcnn.optimizers.adam import update_moments
+from fastcnn.core.memory import aligned
 from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.rules import Rule
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,8 +19,38 @@ if TYPE_CHECKING:
     from fastcnn.core.types import LearningRateLike
 
 
+class LayerwiseOptimizer(Optimizer):
+    """Base of both: computes a change of all weights, scales it for each array and subtracts it."""
+
+    in_numpy = False
+
+    def bind(self):
+        self._change = aligned(self.weights.shape, self.weights.dtype, zero=True)
+        self._scales = np.tile([1.0, 0.0], (len(self._segments), 1))
+        pairs = [self.weights, self._change]
+        self._squares_of = np.zeros((2, len(self._segments)))
+        self._norms = [
+            kernels.bind("sum_squares", array, self._segments, squares)
+            for array, squares in zip(pairs, self._squares_of, strict=True)
+        ]
+        self._apply = Rule(
+            *("sgd", self.weights, self._change), segments=self._segments, factors=self._scales
+        )
+
+    def norms(self):
+        """(of each weight array, of each change), summed in float64."""
+        for norm in self._norms:
+            norm()
+        return np.sqrt(self._squares_of)
+
+    def apply_change(self, scales):
+        """Subtract the change of each weight array times its scale."""
+        self._scales[:, 0] = scales
+        self._apply(1.0)
+
+
 @registry.register("lamb")
-class Lamb(Optimizer):
+class Lamb(LayerwiseOptimizer):
     """Lamb (You et al. 2019): Adam's step, scaled to the norm of each weight array.
 
         m, v as in Adam
@@ -58,22 +90,19 @@ class Lamb(Optimizer):
         self.epsilon = check_number(epsilon, "epsilon", 0)
 
     def bind(self):
-        self._change = np.empty_like(self.weights)
-        parts = [part for _, part in self._slices]
-        self._pairs = [(self.weights[part], self._change[part]) for part in parts]
+        super().bind()
+        state = (self.slots["momentum"], self.slots["velocity"], self._change)
+        self._update = Rule("lamb", self.weights, self.gradients, *state)
 
+    @np.errstate(all="ignore")  # NaN and infinity show up in the loss
     def step(self):
-        update_moments(self)
-        t, change, scratch = self._iterations, self._change, self.scratch
-        np.multiply(self.slots["velocity"], 1 / (1 - self.beta_2**t), out=scratch)
-        np.sqrt(scratch, out=scratch)
-        scratch += self.epsilon
-        np.multiply(self.slots["momentum"], 1 / (1 - self.beta_1**t), out=change)
-        change /= scratch
-        for weights, update in self._pairs:
-            size, length = norm(weights), norm(update)
-            update *= self.rate * (1.0 if size == 0 or length == 0 else size / length)
-        self.weights -= change
+        t = self._iterations
+        for_momentum, for_velocity = 1 / (1 - self.beta_1**t), 1 / (1 - self.beta_2**t)
+        moments = 1 - self.beta_1, 1 - self.beta_2
+        self._update(for_momentum, *moments, self.epsilon, for_velocity)
+        sizes, lengths = self.norms()
+        is_zero = (sizes == 0) | (lengths == 0)
+        self.apply_change(self.rate * np.where(is_zero, 1.0, sizes / lengths))
 
     def get_config(self):
         names = ("beta_1", "beta_2", "epsilon")
@@ -81,7 +110,7 @@ class Lamb(Optimizer):
 
 
 @registry.register("adafactor")
-class Adafactor(Optimizer):
+class Adafactor(LayerwiseOptimizer):
     """Adafactor (Shazeer & Stern 2018): second moments as a product of rows and columns.
 
         b = 1 - t^beta_2_decay,  rate = min(learning_rate, 1 / sqrt(t))
@@ -131,38 +160,36 @@ class Adafactor(Optimizer):
         self.relative_step = bool(relative_step)
 
     def bind(self):
-        self._matrices = [  # the slots are views in the shapes that `slot_shape` gives
-            (
-                *(array[part].reshape(variable.shape) for array in (self.weights, self.gradients)),
-                *(self.slot(name, variable) for name in self.slot_names),
-                self.scratch[part].reshape(variable.shape),
+        super().bind()
+        self._moments = np.zeros(2)  # beta and epsilon_1, as the matrices' kernels read them
+        velocity, self._vectors, self._matrices = self.slots["velocity"], [], []
+        for variable, part in self._slices:
+            arrays = [self.gradients[part], velocity[part], self._change[part]]
+            if len(variable.shape) < 2:
+                gradient, *state = arrays
+                self._vectors.append(Rule("adafactor", self.weights[part], gradient, *state))
+                continue
+            r, c = (self.slot(name, variable) for name in ("r", "c"))
+            gradient, v, change = (array.reshape(-1, *variable.shape[-2:]) for array in arrays)
+            r, c = r.reshape(-1, r.shape[-1]), c.reshape(-1, c.shape[-1])
+            self._matrices.append(
+                kernels.bind("factored_moments", gradient, r, c, v, change, self._moments)
             )
-            for variable, part in self._slices
-        ]
+        self._counts = np.array([variable.size for variable, _ in self._slices], float)
 
+    @np.errstate(all="ignore")  # NaN and infinity show up in the loss
     def step(self):
         t = self._iterations
         rate = min(self.rate, 1 / math.sqrt(t))
         beta = 1 - t**self.beta_2_decay
-        for weights, gradient, r, c, v, scratch in self._matrices:
-            np.square(gradient, out=scratch)
-            scratch += self.epsilon_1
-            if weights.ndim < 2:
-                v *= beta
-                scratch *= 1 - beta
-                v += scratch
-            else:
-                r *= beta
-                r += (1 - beta) * scratch.mean(-1)
-                c *= beta
-                c += (1 - beta) * scratch.mean(-2)
-                rows = r / r.mean(-1, keepdims=True)
-                np.multiply(rows[..., None], c[..., None, :], out=v)
-            np.sqrt(v, out=scratch)
-            np.divide(gradient, scratch, out=scratch)
-            largest = max(1.0, rms(scratch) / self.clip_threshold)
-            scratch *= max(self.epsilon_2, rms(weights)) * rate / largest
-            weights -= scratch
+        for update in self._vectors:
+            update(beta, 1 - beta, self.epsilon_1)
+        self._moments[:] = beta, self.epsilon_1
+        for update in self._matrices:
+            update()
+        sizes, lengths = self.norms() / np.sqrt(self._counts)
+        largest = np.maximum(1.0, lengths / self.clip_threshold)
+        self.apply_change(np.maximum(self.epsilon_2, sizes) * rate / largest)
 
     def slot_shape(self, name, variable):
         shape = variable.shape
@@ -182,13 +209,3 @@ class Adafactor(Optimizer):
     def get_config(self):
         names = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def norm(array):
-    """The Euclidean norm of an array, summed in float64; a float."""
-    return math.sqrt(np.square(array).sum(dtype=np.float64))
-
-
-def rms(array):
-    """The root of the mean square of an array, summed in float64; a float."""
-    return math.sqrt(np.square(array).mean(dtype=np.float64))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn.core.arguments import check_count, check_fraction, check_number, hand_on
+from fastcnn.core.memory import aligned
 from fastcnn.optimizers.base import Optimizer, registry
 from fastcnn.optimizers.orthogonal import NewtonSchulz
 from fastcnn.optimizers.patterns import check_patterns
+from fastcnn.optimizers.rules import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +64,7 @@ class Muon(Optimizer):
     """
 
     slot_names = interleaved = ("momentum", "velocity")
+    in_numpy = False
 
     def __init__(
         self,
@@ -129,54 +132,42 @@ class Muon(Optimizer):
         return name != "velocity" or self._uses_adam(variable)
 
     def bind(self):
-        arrays = (self.weights, self.gradients, *(self.slots[name] for name in self.slot_names))
-        views = [
-            (variable, [array[part].reshape(variable.shape) for array in (*arrays, self.scratch)])
-            for variable, part in self._slices
-        ]
-        self._by_adam = [entry for variable, entry in views if self._uses_adam(variable)]
-        self._by_muon = []
-        for variable, entry in views:
+        self._change = aligned(self.weights.shape, self.weights.dtype, zero=True)
+        momentum, velocity = (self.slots[name] for name in self.slot_names)
+        arrays = self.weights, self.gradients, momentum
+
+        def segments(uses_adam):
+            chosen = [self._uses_adam(variable) == uses_adam for variable, _ in self._slices]
+            return self._segments[np.array(chosen, bool)]
+
+        self._by_adam = Rule("adam", *arrays, velocity, segments=segments(True))
+        self._by_muon = Rule("muon", *arrays, self._change, segments=segments(False))
+        self._apply = Rule("sgd", self.weights, self._change, segments=segments(False))
+        self._matrices = []
+        for variable, part in self._slices:
             if not self._uses_adam(variable):
-                matrices = [array.reshape(-1, variable.shape[-1]) for array in entry]
-                self._by_muon.append((*matrices, self._iteration(matrices[0])))
+                matrix = self._change[part].reshape(-1, variable.shape[-1])
+                self._matrices.append((matrix, self._iteration(matrix)))
 
     def _iteration(self, matrix):
         """What makes the steps of a weight orthogonal."""
         coefficients = self.muon_a, self.muon_b, self.muon_c
         return NewtonSchulz(matrix.shape, matrix.dtype.name, *coefficients, self.ns_steps)
 
+    @np.errstate(all="ignore")  # NaN and infinity show up in the loss
     def step(self):
-        for weights, gradient, m, _, change, orthogonal in self._by_muon:
-            m *= self.momentum
-            m += gradient
-            if self.nesterov:
-                np.multiply(m, self.momentum, out=change)
-                change += gradient
-            else:
-                change[...] = m
-            update = orthogonal(change)
-            factor = self.rate
+        of_gradient, of_momentum = (1.0, self.momentum) if self.nesterov else (0.0, 1.0)
+        self._by_muon(self.momentum, of_gradient, of_momentum)
+        for change, orthogonal in self._matrices:
+            scale = 1.0
             if self.rms_rate is not None:
-                factor *= math.sqrt(max(weights.shape)) * self.rms_rate
-            update *= factor
-            weights -= update
+                scale *= math.sqrt(max(change.shape)) * self.rms_rate
+            np.multiply(orthogonal(change), scale, out=change)
+        self._apply(self.rate)
         t = self._iterations
         alpha = self.rate * self.adam_lr_ratio
         alpha *= math.sqrt(1 - self.adam_beta_2**t) / (1 - self.adam_beta_1**t)
-        for weights, gradient, m, v, change in self._by_adam:
-            np.subtract(gradient, m, out=change)
-            change *= 1 - self.adam_beta_1
-            m += change
-            np.square(gradient, out=change)
-            change -= v
-            change *= 1 - self.adam_beta_2
-            v += change
-            np.sqrt(v, out=change)
-            change += self.epsilon
-            np.divide(m, change, out=change)
-            change *= alpha
-            weights -= change
+        self._by_adam(alpha, 1 - self.adam_beta_1, 1 - self.adam_beta_2, self.epsilon)
 
     def get_config(self):
         names = (*OWN, "exclude_layers", "ns_steps", "nesterov", "exclude_embeddings")

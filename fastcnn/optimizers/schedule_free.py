@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fastcnn.core.arguments import check_count, check_fraction, check_number, hand_on
-from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.base import registry
+from fastcnn.optimizers.fused import FusedOptimizer
 
 if TYPE_CHECKING:
     from typing import Any
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @registry.register("schedulefreeadamw", "schedule_free_adam_w")
-class ScheduleFreeAdamW(Optimizer):
+class ScheduleFreeAdamW(FusedOptimizer):
     """Schedule-free Adam (Defazio et al. 2024). The weights are y, the momentum is z.
 
         rate = learning_rate * min(1, t / warmup_steps)
@@ -39,6 +38,7 @@ class ScheduleFreeAdamW(Optimizer):
         weight_decay, clipnorm, ..., name: see `Optimizer`.
     """
 
+    rule = "schedule_free"
     slot_names = interleaved = ("momentum", "velocity")
 
     def __init__(
@@ -71,31 +71,11 @@ class ScheduleFreeAdamW(Optimizer):
     def start(self, variable: Variable, part: slice) -> None:
         self.slots["momentum"][part] = variable.value.ravel()  # z starts at the weights
 
-    def bind(self):
-        self._mean = np.empty_like(self.weights)
-
-    def step(self):
-        t, gradients, scratch, x = self._iterations, self.gradients, self.scratch, self._mean
-        z, velocity, y = self.slots["momentum"], self.slots["velocity"], self.weights
+    def parameters(self):
+        t = self._iterations
         rate = self.rate * (min(1.0, t / self.warmup_steps) if self.warmup_steps else 1.0)
-        np.multiply(z, self.beta_1 - 1, out=x)
-        x += y
-        x /= self.beta_1
-        np.square(gradients, out=scratch)
-        scratch -= velocity
-        scratch *= 1 - self.beta_2
-        velocity += scratch
-        np.multiply(velocity, 1 / (1 - self.beta_2**t), out=scratch)
-        np.sqrt(scratch, out=scratch)
-        scratch += self.epsilon
-        np.divide(gradients, scratch, out=scratch)
-        scratch *= rate
-        z -= scratch
-        x *= 1 - 1 / t
-        x += np.multiply(z, 1 / t, out=scratch)
-        np.multiply(z, 1 - self.beta_1, out=y)
-        x *= self.beta_1
-        y += x
+        velocity = 1 / (1 - self.beta_2**t)
+        return rate, self.beta_1, 1 - self.beta_2, self.epsilon, velocity, 1 / t
 
     def get_config(self):
         names = ("beta_1", "beta_2", "epsilon", "warmup_steps")

@@ -156,8 +156,8 @@ def test_error_messages_of_bind(backend):
     assert "pads must be smaller than the window" in said
     said = refused(lambda a, c: c.update(strides=(0, 1)))
     assert "strides and windows must be positive" in said
-    said = refused(lambda a, c: a.update(hyper=a["hyper"][:3].copy()), kernel="adam_update")
-    assert "`hyper` must have the shape (4) with z = " in said
+    said = refused(lambda a, c: a.update(hyper=a["hyper"][:3].copy()), kernel="update_weights")
+    assert "`hyper` must have the shape (8) with z = " in said
     assert said.endswith("Received (3,).")
     said = refused(lambda a, c: a.update(key=a["key"][:1].copy()), kernel="dropout")
     assert "`key` must have the shape (2) with" in said

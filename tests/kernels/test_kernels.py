@@ -259,19 +259,6 @@ def test_softmax_is_stable_and_propagates_nan(instruction_set):
     np.testing.assert_allclose(losses[2], np.log(2), rtol=1e-6)
 
 
-@pytest.mark.parametrize("size", [0, 1, 15, 16, 100, 70_000])
-def test_adam_update(size, instruction_set):
-    """A few roundings per element: 8 eps of the terms."""
-    rng = np.random.default_rng(size)
-    w, g, m, v = (reals(rng, size) for _ in range(4))
-    call = Call("adam_update", [w, g, m, v * v, np.array([1e-3, 0.9, 0.999, 1e-7])], {}, 1)
-    expected, first = call.reference(), run(call, 1)
-    for i, terms in ((0, np.abs(w) + 1), (2, np.abs(m) + np.abs(g)), (3, v * v + g * g)):
-        assert np.all(np.abs(first[i] - expected[i]) <= 8 * EPS * terms)
-        for threads in THREADS[1:]:
-            np.testing.assert_array_equal(run(call, threads)[i], first[i])
-
-
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 @pytest.mark.parametrize("item", [(28, 28, 1), (3,), ()])
 def test_gather(dtype, item, instruction_set):

@@ -11,6 +11,14 @@ import numpy as np
 
 from fastcnn.kernels import checks, reference, spec
 
+# What a kernel writes and also reads.
+UPDATES = {
+    "factored_moments": ("r", "c"),
+    "limit_norms": ("w",),
+    "penalize": ("dx",),
+    "update_weights": ("w", "a", "b", "c", "averages"),
+}
+
 
 @dataclass
 class Call:
@@ -34,7 +42,9 @@ class Call:
 
     def updates(self, i):
         """Whether output i is also an input."""
-        if self.kernel == "adam_update" or self.config.get("accumulate"):
+        if self.kernel in UPDATES and spec.arrays_of(self.kernel)[i][0] in UPDATES[self.kernel]:
+            return True
+        if self.config.get("accumulate"):
             return True
         return spec.arrays_of(self.kernel)[i][0].startswith("moving_")
 

@@ -13,7 +13,9 @@ import zlib
 import numpy as np
 
 from fastcnn.kernels import checks, choice, functions, spec
+from fastcnn.kernels.reference import losses
 from fastcnn.kernels.reference.curves import FUNCTIONS
+from fastcnn.kernels.reference.optimizer import RULES
 from tests.support.kernel_cases import Call, integers, reals
 from tests.support.shapes import CHANNELS, pads_and_output
 
@@ -32,6 +34,11 @@ def draw(kernel, number, any_pads=True):
     rng = generator(kernel, number)
     sizes, config = _sizes(kernel, rng, any_pads)
     arrays = [_array(kernel, rng, sizes, config, *entry) for entry in spec.arrays_of(kernel)]
+    if kernel == "update_weights":
+        count = RULES[config["rule"]][1]
+        arrays[2:5] = [array if index < count else None for index, array in enumerate(arrays[2:5])]
+        if arrays[6] is None:
+            arrays[7] = None  # factors are those of segments
     if kernel == "batch_norm_backward" and config["relu"] and arrays[2] is None:  # y is recomputed
         arrays[9] = None  # dresidual: there was no residual
     return Call(kernel, arrays, config, 1)
@@ -108,6 +115,15 @@ def _sizes(kernel, rng, any_pads):
         sizes["o"] = config["start"] + sizes["c"] + int(rng.integers(0, 20))
     if kernel.startswith("group_norm"):
         sizes |= {"m": few % 50, "g": int(rng.choice((1, 2, 3, 8)))}
+    if "segments" in {label for label, *_ in spec.arrays_of(kernel)}:
+        sizes["s"] = int(rng.integers(1, 6))
+    if kernel in ("factored_moments", "limit_norms"):
+        sizes |= {letter: int(rng.choice((0, 1, 1, 2, 3, 5, 9, 33))) for letter in "mpq"}
+        sizes["k"] = int(rng.choice((1, 2, 9, 200)))
+    if kernel == "factored_moments":  # a mean needs an element
+        sizes |= {letter: max(sizes[letter], 1) for letter in "pq"}
+    if kernel == "limit_norms":
+        config["most"] = float(rng.choice((3, 1e7)))
     if kernel.startswith(("dot", "unit")):  # mostly small: five of them are multiplied
         sizes["n"] = min(few, 9)
         sizes |= {letter: int(rng.choice((0, 1, 1, 1, 2, 3, 5, 7))) for letter in "pqrs"}
@@ -120,14 +136,24 @@ def _sizes(kernel, rng, any_pads):
     if kernel.startswith("depthwise"):
         sizes["m"] = int(rng.integers(1, 5))
         sizes["o"] = sizes["i"] * sizes["m"]
-    if "q" in letters and "strides" not in keywords and not kernel.startswith("dot"):
+    if (
+        "q" in letters
+        and "strides" not in keywords
+        and not kernel.startswith(("dot", "factored", "limit", "overlap"))
+    ):
         _size_images(kernel, rng, sizes)
     if kernel == "resize":
         sizes |= {letter: int(rng.integers(1, 20)) for letter in "hwpq"}
         sizes["k"] = sizes["c"] + int(rng.integers(2))
+    if kernel in LOSSES:
+        function = str(rng.choice(sorted(LOSSES[kernel])))
+        config |= {"function": function, "parameters": LOSSES[kernel][function]}
+    if kernel.startswith("overlap"):
+        sizes |= {letter: int(rng.choice((0, 1, 1, 2, 3, 9, 33))) for letter in "mq"}
+        sizes["k"] = int(rng.choice((1, 2, 9, 3000)))
     for key in sorted(keywords - set(config)):
         config[key] = KEYWORDS[key](rng)
-    if "function" in keywords:
+    if "function" in keywords and kernel not in LOSSES:
         config["parameters"] = CURVE_PARAMETERS.get(config["function"], ())
     return sizes, config
 
@@ -150,7 +176,12 @@ KEYWORDS = {
     "relu_max": lambda rng: float(rng.choice((math.inf, math.inf, 2, 6))),
     "count": lambda rng: int(rng.integers(1, 9)),
     "divisor": lambda rng: float(rng.choice((-1, 2, 3, 7))),
+    "l1": lambda rng: float(rng.choice((0, 0.5, 2))),
+    "l2": lambda rng: float(rng.choice((0, 0.25, 1))),
+    "least": lambda rng: float(rng.choice((0, 1, 3))),
     "most": lambda rng: 1e7,
+    "smoothing": lambda rng: float(rng.choice((0, 0.25))),
+    "rule": lambda rng: str(rng.choice(sorted(RULES))),
     "alpha": lambda rng: float(rng.uniform(0.1, 2)),
     "momentum": lambda rng: float(rng.choice((0.5, 0.9, 0.99))),
     "epsilon": lambda rng: float(rng.choice((1e-3, 1e-5))),
@@ -182,6 +213,30 @@ CURVE_PARAMETERS = {
     "soft_shrink": (0.5,),
     "squareplus": (2.0,),
 }
+
+
+# {kernel: {function: parameters}}
+CLIP = (np.float32(1e-7), np.float32(1) - np.float32(1e-7))
+LOSSES = {
+    "categorical_loss": {"category": CLIP, "category_focal": (*CLIP, 2.0)},
+    "elementwise_loss": {
+        "absolute": (),
+        "binary": CLIP,
+        "binary_focal": (*CLIP, 2.0, 0.25),
+        "binary_focal_logits": (*CLIP, 1.5, np.nan),
+        "binary_logits": (),
+        "hinge": (),
+        "huber": (0.75,),
+        "kl_divergence": (1e-7,),
+        "log_cosh": (),
+        "logarithmic": (1e-7,),
+        "percentage": (1e-7,),
+        "poisson": (1e-7,),
+        "squared": (),
+        "squared_hinge": (),
+    },
+}
+ON_PROBABILITIES = ("binary", "binary_focal", "category", "category_focal", "kl_divergence")
 
 
 def _any_shape(rng):
@@ -262,18 +317,34 @@ def _limit_work(sizes, config):
 
 def _array(kernel, rng, sizes, config, label, letters, optional, written, types):
     """One argument of the call; optional ones are missing now and then."""
-    if optional and rng.random() < 0.25:
+    is_state = kernel == "update_weights" and label in ("a", "b", "c")
+    if optional and not is_state and rng.random() < 0.25:
         return None
     axes = letters.rstrip("*")
     shape = tuple(int(axis) if axis.isdigit() else sizes[axis] for axis in axes)
     shape += sizes["*"] if "*" in letters else ()
+    if is_state:
+        high = 256 if label == "a" and "centered" in config["rule"] else 0  # above b^2
+        return np.abs(integers(rng, *shape)) + np.float32(high)
+    if kernel == "factored_moments" and label in ("r", "c"):
+        return np.abs(integers(rng, *shape)) + np.float32(1)
     if label == "argmax":
         argmax = rng.integers(0, math.prod(config["pool_size"]), shape)
         if spec.argmax_type(config["pool_size"]) == "uint8":
             argmax[rng.random(shape) < 0.25] = 255  # relu made the output 0
         return argmax.astype(spec.argmax_type(config["pool_size"]))
     if label == "labels":
-        return rng.integers(0, sizes["c"], shape)
+        return rng.integers(-1 if kernel == "sparse_crossentropy" else 0, sizes["c"], shape)
+    if label in ("t", "p") and (kernel in LOSSES or kernel == "sparse_crossentropy"):
+        function = config.get("function", "category")
+        if label == "t" and function.endswith("hinge"):
+            return rng.choice((0, 1) if rng.random() < 0.5 else (-1, 1), shape).astype(np.float32)
+        if (
+            function in ON_PROBABILITIES
+            or function == "poisson"
+            or (label == "t" and function.startswith("binary"))
+        ):
+            return rng.uniform(0.02, 0.98, shape).astype(np.float32)
     if label == "indices":
         return rng.integers(0, sizes["m"], shape)
     if label == "key":
@@ -298,8 +369,16 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
         return rng.integers(-1, 3, shape).astype(np.float32)
     if types == spec.TYPES["source"]:
         return rng.integers(0, 256, shape).astype(rng.choice(types))
-    if label == "hyper":  # powers of two: integers stay exact up to the root
-        return np.array([0.25, 0.5, 0.75, 2.0**-10])
+    if label == "segments":
+        ends = np.sort(rng.integers(0, sizes["z"] + 1, (sizes["s"], 2)).ravel()).reshape(-1, 2)
+        return np.stack([ends[:, 0], ends[:, 1] - ends[:, 0]], 1)
+    if label == "factors":
+        return rng.choice((0.0, 0.25, 0.5, 1.0), shape)
+    if label == "hyper":
+        numbers = rng.choice((0.25, 0.5, 0.75), shape)
+        if kernel == "update_weights":
+            numbers[6] = rng.choice((np.inf, 2.0))
+        return numbers
     if label == "transforms":  # rotations, flips and shifts by halves have exact weights
         turn = rng.choice((-1, 0, 0.5, 1, 2), (sizes["n"], 2, 2))
         shift = rng.integers(-40, 41, (sizes["n"], 2, 1)) / 2
@@ -307,13 +386,13 @@ def _array(kernel, rng, sizes, config, label, letters, optional, written, types)
         return np.pad(rows, ((0, 0), (0, 2))).astype(np.float32)
     if label in ("inverse", "variance"):
         return 0.5 + np.abs(reals(rng, *shape))
-    if label == "v":
-        return np.abs(integers(rng, *shape))
     if kernel == "average_pool2d_backward":  # divisible by every count of elements
         return integers(rng, *shape) * np.float32(divisible(config["pool_size"]))
     if kernel.startswith("softmax_backward") and label == "y":
         return np.abs(reals(rng, *shape)) / sizes["c"]
     array = (reals if kernel in TOLERANCES else integers)(rng, *shape)
+    if types == ("float64",):
+        return array.astype(np.float64)
     if kernel in COPIES:
         np.copyto(array, -0.0, where=(array == 0) & (rng.random(shape) < 0.5))
     return array
@@ -567,6 +646,107 @@ def _batch_norm_backward(call, expected):
     }
 
 
+def _update(call, expected):
+    """At most 32 roundings of the terms, which are products of these with factors up to 2."""
+    arrays = [0 if array is None else np.abs(array) for array in call.arrays[:6]]
+    w, g = arrays[:2]
+    size = 32 * EPS * (2 + w) * (2 + g) ** 2 * (2 + sum(arrays[2:]))
+    return dict.fromkeys(call.outputs, size)
+
+
+def _factored(call, expected):
+    """Means, to the number of their terms; a quotient and a root of them."""
+    g, r, c, *_ = call.arrays
+    terms = 2 * (max(g.shape[1:]) + 8) * EPS
+    means = [terms * (np.abs(old) + np.square(g).mean(axis) + 1) for old, axis in ((r, 2), (c, 1))]
+    v, change = (np.abs(array) for array in expected[3:5])
+    return {1: means[0], 2: means[1], 3: 64 * terms * (1 + v), 4: 64 * terms * (1 + change)}
+
+
+def _limit_norms(call, expected):
+    """The norm's relative error, and a few roundings of the factor and the product."""
+    w = call.arrays[0]
+    least = call.config["least"]
+    return {0: (w.shape[1] + 16) * EPS * (np.abs(expected[0]) + np.abs(w) * (1 + least))}
+
+
+def _penalize(call, expected):
+    x, dx, total = call.arrays
+    most = np.abs(x).max(initial=0)
+    l1, l2 = call.config["l1"], call.config["l2"]
+    bounds = {}
+    if dx is not None:
+        bounds[1] = 4 * EPS * (np.abs(dx) + 2 * l2 * np.abs(x) + l1)
+    if total is not None:
+        bounds[2] = 64 * EPS * np.array([x.size * (l1 * most + l2 * most**2)])
+    return bounds
+
+
+def _elementwise_loss(call, expected):
+    """32 roundings of an element, and the sum's; logarithms and quotients of probabilities."""
+    p, t, scale = (array.astype(np.float64) for array in call.arrays[:3])
+    function = call.config["function"]
+    smoothing = call.config["smoothing"]
+    targets = t * (1 - smoothing) + smoothing / 2
+    values, slopes = losses.of_elements(function, targets, p, call.config["parameters"])
+    size = (1 + np.abs(p)) * (1 + np.abs(targets))
+    if function in ("binary", "binary_focal"):
+        size = size / (p * (1 - p))
+    share = 1 if function in losses.SUMMED else 1 / p.shape[1]
+    terms = 32 * EPS * size
+    return {
+        3: (terms + (32 + p.shape[1]) * EPS * np.abs(values)).sum(1) * share,
+        4: (terms + 32 * EPS * np.abs(slopes)) * share * np.abs(scale[:, None]) + 2 * TINY,
+        5: 4 * EPS,
+    }
+
+
+def _categorical_loss(call, expected):
+    p, t, scale = (array.astype(np.float64) for array in call.arrays[:3])
+    total = p.sum(1, keepdims=True)
+    terms = (p.shape[1] + 32) * EPS
+    alpha = 1 if call.arrays[3] is None else np.abs(call.arrays[3])
+    steep = alpha * (t + 1) * (1 + total / p)  # at most the derivative by a share
+    sums = steep.sum(1, keepdims=True)
+    bound = 4 * terms * (steep + sums) / total * np.abs(scale[:, None])
+    return {4: terms * 4 * sums[:, 0], 5: bound}
+
+
+def _softmax_loss(call, expected):
+    logits, t, scale = call.arrays[:3]
+    terms = 2 * (logits.shape[1] + 8 + 2 * np.abs(logits).max(initial=0)) * EPS
+    sums = (np.abs(t) + 1).sum(1, keepdims=True)
+    size = np.abs(logits).max(initial=0) + np.log(logits.shape[1]) + 1
+    return {
+        3: terms * (sums * size)[:, 0],
+        4: terms,
+        5: terms * (sums + np.abs(t)) * np.abs(scale[:, None]),
+    }
+
+
+def _sparse_loss(call, expected):
+    p, _, scale, *_ = call.arrays
+    terms = (p.shape[1] + 16) * EPS
+    return {3: terms * (1 + np.abs(expected[3])), 4: terms * (1 + 1 / p) * np.abs(scale[:, None])}
+
+
+def _cosine_loss(call, expected):
+    p, t, scale = (array.astype(np.float64) for array in call.arrays[:3])
+    terms = (p.shape[1] + 16) * EPS
+    lengths = [np.maximum(np.sqrt(np.square(a).sum(1)), 1e-30) for a in (p, t)]
+    cosine = np.abs(p * t).sum(1) / lengths[0] / lengths[1]
+    return {3: terms * cosine, 4: (terms * 4 * np.abs(scale) / lengths[0])[:, None]}
+
+
+def _categorical_hinge(call, expected):
+    p, t, scale = (np.abs(array).astype(np.float64) for array in call.arrays[:3])
+    terms = (p.shape[1] + 8) * EPS
+    return {
+        3: terms * ((1 + 2 * t) * p + 1).sum(1),
+        4: 4 * EPS * (1 + t) * scale[:, None],
+    }
+
+
 TOLERANCES = {
     "change_hue": _change_hue,
     "gaussian_noise": _gaussian,
@@ -576,6 +756,16 @@ TOLERANCES = {
     "softmax_columns_forward": _softmax,
     "sparsemax_backward": _sparsemax_backward,
     "sparsemax_forward": _sparsemax,
+    "categorical_hinge": _categorical_hinge,
+    "categorical_loss": _categorical_loss,
+    "cosine_loss": _cosine_loss,
+    "elementwise_loss": _elementwise_loss,
+    "softmax_crossentropy": _softmax_loss,
+    "sparse_crossentropy": _sparse_loss,
+    "factored_moments": _factored,
+    "limit_norms": _limit_norms,
+    "penalize": _penalize,
+    "update_weights": _update,
     "tanh_forward": _ulps(3),
     "sigmoid_forward": _ulps(3),
     "elu_forward": _ulps(4),  # 2 of expm1, and alpha's rounding and the product's

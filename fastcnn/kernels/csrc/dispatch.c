@@ -20,8 +20,10 @@ static const struct kernels *const tables[] = {
     &fastcnn_kernels_baseline,
 };
 
-#define NAME(curve) #curve,
+#define NAME(name) #name,
 const char *const fastcnn_curve_names[] = {EACH_CURVE(NAME) NULL};
+const char *const fastcnn_loss_names[] = {EACH_LOSS(NAME) NULL};
+const char *const fastcnn_rule_names[] = {EACH_RULE(NAME) NULL};
 
 const struct kernels *fastcnn_kernels_at(int i) {
     return i < (int)(sizeof tables / sizeof *tables) ? tables[i] : NULL;

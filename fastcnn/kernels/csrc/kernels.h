@@ -318,6 +318,8 @@ struct curve {
 };
 extern const char *const fastcnn_curve_names[]; /* by index; NULL after the last */
 
+#include "losses.h"
+#include "weights.h"
 #include "tile_list.h"
 
 #define MEMBER(result, tile, parameters) result(*tile) parameters;

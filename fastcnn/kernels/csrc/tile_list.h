@@ -134,7 +134,7 @@
     T(void, softmax_columns, (const struct columns *p))                                            \
     T(void, softmax_columns_gradient, (const struct columns *p))                                   \
     T(void, share_columns, (const struct columns *p))                                              \
-    /* Batches, the Adam step: */                                                                  \
+    /* Batches: */                                                                                 \
     /* y[i] = (float)x[i] */                                                                       \
     T(void, from_uint8, (const uint8_t *x, float *y, ptrdiff_t n))                                 \
     T(void, from_float64, (const double *x, float *y, ptrdiff_t n))                                \
@@ -145,8 +145,14 @@
        ptrdiff_t pixels, ptrdiff_t channels))                                                      \
     /* y = a + (b - a) * weight */                                                                 \
     T(void, blend_rows, (const float *a, const float *b, float weight, float *y, ptrdiff_t n))     \
-    /* hyper = alpha, 1 - beta_1, 1 - beta_2, epsilon */                                           \
-    T(void, adam_update,                                                                           \
-      (float *w, const float *g, float *m, float *v, ptrdiff_t n, const float *hyper))
+    /* Losses and weights: */                                                                      \
+    T(void, elementwise_loss, (const struct loss *p))                                              \
+    /* one rule of weights.h */                                                                    \
+    T(void, update_weights, (const struct update *p))                                              \
+    /* y[c] += sum over r of x[r][c]^2; rows x columns, row distance `row` */                      \
+    T(void, add_squares,                                                                           \
+      (const float *x, ptrdiff_t row, float *y, ptrdiff_t rows, ptrdiff_t columns))                \
+    /* dx += 2 l2 x + l1 sign(x), or NULL; sums = sum of |x|, of x^2; hyper = l1, 2 l2 */          \
+    T(void, penalize, (const float *x, float *dx, ptrdiff_t n, const float *hyper, float *sums))
 
 #endif

@@ -20,7 +20,7 @@
 #     |-- WinogradTiles (conv_winograd)
 #     |   `-- Winograd, WinogradBackwardWeights
 #     `-- all others, one file a family: Dense*, Pool2D, Relu, Activation, Curve, Softmax*,
-#         Dropout, BatchNorm*, LayerNorm, GroupNorm, PReLU, AdamUpdate, Gather, Resize,
+#         Dropout, BatchNorm*, LayerNorm, GroupNorm, PReLU, UpdateWeights, Gather, Resize,
 #         AffineTransform,
 #         Elementwise, ...
 #     Sequence (team)                   several kernels called one after the other
@@ -71,6 +71,7 @@ include "pool.pxi"
 include "activations.pxi"
 include "curves.pxi"
 include "softmax.pxi"
+include "losses.pxi"
 include "dropout.pxi"
 include "batch_norm.pxi"
 include "sums.pxi"

@@ -164,7 +164,7 @@ cdef class LogSoftmax(SampleBlocks):
 
 cdef class SoftmaxSparseCrossentropy(SampleBlocks):
     # losses = log(sum over c of exp(x[c] - max x)) - (x[label] - max x). The maximum is not added
-    # to the logarithm, which would vanish beside a large x.
+    # to the logarithm, which would vanish beside a large x. Labels below 0 do not count.
     cdef const float[:, ::1] logits
     cdef const long long[::1] labels
     cdef const float[::1] scale
@@ -180,13 +180,17 @@ cdef class SoftmaxSparseCrossentropy(SampleBlocks):
         cdef Py_ssize_t first = i * self.block, n, c, label, classes = self.classes
         cdef Py_ssize_t last = min(first + self.block, self.samples)
         cdef float *p = &self.probabilities[first, 0]
+        cdef float total
         exponentials(self.table, &self.logits[first, 0], p, scratch, last - first, classes)
         for n in range(first, last):
             p = &self.probabilities[n, 0]
             label = self.labels[n]
-            self.losses[n] = logf(normalize(self.table, p, classes)) - (
-                self.logits[n, label] - scratch[n - first]
-            )
+            total = normalize(self.table, p, classes)
+            if label < 0:
+                self.losses[n] = 0
+                memset(&self.dlogits[n, 0], 0, classes * sizeof(float))
+                continue
+            self.losses[n] = logf(total) - (self.logits[n, label] - scratch[n - first])
             for c in range(classes):
                 self.dlogits[n, c] = p[c] * self.scale[n]
             self.dlogits[n, label] = (p[label] - 1) * self.scale[n]

@@ -1,5 +1,34 @@
 # The C side for Cython: the structs of csrc/kernels.h, the tiles of csrc/tile_list.h, threads.h.
 
+cdef extern from "csrc/losses.h":
+    const char *const *fastcnn_loss_names
+    int LOSS_binary_logits, LOSS_hinge, LOSS_kl_divergence, LOSS_squared_hinge
+
+    ctypedef struct LossElements "struct loss":
+        int function
+        const float *t
+        const float *p
+        float *values
+        float *slopes
+        float *probabilities
+        Py_ssize_t n
+        float factor, keep, offset
+        float parameters[4]
+
+cdef extern from "csrc/weights.h":
+    const char *const *fastcnn_rule_names
+    int RULE_average, RULE_decay, RULE_factored, RULE_scale
+
+    ctypedef struct UpdateRule "struct update":
+        int rule
+        float *w
+        float *a
+        float *b
+        float *c
+        const float *g
+        Py_ssize_t n
+        float hyper[6]
+
 cdef extern from "csrc/kernels.h":
     ctypedef struct Product "struct product":
         const float *x
@@ -324,9 +353,12 @@ cdef extern from "csrc/kernels.h":
         void (*blend_rows)(
             const float *, const float *, float, float *, Py_ssize_t
         ) noexcept nogil
-        void (*adam_update)(
-            float *, const float *, float *, float *, Py_ssize_t, const float *
+        void (*elementwise_loss)(const LossElements *) noexcept nogil
+        void (*update_weights)(const UpdateRule *) noexcept nogil
+        void (*add_squares)(
+            const float *, Py_ssize_t, float *, Py_ssize_t, Py_ssize_t
         ) noexcept nogil
+        void (*penalize)(const float *, float *, Py_ssize_t, const float *, float *) noexcept nogil
 
     const Table *fastcnn_kernels_at(int) noexcept nogil
     int fastcnn_kernels_supported(const Table *) noexcept nogil

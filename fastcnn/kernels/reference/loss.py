@@ -1,4 +1,4 @@
-"""Reference kernel of the cross-entropy."""
+"""Reference kernel of the cross-entropy of labels."""
 
 import numpy as np
 
@@ -8,6 +8,7 @@ def softmax_sparse_crossentropy(logits, labels, scale, losses, probabilities, dl
 
     probabilities = softmax(logits), dlogits[n,c] = (probabilities[n,c] - [c == labels[n]]) *
     scale[n]: the gradient of sum over n of scale[n] * losses[n]. labels int64 (n,), scale (n,).
+    Where the label is below 0 the loss and the gradient are 0.
     """
     shifted = logits - logits.max(1, keepdims=True)
     e = np.exp(shifted)
@@ -18,3 +19,4 @@ def softmax_sparse_crossentropy(logits, labels, scale, losses, probabilities, dl
     gradient = e / total
     gradient[rows, labels] -= 1
     dlogits[...] = gradient * scale[:, None]
+    losses[labels < 0] = dlogits[labels < 0] = 0

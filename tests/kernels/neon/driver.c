@@ -332,6 +332,8 @@ static void winograd_output(void) {
 #include "driver_sparse.h"
 #include "driver_single.h"
 #include "driver_layers.h"
+#include "driver_weights.h"
+#include "driver_losses.h"
 
 /* ----------------------------------------------------------------------------------------- all */
 

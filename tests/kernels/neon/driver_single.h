@@ -590,21 +590,6 @@ static void blend_rows(void) {
     for (int i = 0; i < n; i++)
         if (y[i] != a[i] + (b[i] - a[i]) * 0.25f) fail(i, y[i], a[i] + (b[i] - a[i]) * 0.25f);
 }
-static void adam_update(void) { /* powers of two: exact up to the root and the quotient */
-    const int n = draw(0, 40);
-    const float hyper[] = {0.25f, 0.5f, 0.25f, 0.0009765625f}, *g = floats(n);
-    float *w = floats(n), *m = floats(n), *v = floats(n);
-    for (int i = 0; i < n; i++) v[i] *= v[i];
-    float *w2 = copy(w, n), *m2 = copy(m, n), *v2 = copy(v, n);
-    for (int i = 0; i < n; i++) {
-        m2[i] += (g[i] - m2[i]) * hyper[1];
-        v2[i] += (g[i] * g[i] - v2[i]) * hyper[2];
-        const float step = hyper[0] * m2[i] / (sqrtf(v2[i]) + hyper[3]);
-        w2[i] -= step;
-    }
-    k->adam_update(w, g, m, v, n, hyper);
-    same(w, w2, n), same(m, m2, n), same(v, v2, n);
-}
 
 /* ------------------------------------------------------------------------------------- merging */
 

@@ -17,6 +17,8 @@
 #include "functions.inc.h"
 #include "activations.inc.h"
 #include "curves.inc.h"
+#include "update.inc.h"
+#include "losses.inc.h"
 #include "dropout.inc.h"
 #include "merge.inc.h"
 #include "batch_norm.inc.h"

@@ -1,4 +1,4 @@
-/* Elementary functions of vectors: exp, expm1, log(1 + x), tanh and the normal distribution.
+/* Elementary functions of vectors: exp, expm1, log, log(1 + x), tanh and the normal distribution.
  *
  * exp(x) = 2^n * exp(r) with n = round(x / ln 2) and r = x - n ln 2, |r| <= ln(2) / 2. All of them
  * are computed from scale = 2^n and q = expm1(r):
@@ -92,6 +92,37 @@ TILE vec twice_atanh(vec s) {
 
 /* log(1 + e) for e in [0, 1]. */
 TILE vec vlog1p(vec e) { return twice_atanh(e / (e + broadcast(2))); }
+
+/* log(x): -inf of 0, NaN below. With x = 2^n (1 + f) and 1 + f in [sqrt(1/2), sqrt(2)] it is
+ * n ln 2 + log(1 + f), where log(1 + f) = f - (f^2 / 2 - s (f^2 / 2 + r)) with s = f / (2 + f) and
+ * the odd series of atanh in r: f itself is exact. ln 2 is split as above. */
+TILE vec vlog(vec x) {
+    const ivec bits = iadd(as_ints(x), ibroadcast(0x3f800000 - 0x3f3504f3));
+    const ivec exponent = shift_right(bits, 23);
+    const ivec fraction = shift_right(shift_left(bits, 9), 9);
+    const vec n = as_floats(iadd(exponent, ibroadcast(0x4b400000 - 127))) - broadcast(12582912.0f);
+    const vec f = as_floats(iadd(fraction, ibroadcast(0x3f3504f3))) - broadcast(1);
+    const vec s = f / (f + broadcast(2)), w = s * s, half = broadcast(0.5f) * (f * f);
+    vec r = broadcast(0.2222222222f);
+    r = multiply_add(r, w, broadcast(0.2857142857f));
+    r = multiply_add(r, w, broadcast(0.4f));
+    r = multiply_add(r, w, broadcast(0.6666666667f)) * w;
+    const vec rest = multiply_add(s, half + r, n * broadcast(-2.12194440e-4f));
+    vec y = multiply_add(n, broadcast(0.693359375f), f - (half - rest));
+    const vec lowest = broadcast(-__builtin_inff()), none = broadcast(__builtin_nanf(""));
+    y = choose(greater(broadcast(0x1p-126f), x), choose(greater(broadcast(0), x), none, lowest), y);
+    return choose(either(greater(x, broadcast(0x1.fffffep127f)), unordered(x, x)), x, y);
+}
+
+/* x^p for x >= 0: a relative error of |p log(x)| ulps. */
+TILE vec vpower(vec x, float p) {
+    const vec y = vexp(broadcast(p) * vlog(x));
+    return choose(less_equal(x, broadcast(0)),
+                  broadcast(p > 0   ? 0
+                            : p < 0 ? __builtin_inff()
+                                    : 1),
+                  y);
+}
 
 /* The normal distribution: cdf = P(X <= x) and its derivative, with the same relative precision in
  * the lower tail. */
