@@ -4,6 +4,8 @@ A plan creates `Penalties` for its layers, or None if no layer has a regularizer
 them costs nothing extra.
 """
 
+import numpy as np
+
 from fastcnn.core.steps import Step
 
 
@@ -53,26 +55,66 @@ class ActivityStep(Step):
         return self.regularizer(self._y) / (self.batch_size or max(len(self._y), 1))
 
 
+class WeightPenalty:
+    """The penalty of a weight: a kernel bound to its arrays, or a regularizer's own formula."""
+
+    def __init__(self, weight):
+        self._weight = weight
+        self._total = np.zeros(1)
+        self._array = self._sum = self._sum_and_add = None
+
+    def _bind(self):
+        """Bind to the weight's array, which moves when a model is built from its layer."""
+        regularizer, array = self._weight.regularizer, self._weight.value
+        bind = getattr(regularizer, "bind", lambda *arrays: None)
+        self._array = array
+        self._sum = bind(array, None, self._total)
+        self._sum_and_add = bind(array, self._weight.gradient, self._total)
+
+    def measure(self):
+        """The penalty."""
+        if self._array is not self._weight.value:
+            self._bind()
+        if self._sum is None:
+            return self._weight.regularizer(self._array)
+        self._sum()
+        return float(self._total[0])
+
+    def add_gradient(self):
+        """Add the gradient to that of the weight; return the penalty."""
+        if self._array is not self._weight.value:
+            self._bind()
+        if self._sum_and_add is None:
+            self._weight.gradient += self._weight.regularizer.gradient(self._array)
+            return self.measure()
+        self._sum_and_add()
+        return float(self._total[0])
+
+
 class Penalties:
     """All penalties of a model.
 
     Attributes:
         value: their sum for the last batch, a float.
+        by_gradients: whether `add_gradients` follows each `measure` and adds those of the weights.
     """
 
+    by_gradients = False
+
     def __init__(self, weights, steps):
-        self._weights = weights
+        self._weights = [WeightPenalty(weight) for weight in weights]
         self._steps = steps
-        self.value = 0.0
+        self.value = self._of_outputs = 0.0
 
     def measure(self):
         """Compute the sum for the current weights and outputs."""
-        self.value = self.of_weights()
-        self.value += sum(step.value() for step in self._steps)
+        self._of_outputs = sum(step.value() for step in self._steps)
+        if not self.by_gradients:
+            self.value = self.of_weights() + self._of_outputs
 
     def of_weights(self):
         """The penalties of the current weights."""
-        return sum(weight.regularizer(weight.value) for weight in self._weights)
+        return sum(weight.measure() for weight in self._weights)
 
     @property
     def has_outputs(self):
@@ -85,8 +127,8 @@ class Penalties:
 
     def add_gradients(self):
         """Add the gradients to those of the weights; `ActivityStep` adds those of the outputs."""
-        for weight in self._weights:
-            weight.gradient += weight.regularizer.gradient(weight.value)
+        of_weights = sum(weight.add_gradient() for weight in self._weights)
+        self.value = of_weights + self._of_outputs
 
 
 def penalties_of(layers, steps):

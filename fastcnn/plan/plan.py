@@ -48,6 +48,8 @@ class Plan:
             self.backward = self.training.backward()
             weights = {weight for layer in graph.layers for weight in layer.trainable_weights}
             self._without_gradient = list(weights - self.backward.weights)
+            if self.training.penalties is not None:  # one pass over the weights for both
+                self.training.penalties.by_gradients = bool(self.backward.steps)
 
     @cached_property
     def _training_outputs(self):
