@@ -103,7 +103,9 @@ def set_epsilon(value: float) -> None:
     global _epsilon
     if not (isinstance(value, (int, float)) and 0 < value < 1):
         raise ValueError(f"epsilon must be between 0 and 1. Received {value!r}.")
-    _epsilon = float(value)
+    if value != _epsilon:
+        _epsilon = float(value)
+        changed()  # losses and constraints are bound to it
 
 
 def image_data_format() -> str:

@@ -10,7 +10,9 @@ import numpy as np
 from fastcnn import config, kernels
 from fastcnn.core.arguments import check_count, check_fraction, warn
 from fastcnn.data.targets import prepare_labels
-from fastcnn.losses.base import Loss, check_axis, function_of, registry
+from fastcnn.kernels.reference.losses import sigmoid
+from fastcnn.losses.base import check_axis, function_of, registry
+from fastcnn.losses.elementwise import ElementwiseLoss, KernelLoss
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Axes
 
 
-class ProbabilityLoss(Loss):
+class ProbabilityLoss(KernelLoss):
     """Base of the cross-entropies, on probabilities or, with `from_logits`, on logits."""
 
     def __init__(self, from_logits, reduction, name, dtype):
@@ -34,8 +36,8 @@ class ProbabilityLoss(Loss):
         """The activation named by `undoes`, applied to rows."""
         raise NotImplementedError
 
-    def bind(self, z, targets, scale, losses, dz, probabilities=None):
-        run = super().bind(z, targets, scale, losses, dz)
+    def bind_formulas(self, z, targets, scale, losses, dz, probabilities):
+        run = super().bind_formulas(z, targets, scale, losses, dz, None)
         if probabilities is None:
             return run
 
@@ -139,27 +141,30 @@ class SparseCategoricalCrossentropy(ProbabilityLoss):
     def activation(self, z):
         return np.exp(_log_softmax(z))
 
-    def bind(self, z, targets, scale, losses, dz, probabilities=None):
-        if not self.from_logits:
-            return super().bind(z, targets, scale, losses, dz, probabilities)
-        if probabilities is None:
-            probabilities = np.empty_like(z)
-        labels = np.zeros_like(targets) if self.ignores_labels else targets
-        kernel = kernels.bind(
-            "softmax_sparse_crossentropy", z, labels, scale, losses, probabilities, dz
-        )
-        if self.label_smoothing:
-            kernel = self._smoothed(kernel, z, labels, scale, losses, dz)
+    def bind_kernel(self, z, targets, scale, losses, dz, probabilities):
+        labels = np.empty_like(targets) if self.ignores_labels else targets
+        if self.from_logits:
+            p = np.empty_like(z) if probabilities is None else probabilities
+            kernel = kernels.bind("softmax_sparse_crossentropy", z, labels, scale, losses, p, dz)
+            if self.label_smoothing:
+                kernel = self._smoothed(kernel, z, labels, scale, losses, dz)
+        elif self.label_smoothing:
+            return self.bind_formulas(z, targets, scale, losses, dz, probabilities)
+        else:
+            kernel = kernels.bind(
+                "sparse_crossentropy", z, labels, scale, losses, dz, epsilon=config.epsilon()
+            )
         if not self.ignores_labels:
             return kernel
 
         def run():
-            ignored = ~self.counted(targets)
-            labels[...] = targets
-            labels[ignored] = 0
+            ignored = targets == self.ignore_class
+            np.copyto(labels, targets)
+            labels[ignored] = -1  # to the kernels: does not count
             kernel()
-            losses[ignored] = 0
-            dz[ignored] = 0
+            if self.label_smoothing:
+                losses[ignored] = 0
+                dz[ignored] = 0
 
         return run
 
@@ -251,38 +256,26 @@ class CategoricalCrossentropy(ProbabilityLoss):
     def activation(self, z):
         return np.exp(_log_softmax(z))
 
-    def bind(self, z, targets, scale, losses, dz, probabilities=None):
-        if not self.from_logits:
-            return super().bind(z, targets, scale, losses, dz, probabilities)
-        p = np.empty_like(z) if probabilities is None else probabilities
-        shifted, column = np.empty_like(z), np.empty((len(z), 1), z.dtype)
-        scale = scale[:, None]
-
-        @np.errstate(all="ignore")
-        def run():  # `values` and `gradient` from one exp, without allocating
-            y_true = self._smooth(targets)
-            np.max(z, 1, out=column, keepdims=True)
-            np.subtract(z, column, out=shifted)
-            np.exp(shifted, out=p)
-            np.sum(p, 1, out=column, keepdims=True)
-            np.divide(p, column, out=p)
-            np.log(column, out=column)
-            np.subtract(column, shifted, out=shifted)  # -log(p)
-            np.multiply(shifted, y_true, out=shifted)
-            np.sum(shifted, 1, out=losses)
-            np.sum(y_true, 1, out=column, keepdims=True)
-            np.multiply(p, column, out=dz)
-            np.subtract(dz, y_true, out=dz)
-            np.multiply(dz, scale, out=dz)
-
-        return run
+    def bind_kernel(self, z, targets, scale, losses, dz, probabilities):
+        if self.from_logits:
+            p = np.empty_like(z) if probabilities is None else probabilities
+            return kernels.bind(
+                *("softmax_crossentropy", z, targets, scale, losses, p, dz),
+                smoothing=self.label_smoothing,
+            )
+        return kernels.bind(
+            *("categorical_loss", z, targets, scale, None, losses, dz),
+            function="category",
+            parameters=limits(),
+            smoothing=self.label_smoothing,
+        )
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": self.axis}
 
 
 @registry.register("binary_crossentropy", "bce", "BCE")
-class BinaryCrossentropy(ProbabilityLoss):
+class BinaryCrossentropy(ElementwiseLoss, ProbabilityLoss):
     """-(target * log(p) + (1 - target) * log(1 - p)), mean over the last axis.
 
     Args:
@@ -309,29 +302,15 @@ class BinaryCrossentropy(ProbabilityLoss):
         super().__init__(from_logits, reduction, name, dtype)
         self.label_smoothing = check_fraction(label_smoothing, "label_smoothing", True)
 
-    def _smooth(self, y_true):
-        smoothing = self.label_smoothing
-        return y_true * (1 - smoothing) + 0.5 * smoothing if smoothing else y_true
+    @property
+    def function(self):
+        return "binary_logits" if self.from_logits else "binary"
 
-    def values(self, y_true, y_pred):
-        y_true = self._smooth(y_true)
-        if self.from_logits:
-            positive = np.maximum(y_pred, 0)
-            values = positive - y_pred * y_true + np.log1p(np.exp(-np.abs(y_pred)))
-        else:
-            p = _clip(y_pred)
-            values = -(y_true * np.log(p) + (1 - y_true) * np.log(1 - p))
-        return values.mean(1)
-
-    def gradient(self, y_true, y_pred):
-        y_true = self._smooth(y_true)
-        if self.from_logits:
-            return (self.activation(y_pred) - y_true) / y_pred.shape[1]
-        p = _clip(y_pred)
-        return _inside(y_pred) * (p - y_true) / (p * (1 - p)) / y_pred.shape[1]
+    def parameters(self):
+        return () if self.from_logits else limits()
 
     def activation(self, z):
-        return 0.5 * np.tanh(0.5 * z) + 0.5
+        return sigmoid(z)
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing, "axis": self.axis}
@@ -346,8 +325,13 @@ def _normalized(p):
     return p / p.sum(1, keepdims=True)
 
 
+def limits():
+    """The least and the largest probability that a logarithm is taken of."""
+    return config.epsilon(), 1 - config.epsilon()
+
+
 def _clip(p):
-    return np.clip(p, config.epsilon(), 1 - config.epsilon())
+    return np.clip(p, *limits())
 
 
 def _inside(p):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fastcnn import kernels
 from fastcnn.core.arguments import check_list, check_number
 from fastcnn.core.tensor import tensor
 from fastcnn.data.targets import prepare_labels
@@ -13,11 +15,11 @@ from fastcnn.losses.base import Loss, function_of, registry
 from fastcnn.losses.crossentropy import (
     BinaryCrossentropy,
     CategoricalCrossentropy,
-    ProbabilityLoss,
     _clip,
     _inside,
     _log_softmax,
     _normalized,
+    limits,
 )
 
 if TYPE_CHECKING:
@@ -67,37 +69,13 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
         # For `from_logits` Keras applies a sigmoid, also to the output of another sigmoid.
         return None if self.from_logits else super().on_logits()
 
-    def _terms(self, y_true, y_pred):
-        """(targets, probabilities, cross-entropies, 1 - q, weights)"""
-        y_true = self._smooth(y_true)
-        if self.from_logits:
-            p = self.activation(y_pred)
-            entropy = np.maximum(y_pred, 0) - y_pred * y_true + np.log1p(np.exp(-np.abs(y_pred)))
-        else:
-            p, inside = y_pred, _clip(y_pred)
-            entropy = -(y_true * np.log(inside) + (1 - y_true) * np.log(1 - inside))
-        rest = 1 - (y_true * p + (1 - y_true) * (1 - p))
-        weight = 1.0
-        if self.apply_class_balancing:
-            weight = y_true * self.alpha + (1 - y_true) * (1 - self.alpha)
-        return y_true, p, entropy, rest, weight
+    @property
+    def function(self):
+        return "binary_focal_logits" if self.from_logits else "binary_focal"
 
-    def values(self, y_true, y_pred):
-        _, _, entropy, rest, weight = self._terms(y_true, y_pred)
-        return (weight * rest**self.gamma * entropy).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        y_true, p, entropy, rest, weight = self._terms(y_true, y_pred)
-        slope_of_rest = 1 - 2 * y_true
-        if self.from_logits:
-            slope, slope_of_rest = p - y_true, slope_of_rest * p * (1 - p)
-        else:
-            inside = _clip(p)
-            slope = _inside(p) * (inside - y_true) / (inside * (1 - inside))
-        gradient = rest**self.gamma * slope
-        if self.gamma:
-            gradient += self.gamma * rest ** (self.gamma - 1) * slope_of_rest * entropy
-        return weight * gradient / y_pred.shape[1]
+    def parameters(self):
+        alpha = self.alpha if self.apply_class_balancing else math.nan
+        return (*limits(), self.gamma, alpha)
 
     def get_config(self):
         return {
@@ -146,9 +124,23 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
     def on_logits(self):
         return None  # Keras computes it from the probabilities
 
-    def bind(self, z, targets, scale, losses, dz, probabilities=None):
-        # not the kernel of the cross-entropy
-        return ProbabilityLoss.bind(self, z, targets, scale, losses, dz, probabilities)
+    def bind_kernel(self, z, targets, scale, losses, dz, probabilities):
+        alpha = np.empty(z.shape[1], z.dtype)
+        alpha[:] = self.alpha
+        p, dp = z, dz
+        if self.from_logits:
+            p = np.empty_like(z) if probabilities is None else probabilities
+            dp = np.empty_like(z)
+        kernel = kernels.bind(
+            *("categorical_loss", p, targets, scale, alpha, losses, dp),
+            function="category_focal",
+            parameters=(*limits(), self.gamma),
+            smoothing=self.label_smoothing,
+        )
+        if not self.from_logits:
+            return kernel
+        forward = kernels.bind("softmax_forward", z, p)
+        return kernels.Sequence(forward, kernel, kernels.bind("softmax_backward", dp, p, dz))
 
     def prepare(self, y, output_shape):
         if isinstance(self.alpha, list) and len(self.alpha) not in (1, output_shape[-1]):

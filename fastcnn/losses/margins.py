@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn.losses.base import Loss, function_of, registry
+from fastcnn import kernels
+from fastcnn.losses.base import function_of, registry
+from fastcnn.losses.elementwise import ElementwiseLoss, KernelLoss
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
 
 @registry.register("hinge")
-class Hinge(Loss):
+class Hinge(ElementwiseLoss):
     """mean over the last axis of max(1 - y_true * y_pred, 0)"""
+
+    function = "hinge"
 
     def __init__(
         self,
@@ -28,17 +32,12 @@ class Hinge(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def values(self, y_true, y_pred):
-        return np.maximum(1 - _signs(y_true) * y_pred, 0).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        signs = _signs(y_true)
-        return np.where(1 - signs * y_pred < 0, 0, -signs) / y_pred.shape[1]
-
 
 @registry.register("squared_hinge")
-class SquaredHinge(Loss):
+class SquaredHinge(ElementwiseLoss):
     """mean over the last axis of max(1 - y_true * y_pred, 0)^2"""
+
+    function = "squared_hinge"
 
     def __init__(
         self,
@@ -48,16 +47,9 @@ class SquaredHinge(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def values(self, y_true, y_pred):
-        return np.square(np.maximum(1 - _signs(y_true) * y_pred, 0)).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        signs = _signs(y_true)
-        return np.maximum(1 - signs * y_pred, 0) * signs * (-2 / y_pred.shape[1])
-
 
 @registry.register("categorical_hinge")
-class CategoricalHinge(Loss):
+class CategoricalHinge(KernelLoss):
     """max(max of (1 - y_true) * y_pred - sum of y_true * y_pred + 1, 0), y_true one-hot"""
 
     def __init__(
@@ -80,12 +72,8 @@ class CategoricalHinge(Loss):
         gradient = (1 - y_true) * fractions - y_true
         return np.where(self.values(y_true, y_pred)[:, None] == 0, 0, gradient)
 
-
-def _signs(y_true):
-    """Convert targets of 0 and 1 to -1 and 1."""
-    if np.isin(y_true, (0, 1)).all():
-        return 2 * y_true - 1
-    return y_true
+    def bind_kernel(self, z, targets, scale, losses, dz, probabilities):
+        return kernels.bind("categorical_hinge", z, targets, scale, losses, dz)
 
 
 hinge = function_of(Hinge)

@@ -6,11 +6,12 @@ which are in [0, 1].
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcnn import config
+from fastcnn import config, kernels
 from fastcnn.core.arguments import check_number
 from fastcnn.losses.base import check_axis, function_of, registry
 from fastcnn.losses.batch import BatchLoss
@@ -60,6 +61,50 @@ class OverlapLoss(BatchLoss):
         scale = scale.reshape(numerator.shape) / (denominator * denominator)
         return scale * (numerator * slope_below - slope * denominator)
 
+    def of_sums(self, common, true, predicted):
+        """The terms from the sums of y_true y_pred, y_true and y_pred.
+
+        Returns (numerator, denominator, slope of the numerator, slope and constant of the
+        denominator): their gradients are a slope times y_true, plus the constant.
+        """
+        raise NotImplementedError
+
+    def bind_batch(self, z, targets, weights, loss_weight, losses, dz):
+        around = self._around(z.shape)
+        is_own = type(self).values is OverlapLoss.values and type(self) in (Dice, Tversky)
+        if not is_own or around is None or targets.shape != z.shape or targets.dtype != z.dtype:
+            return super().bind_batch(z, targets, weights, loss_weight, losses, dz)
+        y_true, y_pred, gradient = (array.reshape(around) for array in (targets, z, dz))
+        sums = np.empty((around[0], 3, around[2]))
+        slope, offset = (np.empty((around[0], around[2]), z.dtype) for _ in range(2))
+        measure = kernels.bind("overlap_sums", y_true, y_pred, sums)
+        derive = kernels.bind("overlap_gradient", y_true, slope, offset, gradient)
+        axes = range(z.ndim) if self.axis is None else np.atleast_1d(self.axis) % z.ndim
+        shape = tuple(size for axis, size in enumerate(z.shape) if axis not in axes)
+        scales = self._scales_of_samples if self.is_by_sample(z.shape) else self._scales_of_batch
+
+        @np.errstate(all="ignore")  # NaN and infinity show up in the loss
+        def run():
+            measure()
+            above, below, rise, fall, constant = self.of_sums(*sums.swapaxes(0, 1))
+            values = (1 - above / below).reshape(shape)
+            losses[...], scale = scales(values, weights, len(z))
+            scale = np.broadcast_to(scale * loss_weight, shape).reshape(below.shape) / below**2
+            slope[...] = scale * (above * fall - rise * below)
+            offset[...] = scale * above * constant
+            derive()
+
+        return run
+
+    def _around(self, shape):
+        """(elements before, along and behind `axis`), or None if these are not neighbors."""
+        axes = range(len(shape)) if self.axis is None else np.atleast_1d(self.axis) % len(shape)
+        axes = sorted(int(axis) for axis in axes)
+        if not axes or axes != list(range(axes[0], axes[-1] + 1)):
+            return None
+        parts = shape[: axes[0]], shape[axes[0] : axes[-1] + 1], shape[axes[-1] + 1 :]
+        return tuple(math.prod(part) for part in parts)
+
     def get_config(self):
         return {**super().get_config(), "axis": self.axis}
 
@@ -88,6 +133,9 @@ class Dice(OverlapLoss):
         common = 2 * self._sum(y_true * y_pred)
         total = self._sum(y_true) + self._sum(y_pred) + config.epsilon()
         return common, total, 2 * y_true, 1
+
+    def of_sums(self, common, true, predicted):
+        return 2 * common, true + predicted + config.epsilon(), 2, 0, 1
 
 
 @registry.register("tversky")
@@ -124,6 +172,11 @@ class Tversky(OverlapLoss):
         wrong = self._sum(y_pred * (1 - y_true))
         total = common + self.alpha * missed + self.beta * wrong + config.epsilon()
         return common, total, y_true, (1 - self.alpha) * y_true + self.beta * (1 - y_true)
+
+    def of_sums(self, common, true, predicted):
+        errors = self.alpha * (true - common) + self.beta * (predicted - common)
+        total = common + errors + config.epsilon()
+        return common, total, 1, 1 - self.alpha - self.beta, self.beta
 
     def get_config(self):
         config = super().get_config()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from fastcnn import config
+from fastcnn import config, kernels
 from fastcnn.core.arguments import check_number
-from fastcnn.losses.base import Loss, check_axis, function_of, registry
+from fastcnn.kernels.reference.losses import unit_rows
+from fastcnn.losses.base import check_axis, function_of, registry
+from fastcnn.losses.elementwise import ElementwiseLoss, KernelLoss
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 
 @registry.register("mean_squared_error", "mse", "MSE")
-class MeanSquaredError(Loss):
+class MeanSquaredError(ElementwiseLoss):
     """mean of (y_pred - y_true)^2"""
+
+    function = "squared"
 
     def __init__(
         self,
@@ -32,16 +34,12 @@ class MeanSquaredError(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def values(self, y_true, y_pred):
-        return np.square(y_pred - y_true).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        return (y_pred - y_true) * (2 / y_pred.shape[1])
-
 
 @registry.register("mean_absolute_error", "mae", "MAE")
-class MeanAbsoluteError(Loss):
+class MeanAbsoluteError(ElementwiseLoss):
     """mean of |y_pred - y_true|"""
+
+    function = "absolute"
 
     def __init__(
         self,
@@ -51,16 +49,12 @@ class MeanAbsoluteError(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def values(self, y_true, y_pred):
-        return np.abs(y_pred - y_true).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        return np.sign(y_pred - y_true) / y_pred.shape[1]
-
 
 @registry.register("mean_absolute_percentage_error", "mape", "MAPE")
-class MeanAbsolutePercentageError(Loss):
+class MeanAbsolutePercentageError(ElementwiseLoss):
     """100 * mean of |y_true - y_pred| / max(|y_true|, epsilon)"""
+
+    function = "percentage"
 
     def __init__(
         self,
@@ -70,16 +64,15 @@ class MeanAbsolutePercentageError(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def values(self, y_true, y_pred):
-        return 100 * np.abs((y_true - y_pred) / _away_from_zero(y_true)).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        return np.sign(y_pred - y_true) * (100 / y_pred.shape[1]) / _away_from_zero(y_true)
+    def parameters(self):
+        return (config.epsilon(),)
 
 
 @registry.register("mean_squared_logarithmic_error", "msle", "MSLE")
-class MeanSquaredLogarithmicError(Loss):
+class MeanSquaredLogarithmicError(ElementwiseLoss):
     """mean of (log(1 + y_true) - log(1 + y_pred))^2, both at least epsilon"""
+
+    function = "logarithmic"
 
     def __init__(
         self,
@@ -89,26 +82,20 @@ class MeanSquaredLogarithmicError(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def _differences(self, y_true, y_pred):
-        epsilon = config.epsilon()
-        return np.log1p(np.maximum(y_pred, epsilon)) - np.log1p(np.maximum(y_true, epsilon))
-
-    def values(self, y_true, y_pred):
-        return np.square(self._differences(y_true, y_pred)).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        slope = np.where(y_pred < config.epsilon(), 0, 1 / (1 + y_pred))
-        return self._differences(y_true, y_pred) * slope * (2 / y_pred.shape[1])
+    def parameters(self):
+        return (config.epsilon(),)
 
 
 @registry.register("huber")
-class Huber(Loss):
+class Huber(ElementwiseLoss):
     """mean of e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2; e = y_pred - y_true
 
     Args:
         delta: float, the error at which the loss changes from quadratic to linear.
         reduction, name, dtype: see `Loss`.
     """
+
+    function = "huber"
 
     def __init__(
         self,
@@ -120,21 +107,18 @@ class Huber(Loss):
         super().__init__(name, reduction, dtype)
         self.delta = float(check_number(delta, "delta", 0))
 
-    def values(self, y_true, y_pred):
-        error = np.abs(y_pred - y_true)
-        line = self.delta * error - 0.5 * self.delta**2
-        return np.where(error <= self.delta, 0.5 * np.square(error), line).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        return np.clip(y_pred - y_true, -self.delta, self.delta) / y_pred.shape[1]
+    def parameters(self):
+        return (self.delta,)
 
     def get_config(self):
         return {**super().get_config(), "delta": self.delta}
 
 
 @registry.register("log_cosh", "logcosh")
-class LogCosh(Loss):
+class LogCosh(ElementwiseLoss):
     """mean of log(cosh(y_pred - y_true))"""
+
+    function = "log_cosh"
 
     def __init__(
         self,
@@ -144,16 +128,9 @@ class LogCosh(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def values(self, y_true, y_pred):
-        error = np.abs(y_pred - y_true)  # log(cosh(x)) is even; this form cannot overflow
-        return (error + np.log1p(np.exp(-2 * error)) - np.log(2)).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        return np.tanh(y_pred - y_true) / y_pred.shape[1]
-
 
 @registry.register("cosine_similarity")
-class CosineSimilarity(Loss):
+class CosineSimilarity(KernelLoss):
     """-cosine of the angle between y_true and y_pred: -1 is best, 1 is worst
 
     Args:
@@ -176,17 +153,24 @@ class CosineSimilarity(Loss):
         return config if self.axis == -1 else {**config, "axis": self.axis}
 
     def values(self, y_true, y_pred):
-        return -(_unit(y_true)[0] * _unit(y_pred)[0]).sum(1)
+        epsilon = config.epsilon()
+        return -(unit_rows(y_true, epsilon)[0] * unit_rows(y_pred, epsilon)[0]).sum(1)
 
     def gradient(self, y_true, y_pred):
-        (target, _), (unit, length) = _unit(y_true), _unit(y_pred)
+        epsilon = config.epsilon()
+        (target, _), (unit, length) = unit_rows(y_true, epsilon), unit_rows(y_pred, epsilon)
         along = (target * unit).sum(1, keepdims=True)
         return (along * unit - target) / length
 
+    def bind_kernel(self, z, targets, scale, losses, dz, probabilities):
+        return kernels.bind("cosine_loss", z, targets, scale, losses, dz, epsilon=config.epsilon())
+
 
 @registry.register("kl_divergence", "kld", "KLD", "kullback_leibler_divergence")
-class KLDivergence(Loss):
+class KLDivergence(ElementwiseLoss):
     """sum of y_true * log(y_true / y_pred), both clipped to [epsilon, 1]"""
+
+    function = "kl_divergence"
 
     def __init__(
         self,
@@ -196,18 +180,15 @@ class KLDivergence(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def values(self, y_true, y_pred):
-        y_true, p = _clip(y_true), _clip(y_pred)
-        return (y_true * np.log(y_true / p)).sum(1)
-
-    def gradient(self, y_true, y_pred):
-        outside = (y_pred < config.epsilon()) | (y_pred > 1)
-        return np.where(outside, 0, -_clip(y_true) / _clip(y_pred))
+    def parameters(self):
+        return (config.epsilon(),)
 
 
 @registry.register("poisson")
-class Poisson(Loss):
+class Poisson(ElementwiseLoss):
     """mean of y_pred - y_true * log(y_pred + epsilon)"""
+
+    function = "poisson"
 
     def __init__(
         self,
@@ -217,25 +198,8 @@ class Poisson(Loss):
     ) -> None:
         super().__init__(name, reduction, dtype)
 
-    def values(self, y_true, y_pred):
-        return (y_pred - y_true * np.log(y_pred + config.epsilon())).mean(1)
-
-    def gradient(self, y_true, y_pred):
-        return (1 - y_true / (y_pred + config.epsilon())) / y_pred.shape[1]
-
-
-def _away_from_zero(y_true):
-    return np.maximum(np.abs(y_true), config.epsilon())
-
-
-def _clip(p):
-    return np.clip(p, config.epsilon(), 1)
-
-
-def _unit(rows):
-    """(rows scaled to unit length, original lengths); a row of zeros is unchanged."""
-    length = np.sqrt(np.maximum(np.square(rows).sum(1, keepdims=True), config.epsilon() ** 2))
-    return rows / length, length
+    def parameters(self):
+        return (config.epsilon(),)
 
 
 mean_squared_error = function_of(MeanSquaredError)

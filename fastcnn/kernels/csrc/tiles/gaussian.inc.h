@@ -19,7 +19,7 @@ TILE vec to_floats(ivec a) {
 
 /* log(a) for normal a > 0: a = 2^n m with m in [sqrt(1/2), sqrt(2)). n + 127 is the exponent of
  * a / sqrt(1/2). */
-TILE vec vlog(vec a) {
+TILE vec log_of_normal(vec a) {
     const ivec bits = as_ints(a);
     const ivec exponent = shift_right(iadd(bits, ibroadcast(0x3f800000 - 0x3f3504f3)), 23);
     const ivec minus_n = iadd(exclusive_or(exponent, ibroadcast(-1)), ibroadcast(128));
@@ -46,7 +46,7 @@ TILE vec normal_of(ivec h) {
     const vec low = to_floats(shift_right(shift_left(h, 17), 17)); /* 15 bits */
     const vec t =
         multiply_add(high, broadcast(0x1p-16f), (low + broadcast(0.5f)) * broadcast(0x1p-31f));
-    const vec w = broadcast(0) - vlog(t * (broadcast(2) - t));
+    const vec w = broadcast(0) - log_of_normal(t * (broadcast(2) - t));
     const bvec is_far = less_equal(broadcast(5), w);
     const vec root = vsqrt(choose(is_far, w, broadcast(9))) - broadcast(3);
     const vec slope = choose(is_far, polynomial(root, far), polynomial(w - broadcast(2.5f), near));
