@@ -22,6 +22,9 @@ from setuptools.command.build_ext import build_ext
 KERNELS = Path("fastcnn/kernels")
 # Aligned loops: otherwise their speed varies by 5 % with the addresses that the linker gives them.
 C_FLAGS = ["-O3", "-falign-loops=32", "-g0", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]
+C_FLAGS += ["-fno-asynchronous-unwind-tables"]  # only C++ and debuggers use them
+# What Cython makes organizes the kernels and does not compute: -O2 makes it a fifth smaller than -O3.
+CYTHON_FLAGS = ["-O2"]
 DEBUG = os.environ.get("FASTCNN_DEBUG") == "1"
 SERIAL = os.environ.get("FASTCNN_NO_OPENMP") == "1" or sys.platform == "win32"
 OPENMP = [
@@ -52,9 +55,15 @@ def compiles(compiler, program, flags):
 def in_parallel(compile_files):
     """A compiler's method `compile` that compiles its files at the same time."""
 
+    def compile_one(source, options):
+        flags = options["extra_postargs"]
+        if Path(source).name == "native.c":
+            flags = [*flags, *CYTHON_FLAGS]
+        return compile_files([source], **{**options, "extra_postargs": flags})
+
     def compile_each(sources, **options):
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            objects = pool.map(lambda source: compile_files([source], **options), sources)
+            objects = pool.map(lambda source: compile_one(source, options), sources)
             return [path for one in objects for path in one]
 
     return compile_each
@@ -77,6 +86,7 @@ class Build(build_ext):
             for extension in self.extensions:
                 flags = extension.extra_compile_args
                 extension.extra_compile_args = [f"/clang:{flag}" for flag in flags]
+            CYTHON_FLAGS[:] = [f"/clang:{flag}" for flag in CYTHON_FLAGS]
         else:
             self.check_compiler()
         self.compiler.compile = in_parallel(self.compiler.compile)
