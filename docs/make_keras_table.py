@@ -73,7 +73,8 @@ Where Keras {version} is wrong or undefined, this package differs on purpose:
   symbolic result is its argument.
 - `MixUp` mixes masks image by image. The config of `RandomGrayscale` keeps its seed.
 - Without a seed, iterators of `ImageDataGenerator` draw from this package's generator.
-- Layers take `input_shape` without Keras's warning.
+- Layers take `batch_input_shape`, and `batch_size` with `input_shape`, with the warning that Keras
+  gives for `input_shape`. Keras 3 refuses both, except for `InputLayer`.
 
 ## Arguments without effect
 

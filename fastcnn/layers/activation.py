@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import activations, constraints, initializers, kernels, regularizers
-from fastcnn.core.arguments import matches
+from fastcnn.core.arguments import matches, warn
 from fastcnn.layers.core import Activation
 from fastcnn.layers.plain import BoundPasses, PlainLayer
 from fastcnn.layers.registry import register
@@ -101,10 +100,7 @@ class LeakyReLU(ParameterisedActivation):
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any) -> None:
         if "alpha" in kwargs:
             negative_slope = kwargs.pop("alpha")
-            warnings.warn(
-                "The argument `alpha` of LeakyReLU is deprecated. Use `negative_slope` instead.",
-                stacklevel=2,
-            )
+            warn("Argument `alpha` is deprecated. Use `negative_slope` instead.")
         self.negative_slope = _not_negative(negative_slope, "negative_slope")
         super().__init__(type(activations.leaky_relu)(self.negative_slope), **kwargs)
 

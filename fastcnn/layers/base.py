@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import activations, config, constraints, initializers, regularizers
-from fastcnn.core.arguments import check_shape, refuse
+from fastcnn.core.arguments import check_count, check_shape, refuse, warn
 from fastcnn.core.registry import Configurable, scoped, snake_case, unique_name
 from fastcnn.core.store import Store
 from fastcnn.core.tensor import tensor
@@ -73,7 +73,10 @@ class Layer(SymbolicCalls, Configurable):
         autocast: True: inputs are converted to `dtype`.
         name: a string; by default the class name in snake case with a counter.
         input_shape: the shape of one sample; on the first layer of a model it replaces `Input`.
-        batch_input_shape, input_dim: the same with a leading batch axis, or for a single axis.
+            Old: warns, as in Keras 3.
+        input_dim, batch_input_shape: the same for a single axis, or with a leading batch axis.
+        batch_size: the batch axis that belongs to `input_shape` or `input_dim`. Keras 3 refuses
+            this argument and `batch_input_shape`.
 
     Attributes:
         input_shape, output_shape: with the batch as None, once built.
@@ -117,6 +120,7 @@ class Layer(SymbolicCalls, Configurable):
         input_dim: int | None = None,
         **kwargs: Any,
     ) -> None:
+        self.batch_shape_argument = _given_shape(input_shape, batch_input_shape, input_dim, kwargs)
         if kwargs:
             raise ValueError(
                 f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}"
@@ -138,11 +142,6 @@ class Layer(SymbolicCalls, Configurable):
         self.dtype = float_type(dtype)
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self.built = False
-        if input_dim is not None:
-            input_shape = (input_dim,)
-        if batch_input_shape is not None:
-            input_shape = tuple(batch_input_shape)[1:]
-        self.input_shape_argument = None if input_shape is None else check_shape(input_shape)
         self._trainable = bool(trainable)
         self._variables: list[Variable] = []
         self._step = None  # runs the layer when it is used without a model
@@ -432,6 +431,34 @@ class Layer(SymbolicCalls, Configurable):
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _given_shape(input_shape, batch_input_shape, input_dim, kwargs):
+    """The shape of the input, with the batch, that Keras 2's arguments give; None without them.
+
+    Takes `batch_size` out of kwargs if it belongs to one of the others.
+    """
+    shapes = {
+        "input_dim": None if input_dim is None else (input_dim,),
+        "input_shape": input_shape,
+        "batch_input_shape": batch_input_shape,
+    }
+    given = {name: shape for name, shape in shapes.items() if shape is not None}
+    if not given:
+        return None
+    warn(
+        "Do not pass an `input_shape`/`input_dim` argument to a layer. When using Sequential "
+        "models, prefer using an `Input(shape)` object as the first layer in the model instead."
+    )
+    if len(given) > 1:
+        raise ValueError(f"Only one of the arguments `{'`, `'.join(given)}` can be given.")
+    if batch_input_shape is not None:
+        batch_size, *shape = batch_input_shape
+    else:
+        (shape,), batch_size = given.values(), kwargs.pop("batch_size", None)
+    if batch_size is not None:
+        batch_size = check_count(batch_size, "batch_size")
+    return (batch_size, *check_shape(shape))
 
 
 def _unchanged(value):

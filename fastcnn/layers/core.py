@@ -66,7 +66,7 @@ class InputLayer(Layer):
         refuse(input_tensor, "input_tensor")
         refuse(optional or None, "optional")
         if "input_shape" in kwargs:
-            warn("The argument `input_shape` of InputLayer is deprecated. Use `shape` instead.")
+            warn("Argument `input_shape` is deprecated. Use `shape` instead.")
             shape = kwargs.pop("input_shape")
         batch_shape = kwargs.pop("batch_input_shape", batch_shape)
         kwargs = {key: value for key, value in kwargs.items() if value not in (None, False)}

@@ -135,8 +135,9 @@ class LayerNormalization(BoundPasses, SampleNormalization):
         super().__init__(axis, **kwargs)
         if rms_scaling:
             warn(
-                "The argument `rms_scaling` of LayerNormalization is deprecated: it divides by the "
-                "standard deviation, not by the root mean square. Use `RMSNormalization`."
+                "You passed `rms_scaling=True`, which is deprecated. This argument incorrectly "
+                "scales the input by the variance, not the root mean square. To correctly use RMS "
+                "Normalization, please use `keras.layers.RMSNormalization` instead."
             )
         self.rms_scaling = bool(rms_scaling)
         self.epsilon = check_number(epsilon, "epsilon", 0)

@@ -100,9 +100,9 @@ class Sequential(Model):
             )
         before = list(self._layers)
         if not self._layers:
-            shape = _input_shape_of(layer)
+            shape = _batch_shape_of(layer)
             if shape is not None:
-                self._layers.append(InputLayer(shape))
+                self._layers.append(InputLayer(batch_shape=shape))
         self._layers.append(layer)
         try:
             self._connect(self._layers[len(before) :])
@@ -323,12 +323,12 @@ def _holds(layer, model):
     return layer is model or any(_holds(inner, model) for inner in getattr(layer, "layers", ()))
 
 
-def _input_shape_of(layer):
-    """The input shape that the first layer determines, without the batch, or None."""
+def _batch_shape_of(layer):
+    """The input shape that the first layer determines, with the batch, or None."""
     if isinstance(layer, InputLayer):
         return None
-    if layer.input_shape_argument is not None:
-        return layer.input_shape_argument
+    if layer.batch_shape_argument is not None:
+        return layer.batch_shape_argument
     if isinstance(layer, Model) and layer.built and len(layer.input_shapes) == 1:
-        return layer.input_shapes[0][1:]
+        return (None, *layer.input_shapes[0][1:])
     return None

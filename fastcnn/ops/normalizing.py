@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import config
+from fastcnn.core.arguments import warn
 from fastcnn.ops.base import convert, op, result_type, to_float, together
 
 if TYPE_CHECKING:
@@ -68,17 +69,28 @@ def layer_normalization(
     epsilon: float | None = None,
     **kwargs: Any,
 ) -> NDArray:
-    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, moments over `axis`; epsilon 1e-7."""
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, moments over `axis`; epsilon 1e-7.
+
+    `rms_scaling=True` warns and returns x / sqrt(variance + epsilon) * gamma.
+    """
+    rms_scaling = kwargs.pop("rms_scaling", False)
+    if rms_scaling:
+        warn(
+            "You passed `rms_scaling=True`, which is deprecated. This argument incorrectly scales "
+            "the input by the variance, not the root mean square. To correctly use RMS "
+            "Normalization, please use `keras.ops.rms_normalization` / "
+            "`keras.ops.nn.rms_normalization` instead."
+        )
     if kwargs:
         raise ValueError(f"Unknown arguments of `layer_normalization`: {', '.join(kwargs)}.")
     x = to_float(x)
     axes = _sorted_axes(axis, x.ndim)
     mean, variance = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
     factor = 1 / np.sqrt(variance + x.dtype.type(config.epsilon() if epsilon is None else epsilon))
-    y = (x - mean) * factor
+    y = (x if rms_scaling else x - mean) * factor
     if gamma is not None:
         y = y * _along(gamma, axes, x)
-    return y if beta is None else y + _along(beta, axes, x)
+    return y if beta is None or rms_scaling else y + _along(beta, axes, x)
 
 
 @op

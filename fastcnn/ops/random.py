@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcnn import random
-from fastcnn.core.arguments import check_fraction
+from fastcnn.core.arguments import check_fraction, refuse
 from fastcnn.core.registry import unique_name
 from fastcnn.core.variables import Variable
 from fastcnn.ops.base import convert, op, standard_dtype, to_float
@@ -51,6 +51,7 @@ class SeedGenerator:
     """
 
     def __init__(self, seed: int | None = None, name: str | None = None, **kwargs: Any) -> None:
+        refuse(kwargs.pop("backend", None), "backend")
         if kwargs:
             raise ValueError(f"Unknown arguments of `SeedGenerator`: {', '.join(kwargs)}.")
         if seed is not None and not _is_integer(seed):

@@ -185,7 +185,7 @@ class Optimizer(Configurable):
         **kwargs,
     ):
         if kwargs.pop("decay", None) is not None:
-            warn("The argument `decay` is ignored, as in Keras 3: use a learning-rate schedule.")
+            warn("Argument `decay` is no longer supported and will be ignored.")
         for key, value in kwargs.items():
             hint = " Use `learning_rate`." if key == "lr" else ""
             raise ValueError(

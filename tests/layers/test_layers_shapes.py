@@ -191,12 +191,12 @@ def test_aliases():
 
 
 def test_leaky_relu_accepts_its_old_argument_with_a_warning():
-    with pytest.warns(UserWarning, match="`alpha` of LeakyReLU is deprecated"):
+    with pytest.warns(UserWarning, match="`alpha` is deprecated"):
         assert layers.LeakyReLU(alpha=0.1).negative_slope == 0.1
 
 
 def test_input_layer_accepts_the_argument_names_of_keras_2():
-    with pytest.warns(UserWarning, match="`input_shape` of InputLayer is deprecated"):
+    with pytest.warns(UserWarning, match="`input_shape` is deprecated"):
         assert layers.InputLayer(input_shape=(3,)).batch_shape == (None, 3)
     assert layers.InputLayer(batch_input_shape=(2, 3)).batch_shape == (2, 3)
 

@@ -24,7 +24,7 @@ def test_division_by_the_root_mean_square(axis):
 
 def test_rms_scaling_divides_by_the_deviation_with_a_warning():
     x = inputs()
-    with pytest.warns(UserWarning, match="`rms_scaling` of LayerNormalization is deprecated"):
+    with pytest.warns(UserWarning, match="`rms_scaling=True`, which is deprecated"):
         layer = layers.LayerNormalization(epsilon=0.1, scale=False, rms_scaling=True)
     y = layer(x)
     np.testing.assert_allclose(y, x / np.sqrt(x.var(-1, keepdims=True) + 0.1), rtol=1e-5)
