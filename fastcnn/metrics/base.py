@@ -13,6 +13,7 @@ from fastcnn.core.arguments import FunctionSignature, check_dtype
 from fastcnn.core.registry import Configurable, Registry, snake_case, unique_name
 from fastcnn.core.tensor import tensor
 from fastcnn.core.variables import Variable
+from fastcnn.metrics.result import with_numpy
 
 if TYPE_CHECKING:
     from typing import Any
@@ -29,6 +30,8 @@ registry = Registry(
         for part in ("confusion", "correlation", "errors", "iou", "scores", "wrapper")
     ),
 )
+
+STATELESS = "`{}` is not supported: metrics keep their state; use one metric per state and `{}`."
 
 
 def sequential_sum(total, values):
@@ -62,7 +65,7 @@ class Metric(Configurable):
     Args:
         dtype: "float32" or "float64", that of the state variables and of predictions that are
             compared with thresholds; by default `config.floatx()`. Built-in metrics accumulate in
-            float64 and return Python floats in either case.
+            float64 and return Python floats (with `numpy()`) in either case.
         name: a string, the key in logs and `History`; by default the class's name with a counter.
 
     Attributes:
@@ -147,12 +150,20 @@ class Metric(Configurable):
         for variable, value in zip(self._variables, values, strict=True):
             variable.assign(value)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "result" in vars(cls):
+            cls.result = with_numpy(cls.result)
+
     def update_state(self, y_true, y_pred, sample_weight=None):
         """Accumulate samples."""
         raise NotImplementedError(f"{type(self).__name__} must implement update_state.")
 
     def result(self) -> Any:
-        """The metric over all samples since the last reset: a float, an array or a dictionary."""
+        """The metric over all samples since the last reset: a float, an array or a dictionary.
+
+        Floats and arrays also have the method `numpy()` of Keras's tensors.
+        """
         raise NotImplementedError(f"{type(self).__name__} must implement result.")
 
     def reset_state(self) -> None:
@@ -164,6 +175,18 @@ class Metric(Configurable):
             variable.assign(np.zeros(variable.shape))
         for metric in inner:
             metric.reset_state()
+
+    def stateless_update_state(self, metric_variables: Any, *args: Any, **kwargs: Any) -> Any:
+        """Raises NotImplementedError: a metric has its own state here."""
+        raise NotImplementedError(STATELESS.format("stateless_update_state", "update_state"))
+
+    def stateless_result(self, metric_variables: Any) -> Any:
+        """Raises NotImplementedError, as `stateless_update_state` does."""
+        raise NotImplementedError(STATELESS.format("stateless_result", "result"))
+
+    def stateless_reset_state(self) -> Any:
+        """Raises NotImplementedError, as `stateless_update_state` does."""
+        raise NotImplementedError(STATELESS.format("stateless_reset_state", "reset_state"))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`update_state`, then `result`."""

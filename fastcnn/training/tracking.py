@@ -200,10 +200,10 @@ class Tracker:
             logs[name] = self._mean(output.total)
         for name, metric in self._metrics:
             result = metric.result()
-            if isinstance(result, dict):
-                logs.update(result)
-            else:
-                logs[name] = float(result) if np.ndim(result) == 0 else np.array(result)
+            results = result if isinstance(result, dict) else {name: result}
+            for key, value in results.items():
+                is_number = isinstance(value, float) or np.ndim(value) == 0
+                logs[key] = float(value) if is_number else np.array(value)
         return dict(sorted(logs.items()))
 
     def _mean(self, total):
