@@ -19,7 +19,6 @@ GRADIENT = (
     "operations have no gradients; write a `Layer` with `forward` and `backward`, or use "
     "`keras.gradients` of a model"
 )
-CTC = "alignment of sequences (CTC) is not supported"
 MPI = "start the program with `mpiexec` and use `distribution.DataParallel`"
 CPU = "everything runs on the CPU; `config.set_num_threads` sets the number of threads"
 
@@ -86,13 +85,11 @@ HINTS = {  # module -> {what to use instead: the missing names}
     },
     "fastcnn.ops": {
         GRADIENT: "custom_gradient jvp",
-        CTC: "ctc_decode ctc_loss",
     },
     "fastcnn.ops.image": {
         "use `layers.RandomElasticTransform`, or `map_coordinates`": "elastic_transform",
     },
     "fastcnn.ops.linalg": {GRADIENT: "jvp"},
-    "fastcnn.ops.nn": {CTC: "ctc_decode ctc_loss"},
     "fastcnn.tf": {
         "write a `Layer` or a `Loss` with its gradient and train with `fit`": (
             "GradientTape custom_gradient gradients recompute_grad"
@@ -109,12 +106,17 @@ HINTS = {  # module -> {what to use instead: the missing names}
     "fastcnn.activations": {NOT_SUPPORTED: "glu"},
     "fastcnn.losses": {
         'pass a string: `reduction="sum"`': "Reduction",
-        "this loss is for sequences, such as speech, and only images are supported": "CTC ctc",
+        "networks are not trained on alignments of sequences; `ops.ctc_loss` returns the values": (
+            "CTC ctc"
+        ),
     },
     "fastcnn.optimizers": {"use the optimizers in `optimizers`": "experimental"},
     "fastcnn.callbacks": {
         QUIET: "ProgbarLogger",
-        NOT_SUPPORTED: "OrbaxCheckpoint experimental",
+        "Orbax's format is not supported; use `ModelCheckpoint` or `BackupAndRestore`": (
+            "OrbaxCheckpoint"
+        ),
+        NOT_SUPPORTED: "experimental",
     },
     "fastcnn.initializers": {NOT_SUPPORTED: "STFT STFTInitializer stft"},
     "fastcnn.models": {

@@ -36,6 +36,7 @@ NAMES = {  # module in this package -> the names of Keras that it defines
         "hanning identity kaiser linspace logspace meshgrid ones ones_like tri vander zeros "
         "zeros_like"
     ),
+    "ctc": "ctc_decode ctc_loss",
     "elementwise": (
         "abs absolute add allclose angle arccos arccosh arcsin arcsinh arctan arctan2 arctanh "
         "bitwise_and bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift "
@@ -169,6 +170,10 @@ if TYPE_CHECKING:
         vander as vander,
         zeros as zeros,
         zeros_like as zeros_like,
+    )
+    from fastcnn.ops.ctc import (
+        ctc_decode as ctc_decode,
+        ctc_loss as ctc_loss,
     )
     from fastcnn.ops.elementwise import (
         abs as abs,

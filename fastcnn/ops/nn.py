@@ -30,6 +30,10 @@ from fastcnn.ops.activation import (
     tanh_shrink,
     threshold,
 )
+from fastcnn.ops.ctc import (
+    ctc_decode,
+    ctc_loss,
+)
 from fastcnn.ops.indexing import (
     multi_hot,
     one_hot,
@@ -74,6 +78,8 @@ __all__ = [
     "celu",
     "conv",
     "conv_transpose",
+    "ctc_decode",
+    "ctc_loss",
     "depth_to_space",
     "depthwise_conv",
     "dot_product_attention",

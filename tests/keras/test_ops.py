@@ -170,6 +170,10 @@ REFUSED = {
     "`flash_attention`": lambda ops: ops.dot_product_attention(1, 1, 1, flash_attention=True),
     "`k`": lambda ops: ops.top_k([1.0, 2.0], 3),
     "gradient": lambda ops: ops.custom_gradient,
+    "`strategy`": lambda ops: ops.ctc_decode(np.ones((1, 2, 3)), [2], strategy="best"),
+    'strategy="greedy" only': lambda ops: ops.ctc_decode(np.ones((1, 2, 3)), [2], "beam_search"),
+    "`mask_index`": lambda ops: ops.ctc_loss([[1]], np.ones((1, 2, 3)), [1], [2], 3),
+    r"labels in \[0, 3\)": lambda ops: ops.ctc_loss([[4]], np.ones((1, 2, 3)), [1], [2]),
 }
 
 
