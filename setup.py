@@ -23,7 +23,7 @@ KERNELS = Path("fastcnn/kernels")
 # Aligned loops: otherwise their speed varies by 5 % with the addresses that the linker gives them.
 C_FLAGS = ["-O3", "-falign-loops=32", "-g0", "-std=gnu11", "-fno-math-errno", "-ffp-contract=fast"]
 C_FLAGS += ["-fno-asynchronous-unwind-tables"]  # only C++ and debuggers use them
-# What Cython makes organizes the kernels and does not compute: -O2 makes it a fifth smaller than -O3.
+# What Cython makes organizes the kernels and does not compute: -O2 makes it a fifth smaller.
 CYTHON_FLAGS = ["-O2"]
 DEBUG = os.environ.get("FASTCNN_DEBUG") == "1"
 SERIAL = os.environ.get("FASTCNN_NO_OPENMP") == "1" or sys.platform == "win32"
