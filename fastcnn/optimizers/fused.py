@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastcnn.optimizers.base import Optimizer
+from fastcnn.optimizers.rules import Rule
 
 
 class FusedOptimizer(Optimizer):
@@ -35,7 +36,11 @@ class FusedOptimizer(Optimizer):
         return not self.is_fused
 
     def bind(self):
-        self._update = self.bind_rule(self.rule, *(self.slots[name] for name in self.state_names))
+        state = [self.slots[name] for name in self.state_names]
+        if self.is_fused:
+            self._update = self.bind_rule(self.rule, *state)
+        else:  # a `step` that calls this one: all else has taken place before it
+            self._update = Rule(self.rule, self.weights, self.gradients, *state)
 
     def step(self):
         self._update(*self.parameters())

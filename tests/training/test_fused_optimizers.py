@@ -100,6 +100,20 @@ def test_a_step_of_ones_own_is_surrounded_too():
     assert np.abs(own[0] - fused[0]).max() > 1e-3
 
 
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("base", [optimizers.SGD, optimizers.Adam])
+def test_a_step_that_calls_the_original_is_surrounded_once(base, around):
+
+    class Own(base):
+        def step(self):
+            super().step()
+
+    for found, wanted in zip(
+        train(Own, **AROUND[around]), train(base, **AROUND[around]), strict=True
+    ):
+        np.testing.assert_array_equal(found, wanted)
+
+
 def test_gradients_stay_as_they_are():
     """Clipping does not change the arrays that a callback may look at."""
     weight = Variable(np.ones(100, np.float32))
