@@ -174,6 +174,16 @@ def test_sparsemax_does_not_depend_on_a_common_offset():
     np.testing.assert_allclose(activations.sparsemax([[3e7] * 4]), [[0.25] * 4])
 
 
+def test_sparsemax_ends_where_an_element_is_as_large_as_the_rounded_threshold():
+    """Without the last element the threshold is one ulp smaller than with it, so it is above it."""
+    second = float.fromhex("-0x1.9999b4p-4")
+    x = np.array([[0, second, float.fromhex("-0x1.19999ap-1")]], np.float32)
+    expected = [[0.5 - second / 2, 0.5 + second / 2, 0]]
+    np.testing.assert_allclose(activations.sparsemax(x), expected, atol=1e-7)
+    layer = keras.layers.Activation("sparsemax")
+    np.testing.assert_allclose(layer(x), expected, atol=1e-7)
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
 def test_softmax_functions_take_a_single_row(name):
     activation = activations.get(name)

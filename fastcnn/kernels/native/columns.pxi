@@ -78,14 +78,14 @@ cdef class Sparsemax(ColumnBlocks):
 cdef void sparsemax_of(
     const float *x, float *y, Py_ssize_t rows, Py_ssize_t distance
 ) noexcept nogil:
-    cdef Py_ssize_t r, count = 0, before = -1
+    cdef Py_ssize_t r, count = rows + 1, before = rows + 2
     cdef float most = -INFINITY, tau = -INFINITY, z
     cdef double total
     for r in range(rows):
         z = x[r * distance]
         if not z <= most:  # NaN stays
             most = z
-    while count != before:
+    while count < before:  # rounding may let one that was below tau be above it again
         before, count, total = count, 0, 0
         for r in range(rows):
             z = x[r * distance] - most  # more precise, and it is the same projection
