@@ -184,6 +184,15 @@ def test_sparsemax_ends_where_an_element_is_as_large_as_the_rounded_threshold():
     np.testing.assert_allclose(layer(x), expected, atol=1e-7)
 
 
+@pytest.mark.parametrize("index", range(3))
+def test_sparsemax_of_a_row_with_nan_is_nan(index):
+    x = np.array([[0.5, 0.25, 0.125], [0.5, 0.25, 0.125]], np.float32)
+    expected = activations.sparsemax(x)
+    expected[0] = x[0, index] = np.nan
+    np.testing.assert_array_equal(activations.sparsemax(x), expected)
+    np.testing.assert_array_equal(keras.layers.Activation("sparsemax")(x), expected)
+
+
 @pytest.mark.parametrize("name", ["softmax", "log_softmax", "sparsemax"])
 def test_softmax_functions_take_a_single_row(name):
     activation = activations.get(name)

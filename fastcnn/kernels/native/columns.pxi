@@ -83,7 +83,7 @@ cdef void sparsemax_of(
     cdef double total
     for r in range(rows):
         z = x[r * distance]
-        if not z <= most:  # NaN stays
+        if z > most or z != z:  # NaN stays
             most = z
     while count < before:  # rounding may let one that was below tau be above it again
         before, count, total = count, 0, 0
