@@ -78,7 +78,7 @@ class Classifier:
         white: see above.
 
     Raises:
-        ValueError: the model takes or returns something else.
+        ValueError: the model takes or returns something else, or returns NaN or infinity.
     """
 
     def __init__(self, model: Model, white: float | None = None) -> None:
@@ -99,13 +99,20 @@ class Classifier:
         return self.look(image).probabilities
 
     def look(self, image: NDArray) -> Look:
-        """The probabilities for an image of bytes (height, width), and every layer's output."""
+        """The probabilities for an image of bytes (height, width), and every layer's output.
+
+        Raises:
+            ValueError: the model returns NaN or infinity.
+        """
         x = np.asarray(image, np.float32) * np.float32(self.white / 255)
         x = x.reshape(self.size) if len(self._shape) == 2 else x[..., None]
         with self._lock:
             self._x[...] = x
             y, microseconds = _fastest(self.model, self._x)
-            return Look(_as_probabilities(np.asarray(y)[0]), microseconds, self._run_steps())
+            y = np.asarray(y)[0]
+            if not np.isfinite(y).all():
+                raise ValueError("the model returns NaN or infinity: its training has diverged.")
+            return Look(_as_probabilities(y), microseconds, self._run_steps())
 
     def _run_steps(self):
         values: dict[int, Any] = {self._graph.inputs[0]: self._x}

@@ -106,6 +106,16 @@ def test_models_of_something_else_are_refused(inputs, outputs):
         Classifier(model)
 
 
+def test_models_that_return_nan_are_refused(tmp_path):
+    model = small_model()
+    model.layers[-1].bias.assign(np.full(10, np.nan))
+    with pytest.raises(ValueError, match="the model returns NaN or infinity"):
+        Classifier(model)
+    model.save(tmp_path / "diverged.keras")
+    with pytest.raises(ValueError, match=r"diverged\.keras: the model returns NaN"):
+        load(str(tmp_path / "diverged.keras"))
+
+
 def test_load(model, model_file, tmp_path, shoe):
     expected = np.asarray(model(shoe[None, ..., None]))[0]
     np.testing.assert_array_equal(load(str(model_file)).probabilities(shoe), expected)
