@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from fastcnn import config
+from fastcnn.core.tables import align, cell_width, printable
 from fastcnn.datasets import fashion_mnist
 from fastcnn.demo import classifier, training
 from fastcnn.demo.options import Parser, folder, integer, positive_number
@@ -174,12 +175,13 @@ def predict(options: argparse.Namespace, make_model: Callable[[], Model]) -> int
     if not pictures:
         return code
     found = found or find_classifier(options, make_model)
-    width = max(len(path) for path, _ in pictures)
-    for path, picture in pictures:
+    names = [printable(path) for path, _ in pictures]
+    width = max(map(cell_width, names))
+    for name, (_, picture) in zip(names, pictures, strict=True):
         probabilities = found.probabilities(picture)
         best = probabilities.argsort()[::-1][: options.top]
         texts = [f"{fashion_mnist.CLASS_NAMES[k]} {probabilities[k]:.1%}" for k in best]
-        print(f"{path:<{width}}  {', '.join(texts)}")
+        print(f"{align(name, width, 'left')}  {', '.join(texts)}")
     return code
 
 

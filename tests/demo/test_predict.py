@@ -1,6 +1,8 @@
 """`python -m fastcnn.fashion predict`: options, output and errors."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -49,6 +51,20 @@ def test_only_the_most_probable(pictures, model_file, capsys):
     assert capsys.readouterr().out.count("%") == 3
     assert predict("--model", model_file, "--top=1", pictures[0], pictures[0]) == 0
     assert capsys.readouterr().out.count("%") == 2
+
+
+def test_file_names_do_not_control_the_terminal(pictures, model_file, tmp_path, capfd):
+    """Nor is one an error that the stream cannot encode."""
+    names = ["\x1b[2Jshoe.png", os.fsdecode(b"\xff.png")]
+    for name in names:
+        shutil.copy(pictures[0], tmp_path / name)
+    paths = [tmp_path / name for name in names]
+    assert predict("--top=1", "--model", model_file, *paths) == 0
+    output = capfd.readouterr()
+    assert output.err == ""
+    first, second = output.out.splitlines()
+    assert first.startswith(f"{tmp_path}/?[2Jshoe.png  ")
+    assert second.startswith(f"{tmp_path}/?.png  ")
 
 
 def test_trained_on_the_spot(small_data, clock, tmp_path, monkeypatch, capsys):
