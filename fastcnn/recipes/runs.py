@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fastcnn.core.types import Path
 
 IDENTITY = ("recipe", "data", "seed", "settings", "train", "tested_on")  # what a run is
+RESULTS = ("accuracy", "mirrored", "seconds", "tflop", "gflops", "stopped")
 
 
 def machine() -> dict[str, Any]:
@@ -44,7 +45,7 @@ def read(path: Path) -> list[dict[str, Any]]:
         try:
             runs = json.load(file)["runs"]
             for run in runs:
-                if not all(name in run for name in (*IDENTITY, "accuracy", "seconds", "stopped")):
+                if not all(name in run for name in (*IDENTITY, *RESULTS)):
                     raise ValueError("a run is incomplete")
         except (ValueError, TypeError, LookupError) as error:
             raise ValueError(f"{os.fspath(path)!r} is not a file of runs: {error}") from None

@@ -1,5 +1,6 @@
 """`python -m fastcnn.fashion --recipe`: options, output, results, Ctrl-C, resuming."""
 
+import json
 import re
 
 import numpy as np
@@ -96,7 +97,20 @@ def test_a_changed_recipe_is_another_run(monkeypatch, tmp_path):
     assert len(runs.read(path)) == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"runs": [1]}', '{"runs": [{"seed": 1}]}'])
+WITHOUT_MIRRORED = {name: 0 for name in (*runs.IDENTITY, *runs.RESULTS) if name != "mirrored"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"runs": [1]}',
+        '{"runs": [{"seed": 1}]}',
+        json.dumps({"runs": [WITHOUT_MIRRORED]}),
+    ],
+)
 def test_files_that_hold_no_runs_are_rejected_and_kept(text, capsys, tmp_path):
     path = tmp_path / "runs.json"
     path.write_text(text)
@@ -197,6 +211,16 @@ def test_a_stopped_run_is_repeated(tmp_path, monkeypatch):
     assert [run["stopped"] for run in runs.read(path)] == [True, False]
 
 
+def test_a_stopped_run_is_not_in_the_summary(capsys, tmp_path, monkeypatch):
+    path = tmp_path / "runs.json"
+    assert main("--recipe fast --quiet --seed 1 --results", path) == 0
+    stop_at(1, monkeypatch)
+    assert main("--recipe fast --quiet --seed 1 --seeds 2 --results", path) == 130
+    output = capsys.readouterr().out
+    assert output.count("seed 2: ") == 1
+    assert "2 seeds" not in output
+
+
 def test_resumed_run_has_the_same_bits_and_counts_its_whole_time(tmp_path, monkeypatch):
     wanted, resumed = tmp_path / "wanted.npz", tmp_path / "resumed.npz"
     results, state = tmp_path / "runs.json", tmp_path / "state"
@@ -232,7 +256,9 @@ def test_resume_rejects_what_is_not_its_state(capsys, tmp_path):
     [
         ("--recipe slow", "invalid choice: 'slow'"),
         ("--recipe fast --seeds 0", "--seeds: must be an integer >= 1"),
+        ("--recipe fast --seed 4294967295 --seeds 2", "go beyond the last seed"),
         ("--recipe fast --epochs 3", "--epochs cannot be used with --recipe"),
+        ("--recipe fast --epochs 5", "--epochs cannot be used with --recipe"),  # the default
         ("--recipe fast --batch-size 64", "--batch-size cannot be used with --recipe"),
         ("--recipe fast --model dnn", "--model cannot be used with --recipe"),
         ("--recipe fast --distributed", "--distributed cannot be used with --recipe"),
