@@ -32,6 +32,7 @@ UNITS = ("BYTE", "UTF8_CHAR")
 LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}  # of ASCII alone
 UPPER = {lower: upper for upper, lower in LOWER.items()}
 SPACE = " \t\n\v\f\r"
+FILLS = ("", " ", "+", "-", "0", "#")  # flags of printf
 
 
 def is_text(value: Any) -> bool:
@@ -218,11 +219,29 @@ def as_string(
     fill: str = "",
     name: Name = None,
 ) -> NDArray:
-    """Numbers as text, as C's printf writes them: floats with six digits or `precision`."""
+    """Numbers as text, as C's printf writes them: floats with six digits or `precision`.
+
+    Raises:
+        ValueError: a `fill` that is not one of printf's flags, an option that only floats have, or
+            both `scientific` and `shortest`.
+        NotImplementedError: complex numbers.
+    """
     array = convert(input)
+    if array.dtype.kind == "c":
+        raise NotImplementedError("`tf.strings.as_string` takes real numbers, not complex ones.")
+    check_choice(fill, "fill", FILLS)
+    is_float = array.dtype.kind == "f"
+    for option, is_given in (
+        ("precision", precision >= 0),
+        ("scientific", scientific),
+        ("shortest", shortest),
+    ):
+        if is_given and not is_float:
+            raise ValueError(f"The argument `{option}` is for floats. Received {array.dtype}.")
+    if scientific and shortest:
+        raise ValueError("Only one of `scientific` and `shortest` can be True.")
     if array.dtype.kind == "b":
         return _each(lambda value: str(value).lower(), np.str_, array)
-    is_float = array.dtype.kind == "f"
     digits = f".{precision}" if is_float and precision >= 0 else ""
     kind = ("e" if scientific else "g" if shortest else "f") if is_float else "d"
     form = f"%{fill}{width if width >= 0 else ''}{digits}{kind}"
