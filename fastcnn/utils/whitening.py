@@ -8,6 +8,7 @@ import numpy as np
 
 from fastcnn import config
 from fastcnn.core.arguments import check_number
+from fastcnn.kernels.shapes import pair
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -44,10 +45,11 @@ def whitening_filters(
         in the order of falling variance.
 
     Raises:
-        ValueError: images of another rank, or smaller than the filters.
+        ValueError: images of another rank, or smaller than the filters; or an invalid
+            `kernel_size` or `epsilon`.
     """
     images = np.asarray(images, config.floatx())
-    size = kernel_size if isinstance(kernel_size, tuple) else (kernel_size, kernel_size)
+    size = pair(kernel_size, "kernel_size")
     epsilon = check_number(epsilon, "epsilon", 0)
     if images.ndim != 4 or not len(images) or min(np.subtract(images.shape[1:3], size)) < 0:
         raise ValueError(

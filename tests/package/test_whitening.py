@@ -33,3 +33,15 @@ def test_filters_fall_in_variance_and_epsilon_bounds_them():
 def test_invalid_images_are_rejected(shape):
     with pytest.raises(ValueError, match="`images` must be at least one image"):
         utils.whitening_filters(np.zeros(shape))
+
+
+@pytest.mark.parametrize("size", [0, 2.5, "2", (2,), (0, 2), [[2, 2]]])
+def test_invalid_kernel_sizes_are_rejected(size):
+    with pytest.raises(ValueError, match="The argument `kernel_size`"):
+        utils.whitening_filters(np.zeros((3, 8, 8, 1)), size)
+
+
+def test_kernel_size_may_be_a_list():
+    images = np.random.default_rng(0).random((3, 8, 8, 1))
+    expected = utils.whitening_filters(images, (1, 2))
+    np.testing.assert_array_equal(utils.whitening_filters(images, [1, 2]), expected)
