@@ -53,7 +53,7 @@ def explain_config() -> None:
     rows["instruction set"] = f"{rows['instruction set']} ({why_instruction_set()})"
     rows["threads"] = f"{rows['threads']} ({why_threads()})"
     rows["OpenMP"] = openmp_library()
-    rows["processor"] = processor()
+    rows["processor"] = processor_name()
     _print(rows.items())
 
 
@@ -111,18 +111,3 @@ def openmp_library() -> str:
     if not find(ctypes.cast(function, ctypes.c_void_p), ctypes.byref(info)):
         return "path unknown"
     return os.fsdecode(info.file)
-
-
-def processor() -> str:
-    """The name of the processor."""
-    import platform
-
-    try:
-        with open("/proc/cpuinfo") as file:
-            for line in file:
-                name, _, value = line.partition(":")
-                if name.strip() == "model name":
-                    return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
