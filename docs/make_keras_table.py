@@ -118,9 +118,9 @@ GRAPHS = """\
 `python -m tests.keras.graph_trials --graphs 300` compares random graphs (merges, forks, shared
 layers, nested models, several inputs and outputs) with Keras 3.15.1. Last run, 28 November 2026, in
 parts: names, numbers of weights, configs and the text of `summary` of 300 graphs are equal. So are
-`predict`, `evaluate`, losses and weights of ten steps, the arrays of the `.keras` file, and the files
-of each package read by the other one, except for three graphs that Keras itself cannot evaluate (a
-KeyError). Paths of weights after
+`predict`, `evaluate`, losses and weights of ten steps, the arrays of the `.keras` file, and the
+files of each package read by the other one, except for three graphs that Keras itself cannot
+evaluate (a KeyError). Paths of weights after
 `clone_model` and loading are not compared: Keras's depend on the order of the copies, and do not
 have the name of a `Sequential` that was loaded.
 """

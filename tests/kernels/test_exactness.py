@@ -287,12 +287,20 @@ def test_filter_gradients_of_large_images(pool):
 # ------------------------------------------------------------------------------- NaN and infinity
 
 # gather copies what it is given, resize reads bytes; the others have tests of their own
-OTHERS = {"gather", "limit_norms", "resize", "softmax_sparse_crossentropy"}
+OTHERS = {"gather", "limit_norms", "posterize", "resize", "softmax_sparse_crossentropy"}
 DEPENDENT = sorted(set(spec.ARRAYS) - OTHERS)
 # a gradient goes to the larger input; as in TensorFlow, a NaN is not larger and not in the gradient
 COMPARED = {("maximum_backward", "a"), ("maximum_backward", "b")}
 COMPARED |= {("minimum_backward", "a"), ("minimum_backward", "b")}
-NEGATIVE = {("log_softmax_backward", "y")}  # a logarithm of probabilities is never infinity
+COMPARED |= {("global_max_backward", "x"), ("global_max_backward", "y")}
+# and not between two limits: it has no gradient
+COMPARED |= {("color_matrix_backward", "x"), ("scale_rows_backward", "x")}
+COMPARED |= {("color_matrix_backward", "matrix"), ("scale_rows_backward", "scale")}
+COMPARED |= {("scale_rows_backward", "center"), ("scale_rows_backward", "offset")}
+NEGATIVE = {
+    ("log_softmax_backward", "y"),
+    ("softmax_columns_backward", "y"),
+}  # a logarithm of probabilities is never infinity
 
 
 @pytest.mark.every_set
@@ -386,7 +394,8 @@ def test_nan_and_infinity_propagate_through_a_network(value, instruction_set):
 TRANSPOSED = {
     f"d{name}": name for name in ("x", "w", "a", "b", "alpha", "gamma", "beta", "residual")
 }
-BACKWARD = [name for name in spec.ARRAYS if "_backward" in name]
+# the maximum is not computed by a kernel of its own
+BACKWARD = [name for name in spec.ARRAYS if "_backward" in name and name != "global_max_backward"]
 
 
 def forward_of(backward):

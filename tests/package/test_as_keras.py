@@ -121,7 +121,7 @@ import keras
 assert keras.__version__ == tf.keras.__version__ == "3.15.1"
 assert "layers" in dir(keras)
 assert tf is fastcnn.tf and tf.image is __import__("tensorflow.image").image
-for statement in ("import keras.applications.vgg16", "from tensorflow import strings",
+for statement in ("import keras.applications.vgg16", "from tensorflow import sparse",
                   "import tensorflow.compat.v1", "from keras import nothing"):
     try:
         exec(statement)
@@ -144,9 +144,9 @@ except RuntimeError as error:
 def test_install_as_keras(tmp_path):
     done = run("-c", PROGRAM, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    missing, strings, compat, nothing, refused = done.stdout.splitlines()
+    missing, sparse, compat, nothing, refused = done.stdout.splitlines()
     assert "pretrained networks are not included" in missing
-    assert "no text or sparse data" in strings
+    assert "no text or sparse data" in sparse
     assert "no graph" in compat
     assert "nothing" in nothing
     assert "Already imported: keras" in refused

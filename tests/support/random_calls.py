@@ -693,10 +693,13 @@ def _elementwise_loss(call, expected):
     if function in ("binary", "binary_focal"):
         size = size / (p * (1 - p))
     share = 1 if function in losses.SUMMED else 1 / p.shape[1]
-    terms = 32 * EPS * size
+    terms, roundings = 32 * EPS * size, 32
+    if function == "percentage":  # divides by the target, of which smoothing may leave little
+        parts = np.abs(t) * (1 - smoothing) + smoothing / 2
+        roundings = roundings + 2 * parts / np.maximum(np.abs(targets), TINY)
     return {
-        3: (terms + (32 + p.shape[1]) * EPS * np.abs(values)).sum(1) * share,
-        4: (terms + 32 * EPS * np.abs(slopes)) * share * np.abs(scale[:, None]) + 2 * TINY,
+        3: (terms + (roundings + p.shape[1]) * EPS * np.abs(values)).sum(1) * share,
+        4: (terms + roundings * EPS * np.abs(slopes)) * share * np.abs(scale[:, None]) + 2 * TINY,
         5: 4 * EPS,
     }
 

@@ -83,7 +83,7 @@ DEFINE_RULE(adadelta) {
     PUT(w, GET(w) - H(0) * change);
 }
 
-/* The moments of Adam and its kin: a += (g - a) h1, b += (g^2 - b) h2. */
+/* The moments of Adam, Lamb and Nadam: a += (g - a) h1, b += (g^2 - b) h2. */
 #define MOMENTS                                                                                    \
     const vec g = GET(g);                                                                          \
     vec a = GET(a), b = GET(b);                                                                    \
