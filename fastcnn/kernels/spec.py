@@ -148,7 +148,7 @@ INTERNAL = {
         "sparsemax_backward": "dy:nkq y:nkq dx:nkq!",
         "sparsemax_forward": "x:nkq y:nkq!",
     },
-    "resample": {
+    "resampling": {
         "resample": (
             "x:nhwc/source rows:pk/int32 row_weights:pk columns:ql/int32 column_weights:ql y:npqc!"
         ),

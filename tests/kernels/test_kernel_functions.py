@@ -158,3 +158,9 @@ def test_results_equal_those_of_the_reference(name):
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call(kernels)
+
+
+def test_no_module_has_the_name_of_a_kernel():
+    """An import of the module would hide the function of that name in the package."""
+    families = {**FAMILIES, **INTERNAL}
+    assert families.keys().isdisjoint(name for names in families.values() for name in names)
