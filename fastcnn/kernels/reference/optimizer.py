@@ -10,7 +10,7 @@ def keep(w, g):
     """Changes nothing: for decays and averages alone."""
 
 
-def copy(w, g, a):
+def copy_gradients(w, g, a):
     """a = g: the gradients as the other rules see them"""
     a[...] = g
 
@@ -171,7 +171,7 @@ RULES = {
     "adam": (adam, 2, 4),
     "adamax": (adamax, 2, 4),
     "amsgrad": (amsgrad, 3, 4),
-    "copy": (copy, 1, 0),
+    "copy": (copy_gradients, 1, 0),
     "ftrl": (ftrl, 2, 4),
     "ftrl_power": (ftrl, 2, 5),
     "keep": (keep, 0, 0),
