@@ -146,7 +146,7 @@ def test_install_as_keras(tmp_path):
     assert done.returncode == 0, done.stderr
     missing, sparse, compat, nothing, refused = done.stdout.splitlines()
     assert "pretrained networks are not included" in missing
-    assert "no text or sparse data" in sparse
+    assert "no sparse or ragged data" in sparse
     assert "no graph" in compat
     assert "nothing" in nothing
     assert "Already imported: keras" in refused
