@@ -65,6 +65,21 @@ BOUND = (  # the attributes that `rebind` and `bind` set, which copies do withou
 )
 
 
+class Setting:
+    """An attribute of an optimizer that its kernels are bound to: they are bound again."""
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __get__(self, optimizer, owner):
+        return self if optimizer is None else vars(optimizer)[self.name]
+
+    def __set__(self, optimizer, value):
+        vars(optimizer)[self.name] = value
+        if vars(optimizer).get("store") is not None:
+            optimizer.rebind()
+
+
 class OptimizerNumber:
     """Mixin of a Python number that can also be read and assigned like a variable of Keras.
 
@@ -168,6 +183,10 @@ class Optimizer(Configurable):
     interleaved: tuple[str, ...] = ()
     initial_slots: dict[str, float] = {}  # noqa: RUF012 - initial values other than 0
     in_numpy = True  # whether `step` uses NumPy, which does not flush denormal numbers
+    weight_decay: Any = Setting()
+    clipnorm: Any = Setting()
+    clipvalue: Any = Setting()
+    global_clipnorm: Any = Setting()
 
     def __init__(
         self,

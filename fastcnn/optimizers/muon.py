@@ -10,7 +10,7 @@ import numpy as np
 
 from fastcnn.core.arguments import check_count, check_fraction, check_number, hand_on
 from fastcnn.core.memory import aligned
-from fastcnn.optimizers.base import Optimizer, registry
+from fastcnn.optimizers.base import Optimizer, Setting, registry
 from fastcnn.optimizers.orthogonal import NewtonSchulz
 from fastcnn.optimizers.patterns import check_patterns
 from fastcnn.optimizers.rules import Rule
@@ -64,6 +64,7 @@ class Muon(Optimizer):
     """
 
     slot_names = interleaved = ("momentum", "velocity")
+    adam_weight_decay: Any = Setting()
     in_numpy = False
 
     def __init__(

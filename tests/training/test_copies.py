@@ -152,7 +152,7 @@ def test_get_and_set_value():
 @pytest.mark.parametrize("name", optimizers.registry.names())
 def test_decay_warns_and_is_ignored(name):
     optimizer_class = optimizers.registry.lookup(name)
-    with pytest.warns(UserWarning, match="`decay` is ignored") as warned:
+    with pytest.warns(UserWarning, match="`decay` is no longer supported") as warned:
         optimizer = optimizer_class(learning_rate=0.5, decay=1e-6)
     assert warned[0].filename == __file__
     assert "decay" not in optimizer.get_config()

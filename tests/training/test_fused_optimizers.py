@@ -123,3 +123,32 @@ def test_gradients_stay_as_they_are():
     optimizer.update()
     assert (weight.gradient == 3).all()
     np.testing.assert_allclose(weight.numpy(), 0.95)
+
+
+@pytest.mark.parametrize("backend", ["native", "reference"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("weight_decay", 0.5), ("clipvalue", 0.1), ("clipnorm", 0.1), ("global_clipnorm", 0.1)],
+)
+def test_settings_may_change_between_updates(name, value, backend):
+    keras.config.set_backend(backend)
+    rng = np.random.default_rng(0)
+    start, *gradients = rng.normal(size=(4, 5, 3)).astype("f4")
+
+    def updates(weight, optimizer, count, first):
+        if optimizer.store is None:
+            optimizer.build(Store([weight]))
+        for gradient in gradients[first : first + count]:
+            weight.gradient[...] = gradient
+            optimizer.update()
+        return weight.numpy()
+
+    changed, weight = optimizers.SGD(0.1), Variable(start, name="w")
+    plain = updates(weight, changed, 1, 0)
+    setattr(changed, name, value)
+    found = updates(weight, changed, 1, 1)
+    expected = updates(Variable(plain, name="w"), optimizers.SGD(0.1, **{name: value}), 1, 1)
+    np.testing.assert_array_equal(found, expected)
+    setattr(changed, name, None)
+    expected = updates(Variable(found, name="w"), optimizers.SGD(0.1), 1, 2)
+    np.testing.assert_array_equal(updates(weight, changed, 1, 2), expected)
