@@ -11,7 +11,6 @@ Example: `Dense(10, kernel_constraint=constraints.MaxNorm(3))`. A custom constra
 
 from __future__ import annotations
 
-from math import prod
 from operator import index
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ import numpy as np
 from fastcnn import config, kernels
 from fastcnn.core.arguments import check_number
 from fastcnn.core.registry import Configurable, Registry, named
+from fastcnn.kernels.shapes import around
 
 if TYPE_CHECKING:
     from typing import Any
@@ -133,7 +133,10 @@ def _norms(w, axis):
 def bind_constraint(constraint, w):
     """A callable that applies a constraint to the array w in place, by a kernel where one fits."""
     kind, is_norm = type(constraint), isinstance(constraint, (MinMaxNorm, UnitNorm))
-    shape = _around(constraint.axis, w.shape) if is_norm else None
+    shape = None
+    if is_norm:
+        axes = np.atleast_1d(constraint.axis)
+        shape = around(sorted(axis + w.ndim * (axis < 0) for axis in axes), w.shape)
     if kind is NonNeg:
         return kernels.bind("relu_forward", w, w)
     if kind is UnitNorm and shape:
@@ -151,17 +154,6 @@ def bind_constraint(constraint, w):
 def _limit(w, least, most, rate):
     settings = {"least": least, "most": most, "rate": rate, "epsilon": config.epsilon()}
     return kernels.bind("limit_norms", w, **settings)
-
-
-def _around(axes, shape):
-    """(elements before, along and behind the axes), or None if these are not neighbors."""
-    axes = sorted(axis + len(shape) * (axis < 0) for axis in np.atleast_1d(axes))
-    if not axes or axes != list(range(axes[0], axes[-1] + 1)) or axes[0] < 0:
-        return None
-    if axes[-1] >= len(shape):
-        return None
-    parts = shape[: axes[0]], shape[axes[0] : axes[-1] + 1], shape[axes[-1] + 1 :]
-    return tuple(prod(part) for part in parts)
 
 
 def get(identifier: Any) -> Constraint | None:

@@ -36,6 +36,7 @@ from fastcnn.activations.base import (
 from fastcnn.activations.curves import *  # noqa: F403
 from fastcnn.activations.curves import Curve
 from fastcnn.core.registry import Registry
+from fastcnn.kernels.shapes import around
 
 if TYPE_CHECKING:
     from typing import Any
@@ -167,14 +168,6 @@ class OverAxes(KernelActivation):
             )
         return tuple(axes)
 
-    def _matrices(self, x):
-        """The shape (n, k, q) in which the axes are k; None if they are not next to each other."""
-        axes = self._axes(x.ndim)
-        if not axes or axes != tuple(range(axes[0], axes[-1] + 1)):
-            return None
-        first, last = axes[0], axes[-1] + 1
-        return tuple(math.prod(x.shape[part]) for part in _parts(first, last))
-
     def bind_forward(self, x, y):
         return self._bind("forward", x, y)
 
@@ -182,10 +175,10 @@ class OverAxes(KernelActivation):
         return self._bind("backward", dy, y, dx)
 
     def _bind(self, which, *arrays):
-        shape = self._matrices(arrays[0])
+        axes = self._axes(arrays[0].ndim)
+        shape = around(axes, arrays[0].shape)  # (n, k, q)
         if shape is None:  # copies to rows
             bind = functools.partial(self.bind_rows, which)
-            axes = self._axes(arrays[0].ndim)
             return kernels.bind_rows(bind, axes, arrays[:-1], arrays[-1:])
         if shape[2] == 1:
             return self.bind_rows(which, *(array.reshape(shape[:2]) for array in arrays))
@@ -208,11 +201,6 @@ class OverAxes(KernelActivation):
         result = np.empty_like(rows)
         getattr(kernels.reference, f"{self.columns}_forward")(rows, result, **self.settings)
         y.transpose(order)[...] = result.reshape(moved.shape)
-
-
-def _parts(first, last):
-    """The slices before, of and after the axes first, ..., last - 1."""
-    return slice(0, first), slice(first, last), slice(last, None)
 
 
 @register("softmax")

@@ -143,3 +143,13 @@ def neighbors_of(size, wanted, step, nearest):
     indices = np.clip(indices, 0, size - 1) * step
     indices.flags.writeable = weights.flags.writeable = False  # they are shared
     return indices, weights
+
+
+def around(axes, shape):
+    """(elements before, along and behind the axes), or None if these are not neighbors in order."""
+    if not axes or axes[0] < 0 or axes[-1] >= len(shape):
+        return None
+    first, last = axes[0], axes[-1] + 1
+    if list(axes) != list(range(first, last)):
+        return None
+    return tuple(math.prod(part) for part in (shape[:first], shape[first:last], shape[last:]))

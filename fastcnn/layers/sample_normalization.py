@@ -10,6 +10,7 @@ import numpy as np
 
 from fastcnn import constraints, initializers, kernels, regularizers
 from fastcnn.core.arguments import check_number, warn
+from fastcnn.kernels.shapes import around
 from fastcnn.layers.plain import BoundPasses, PlainLayer
 from fastcnn.layers.registry import register
 from fastcnn.layers.root_mean_square import RootMeanSquare
@@ -252,10 +253,8 @@ class UnitNormalization(BoundPasses, SampleNormalization):
             arrays = (*inputs, out, factor) if which == "forward" else (*inputs, factor, out)
             return kernels.bind(f"unit_norm_{which}", *arrays, most=self.LARGEST)
 
-        first, last = call.axes[0], call.axes[-1] + 1
-        if call.axes == tuple(range(first, last)):
-            parts = slice(0, first), slice(first, last), slice(last, None)
-            shape = tuple(math.prod(call.x.shape[part]) for part in parts)
+        shape = around(call.axes, call.x.shape)
+        if shape is not None:
             return bind(*(array.reshape(shape) for array in (*read, *written)))
 
         def bind_matrices(*matrices):

@@ -6,13 +6,13 @@ which are in [0, 1].
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fastcnn import config, kernels
 from fastcnn.core.arguments import check_number
+from fastcnn.kernels.shapes import around
 from fastcnn.losses.base import check_axis, function_of, registry
 from fastcnn.losses.batch import BatchLoss
 
@@ -70,16 +70,16 @@ class OverlapLoss(BatchLoss):
         raise NotImplementedError
 
     def bind_batch(self, z, targets, weights, loss_weight, losses, dz):
-        around = self._around(z.shape)
+        axes = range(z.ndim) if self.axis is None else np.atleast_1d(self.axis) % z.ndim
+        parts = around(sorted(axes), z.shape)
         is_own = type(self).values is OverlapLoss.values and type(self) in (Dice, Tversky)
-        if not is_own or around is None or targets.shape != z.shape or targets.dtype != z.dtype:
+        if not is_own or parts is None or targets.shape != z.shape or targets.dtype != z.dtype:
             return super().bind_batch(z, targets, weights, loss_weight, losses, dz)
-        y_true, y_pred, gradient = (array.reshape(around) for array in (targets, z, dz))
-        sums = np.empty((around[0], 3, around[2]))
-        slope, offset = (np.empty((around[0], around[2]), z.dtype) for _ in range(2))
+        y_true, y_pred, gradient = (array.reshape(parts) for array in (targets, z, dz))
+        sums = np.empty((parts[0], 3, parts[2]))
+        slope, offset = (np.empty((parts[0], parts[2]), z.dtype) for _ in range(2))
         measure = kernels.bind("overlap_sums", y_true, y_pred, sums)
         derive = kernels.bind("overlap_gradient", y_true, slope, offset, gradient)
-        axes = range(z.ndim) if self.axis is None else np.atleast_1d(self.axis) % z.ndim
         shape = tuple(size for axis, size in enumerate(z.shape) if axis not in axes)
         scales = self._scales_of_samples if self.is_by_sample(z.shape) else self._scales_of_batch
 
@@ -95,15 +95,6 @@ class OverlapLoss(BatchLoss):
             derive()
 
         return run
-
-    def _around(self, shape):
-        """(elements before, along and behind `axis`), or None if these are not neighbors."""
-        axes = range(len(shape)) if self.axis is None else np.atleast_1d(self.axis) % len(shape)
-        axes = sorted(int(axis) for axis in axes)
-        if not axes or axes != list(range(axes[0], axes[-1] + 1)):
-            return None
-        parts = shape[: axes[0]], shape[axes[0] : axes[-1] + 1], shape[axes[-1] + 1 :]
-        return tuple(math.prod(part) for part in parts)
 
     def get_config(self):
         return {**super().get_config(), "axis": self.axis}
